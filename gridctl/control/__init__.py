@@ -1,0 +1,1 @@
+"""The will: the nine verbs in order. No web server, no database, no wire."""

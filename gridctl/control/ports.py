@@ -1,0 +1,341 @@
+"""What the will needs from others: the memory, the mind and the line to the field.
+
+Each port is fulfilled by the real thing (`gridctl.store`, `optimizer.worker` through
+`gridctl.assembly`, `gridctl.link`); a fake in tests passes the same contract suite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gridctl.model.alarm import Alarm
+from gridctl.model.approval import Approval
+from gridctl.model.command import Command, CommandState
+from gridctl.model.link import LinkHealth, UpFrame
+from gridctl.model.measurement import Measurement, Point, Quality, Snapshot
+from gridctl.model.order import Order
+from gridctl.model.plan import Plan, PlanState
+from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask, Series
+from gridctl.model.program import DispatchRequest, RequestState
+from gridctl.model.resource import Resource
+
+
+class Planner(Protocol):
+    """The mind, in its own process. Both calls end by their deadline: TIMEOUT is an answer."""
+
+    async def forecast(self, task: ForecastTask, *, deadline_s: float) -> Forecast:
+        """Raises UnavailableError when the worker died or did not answer in time."""
+        ...
+
+    async def plan(self, task: PlanningTask) -> PlanningResult:
+        """Never raises for a hard problem: the result's status and reason say what happened."""
+        ...
+
+
+class FieldLink(Protocol):
+    """The office's end of the line. Frames come in order; `connected` is false when it is down."""
+
+    @property
+    def connected(self) -> bool: ...
+
+    async def send(self, order: Order) -> None:
+        """Sign and send. Raises UnavailableError when the line is down: nothing is queued."""
+        ...
+
+    def frames(self) -> AsyncIterator[UpFrame]:
+        """Frames from the field, for ever, across reconnects."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One row of the audit chain, before it is chained (SG-34)."""
+
+    at_s: float
+    who: str
+    session: str
+    source: str
+    role: str
+    action: str
+    object: str
+    before: str
+    after: str
+    reason: str
+    plan_digest: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """A chained row: `hash` = SHA-256(previous hash || canonical JSON of entry and sequence)."""
+
+    sequence: int
+    entry: AuditEntry
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainCheck:
+    """Result of verifying the audit chain; `first_bad` is the sequence of the first bad row."""
+
+    rows: int
+    ok: bool
+    first_bad: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan with what happened to it. `decided_by`, `reason`: of a rejection, stop or void."""
+
+    plan: Plan
+    digest: str
+    state: PlanState
+    state_at_s: float
+    reason: str
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """A command and its journal: every state it went through, in order."""
+
+    command: Command
+    order: str
+    state: CommandState
+    status: str
+    detail: str
+    history: tuple[tuple[CommandState, float, str, str], ...]
+    measured_kw: float | None
+
+
+class Transaction(Protocol):
+    """One unit of work: all of it is committed, or none."""
+
+    async def audit(self, entry: AuditEntry) -> AuditRow: ...
+
+    async def add_plan(self, plan: Plan, state: PlanState, at_s: float) -> None: ...
+
+    async def move_plan(
+        self, mrid: str, *, expected: PlanState, to: PlanState, at_s: float, reason: str
+    ) -> bool:
+        """Compare-and-set of a plan's state; False when it was not in `expected`.
+        Raises InvariantViolation for a transition that PLAN_TRANSITIONS does not have."""
+        ...
+
+    async def add_approval(self, approval: Approval) -> None: ...
+
+    async def add_command(self, command: Command, *, state: CommandState, at_s: float) -> None: ...
+
+    async def move_command(
+        self,
+        mrid: str,
+        *,
+        to: CommandState,
+        at_s: float,
+        order: str = "",
+        status: str = "",
+        detail: str = "",
+    ) -> bool:
+        """Append a state to the journal. False (nothing written) when TRANSITIONS forbids it;
+        the caller decides whether that is a late echo or a bug."""
+        ...
+
+    async def set_measured(self, mrid: str, measured_kw: float) -> None: ...
+
+    async def put_request(self, request: DispatchRequest) -> None:
+        """Insert or replace by mrid."""
+        ...
+
+    async def move_request(self, mrid: str, to: RequestState) -> None: ...
+
+    async def put_alarm(self, alarm: Alarm) -> None: ...
+
+    async def next_sequence(self) -> tuple[int, int]:
+        """(epoch, sequence) for the next order; strictly increasing, survives a restart."""
+        ...
+
+    async def set_flag(self, key: str, value: str) -> None:
+        """A small durable fact (mode, stopped)."""
+        ...
+
+
+class Store(Protocol):
+    """The memory. Reads need no transaction; writes go through one, with their audit row."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
+
+    async def add_samples(self, measurements: Sequence[Measurement]) -> None:
+        """Append to the history; replays of the same (point, time) are ignored."""
+        ...
+
+    async def samples(
+        self, point: str, *, start_s: float, end_s: float, count_max: int
+    ) -> Sequence[Measurement]: ...
+
+    async def series(self, point: str, *, start_s: float, end_s: float, step_s: float) -> Series:
+        """Mean of good samples per interval; None where there was none."""
+        ...
+
+    async def plan(self, mrid: str) -> StoredPlan | None: ...
+
+    async def plans(
+        self, *, states: Sequence[PlanState] = (), limit: int = 50
+    ) -> Sequence[StoredPlan]:
+        """Newest first."""
+        ...
+
+    async def commands(self, *, plan: str | None = None, limit: int = 500) -> Sequence[CommandRow]:
+        """In the order of their creation."""
+        ...
+
+    async def requests(
+        self, *, states: Sequence[RequestState] = ()
+    ) -> Sequence[DispatchRequest]: ...
+
+    async def alarms(self, *, active_only: bool = True, limit: int = 200) -> Sequence[Alarm]: ...
+
+    async def audit_rows(
+        self, *, limit: int = 100, before: int | None = None
+    ) -> Sequence[AuditRow]:
+        """Newest first."""
+        ...
+
+    async def verify_audit(self) -> ChainCheck: ...
+
+    async def flag(self, key: str) -> str | None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Who acts: a user in a session, from an address, with a role (IEC 62351-8 name)."""
+
+    user: str
+    session: str
+    source: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanView:
+    """A plan as people see it: with approvals, what is still needed, and how long it lives."""
+
+    stored: StoredPlan
+    approvals_needed: int
+    expires_in_s: float | None
+    blocked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceView:
+    """A resource as the operator sees it: intent, confirmation and fact kept apart.
+
+    `intended_kw`: what the active plan wants now (None: nothing); `confirmed_kw`: what the device
+    reports as its setpoint; `power_kw`: what flows. None means not known. `excluded`: why it may
+    not be used now, or None.
+    """
+
+    resource: Resource
+    intended_kw: float | None
+    confirmed_kw: float | None
+    power_kw: float | None
+    available_kw: float | None
+    soc_pct: float | None
+    lease_until_s: float | None
+    excluded: str | None
+    quality: Quality
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectView:
+    """Promised against measured at the feeder head for the plan that is active or was last.
+
+    `band_kw`: what counts as kept. `settled`: the judgement is final.
+    """
+
+    plan: str
+    expected_kw: float
+    band_kw: tuple[float, float]
+    measured_kw: float | None
+    settled: bool
+    kept: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleView:
+    """The last run of the cycle: when, how it ended (a SolveStatus or "blocked"), why."""
+
+    at_s: float
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The whole live state in one frozen value: what the console draws."""
+
+    at_s: float
+    mode: str
+    stopped: bool
+    field_connected: bool
+    snapshot: Snapshot
+    points: Mapping[str, Point]
+    head_point: str
+    head_limit_kw: float
+    links: tuple[LinkHealth, ...]
+    resources: tuple[ResourceView, ...]
+    forecast: Forecast | None
+    alarms: tuple[Alarm, ...]
+    cycle: CycleView | None
+    effect: EffectView | None
+    blocked: tuple[str, ...]
+
+
+class Desk(Protocol):
+    """The operator's desk: what console, API and CLI may ask of the will. Every act is audited.
+
+    Acts raise RefusedError with a `Refusal` whose code and reasons go to the person as they are.
+    """
+
+    def picture(self) -> Picture:
+        """The live state now; cheap, taken from memory."""
+        ...
+
+    async def plans(self, *, limit: int = 50) -> Sequence[PlanView]: ...
+
+    async def plan(self, mrid: str) -> PlanView | None: ...
+
+    async def approve(self, mrid: str, *, shown_digest: str, person: Person) -> PlanView: ...
+
+    async def reject(
+        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+    ) -> PlanView: ...
+
+    async def stop(self, *, reason: str, person: Person) -> float:
+        """STOP all dispatch; returns seconds until the field confirmed, raises nothing on the way:
+        when the line is down the stop file does it. Never needs more than a session."""
+        ...
+
+    async def resume(self, *, reason: str, person: Person) -> None: ...
+
+    async def return_to_default(self, *, reason: str, person: Person) -> None: ...
+
+    async def acknowledge(self, key: str, *, person: Person) -> None: ...
+
+    async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
+        """A demand event arrived (or changed): kept, alarmed as an event, in the next plan."""
+        ...
+
+    async def cancel_request(self, event_id: str, *, person: Person) -> None: ...
+
+    async def propose_now(self, *, person: Person) -> str:
+        """Run the cycle now; returns the plan's mrid, or raises RefusedError with the reason why
+        there is no plan."""
+        ...

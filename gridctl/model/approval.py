@@ -1,0 +1,63 @@
+"""How many people, and which, have to say yes (SG-06, SG-07)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gridctl.model.errors import Refusal
+from gridctl.model.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalPolicy:
+    """Thresholds above which two distinct persons are needed; `life_s` etc. in real seconds."""
+
+    two_person_kw: float
+    two_person_customers: int
+    plan_life_s: float
+    approval_life_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """One person's yes to exactly one digest. `at_s` in grid time, `at_mono_s` real seconds."""
+
+    plan: str
+    digest: str
+    by: str
+    session: str
+    at_s: float
+    at_mono_s: float
+
+
+def approvals_needed(plan: Plan, policy: ApprovalPolicy) -> int:
+    """1, or 2 when the plan is as large as the policy's thresholds (SG-06)."""
+    large = abs(plan.net_kw) >= policy.two_person_kw
+    many = plan.customers > policy.two_person_customers
+    return 2 if large or many else 1
+
+
+def may_approve(
+    plan: Plan, shown_digest: str, by: str, session: str, earlier: Sequence[Approval]
+) -> Refusal | None:
+    """None when `by` may approve `plan`, else why not (SG-07, SG-09)."""
+    if shown_digest != plan.digest():
+        return Refusal(
+            code="plan_changed",
+            reasons=("the plan on your screen is not the plan that waits: read it again",),
+        )
+    if by == plan.proposed_by:
+        return Refusal(code="own_plan", reasons=(f"{by} proposed this plan",))
+    for given in earlier:
+        if given.by == by:
+            return Refusal(
+                code="same_person",
+                reasons=(f"{by} has approved already: a second person is needed",),
+            )
+        if given.session == session:
+            return Refusal(
+                code="same_session",
+                reasons=("this session has approved already: a second session is needed",),
+            )
+    return None

@@ -1,0 +1,50 @@
+"""Limits that only OT may edit; the field guard enforces them again (SG-05)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gridctl.model.canonical import digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceLimit:
+    """Limits of one commandable point, in the point's unit; no field has a default.
+
+    `step_max`: greatest change in one command; `interval_min_s`: least time between two commands;
+    `per_hour_max`: commands in any hour; `lease_max_s`: longest lease; `default_value`: where the
+    device must return to.
+    """
+
+    point: str
+    area: str
+    min_value: float
+    max_value: float
+    step_max: float
+    interval_min_s: float
+    per_hour_max: int
+    lease_max_s: float
+    default_value: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaLimit:
+    """Budget of change per area: sum of |effect_kw| of commands in any `window_s`."""
+
+    area: str
+    budget_kw: float
+    window_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSet:
+    """The whole limits file."""
+
+    version: int
+    devices: tuple[DeviceLimit, ...]
+    areas: tuple[AreaLimit, ...]
+    inhibited: tuple[str, ...]
+
+    def digest(self) -> str:
+        """Digest of the limits; plans and orders name it."""
+        return digest(self)

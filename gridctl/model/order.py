@@ -1,0 +1,47 @@
+"""What may come down the link from the office to the field: a signed order, nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gridctl.model.canonical import canonical_json
+from gridctl.model.command import Command
+
+COMMANDS_PER_ORDER_MAX = 64
+
+
+class OrderKind(StrEnum):
+    """DISPATCH carries commands; STOP forbids all that follow until RESUME; DEFAULT returns every
+    leased device to its default. STOP and DEFAULT carry no commands."""
+
+    DISPATCH = "dispatch"
+    STOP = "stop"
+    RESUME = "resume"
+    DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A bounded set of commands, admitted once, in sequence, inside its validity.
+
+    `epoch` fences an office that lost its lease; `sequence` must be greater than every one seen
+    in this epoch; `plan_digest` is what the approvers approved; `approved_by` their names;
+    `limits_digest` the limits that the office planned with. Times in grid seconds.
+    """
+
+    mrid: str
+    kind: OrderKind
+    epoch: int
+    sequence: int
+    plan: str
+    plan_digest: str
+    limits_digest: str
+    approved_by: tuple[str, ...]
+    not_before_s: float
+    not_after_s: float
+    commands: tuple[Command, ...]
+
+    def signed_bytes(self) -> bytes:
+        """What the Ed25519 signature covers: the canonical JSON of every field."""
+        return canonical_json(self)

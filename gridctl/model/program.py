@@ -1,0 +1,40 @@
+"""What customer systems ask for: a demand event, as a request in our own words.
+
+Wire types of OpenADR live in `gridctl.openadr.wire`; this is what is left of an event when it has
+been understood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RequestState(StrEnum):
+    """Life of a dispatch request."""
+
+    RECEIVED = "received"
+    PLANNED = "planned"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    UNMET = "unmet"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DispatchRequest:
+    """A request to reduce the feeder's import by `target_kw` from `start_s` to `end_s` (grid time).
+
+    `source` is the client that asked, `event_id` the OpenADR event it came from.
+    """
+
+    mrid: str
+    event_id: str
+    name: str
+    source: str
+    start_s: float
+    end_s: float
+    target_kw: float
+    priority: int
+    received_s: float
+    state: RequestState

@@ -1,0 +1,1 @@
+"""OpenADR 3.1: demand events over HTTP."""

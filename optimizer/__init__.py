@@ -1,0 +1,1 @@
+"""The mind: forecasts, solves, verifies. Pure functions around one worker process."""
