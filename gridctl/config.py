@@ -1,0 +1,345 @@
+"""gridctl.toml → frozen settings. Unknown key, wrong type, missing file: a refusal with a hint.
+
+Paths in the file are relative to the file's folder and come out absolute. Every error of a file
+is reported at once, each with its key. Nothing that moves power has a default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from gridctl.model.approval import ApprovalPolicy
+from gridctl.model.clock import Clock
+from gridctl.model.errors import ConfigError
+from gridctl.model.network import MODEL_VERSION, Feeder
+from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.wallclock import grid_clock, system_clock
+
+Positive = Annotated[float, Field(gt=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SiteTable(_Table):
+    """`[site]`: the feeder, its resources and the limits that plans must keep."""
+
+    name: str
+    feeder: Path
+    resources: Path
+    head_point: str
+    head_limit_kw: Positive
+    temperature_point: str | None = None
+    utc_offset_h: Annotated[float, Field(ge=-14, le=14)]
+    voltage_min_pu: Annotated[float, Field(gt=0.5, lt=1)]
+    voltage_max_pu: Annotated[float, Field(gt=1, lt=1.5)]
+    loading_max_pct: Positive
+
+
+class ClockTable(_Table):
+    """`[clock]`: grid time of a pilot; absent in production."""
+
+    anchor_real_s: float
+    anchor_grid_s: float
+    rate: Annotated[float, Field(ge=1, le=600)]
+
+
+class DatabaseTable(_Table):
+    """`[database]`: `sqlite:///file` (relative to this folder) or `postgresql://…`."""
+
+    url: str
+
+
+class LinkTable(_Table):
+    """`[link]`: the line between office and field, and the office's signing key."""
+
+    socket: Path
+    office_key: Path
+    office_public_key: Path
+
+
+class FieldLinkTable(BaseModel):
+    """`[[field.links]]`: one device link. The rest of the keys belong to the protocol's driver."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: Annotated[str, Field(min_length=1)]
+    protocol: str
+    heartbeat: str | None = None
+
+    def options(self) -> dict[str, Any]:
+        """The driver's own keys."""
+        return dict(self.model_extra or {})
+
+
+class FieldTable(_Table):
+    """`[field]`: what the OT agent reads, may move, and where it keeps its state."""
+
+    points: Path
+    limits: Path
+    stop_file: Path
+    spool: Path
+    links: tuple[FieldLinkTable, ...]
+
+
+class PlanningTable(_Table):
+    """`[planning]`: time grid, chance level and deadline of the mind."""
+
+    step_s: Positive
+    count: Annotated[int, Field(ge=1, le=288)]
+    quantile: Annotated[float, Field(ge=0.5, lt=1)]
+    deadline_s: Annotated[float, Field(gt=0, le=600)]
+    cycle_s: Annotated[float, Field(ge=1)]
+
+
+class ApprovalTable(_Table):
+    """`[approval]`: SG-06 and SG-08, inside hard ranges."""
+
+    two_person_kw: Annotated[float, Field(gt=0, le=5000)]
+    two_person_customers: Annotated[int, Field(ge=1, le=10000)]
+    plan_life_s: Annotated[float, Field(ge=1, le=3600)]
+    approval_life_s: Annotated[float, Field(ge=1, le=3600)]
+
+    def policy(self) -> ApprovalPolicy:
+        """As the model's word."""
+        return ApprovalPolicy(**self.model_dump())
+
+
+class DispatchTable(_Table):
+    """`[dispatch]`: real seconds to wait between batches and before the effect is judged."""
+
+    batch_settle_s: Annotated[float, Field(ge=0, le=600)] = 30.0
+    effect_settle_s: Annotated[float, Field(ge=0, le=600)] = 30.0
+    confirm_timeout_s: Annotated[float, Field(ge=1, le=300)] = 30.0
+
+
+class WebTable(_Table):
+    """`[web]`: where the console listens. TLS when a certificate is named; plain http is for
+    loopback only."""
+
+    host: str
+    port: Port
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+class Settings(_Table):
+    """The whole file. `file` is where it came from."""
+
+    site: SiteTable
+    clock: ClockTable | None = None
+    database: DatabaseTable
+    link: LinkTable
+    field: FieldTable
+    planning: PlanningTable
+    approval: ApprovalTable
+    dispatch: DispatchTable = DispatchTable()
+    web: WebTable
+    sim: dict[str, Any] | None = None
+    file: Path
+
+    def grid_clock(self) -> Clock:
+        """The clock that every process of this instance shares."""
+        if self.clock is None:
+            return system_clock()
+        return grid_clock(
+            anchor_real_s=self.clock.anchor_real_s,
+            anchor_grid_s=self.clock.anchor_grid_s,
+            rate=self.clock.rate,
+        )
+
+
+_PATHS = {
+    ("site", "feeder"),
+    ("site", "resources"),
+    ("link", "socket"),
+    ("link", "office_key"),
+    ("link", "office_public_key"),
+    ("field", "points"),
+    ("field", "limits"),
+    ("field", "stop_file"),
+    ("field", "spool"),
+    ("web", "certificate"),
+    ("web", "key"),
+}
+_LINK_PATHS = ("certificate", "key", "server_certificate", "password_file", "ca")
+_MUST_EXIST = {("site", "feeder"), ("site", "resources")}
+
+
+def load_settings(file: Path) -> Settings:
+    """Read `file`. Raises ConfigError that names file, key and hint; all errors at once."""
+    raw = _read_toml(file)
+    folder = file.resolve().parent
+    _make_paths_absolute(raw, folder)
+    try:
+        settings = Settings.model_validate({**raw, "file": file.resolve()})
+    except ValidationError as error:
+        raise _config_error(file, error, Settings) from None
+    _check_links(settings)
+    for table, key in sorted(_MUST_EXIST):
+        path = getattr(getattr(settings, table), key)
+        if not path.is_file():
+            raise ConfigError(
+                f"file {path} does not exist",
+                file=str(file),
+                key=f"{table}.{key}",
+                hint="paths are relative to the folder of this file",
+            )
+    return settings
+
+
+def load_feeder(file: Path) -> Feeder:
+    """Read a feeder model. Raises ConfigError."""
+    try:
+        feeder = TypeAdapter(Feeder).validate_json(file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from None
+    except ValidationError as error:
+        raise _config_error(file, error, None) from None
+    if feeder.version != MODEL_VERSION:
+        raise ConfigError(
+            f"feeder model version {feeder.version}, this gridctl reads {MODEL_VERSION}",
+            file=str(file),
+            key="version",
+            hint="export the feeder again with this version",
+        )
+    return feeder
+
+
+class _ResourcesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    load_group: list[LoadGroup] = []
+    battery: list[Battery] = []
+    pv: list[PvInverter] = []
+
+
+def load_resources(file: Path, feeder: Feeder) -> tuple[Resource, ...]:
+    """Read resources.toml and check it against the feeder. Raises ConfigError."""
+    raw = _read_toml(file)
+    try:
+        found = _ResourcesFile.model_validate(raw)
+    except ValidationError as error:
+        raise _config_error(file, error, _ResourcesFile) from None
+    resources: tuple[Resource, ...] = (*found.load_group, *found.battery, *found.pv)
+    nodes = feeder.node_index()
+    seen: set[str] = set()
+    for resource in resources:
+        if resource.mrid in seen:
+            raise ConfigError("is there twice", file=str(file), key=resource.mrid)
+        seen.add(resource.mrid)
+        for terminal in resource.terminals:
+            node = nodes.get(terminal.node)
+            if node is None or terminal.phase not in node.phases:
+                near = difflib.get_close_matches(terminal.node, nodes, n=1)
+                raise ConfigError(
+                    f"terminal {terminal.node}.{terminal.phase} is not in feeder {feeder.mrid}",
+                    file=str(file),
+                    key=f"{resource.mrid}.terminals",
+                    hint=f"did you mean node {near[0]}?" if near else "",
+                )
+        total = sum(t.share for t in resource.terminals)
+        if abs(total - 1) > 1e-6:  # noqa: PLR2004 - rounding of shares written by hand
+            raise ConfigError(
+                f"shares of the terminals sum to {total:g}, not 1",
+                file=str(file),
+                key=f"{resource.mrid}.terminals",
+            )
+    return resources
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        raise ConfigError(
+            "does not exist", file=str(file), hint="gridctl demo makes a whole example"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not TOML: {error}", file=str(file)) from None
+
+
+def _make_paths_absolute(raw: dict[str, Any], folder: Path) -> None:
+    for table, key in _PATHS:
+        value = raw.get(table)
+        if isinstance(value, dict) and isinstance(value.get(key), str):
+            value[key] = str(folder / value[key])
+    database = raw.get("database")
+    if isinstance(database, dict) and isinstance(database.get("url"), str):
+        scheme, separator, rest = database["url"].partition(":///")
+        if separator and scheme.startswith("sqlite"):
+            database["url"] = f"{scheme}:///{folder / rest}"
+    field = raw.get("field")
+    links = field.get("links") if isinstance(field, dict) else None
+    for link in links if isinstance(links, list) else ():
+        for key in _LINK_PATHS:
+            if isinstance(link, dict) and isinstance(link.get(key), str):
+                link[key] = str(folder / link[key])
+
+
+def _check_links(settings: Settings) -> None:
+    seen: dict[str, int] = {}
+    for i, link in enumerate(settings.field.links):
+        if link.id in seen:
+            raise ConfigError(
+                f"link id {link.id!r} is used twice",
+                file=str(settings.file),
+                key=f"field.links[{i}].id",
+                hint="every link needs an id of its own",
+            )
+        seen[link.id] = i
+
+
+def _config_error(file: Path, error: ValidationError, model: type[BaseModel] | None) -> ConfigError:
+    """One ConfigError that tells every mistake of the file, the first one in the key."""
+    lines: list[str] = []
+    first_key = ""
+    hint = ""
+    for item in error.errors():
+        key = _dotted(item["loc"])
+        first_key = first_key or key
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(item["loc"][-1]), _siblings(model, item["loc"]))
+            lines.append(f"{key}: unknown key" + (f", did you mean {near[0]!r}?" if near else ""))
+            hint = hint or (f"did you mean {near[0]!r}?" if near else "remove it")
+        elif item["type"] == "missing":
+            lines.append(f"{key}: missing")
+            hint = hint or "it has no default; write it down"
+        else:
+            lines.append(f"{key}: {item['msg']}, not {item['input']!r}"[:300])
+    text = lines[0].split(": ", 1)[1] if len(lines) == 1 else "; ".join(lines)
+    return ConfigError(text, file=str(file), key=first_key, hint=hint)
+
+
+def _dotted(location: Sequence[int | str]) -> str:
+    out = ""
+    for part in location:
+        out += f"[{part}]" if isinstance(part, int) else (f".{part}" if out else part)
+    return out
+
+
+def _siblings(model: type[BaseModel] | None, location: Sequence[int | str]) -> list[str]:
+    """Keys that the table at `location` knows."""
+    current: Any = model
+    for part in location[:-1]:
+        if isinstance(part, int):
+            continue
+        fields = getattr(current, "model_fields", {})
+        if part not in fields:
+            return []
+        current = fields[part].annotation
+        args = [a for a in getattr(current, "__args__", ()) if isinstance(a, type)]
+        current = args[0] if args else current
+    fields = getattr(current, "model_fields", None) or getattr(current, "__dataclass_fields__", {})
+    return list(fields)
