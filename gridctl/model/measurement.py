@@ -31,7 +31,8 @@ class Point:
 
     `expect` is, for a commandable point, the feedback point that shows whether the command took;
     `tolerance` is the band around the commanded value that counts as confirmed, in `unit`.
-    `scan_s` is the period in which a new value is due; stale after three of them.
+    `scan_s` is the period in which a new value is due; stale after three of them. `link` is the
+    id of the field link that it comes over.
     """
 
     mrid: str
@@ -43,6 +44,7 @@ class Point:
     scan_s: float
     expect: str | None = None
     tolerance: float | None = None
+    link: str = ""
 
 
 class Validity(StrEnum):
