@@ -1,0 +1,1 @@
+"""DNP3 (IEEE 1815): our master, on yadnp3 (opendnp3)."""
