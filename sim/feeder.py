@@ -1,0 +1,386 @@
+"""Test feeders from our own tables, and a feeder as OpenDSS commands.
+
+The tables in `sim/feeders/NAME/*.csv` hold the published figures in the published units (feet,
+ohm and microsiemens per mile); this file turns them into the model's units. Sources: README.md
+beside the tables.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from math import sqrt
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from gridctl.model.errors import ConfigError
+from gridctl.model.network import (
+    ACLineSegment,
+    ConnectivityNode,
+    Connection,
+    EnergyConsumer,
+    Feeder,
+    LoadModel,
+    PowerTransformer,
+    ShuntCapacitor,
+    Source,
+    Switch,
+    VoltageRegulator,
+)
+
+_FEEDERS: Final = Path(__file__).parent / "feeders"
+_KM_PER_MILE: Final = 1.609344
+_KM_PER_FOOT: Final = 0.0003048
+_M_PER_FOOT: Final = 0.3048
+_PHASES: Final = "ABC"
+
+Row: TypeAlias = Mapping[str, str]
+Matrix: TypeAlias = tuple[tuple[float, ...], ...]
+
+
+def feeder_names() -> tuple[str, ...]:
+    """The feeders that come with the simulator."""
+    return tuple(sorted(p.name for p in _FEEDERS.iterdir() if (p / "feeder.csv").is_file()))
+
+
+def load_feeder(name: str) -> Feeder:
+    """The feeder `name` with every regulator at its published tap; ConfigError when there is none.
+
+    Loads at their published (peak) kW and kvar, capacitors and switches in published state.
+    """
+    folder = _FEEDERS / name
+    if not (folder / "feeder.csv").is_file():
+        raise ConfigError(
+            f"no feeder {name!r}",
+            file=str(folder),
+            hint=f"known feeders: {', '.join(feeder_names())}",
+        )
+    keys = {row["key"]: row["value"] for row in _rows(folder, "feeder")}
+    nodes = _nodes(folder)
+    nominal_kv = {n.mrid: n.nominal_kv for n in nodes}
+    return Feeder(
+        mrid=keys["mrid"],
+        name=keys["name"],
+        version=1,
+        frequency_hz=float(keys["frequency_hz"]),
+        source=Source(
+            node=keys["source_node"],
+            nominal_kv=float(keys["source_kv"]),
+            voltage_pu=float(keys["source_pu"]),
+            r1_ohm=float(keys["source_r1_ohm"]),
+            x1_ohm=float(keys["source_x1_ohm"]),
+            r0_ohm=float(keys["source_r0_ohm"]),
+            x0_ohm=float(keys["source_x0_ohm"]),
+        ),
+        nodes=nodes,
+        lines=_lines(folder),
+        switches=_switches(folder),
+        transformers=_transformers(folder),
+        regulators=_regulators(folder, keys),
+        capacitors=_capacitors(folder, nominal_kv),
+        consumers=_consumers(folder, nominal_kv),
+    )
+
+
+def _rows(folder: Path, table: str) -> Iterator[dict[str, str]]:
+    path = folder / f"{table}.csv"
+    if not path.is_file():
+        return
+    with path.open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def _nodes(folder: Path) -> tuple[ConnectivityNode, ...]:
+    return tuple(
+        ConnectivityNode(
+            mrid=row["node"],
+            nominal_kv=float(row["nominal_kv"]),
+            phases=row["phases"],
+            x=round(float(row["x_ft"]) * _M_PER_FOOT, 1),
+            y=round(float(row["y_ft"]) * _M_PER_FOOT, 1),
+        )
+        for row in _rows(folder, "nodes")
+    )
+
+
+def _matrix(row: Row, phases: str) -> Matrix:
+    """The full symmetric matrix, per km, in the order of `phases`."""
+
+    def cell(first: str, second: str) -> float:
+        a, b = sorted((first, second))
+        return float(row[f"{a}{b}".lower()]) / _KM_PER_MILE
+
+    return tuple(tuple(cell(first, second) for second in phases) for first in phases)
+
+
+def _lines(folder: Path) -> tuple[ACLineSegment, ...]:
+    phases: dict[str, str] = {}
+    matrices: dict[tuple[str, str], Matrix] = {}
+    for row in _rows(folder, "configurations"):
+        phases[row["configuration"]] = row["phases"]
+        matrices[row["configuration"], row["quantity"]] = _matrix(row, row["phases"])
+    ratings = {row["configuration"]: float(row["rating_a"]) for row in _rows(folder, "conductors")}
+    return tuple(
+        ACLineSegment(
+            mrid=row["segment"],
+            from_node=row["from_node"],
+            to_node=row["to_node"],
+            phases=phases[code],
+            length_km=float(row["length_ft"]) * _KM_PER_FOOT,
+            r_ohm_per_km=matrices[code, "R"],
+            x_ohm_per_km=matrices[code, "X"],
+            b_us_per_km=matrices[code, "B"],
+            rating_a=ratings[code] * float(row["circuits"]),
+        )
+        for row in _rows(folder, "segments")
+        for code in (row["configuration"],)
+    )
+
+
+def _switches(folder: Path) -> tuple[Switch, ...]:
+    return tuple(
+        Switch(
+            mrid=row["switch"],
+            from_node=row["from_node"],
+            to_node=row["to_node"],
+            phases=row["phases"],
+            is_open=row["state"] == "open",
+            rating_a=float(row["rating_a"]),
+        )
+        for row in _rows(folder, "switches")
+    )
+
+
+def _transformers(folder: Path) -> tuple[PowerTransformer, ...]:
+    return tuple(
+        PowerTransformer(
+            mrid=row["transformer"],
+            from_node=row["from_node"],
+            to_node=row["to_node"],
+            phases=row["phases"],
+            rating_kva=float(row["rating_kva"]),
+            from_kv=float(row["from_kv"]),
+            to_kv=float(row["to_kv"]),
+            from_connection=Connection(row["from_connection"]),
+            to_connection=Connection(row["to_connection"]),
+            r_pct=float(row["r_pct"]),
+            x_pct=float(row["x_pct"]),
+        )
+        for row in _rows(folder, "transformers")
+    )
+
+
+def _regulators(folder: Path, keys: Mapping[str, str]) -> tuple[VoltageRegulator, ...]:
+    def per_phase(rows: Sequence[Row], column: str) -> tuple[float, ...]:
+        return tuple(float(row[column]) for row in rows)
+
+    found = []
+    by_name: Callable[[Row], str] = lambda row: row["regulator"]  # noqa: E731
+    for mrid, group in groupby(_rows(folder, "regulators"), by_name):
+        rows = list(group)
+        first = rows[0]
+        found.append(
+            VoltageRegulator(
+                mrid=mrid,
+                from_node=first["from_node"],
+                to_node=first["to_node"],
+                phases="".join(row["phase"] for row in rows),
+                taps=tuple(int(row["tap"]) for row in rows),
+                step_pu=float(keys["tap_step_pu"]),
+                tap_min=int(keys["tap_min"]),
+                tap_max=int(keys["tap_max"]),
+                ganged=first["ganged"] == "yes",
+                vreg_v=per_phase(rows, "vreg_v"),
+                band_v=float(first["band_v"]),
+                pt_ratio=float(first["pt_ratio"]),
+                ct_primary_a=float(first["ct_primary_a"]),
+                ldc_r_v=per_phase(rows, "ldc_r_v"),
+                ldc_x_v=per_phase(rows, "ldc_x_v"),
+                rating_kva=float(first["rating_kva"]),
+                delay_s=float(first["delay_s"]),
+            )
+        )
+    return tuple(found)
+
+
+def _capacitors(folder: Path, nominal_kv: Mapping[str, float]) -> tuple[ShuntCapacitor, ...]:
+    found = []
+    for row in _rows(folder, "capacitors"):
+        phases = "".join(p for p in _PHASES if row[f"kvar_{p.lower()}"])
+        found.append(
+            ShuntCapacitor(
+                mrid=row["capacitor"],
+                node=row["node"],
+                phases=phases,
+                connection=Connection(row["connection"]),
+                kvar=tuple(float(row[f"kvar_{p.lower()}"]) for p in phases),
+                nominal_kv=nominal_kv[row["node"]],
+                is_closed=row["state"] == "closed",
+            )
+        )
+    return tuple(found)
+
+
+def _consumers(folder: Path, nominal_kv: Mapping[str, float]) -> tuple[EnergyConsumer, ...]:
+    """Columns 1, 2, 3 are A, B, C for wye and AB, BC, CA for delta, as published."""
+    found = []
+    for row in _rows(folder, "loads"):
+        connection = Connection(row["connection"])
+        columns = [i for i in (1, 2, 3) if row[f"kw_{i}"]]
+        if connection is Connection.WYE:
+            phases = "".join(_PHASES[i - 1] for i in columns)
+        else:
+            phases = _PHASES if len(columns) == len(_PHASES) else _PAIRS[columns[0] - 1]
+        found.append(
+            EnergyConsumer(
+                mrid=f"S{row['node']}",
+                node=row["node"],
+                phases=phases,
+                connection=connection,
+                model=LoadModel(row["model"]),
+                kw=tuple(float(row[f"kw_{i}"]) for i in columns),
+                kvar=tuple(float(row[f"kvar_{i}"]) for i in columns),
+                nominal_kv=nominal_kv[row["node"]],
+            )
+        )
+    return tuple(found)
+
+
+_PAIRS: Final = ("AB", "BC", "CA")
+_LOAD_MODEL: Final = {
+    LoadModel.CONSTANT_POWER: 1,
+    LoadModel.CONSTANT_IMPEDANCE: 2,
+    LoadModel.CONSTANT_CURRENT: 5,
+}
+REGULATOR_X_PCT: Final = 1e-4
+"""OpenDSS wants an impedance in a transformer; ours are ideal: next to nothing on rating_kva."""
+_SWITCH_OHM: Final = 1e-6
+_LOAD_V_MIN_PU: Final = 0.5
+_LOAD_V_MAX_PU: Final = 1.5
+"""Outside these OpenDSS turns a load into an impedance; far out, so that models stay pure."""
+
+
+def consumer_branches(consumer: EnergyConsumer) -> tuple[str, ...]:
+    """What each entry of `kw` sits between: a phase ("A") for wye, a pair ("CA") for delta."""
+    if consumer.connection is Connection.WYE:
+        return tuple(consumer.phases)
+    return _PAIRS if len(consumer.kw) == len(_PAIRS) else (consumer.phases,)
+
+
+def load_element(consumer: str, branch: str) -> str:
+    """OpenDSS name of one entry of a consumer."""
+    return f"{consumer}_{branch}".lower()
+
+
+def regulator_element(regulator: str, phase: str) -> str:
+    """OpenDSS name of one phase of a regulator."""
+    return f"{regulator}_{phase}".lower()
+
+
+def opendss_commands(feeder: Feeder) -> list[str]:
+    """The feeder as OpenDSS text, one command each, controls off and taps pinned.
+
+    Every entry of a consumer and every phase of a regulator is an element of its own, so that the
+    simulator can move it. Ends with the voltage bases set; the caller says `solve`.
+    """
+    source = feeder.source
+    return [
+        "clear",
+        f"set defaultbasefrequency={feeder.frequency_hz:g}",
+        f"new circuit.{feeder.mrid} basekv={source.nominal_kv!r} bus1={source.node} "
+        f"pu={source.voltage_pu!r} r1={source.r1_ohm!r} x1={source.x1_ohm!r} "
+        f"r0={source.r0_ohm!r} x0={source.x0_ohm!r}",
+        *(_line_command(line) for line in feeder.lines),
+        *(_switch_command(s) for s in feeder.switches if not s.is_open),
+        *(_transformer_command(t) for t in feeder.transformers),
+        *(c for r in feeder.regulators for c in _regulator_commands(r, feeder)),
+        *(c for bank in feeder.capacitors for c in _capacitor_commands(bank)),
+        *(c for consumer in feeder.consumers for c in _load_commands(consumer)),
+        f"set voltagebases=[{' '.join(f'{kv:g}' for kv in _bases(feeder))}]",
+        "calcvoltagebases",
+        "set controlmode=off",
+        "set tolerance=1e-9",
+        "set maxiterations=100",
+    ]
+
+
+def _bases(feeder: Feeder) -> list[float]:
+    return sorted({n.nominal_kv for n in feeder.nodes}, reverse=True)
+
+
+def _bus(node: str, phases: str) -> str:
+    return node + "".join(f".{_PHASES.index(p) + 1}" for p in phases)
+
+
+def _lower(matrix: Matrix, scale: float) -> str:
+    rows = (" ".join(repr(v * scale) for v in row[: i + 1]) for i, row in enumerate(matrix))
+    return "[" + " | ".join(rows) + "]"
+
+
+def _line_command(line: ACLineSegment) -> str:
+    # b = omega * C at 60 Hz; OpenDSS asks for nF per unit of length.
+    nf_per_us = 1e3 / (2 * 3.141592653589793 * 60.0)
+    return (
+        f"new line.{line.mrid} phases={len(line.phases)} bus1={_bus(line.from_node, line.phases)} "
+        f"bus2={_bus(line.to_node, line.phases)} "
+        f"rmatrix={_lower(line.r_ohm_per_km, 1.0)} xmatrix={_lower(line.x_ohm_per_km, 1.0)} "
+        f"cmatrix={_lower(line.b_us_per_km, nf_per_us)} length={line.length_km!r} units=km"
+    )
+
+
+def _switch_command(switch: Switch) -> str:
+    return (
+        f"new line.{switch.mrid} phases={len(switch.phases)} "
+        f"bus1={_bus(switch.from_node, switch.phases)} bus2={_bus(switch.to_node, switch.phases)} "
+        f"switch=yes r1={_SWITCH_OHM!r} r0={_SWITCH_OHM!r} x1=0 x0=0 c1=0 c0=0 length=1"
+    )
+
+
+def _transformer_command(transformer: PowerTransformer) -> str:
+    t = transformer
+    return (
+        f"new transformer.{t.mrid} phases={len(t.phases)} windings=2 "
+        f"buses=[{_bus(t.from_node, t.phases)} {_bus(t.to_node, t.phases)}] "
+        f"conns=[{t.from_connection.value} {t.to_connection.value}] "
+        f"kvs=[{t.from_kv!r} {t.to_kv!r}] kvas=[{t.rating_kva!r} {t.rating_kva!r}] "
+        f"%rs=[{t.r_pct / 2!r} {t.r_pct / 2!r}] xhl={t.x_pct!r}"
+    )
+
+
+def _regulator_commands(regulator: VoltageRegulator, feeder: Feeder) -> Iterator[str]:
+    r = regulator
+    kv = feeder.node_index()[r.from_node].nominal_kv / sqrt(3)
+    kva = r.rating_kva / len(r.phases)
+    for phase, tap in zip(r.phases, r.taps, strict=True):
+        yield (
+            f"new transformer.{regulator_element(r.mrid, phase)} phases=1 windings=2 "
+            f"buses=[{_bus(r.from_node, phase)} {_bus(r.to_node, phase)}] conns=[wye wye] "
+            f"kvs=[{kv!r} {kv!r}] kvas=[{kva!r} {kva!r}] xhl={REGULATOR_X_PCT!r} "
+            f"%loadloss=1e-6 ppm=0 numtaps={r.tap_max - r.tap_min} "
+            f"maxtap={1 + r.tap_max * r.step_pu!r} mintap={1 + r.tap_min * r.step_pu!r} "
+            f"taps=[1 {1 + tap * r.step_pu!r}]"
+        )
+
+
+def _capacitor_commands(bank: ShuntCapacitor) -> Iterator[str]:
+    for phase, kvar in zip(bank.phases, bank.kvar, strict=True):
+        yield (
+            f"new capacitor.{bank.mrid}_{phase} phases=1 bus1={_bus(bank.node, phase)} "
+            f"kvar={kvar!r} kv={bank.nominal_kv / sqrt(3)!r} "
+            f"states=[{1 if bank.is_closed else 0}]"
+        )
+
+
+def _load_commands(consumer: EnergyConsumer) -> Iterator[str]:
+    wye = consumer.connection is Connection.WYE
+    kv = consumer.nominal_kv / sqrt(3) if wye else consumer.nominal_kv
+    for branch, kw, kvar in zip(
+        consumer_branches(consumer), consumer.kw, consumer.kvar, strict=True
+    ):
+        yield (
+            f"new load.{load_element(consumer.mrid, branch)} phases=1 "
+            f"bus1={_bus(consumer.node, branch)} conn={consumer.connection.value} "
+            f"model={_LOAD_MODEL[consumer.model]} kv={kv!r} kw={kw!r} kvar={kvar!r} "
+            f"vminpu={_LOAD_V_MIN_PU} vmaxpu={_LOAD_V_MAX_PU}"
+        )
