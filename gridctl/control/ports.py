@@ -20,7 +20,27 @@ from gridctl.model.order import Order
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask, Series
 from gridctl.model.program import DispatchRequest, RequestState
+from gridctl.model.record import AuditEntry, AuditRow, ChainCheck, CommandRow, StoredPlan
 from gridctl.model.resource import Resource
+
+__all__ = [
+    "AuditEntry",
+    "AuditRow",
+    "ChainCheck",
+    "CommandRow",
+    "CycleView",
+    "Desk",
+    "EffectView",
+    "FieldLink",
+    "Person",
+    "Picture",
+    "PlanView",
+    "Planner",
+    "ResourceView",
+    "Store",
+    "StoredPlan",
+    "Transaction",
+]
 
 
 class Planner(Protocol):
@@ -48,69 +68,6 @@ class FieldLink(Protocol):
     def frames(self) -> AsyncIterator[UpFrame]:
         """Frames from the field, for ever, across reconnects."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
-    """One row of the audit chain, before it is chained (SG-34)."""
-
-    at_s: float
-    who: str
-    session: str
-    source: str
-    role: str
-    action: str
-    object: str
-    before: str
-    after: str
-    reason: str
-    plan_digest: str
-    result: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRow:
-    """A chained row: `hash` = SHA-256(previous hash || canonical JSON of entry and sequence)."""
-
-    sequence: int
-    entry: AuditEntry
-    previous: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChainCheck:
-    """Result of verifying the audit chain; `first_bad` is the sequence of the first bad row."""
-
-    rows: int
-    ok: bool
-    first_bad: int | None
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredPlan:
-    """A plan with what happened to it. `decided_by`, `reason`: of a rejection, stop or void."""
-
-    plan: Plan
-    digest: str
-    state: PlanState
-    state_at_s: float
-    reason: str
-    approvals: tuple[Approval, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandRow:
-    """A command and its journal: every state it went through, in order."""
-
-    command: Command
-    order: str
-    state: CommandState
-    status: str
-    detail: str
-    history: tuple[tuple[CommandState, float, str, str], ...]
-    measured_kw: float | None
 
 
 class Transaction(Protocol):

@@ -1,0 +1,76 @@
+"""What the memory gives back: audit rows, plans with their fate, commands with their journal.
+
+The words stand here, below both the will (`gridctl.control.ports` names them again) and the memory
+(`gridctl.store` fills them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gridctl.model.approval import Approval
+from gridctl.model.command import Command, CommandState
+from gridctl.model.plan import Plan, PlanState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEntry:
+    """One row of the audit chain, before it is chained (SG-34)."""
+
+    at_s: float
+    who: str
+    session: str
+    source: str
+    role: str
+    action: str
+    object: str
+    before: str
+    after: str
+    reason: str
+    plan_digest: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRow:
+    """A chained row: `hash` = SHA-256(previous hash || canonical JSON of entry and sequence)."""
+
+    sequence: int
+    entry: AuditEntry
+    previous: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChainCheck:
+    """Result of verifying the audit chain; `first_bad` is the sequence of the first bad row."""
+
+    rows: int
+    ok: bool
+    first_bad: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPlan:
+    """A plan with what happened to it. `decided_by`, `reason`: of a rejection, stop or void."""
+
+    plan: Plan
+    digest: str
+    state: PlanState
+    state_at_s: float
+    reason: str
+    approvals: tuple[Approval, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """A command and its journal: every state it went through, in order."""
+
+    command: Command
+    order: str
+    state: CommandState
+    status: str
+    detail: str
+    history: tuple[tuple[CommandState, float, str, str], ...]
+    measured_kw: float | None
