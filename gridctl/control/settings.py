@@ -1,0 +1,62 @@
+"""What the office is told at its start. `gridctl.config` fills it; nothing here has a default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gridctl.model.approval import ApprovalPolicy
+from gridctl.model.limits import LimitSet
+from gridctl.model.network import Feeder
+from gridctl.model.resource import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanningSettings:
+    """`step_s`, `count`: the horizon, grid seconds. `quantile`: chance level of the head limit.
+    `deadline_s`: real seconds the worker has. `cycle_s`: real seconds between two cycles."""
+
+    step_s: float
+    count: int
+    quantile: float
+    deadline_s: float
+    cycle_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftBounds:
+    """How far the feeder may move from the plan's snapshot before the plan is void (SG-14):
+    the head by max(`head_pct` of it, `head_kw`), any voltage by `voltage_pu`."""
+
+    head_pct: float
+    head_kw: float
+    voltage_pu: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficeSettings:
+    """All of it.
+
+    Settle times, the sample interval and the clock offset are grid seconds; `utc_offset_s` is
+    local standard time minus UTC. `limits` is the office's read-only copy of the OT file.
+    """
+
+    feeder: Feeder
+    resources: tuple[Resource, ...]
+    limits: LimitSet
+    head_point: str
+    head_limit_kw: float
+    temperature_point: str | None
+    utc_offset_s: float
+    voltage_min_pu: float
+    voltage_max_pu: float
+    loading_max_pct: float
+    planning: PlanningSettings
+    approval: ApprovalPolicy
+    drift: DriftBounds
+    batch_settle_s: float
+    effect_settle_s: float
+    sample_interval_s: float
+    clock_offset_max_s: float
+    history_days: float
+    stop_file: Path

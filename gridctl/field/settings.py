@@ -1,0 +1,38 @@
+"""What the field agent is told at its start. `gridctl.config` fills it; nothing here is read later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocols.driver import LinkSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchedLink:
+    """One link to a device, and the point on it that moves each second (SG-23).
+
+    `heartbeat`: mrid of that point; frozen for longer than its staleness bound, the whole link
+    counts as stale although it still answers.
+    """
+
+    settings: LinkSettings
+    heartbeat: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldSettings:
+    """All of it. Paths are absolute.
+
+    `socket`: the office's unix socket, which the agent dials. `stop_file`: its mere presence
+    stops dispatch (SG-21). `spool`: the agent's own state, written before the wire.
+    """
+
+    agent: str
+    points: Path
+    limits: Path
+    links: tuple[WatchedLink, ...]
+    socket: Path
+    office_public_key: Path
+    stop_file: Path
+    spool: Path
