@@ -1,0 +1,190 @@
+"""/api/v1 of the console: thin handlers that translate between JSON and the desk."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+from gridctl.control.ports import Desk, Store
+from gridctl.model.clock import Clock
+from gridctl.model.network import Feeder
+from gridctl.model.resource import Resource
+from gridctl.web import views
+from gridctl.web.auth import SIGNED, Gate, person_of, session_view
+from gridctl.web.problem import problem
+
+BODY_BYTES_MAX = 64 * 1024
+REASON_CHARS_MAX = 500
+TREND_HOURS_MAX = 24 * 7.0
+TREND_POINTS_MAX = 5_000
+
+
+class BadBody(ValueError):  # noqa: N818 - read as a sentence in `except BadBody`
+    """The body is not what the route takes."""
+
+
+async def body_of(request: web.Request, **fields: type) -> dict[str, Any]:
+    """The JSON object of the request with exactly the `fields` asked for. Raises BadBody."""
+    try:
+        raw = json.loads(await request.text())
+    except (ValueError, RecursionError) as error:
+        raise BadBody(f"body is not JSON: {error}") from None
+    if not isinstance(raw, dict):
+        raise BadBody("body is not a JSON object")
+    for name, kind in fields.items():
+        if not isinstance(raw.get(name), kind):
+            raise BadBody(f"field {name!r} must be a {kind.__name__}")
+    unknown = set(raw) - set(fields)
+    if unknown:
+        raise BadBody(f"unknown field {sorted(unknown)[0]!r}")
+    for name, value in raw.items():
+        if isinstance(value, str) and len(value) > REASON_CHARS_MAX:
+            raise BadBody(f"field {name!r} is longer than {REASON_CHARS_MAX} characters")
+    return raw
+
+
+def number_of(request: web.Request, name: str, default: float, *, top: float) -> float:
+    """A number from the query, 0 < n <= top. Raises BadBody."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise BadBody(f"query {name!r} must be a number") from None
+    if not 0 < value <= top:
+        raise BadBody(f"query {name!r} must be above 0 and at most {top:g}")
+    return value
+
+
+class Api:
+    """The handlers; each is behind the gate with the permission of the route table."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        store: Store,
+        gate: Gate,
+        clock: Clock,
+        feeder: Feeder,
+        resources: tuple[Resource, ...],
+        voltage_min_pu: float,
+        voltage_max_pu: float,
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._gate = gate
+        self._clock = clock
+        self._feeder = views.feeder_view(feeder, resources, voltage_min_pu, voltage_max_pu)
+
+    async def log_in(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, user=str, password=str)
+        signed = await self._gate.log_in(request, body["user"], body["password"])
+        if signed is None:
+            return problem(401, "bad_credentials", "User or password is wrong, or locked for now")
+        response = web.json_response(session_view(signed))
+        self._gate.set_cookie(response, signed)
+        return response
+
+    async def session(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(session_view(request[SIGNED]))
+
+    async def log_out(self, request: web.Request) -> web.StreamResponse:
+        await self._gate.log_out(request[SIGNED])
+        response = web.Response(status=204)
+        response.del_cookie(self._gate.cookie, path="/")
+        return response
+
+    async def feeder(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(self._feeder)
+
+    async def plans(self, request: web.Request) -> web.StreamResponse:
+        picture = self._desk.picture()
+        plans = await self._desk.plans()
+        return web.json_response({"plans": [views.plan_row(p, picture) for p in plans]})
+
+    async def plan(self, request: web.Request) -> web.StreamResponse:
+        found = await self._desk.plan(request.match_info["plan"])
+        if found is None:
+            return problem(404, "no_such_plan", "No such plan")
+        return web.json_response(views.plan_detail(found, self._desk.picture()))
+
+    async def propose(self, request: web.Request) -> web.StreamResponse:
+        await body_of(request)
+        mrid = await self._desk.propose_now(person=person_of(request))
+        return web.json_response({"id": mrid}, status=201)
+
+    async def approve(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, digest=str)
+        view = await self._desk.approve(
+            request.match_info["plan"], shown_digest=body["digest"], person=person_of(request)
+        )
+        return web.json_response(views.plan_detail(view, self._desk.picture()))
+
+    async def reject(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, digest=str, reason=str)
+        view = await self._desk.reject(
+            request.match_info["plan"],
+            shown_digest=body["digest"],
+            reason=body["reason"],
+            person=person_of(request),
+        )
+        return web.json_response(views.plan_detail(view, self._desk.picture()))
+
+    async def stop(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, reason=str)
+        latency_s = await self._desk.stop(reason=body["reason"], person=person_of(request))
+        return web.json_response({"stopped": True, "latency_s": round(latency_s, 3)})
+
+    async def resume(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, reason=str)
+        await self._desk.resume(reason=body["reason"], person=person_of(request))
+        return web.json_response({})
+
+    async def return_to_default(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, reason=str)
+        await self._desk.return_to_default(reason=body["reason"], person=person_of(request))
+        return web.json_response({})
+
+    async def alarms(self, request: web.Request) -> web.StreamResponse:
+        found = await self._store.alarms(active_only=False)
+        return web.json_response({"alarms": [views.alarm_view(a) for a in found]})
+
+    async def acknowledge(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, key=str)
+        await self._desk.acknowledge(body["key"], person=person_of(request))
+        return web.json_response({})
+
+    async def commands(self, request: web.Request) -> web.StreamResponse:
+        picture = self._desk.picture()
+        rows = await self._store.commands(plan=request.query.get("plan"))
+        return web.json_response({"commands": [views.command_view(r, picture) for r in rows]})
+
+    async def audit(self, request: web.Request) -> web.StreamResponse:
+        limit = int(number_of(request, "limit", 100, top=500))
+        before = request.query.get("before")
+        rows = await self._store.audit_rows(
+            limit=limit,
+            before=None if before is None else int(number_of(request, "before", 1, top=2**53)),
+        )
+        return web.json_response({"rows": [views.audit_view(r) for r in rows]})
+
+    async def audit_verify(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(views.chain_view(await self._store.verify_audit()))
+
+    async def trend(self, request: web.Request) -> web.StreamResponse:
+        picture = self._desk.picture()
+        point = picture.points.get(request.query.get("point", ""))
+        if point is None:
+            return problem(404, "no_such_point", "No such point")
+        hours = number_of(request, "hours", 2.0, top=TREND_HOURS_MAX)
+        samples = await self._store.samples(
+            point.mrid,
+            start_s=picture.at_s - hours * 3600,
+            end_s=picture.at_s,
+            count_max=TREND_POINTS_MAX,
+        )
+        return web.json_response(views.trend_view(point, samples))

@@ -1,0 +1,232 @@
+"""The web application: route table, headers, errors. Assembled by `gridctl.assembly`.
+
+Every route stands in `routes()` with the permission that it asks for; `None` is public on purpose.
+A test walks the table, so that a route without a decision cannot be added.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gridctl.control.ports import Desk, Store
+from gridctl.model.clock import Clock
+from gridctl.model.errors import RefusedError, UnavailableError
+from gridctl.model.network import Feeder
+from gridctl.model.resource import Resource
+from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
+from gridctl.web.auth import Accounts, Gate
+from gridctl.web.auth import Handler as Handle
+from gridctl.web.pages import Pages
+from gridctl.web.problem import problem, refused
+from gridctl.web.roles import Permission
+from gridctl.web.stream import Stream
+from gridctl.web.views import FrameView
+
+log = logging.getLogger(__name__)
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src 'self' data:; font-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'; require-trusted-types-for 'script'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+STATIC_TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".html": "text/html",
+    ".map": "application/json",
+    ".png": "image/png",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebParts:
+    """What the console needs from the rest of the house."""
+
+    desk: Desk
+    store: Store
+    accounts: Accounts
+    clock: Clock
+    time_rate: float
+    feeder: Feeder
+    resources: tuple[Resource, ...]
+    voltage_min_pu: float
+    voltage_max_pu: float
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One row of the route table; `permission` None: open to everybody, on purpose."""
+
+    method: str
+    path: str
+    handler: Handle
+    permission: Permission | None
+
+
+def build_app(
+    parts: WebParts, *, mounted: Sequence[tuple[str, web.Application]]
+) -> web.Application:
+    """The application; `mounted` are whole sub-applications (OpenADR) at their prefixes."""
+    gate = Gate(parts.accounts, parts.clock, secure=parts.secure)
+    view = FrameView(parts.feeder, time_rate=parts.time_rate)
+    stream = Stream(desk=parts.desk, store=parts.store, gate=gate, view=view, clock=parts.clock)
+    api = Api(
+        desk=parts.desk,
+        store=parts.store,
+        gate=gate,
+        clock=parts.clock,
+        feeder=parts.feeder,
+        resources=parts.resources,
+        voltage_min_pu=parts.voltage_min_pu,
+        voltage_max_pu=parts.voltage_max_pu,
+    )
+    app = web.Application(middlewares=[_answers], client_max_size=BODY_BYTES_MAX)
+    app.on_response_prepare.append(_add_headers)
+    for route in routes(api, stream, Pages(desk=parts.desk, gate=gate), parts):
+        handler = route.handler
+        if route.permission is not None:
+            handler = gate.guard(handler, route.permission)
+        app.router.add_route(route.method, route.path, handler)
+    for prefix, sub in mounted:
+        app.add_subapp(prefix, sub)
+
+    async def broadcasting(_: web.Application) -> AsyncIterator[None]:
+        task = asyncio.create_task(stream.run(), name="console frames")
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    app.cleanup_ctx.append(broadcasting)
+    return app
+
+
+def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[Route]:
+    """The whole route table of the console."""
+    p = Permission
+    v1 = "/api/v1"
+    table: list[tuple[str, str, Handle, Permission | None]] = [
+        ("GET", "/", _index, None),
+        ("GET", "/static/{name:[A-Za-z0-9_.-]+}", _static, None),
+        ("GET", "/healthz", _health, None),
+        ("GET", "/readyz", _Ready(parts.desk).answer, None),
+        ("GET", "/plain", pages.plain, None),
+        ("POST", "/plain/login", pages.log_in, None),
+        ("POST", "/plain/stop", pages.stop, p.STOP),
+        ("POST", f"{v1}/session", api.log_in, None),
+        ("GET", f"{v1}/session", api.session, p.VIEW),
+        ("DELETE", f"{v1}/session", api.log_out, p.VIEW),
+        ("GET", f"{v1}/stream", stream.serve, p.VIEW),
+        ("GET", f"{v1}/feeder", api.feeder, p.VIEW),
+        ("GET", f"{v1}/plans", api.plans, p.VIEW),
+        ("POST", f"{v1}/plans", api.propose, p.PROPOSE),
+        ("GET", f"{v1}/plans/{{plan}}", api.plan, p.VIEW),
+        ("POST", f"{v1}/plans/{{plan}}/approve", api.approve, p.APPROVE),
+        ("POST", f"{v1}/plans/{{plan}}/reject", api.reject, p.APPROVE),
+        ("POST", f"{v1}/stop", api.stop, p.STOP),
+        ("POST", f"{v1}/resume", api.resume, p.APPROVE),
+        ("POST", f"{v1}/return-to-default", api.return_to_default, p.STOP),
+        ("GET", f"{v1}/alarms", api.alarms, p.VIEW),
+        ("POST", f"{v1}/alarms/ack", api.acknowledge, p.ACK),
+        ("GET", f"{v1}/commands", api.commands, p.VIEW),
+        ("GET", f"{v1}/audit", api.audit, p.AUDIT),
+        ("GET", f"{v1}/audit/verify", api.audit_verify, p.AUDIT),
+        ("GET", f"{v1}/trend", api.trend, p.VIEW),
+    ]
+    return [
+        Route(method=method, path=path, handler=handler, permission=permission)
+        for method, path, handler, permission in table
+    ]
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+
+
+@web.middleware
+async def _answers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Expected noes become problem answers; only bugs become 500, logged with their trace."""
+    try:
+        return await handler(request)
+    except BadBody as error:
+        return problem(400, "bad_request", "The request is not understood", detail=str(error))
+    except RefusedError as error:
+        return refused(error.refusal)
+    except UnavailableError as error:
+        return problem(503, "unavailable", "A part of gridctl does not answer", detail=str(error))
+    except web.HTTPException as error:
+        if error.status < 400 or request.path.startswith("/openadr3/"):  # noqa: PLR2004 - HTTP
+            raise
+        return problem(error.status, "http", error.reason, detail=error.text or "")
+
+
+def static_folder() -> Path:
+    """Where the console's bundle lies (built by hatch_build.py)."""
+    return Path(str(files("gridctl.web"))) / "static"
+
+
+async def _index(request: web.Request) -> web.StreamResponse:
+    page = static_folder() / "index.html"
+    if not page.is_file():
+        return web.Response(
+            text=(
+                "<!doctype html><title>gridctl</title><h1>gridctl</h1><p>The console has not been "
+                "built: run <code>make ui</code>. Until then: <a href=/plain>plain page</a>.</p>"
+            ),
+            content_type="text/html",
+            status=503,
+        )
+    return web.Response(body=page.read_bytes(), content_type="text/html", charset="utf-8")
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    name = request.match_info["name"]
+    path = static_folder() / name
+    kind = STATIC_TYPES.get(path.suffix)
+    if kind is None or name.startswith(".") or not path.is_file():
+        return problem(404, "not_found", "No such file")
+    return web.Response(
+        body=path.read_bytes(), content_type=kind, headers={"Cache-Control": "no-cache"}
+    )
+
+
+async def _health(request: web.Request) -> web.StreamResponse:
+    return web.json_response({"status": "ok"})
+
+
+class _Ready:
+    """Whether the service can do its work; says what is missing, to everybody, without names."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        picture = self._desk.picture()
+        ready = picture.field_connected and bool(picture.snapshot.values)
+        return web.json_response(
+            {
+                "ready": ready,
+                "field_connected": picture.field_connected,
+                "points": len(picture.snapshot.values),
+            },
+            status=200 if ready else 503,
+        )

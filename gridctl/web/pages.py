@@ -1,0 +1,88 @@
+"""Pages that work without a script: sign in, list of plans, STOP. The last resort of a browser."""
+
+from __future__ import annotations
+
+from html import escape
+
+from aiohttp import web
+
+from gridctl.control.ports import Desk
+from gridctl.web.auth import Gate, Signed, person_of, same_origin
+from gridctl.web.problem import problem
+from gridctl.web.roles import Permission, may
+
+_HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>gridctl</title></head><body>"""
+
+
+def _page(body: str, status: int = 200) -> web.Response:
+    return web.Response(
+        text=f"{_HEAD}{body}</body></html>", content_type="text/html", status=status
+    )
+
+
+class Pages:
+    """`/plain` and its forms."""
+
+    def __init__(self, *, desk: Desk, gate: Gate) -> None:
+        self._desk = desk
+        self._gate = gate
+
+    async def plain(self, request: web.Request) -> web.StreamResponse:
+        """Plans and STOP for a signed-in person, else the form to sign in."""
+        signed = await self._gate.signed(request)
+        if signed is None:
+            return _page(_LOGIN)
+        picture = self._desk.picture()
+        head = picture.snapshot.values.get(picture.head_point)
+        shown = "?" if head is None else f"{head.value:.0f}"
+        rows = "".join(
+            f"<tr><td>{escape(p.stored.plan.mrid)}</td><td>{escape(p.stored.state)}</td>"
+            f"<td>{p.stored.plan.net_kw:.0f} kW</td>"
+            f"<td>{len(p.stored.approvals)} of {p.approvals_needed}</td></tr>"
+            for p in await self._desk.plans(limit=20)
+        )
+        state = "<p><strong>STOPPED: nothing is dispatched.</strong></p>" if picture.stopped else ""
+        return _page(
+            f"<h1>gridctl</h1><p>Signed in as {escape(signed.session.user)}. "
+            f"Feeder head {shown} kW of {picture.head_limit_kw:.0f} kW.</p>{state}"
+            f"{_stop_form(signed)}"
+            "<h2>Plans</h2><table><thead><tr><th>Plan</th><th>State</th><th>Reduction</th>"
+            f"<th>Approvals</th></tr></thead><tbody>{rows}</tbody></table>"
+            "<p>Approving needs the console, or <code>gridctl plan approve</code>.</p>"
+        )
+
+    async def log_in(self, request: web.Request) -> web.StreamResponse:
+        """The form of `plain`."""
+        if not same_origin(request):
+            return problem(403, "foreign_origin", "Request from another site")
+        form = await request.post()
+        signed = await self._gate.log_in(
+            request, str(form.get("user", "")), str(form.get("password", ""))
+        )
+        if signed is None:
+            return _page(f"<p>User or password is wrong, or locked for now.</p>{_LOGIN}", 401)
+        response = web.HTTPSeeOther("/plain")
+        self._gate.set_cookie(response, signed)
+        return response
+
+    async def stop(self, request: web.Request) -> web.StreamResponse:
+        """STOP by a form; the gate has proved session and CSRF."""
+        await self._desk.stop(reason="STOP from the plain page", person=person_of(request))
+        raise web.HTTPSeeOther("/plain")
+
+
+def _stop_form(signed: Signed) -> str:
+    if not may(signed.session.role, Permission.STOP):
+        return ""
+    return (
+        '<form method="post" action="/plain/stop">'
+        f'<input type="hidden" name="csrf" value="{escape(signed.csrf)}">'
+        "<button>STOP ALL DISPATCH</button></form>"
+    )
+
+
+_LOGIN = """<h1>gridctl</h1><form method="post" action="/plain/login">
+<p><label>User <input name="user" autocomplete="username" required></label></p>
+<p><label>Password <input name="password" type="password" autocomplete="current-password" required>
+</label></p><p><button>Sign in</button></p></form>"""

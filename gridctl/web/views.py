@@ -1,0 +1,522 @@
+"""The model's values as the console's JSON (the contract is ui/api.ts). Pure functions.
+
+Unknown is null, never zero; times are ISO 8601 UTC in grid time; ages are real seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from gridctl.control.ports import (
+    AuditRow,
+    ChainCheck,
+    CommandRow,
+    EffectView,
+    Picture,
+    PlanView,
+    ResourceView,
+)
+from gridctl.model.alarm import Alarm, AlarmState
+from gridctl.model.link import LinkHealth
+from gridctl.model.measurement import Measurement, Point, Validity
+from gridctl.model.network import Feeder
+from gridctl.model.planning import CaseResult, Forecast, Horizon, Verification
+from gridctl.model.program import DispatchRequest
+from gridctl.model.quantity import Unit
+from gridctl.model.resource import LoadGroup, Resource, ResourceKind, kind_of
+
+Json: TypeAlias = dict[str, Any]
+
+ALARMS_ON_TOP_MAX = 8
+
+
+def iso(at_s: float) -> str:
+    """Grid time as ISO 8601 UTC with milliseconds."""
+    text = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _interval_at(horizon: Horizon, interval: int) -> str:
+    return iso(horizon.start_s + interval * horizon.step_s)
+
+
+def rounded(value: float | None, digits: int = 3) -> float | None:
+    """`value` for the wire; null stays null."""
+    return None if value is None else round(value, digits)
+
+
+def feeder_view(
+    feeder: Feeder, resources: Sequence[Resource], voltage_min_pu: float, voltage_max_pu: float
+) -> Json:
+    """The static picture of a feeder (api.ts Feeder)."""
+    branches: list[Json] = []
+    for kind, items in (
+        ("line", feeder.lines),
+        ("transformer", feeder.transformers),
+        ("regulator", feeder.regulators),
+    ):
+        branches += [
+            {
+                "id": b.mrid,
+                "from": b.from_node,
+                "to": b.to_node,
+                "phases": b.phases,
+                "kind": kind,
+            }
+            for b in items
+        ]
+    branches += [
+        {
+            "id": s.mrid,
+            "from": s.from_node,
+            "to": s.to_node,
+            "phases": s.phases,
+            "kind": "open_switch" if s.is_open else "switch",
+        }
+        for s in feeder.switches
+    ]
+    return {
+        "id": feeder.mrid,
+        "name": feeder.name,
+        "digest": feeder.digest(),
+        "source": feeder.source.node,
+        "nodes": [
+            {"id": n.mrid, "phases": n.phases, "kv": n.nominal_kv, "x": n.x, "y": n.y}
+            for n in feeder.nodes
+        ],
+        "branches": branches,
+        "resources": [
+            {
+                "id": r.mrid,
+                "name": r.name,
+                "kind": kind_of(r),
+                "node": r.terminals[0].node,
+                "rating_kw": r.rating_kw,
+                "area": r.area,
+                "customers": r.customers if isinstance(r, LoadGroup) else 0,
+            }
+            for r in resources
+        ],
+        "capacitors": [{"id": c.mrid, "node": c.node} for c in feeder.capacitors],
+        "voltage_min_pu": voltage_min_pu,
+        "voltage_max_pu": voltage_max_pu,
+    }
+
+
+def node_points(points: Mapping[str, Point], feeder: Feeder) -> dict[str, dict[str, str]]:
+    """Node → phase → mrid of its voltage point, for the nodes that are measured."""
+    nodes = feeder.node_index()
+    found: dict[str, dict[str, str]] = {}
+    for point in points.values():
+        if point.unit is Unit.VOLT_PU and point.equipment in nodes and point.phase in "ABC":
+            found.setdefault(point.equipment, {})[point.phase] = point.mrid
+    return found
+
+
+class FrameView:
+    """Turns a `Picture` into api.ts Frame. Keeps what does not change between frames."""
+
+    def __init__(self, feeder: Feeder, *, time_rate: float) -> None:
+        self._feeder = feeder
+        self._phases = {n.mrid: n.phases for n in feeder.nodes}
+        self._rate = time_rate
+        self._points_seen = -1
+        self._voltage: dict[str, dict[str, str]] = {}
+
+    def age_s(self, picture: Picture, found: Measurement) -> float:
+        """Real seconds since `found` arrived."""
+        return round(max(0.0, (picture.at_s - found.received_time_s) / self._rate), 1)
+
+    def frame(
+        self,
+        picture: Picture,
+        *,
+        seq: int,
+        plans: Sequence[PlanView],
+        requests: Sequence[DispatchRequest],
+        trend: Sequence[Measurement] | None,
+    ) -> Json:
+        """One frame; `trend` is given for the full one only."""
+        if len(picture.points) != self._points_seen:
+            self._points_seen = len(picture.points)
+            self._voltage = node_points(picture.points, self._feeder)
+        active = [a for a in picture.alarms if a.state is not AlarmState.NORMAL]
+        return {
+            "seq": seq,
+            "at": iso(picture.at_s),
+            "full": trend is not None,
+            "mode": picture.mode,
+            "stopped": picture.stopped,
+            "field_connected": picture.field_connected,
+            "head": self._head(picture),
+            "nodes": {n: self._node(picture, n, by) for n, by in self._voltage.items()},
+            "resources": {
+                r.resource.mrid: resource_view(r, picture.at_s, self._rate)
+                for r in picture.resources
+            },
+            "links": [link_view(link) for link in picture.links],
+            "alarms": {
+                "active": len(active),
+                "unacked": sum(
+                    a.state in (AlarmState.UNACKED, AlarmState.CLEARED_UNACKED) for a in active
+                ),
+                "top": [
+                    alarm_view(a) for a in sorted(active, key=lambda a: (a.priority, -a.raised_s))
+                ][:ALARMS_ON_TOP_MAX],
+            },
+            "plans": [plan_row(p, picture) for p in plans],
+            "forecast": None if picture.forecast is None else forecast_view(picture.forecast),
+            "trend": None
+            if trend is None
+            else {
+                "t": [iso(m.source_time_s) for m in trend],
+                "head_kw": [
+                    None if m.quality.validity is Validity.INVALID else round(m.value, 1)
+                    for m in trend
+                ],
+            },
+            "cycle": None
+            if picture.cycle is None
+            else {
+                "at": iso(picture.cycle.at_s),
+                "status": picture.cycle.status,
+                "reason": picture.cycle.reason,
+            },
+            "effect": None if picture.effect is None else effect_view(picture.effect),
+            "requests": [request_view(r) for r in requests],
+            "blocked": list(picture.blocked),
+        }
+
+    def _head(self, picture: Picture) -> Json:
+        found = picture.snapshot.values.get(picture.head_point)
+        return {
+            "kw": None if found is None else round(found.value, 1),
+            "limit_kw": picture.head_limit_kw,
+            "quality": Validity.INVALID if found is None else found.quality.validity,
+            "age_s": 0.0 if found is None else self.age_s(picture, found),
+        }
+
+    def _node(self, picture: Picture, node: str, by_phase: Mapping[str, str]) -> Json:
+        found = {p: picture.snapshot.values.get(m) for p, m in by_phase.items()}
+        known = [m for m in found.values() if m is not None]
+        order = [Validity.GOOD, Validity.QUESTIONABLE, Validity.INVALID]
+        worst = max((order.index(m.quality.validity) for m in known), default=2)
+        return {
+            "v": [
+                None if (m := found.get(p)) is None else round(m.value, 4)
+                for p in self._phases[node]
+            ],
+            "q": order[worst],
+            "age_s": max((self.age_s(picture, m) for m in known), default=0.0),
+        }
+
+
+def resource_view(view: ResourceView, at_s: float, time_rate: float) -> Json:
+    """api.ts ResourceState."""
+    lease = view.lease_until_s
+    return {
+        "kind": kind_of(view.resource),
+        "power_kw": rounded(view.power_kw, 1),
+        "confirmed_kw": rounded(view.confirmed_kw, 1),
+        "intended_kw": rounded(view.intended_kw, 1),
+        "available_kw": rounded(view.available_kw, 1),
+        "soc_pct": rounded(view.soc_pct, 1),
+        "lease_left_s": None if lease is None else round(max(0.0, (lease - at_s) / time_rate), 0),
+        "excluded": view.excluded,
+        "quality": view.quality.validity,
+        "age_s": round(view.age_s, 1),
+    }
+
+
+def link_view(health: LinkHealth) -> Json:
+    """api.ts LinkState."""
+    trip = health.round_trip_s
+    return {
+        "id": health.link,
+        "protocol": health.protocol,
+        "endpoint": health.endpoint,
+        "state": health.state,
+        "points": health.points,
+        "reads": health.reads,
+        "late_scans": health.late_scans,
+        "commands": health.commands,
+        "reconnects": health.reconnects,
+        "round_trip_ms": None if trip is None else round(trip * 1000, 2),
+        "detail": health.detail,
+    }
+
+
+def alarm_view(alarm: Alarm) -> Json:
+    """api.ts Alarm."""
+    return {
+        "key": alarm.key,
+        "priority": alarm.priority,
+        "text": alarm.text,
+        "response": alarm.response,
+        "raised": iso(alarm.raised_s),
+        "cleared": None if alarm.cleared_s is None else iso(alarm.cleared_s),
+        "acked_by": alarm.acked_by,
+        "state": alarm.state,
+    }
+
+
+def forecast_view(forecast: Forecast) -> Json:
+    """api.ts ForecastState."""
+
+    def at(q: float) -> list[float]:
+        return [round(v, 1) for v in forecast.at_quantile(q)]
+
+    return {
+        "start": iso(forecast.horizon.start_s),
+        "step_s": forecast.horizon.step_s,
+        "p10": at(0.1),
+        "p50": at(0.5),
+        "p90": at(0.9),
+        "method": forecast.method,
+        "nmae_pct": rounded(forecast.nmae_pct, 2),
+    }
+
+
+def effect_view(effect: EffectView) -> Json:
+    """api.ts Effect."""
+    return {
+        "plan": effect.plan,
+        "expected_kw": round(effect.expected_kw, 1),
+        "band_kw": [round(b, 1) for b in effect.band_kw],
+        "measured_kw": rounded(effect.measured_kw, 1),
+        "settled": effect.settled,
+        "kept": effect.kept,
+    }
+
+
+def request_view(request: DispatchRequest) -> Json:
+    """api.ts Request."""
+    return {
+        "id": request.mrid,
+        "event_id": request.event_id,
+        "name": request.name,
+        "source": request.source,
+        "start": iso(request.start_s),
+        "end": iso(request.end_s),
+        "target_kw": request.target_kw,
+        "state": request.state,
+    }
+
+
+def plan_row(view: PlanView, picture: Picture) -> Json:
+    """api.ts PlanRow."""
+    stored, plan = view.stored, view.stored.plan
+    kinds = {r.resource.mrid: kind_of(r.resource) for r in picture.resources}
+    moved = Counter(kinds[m] for m in {s.resource for s in plan.result.setpoints} if m in kinds)
+    return {
+        "id": plan.mrid,
+        "version": plan.version,
+        "state": stored.state,
+        "digest": stored.digest,
+        "net_kw": round(plan.net_kw, 1),
+        "customers": plan.customers,
+        "cost": round(plan.result.cost, 2),
+        "controls": {kind: moved.get(kind, 0) for kind in ResourceKind},
+        "approvals": len(stored.approvals),
+        "approvals_needed": view.approvals_needed,
+        "expires_in_s": rounded(view.expires_in_s, 1),
+        "blocked": list(view.blocked),
+        "requests": list(plan.requests),
+        "created": iso(plan.created_s),
+        "reason": stored.reason,
+    }
+
+
+def _device_rows(view: PlanView, picture: Picture) -> list[Json]:
+    result = view.stored.plan.result
+    series: dict[str, dict[int, tuple[float, float]]] = {}
+    for s in result.setpoints:
+        series.setdefault(s.resource, {})[s.interval] = (s.kw, s.effect_kw)
+    by_id = {r.resource.mrid: r for r in picture.resources}
+    protocols = {h.link: h.protocol for h in picture.links}
+    rows: list[Json] = []
+    for mrid, values in series.items():
+        shown = by_id.get(mrid)
+        if shown is None:
+            continue
+        resource = shown.resource
+        first = min(values)
+        point = picture.points.get(resource.points.setpoint)
+        protocol = "" if point is None else protocols.get(point.link, "")
+        rows.append(
+            {
+                "resource": mrid,
+                "name": resource.name,
+                "kind": kind_of(resource),
+                "node": resource.terminals[0].node,
+                "area": resource.area,
+                "now_kw": rounded(shown.confirmed_kw, 1),
+                "to_kw": round(values[first][0], 1),
+                "effect_kw": round(values[first][1], 1),
+                "series_kw": [
+                    round(values.get(k, (0.0, 0.0))[0], 1) for k in range(result.horizon.count)
+                ],
+                "how": {"dnp3": "DNP3 SBO", "opcua": "OPC UA"}.get(protocol, protocol),
+            }
+        )
+    return rows
+
+
+def plan_detail(view: PlanView, picture: Picture) -> Json:
+    """api.ts PlanDetail."""
+    plan = view.stored.plan
+    result, horizon = plan.result, plan.result.horizon
+    names = {r.resource.mrid: r.resource.name for r in picture.resources}
+    check = result.verification
+    return {
+        **plan_row(view, picture),
+        "proposed_by": plan.proposed_by,
+        "snapshot_revision": plan.snapshot_revision,
+        "approved_by": [{"by": a.by, "at": iso(a.at_s)} for a in view.stored.approvals],
+        "horizon": {
+            "start": iso(horizon.start_s),
+            "step_s": horizon.step_s,
+            "count": horizon.count,
+        },
+        "head_before_kw": [round(v, 1) for v in result.head_before_kw],
+        "head_after_kw": [round(v, 1) for v in result.head_after_kw],
+        "limit_kw": picture.head_limit_kw,
+        "rows": _device_rows(view, picture),
+        "excluded": [
+            {"resource": e.resource, "name": names.get(e.resource, e.resource), "reason": e.reason}
+            for e in result.excluded
+        ],
+        "bindings": [
+            {
+                "limit": b.limit,
+                "where": b.where,
+                "at": _interval_at(horizon, b.interval),
+                "price": round(b.price, 4),
+                "unit": b.unit,
+            }
+            for b in result.bindings
+        ],
+        "shortfalls": [
+            {
+                "limit": s.limit,
+                "where": s.where,
+                "at": _interval_at(horizon, s.interval),
+                "amount": round(s.amount, 4),
+                "unit": s.unit,
+            }
+            for s in result.shortfalls
+        ],
+        "check": None if check is None else _check(check),
+        "voltages": []
+        if check is None
+        else [
+            {
+                "node": v.node,
+                "phase": v.phase,
+                "before_pu": round(v.before_pu, 5),
+                "after_pu": round(v.after_pu, 5),
+            }
+            for v in check.voltages
+        ],
+        "solver": result.solver,
+        "solve_s": round(result.solve_s, 3),
+        "rounds": result.rounds,
+        "status": result.status,
+    }
+
+
+def _check(check: Verification) -> Json:
+    return {
+        "engine": check.engine,
+        "ok": check.ok,
+        "reasons": list(check.reasons),
+        "before": _case(check.before),
+        "after": _case(check.after),
+        "linear_error_pu": round(check.linear_error_pu, 6),
+    }
+
+
+def _case(case: CaseResult) -> Json:
+    return {
+        "converged": case.converged,
+        "worst_voltage_pu": round(case.worst_voltage_pu, 4),
+        "worst_voltage_at": case.worst_voltage_at,
+        "highest_voltage_pu": round(case.highest_voltage_pu, 4),
+        "highest_voltage_at": case.highest_voltage_at,
+        "worst_loading_pct": round(case.worst_loading_pct, 1),
+        "worst_loading_at": case.worst_loading_at,
+        "violations": case.violations,
+        "losses_kw": round(case.losses_kw, 1),
+    }
+
+
+def command_view(row: CommandRow, picture: Picture) -> Json:
+    """api.ts CommandRow."""
+    command = row.command
+    names = {r.resource.mrid: r.resource.name for r in picture.resources}
+    point = picture.points.get(command.point)
+    protocols = {h.link: h.protocol for h in picture.links}
+    return {
+        "id": command.mrid,
+        "plan": command.plan,
+        "resource": command.resource,
+        "name": names.get(command.resource, command.resource),
+        "point": command.point,
+        "value": round(command.value, 2),
+        "unit": "" if point is None else point.unit,
+        "effect_kw": round(command.effect_kw, 1),
+        "state": row.state,
+        "status": row.status,
+        "detail": row.detail,
+        "protocol": "" if point is None else protocols.get(point.link, ""),
+        "history": [
+            {"state": state, "at": iso(at_s), "status": status, "detail": detail}
+            for state, at_s, status, detail in row.history
+        ],
+        "measured_kw": rounded(row.measured_kw, 1),
+    }
+
+
+def audit_view(row: AuditRow) -> Json:
+    """api.ts AuditRow."""
+    e = row.entry
+    return {
+        "sequence": row.sequence,
+        "at": iso(e.at_s),
+        "who": e.who,
+        "role": e.role,
+        "source": e.source,
+        "action": e.action,
+        "object": e.object,
+        "before": e.before,
+        "after": e.after,
+        "reason": e.reason,
+        "result": e.result,
+        "plan_digest": e.plan_digest,
+        "hash": row.hash,
+    }
+
+
+def chain_view(check: ChainCheck) -> Json:
+    """api.ts ChainCheck."""
+    return {
+        "rows": check.rows,
+        "ok": check.ok,
+        "first_bad": check.first_bad,
+        "detail": check.detail,
+    }
+
+
+def trend_view(point: Point, samples: Sequence[Measurement]) -> Json:
+    """api.ts Trend: gaps stay gaps."""
+    return {
+        "point": point.mrid,
+        "unit": point.unit,
+        "t": [iso(m.source_time_s) for m in samples],
+        "v": [
+            None if m.quality.validity is Validity.INVALID else round(m.value, 4) for m in samples
+        ],
+    }
