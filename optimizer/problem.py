@@ -1,0 +1,227 @@
+"""The numbers behind a `PlanningTask`: what flows without control, and what each control adds.
+
+Conventions, the same for the linear programme and for the AC check:
+
+- *Base case*: no control at all. Load groups shed nothing, batteries idle, PV inverters give what
+  the sun gives (`optimizer.resources.pv.available_kw`); an excluded battery goes on with the power
+  that flows now. All consumers are scaled by one factor per interval such that the AC import at the
+  head equals the task's forecast at its chance level (`quantile`).
+- *Injection*: kW by which a resource lowers the load at its own terminals: shed minus rebound,
+  discharge minus charge, minus curtailment. Load groups take their kvar along (power factor);
+  batteries and PV inverters run at unity.
+- A resource without a setpoint is at its default.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridctl.model.planning import PlanningTask, ResourceState, Setpoint
+from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from optimizer.network import ControlColumn, FlowResult, NetworkModel
+from optimizer.resources import battery, load_group, pv
+from optimizer.timegrid import FloatArray, TimeGrid, time_grid
+
+SCALE_TOLERANCE_KW = 0.01
+SCALE_ROUNDS_MAX = 12
+SCALE_STEP_MIN = 1e-9
+GRID_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Case:
+    """Input of one AC power flow over the horizon: `load_scale` (T,), injections (n, T)."""
+
+    load_scale: FloatArray
+    injection_kw: FloatArray
+    injection_kvar: FloatArray
+
+    def flow(self, network: NetworkModel) -> FlowResult:
+        """The AC power flow of this case."""
+        return network.solve(
+            load_scale=self.load_scale,
+            injection_kw=self.injection_kw,
+            injection_kvar=self.injection_kvar,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Problem:
+    """A planning task in numbers.
+
+    `head_kw` (T,): forecast import without control at the chance level; `base`: the base case that
+    gives it; `base_flow`: its AC power flow; `columns`: where each resource's kW go, in the order
+    of the task's resources.
+    """
+
+    task: PlanningTask
+    grid: TimeGrid
+    head_kw: FloatArray
+    base: Case
+    base_flow: FlowResult
+    columns: tuple[ControlColumn, ...]
+    states: Mapping[str, ResourceState]
+
+    def injection_kw(self, setpoints: Sequence[Setpoint]) -> FloatArray:
+        """By how much `setpoints` lower the load at each resource's terminals, kW (resources, T).
+
+        Raises ValueError for a setpoint of an unknown resource or outside the horizon.
+        """
+        rows = {r.mrid: i for i, r in enumerate(self.task.resources)}
+        series = np.array(
+            [np.full(self.grid.count, default_kw(r)) for r in self.task.resources]
+        ).reshape(len(rows), self.grid.count)
+        for setpoint in setpoints:
+            if setpoint.resource not in rows or not 0 <= setpoint.interval < self.grid.count:
+                raise ValueError(
+                    f"setpoint of {setpoint.resource} in interval {setpoint.interval} "
+                    "is not part of the task"
+                )
+            series[rows[setpoint.resource], setpoint.interval] = setpoint.kw
+        result = np.zeros_like(series)
+        for i, resource in enumerate(self.task.resources):
+            state = self.states.get(resource.mrid)
+            if state is not None and state.excluded is None:
+                result[i] = injection_kw(resource, state, self.grid, series[i])
+        return result
+
+    def case(self, injection_kw: FloatArray) -> Case:
+        """The base case plus `injection_kw` (resources, T) at the resources' terminals."""
+        kw, kvar = self.base.injection_kw.copy(), self.base.injection_kvar.copy()
+        for column, series in zip(self.columns, injection_kw, strict=True):
+            for row, kw_share, kvar_per_kw in column.shares:
+                kw[row] += kw_share * series
+                kvar[row] += kvar_per_kw * series
+        return Case(load_scale=self.base.load_scale, injection_kw=kw, injection_kvar=kvar)
+
+    def case_with(self, setpoints: Sequence[Setpoint]) -> Case:
+        """The base case with a plan's setpoints."""
+        return self.case(self.injection_kw(setpoints))
+
+
+def default_kw(resource: Resource) -> float:
+    """The setpoint at which nothing is asked of `resource`."""
+    match resource:
+        case LoadGroup():
+            return load_group.default_kw(resource)
+        case Battery():
+            return battery.default_kw(resource)
+        case PvInverter():
+            return pv.default_kw(resource)
+
+
+def injection_kw(
+    resource: Resource, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray
+) -> FloatArray:
+    """By how much `setpoint_kw` (T,) lowers the load at the resource's terminals, kW (T,)."""
+    match resource:
+        case LoadGroup():
+            return load_group.injection_kw(resource, state, grid, setpoint_kw)
+        case Battery():
+            return battery.injection_kw(resource, state, grid, setpoint_kw)
+        case PvInverter():
+            return pv.injection_kw(resource, state, grid, setpoint_kw)
+
+
+def control_column(resource: Resource, network: NetworkModel) -> ControlColumn:
+    """Where a resource's kW go. KeyError for a node-phase that the feeder does not have."""
+    kvar_per_kw = 0.0
+    if isinstance(resource, LoadGroup):
+        kvar_per_kw = math.tan(math.acos(min(max(resource.power_factor, 1e-3), 1.0)))
+    return ControlColumn(
+        shares=tuple(
+            (network.index(t.node, t.phase), t.share, t.share * kvar_per_kw)
+            for t in resource.terminals
+        )
+    )
+
+
+def build_problem(task: PlanningTask, network: NetworkModel) -> Problem:
+    """The numbers of `task` on `network`.
+
+    Raises ValueError when horizon and forecast do not fit each other or a terminal is unknown.
+    A base case that does not converge is told by `base_flow.converged`.
+    """
+    grid = time_grid(task.horizon, now_s=task.now_s, utc_offset_s=task.utc_offset_s)
+    head_kw = _forecast_kw(task)
+    states = {s.resource: s for s in task.states}
+    try:
+        columns = tuple(control_column(r, network) for r in task.resources)
+    except KeyError as missing:
+        raise ValueError(f"a resource sits at an unknown node-phase: {missing}") from None
+    kw = np.zeros((len(network.node_phases), grid.count))
+    for resource, column in zip(task.resources, columns, strict=True):
+        series = _base_kw(resource, states.get(resource.mrid), grid)
+        for row, share, _ in column.shares:
+            kw[row] += share * series
+    base, flow = _scaled(network, head_kw, kw)
+    return Problem(
+        task=task,
+        grid=grid,
+        head_kw=head_kw,
+        base=base,
+        base_flow=flow,
+        columns=columns,
+        states=states,
+    )
+
+
+def _forecast_kw(task: PlanningTask) -> FloatArray:
+    """The forecast on the plan's horizon (it may be longer or begin earlier, on the same steps)."""
+    given, wanted = task.forecast.horizon, task.horizon
+    if given.step_s != wanted.step_s:
+        raise ValueError(f"forecast in steps of {given.step_s:g} s, plan of {wanted.step_s:g} s")
+    shift = (wanted.start_s - given.start_s) / wanted.step_s
+    first = round(shift)
+    try:
+        values = task.forecast.at_quantile(task.quantile)
+    except KeyError as missing:
+        raise ValueError(str(missing.args[0])) from None
+    if abs(shift - first) > GRID_TOLERANCE or first < 0 or first + wanted.count > len(values):
+        raise ValueError("the forecast does not cover the plan's horizon")
+    return np.asarray(values[first : first + wanted.count], dtype=np.float64)
+
+
+def _base_kw(resource: Resource, state: ResourceState | None, grid: TimeGrid) -> FloatArray:
+    if state is None:
+        return np.zeros(grid.count)
+    match resource:
+        case PvInverter():
+            return pv.available_kw(resource, state, grid)
+        case Battery() if state.excluded is not None:
+            return np.full(grid.count, state.power_kw)
+        case Battery() | LoadGroup():
+            return np.zeros(grid.count)
+
+
+def _scaled(
+    network: NetworkModel, head_kw: FloatArray, injection_kw: FloatArray
+) -> tuple[Case, FlowResult]:
+    """Scale all consumers until the AC import equals `head_kw` (secant per interval, >= 0)."""
+    kvar = np.zeros_like(injection_kw)
+    nominal = max(network.nominal_load_kw, 1e-9)
+
+    def flow_at(load_scale: FloatArray) -> tuple[Case, FlowResult]:
+        case = Case(load_scale=load_scale, injection_kw=injection_kw, injection_kvar=kvar)
+        return case, case.flow(network)
+
+    scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
+    case, flow = flow_at(scale)
+    slope = np.full_like(scale, nominal)
+    for _ in range(SCALE_ROUNDS_MAX):
+        miss = head_kw - flow.head_kw
+        if not flow.converged or np.all(
+            (np.abs(miss) < SCALE_TOLERANCE_KW) | ((scale <= 0.0) & (miss < 0.0))
+        ):
+            break
+        step = np.maximum(scale + miss / slope, 0.0) - scale
+        before_kw, scale = flow.head_kw, scale + step
+        case, flow = flow_at(scale)
+        moved = np.abs(step) > SCALE_STEP_MIN
+        secant = np.divide(flow.head_kw - before_kw, step, out=slope.copy(), where=moved)
+        slope = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
+    return case, flow

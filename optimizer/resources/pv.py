@@ -1,0 +1,47 @@
+"""PV inverters: a ceiling on the output; curtailed only when a limit asks for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridctl.model.planning import ResourceState
+from gridctl.model.resource import PvInverter
+from optimizer.timegrid import FloatArray, TimeGrid
+
+SUNRISE_H = 6.0
+SUNSET_H = 18.0
+SHAPE_MIN = 0.1
+
+
+def _sun(hour: FloatArray) -> FloatArray:
+    day = np.sin(np.pi * (hour - SUNRISE_H) / (SUNSET_H - SUNRISE_H))
+    return np.where((hour > SUNRISE_H) & (hour < SUNSET_H), np.clip(day, 0.0, 1.0), 0.0)
+
+
+def available_kw(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> FloatArray:
+    """What the sun is expected to give in each interval, kW (T,).
+
+    Now's `available_kw` (of an excluded inverter: what flows) times the sun's course between now
+    and then: sin of the sun's hour angle with sunrise at 6 and sunset at 18 local standard time,
+    the one geometry (equinox) that needs neither latitude nor date. Held when the sun stands too
+    low now to scale with, and never above the rating.
+    """
+    now_kw = max(state.power_kw if state.excluded is not None else state.available_kw, 0.0)
+    shape_now = float(_sun(grid.local_hour(np.array([grid.now_s])))[0])
+    if shape_now < SHAPE_MIN:
+        ratio = np.ones(grid.count)
+    else:
+        ratio = _sun(grid.local_hour((grid.begin_s + grid.end_s) / 2)) / shape_now
+    return np.minimum(now_kw * ratio, pv.rating_kw)
+
+
+def default_kw(pv: PvInverter) -> float:
+    """No ceiling below the rating."""
+    return pv.rating_kw
+
+
+def injection_kw(
+    pv: PvInverter, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray
+) -> FloatArray:
+    """Minus what a ceiling takes away from the sun, kW (T,)."""
+    return np.minimum(setpoint_kw - available_kw(pv, state, grid), 0.0)
