@@ -1,0 +1,94 @@
+"""Child processes: started by exec, watched, restarted with backoff, never left behind.
+
+A child's stdin is a pipe that nobody writes to: when the parent is gone, however it died, the child
+reads end-of-file and winds down by itself. A child runs in its own session, so that Ctrl-C at the
+terminal reaches the parent alone, which then stops its children in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+log = logging.getLogger(__name__)
+
+RESTART_FIRST_S = 0.5
+RESTART_MAX_S = 10.0
+STOP_DEADLINE_S = 10.0
+
+
+async def spawn(
+    arguments: Sequence[str], *, pipe_stdout: bool = False
+) -> asyncio.subprocess.Process:
+    """Start `python -P -m gridctl.cli ARGUMENTS` with a life line on stdin."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "gridctl.cli",
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE if pipe_stdout else asyncio.subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "PYTHONSAFEPATH": "1"},
+    )
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Ask a child to stop, then make it."""
+    if process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), STOP_DEADLINE_S)
+    except TimeoutError:
+        log.warning("child %d does not stop; killed", process.pid)
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+async def keep_alive(name: str, arguments: Sequence[str], *, stop: asyncio.Event) -> None:
+    """Keep one child running until `stop`; restart it when it dies (backoff up to 10 s)."""
+    delay_s = RESTART_FIRST_S
+    while not stop.is_set():
+        started_s = asyncio.get_running_loop().time()
+        process = await spawn(arguments)
+        log.info("%s runs as process %d", name, process.pid)
+        waiting = asyncio.create_task(process.wait())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            await end(process)
+            waiting.cancel()
+        if stop.is_set():
+            return
+        lived_s = asyncio.get_running_loop().time() - started_s
+        delay_s = RESTART_FIRST_S if lived_s > RESTART_MAX_S else min(delay_s * 2, RESTART_MAX_S)
+        log.error("%s ended with code %s; restart in %.1f s", name, process.returncode, delay_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), delay_s)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """SIGINT and SIGTERM set `stop`."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+
+
+async def parent_gone() -> None:
+    """Returns when stdin reaches its end: the process that started us is no more."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while await reader.read(1024):
+        pass
