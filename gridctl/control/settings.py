@@ -37,8 +37,9 @@ class DriftBounds:
 class OfficeSettings:
     """All of it.
 
-    Settle times, the sample interval and the clock offset are grid seconds; `utc_offset_s` is
-    local standard time minus UTC. `limits` is the office's read-only copy of the OT file.
+    `batch_settle_s`, `effect_settle_s`, `confirm_timeout_s`: real seconds. `sample_interval_s`,
+    `clock_offset_max_s`: grid seconds. `utc_offset_s`: local standard time minus UTC. `limits`: the
+    office's read-only copy of the OT file.
     """
 
     feeder: Feeder
@@ -56,6 +57,7 @@ class OfficeSettings:
     drift: DriftBounds
     batch_settle_s: float
     effect_settle_s: float
+    confirm_timeout_s: float
     sample_interval_s: float
     clock_offset_max_s: float
     history_days: float

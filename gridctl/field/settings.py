@@ -13,11 +13,11 @@ class WatchedLink:
     """One link to a device, and the point on it that moves each second (SG-23).
 
     `heartbeat`: mrid of that point; frozen for longer than its staleness bound, the whole link
-    counts as stale although it still answers.
+    counts as stale although it still answers. None for a device that has no such point.
     """
 
     settings: LinkSettings
-    heartbeat: str
+    heartbeat: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,7 @@ class FieldSettings:
 
     `socket`: the office's unix socket, which the agent dials. `stop_file`: its mere presence
     stops dispatch (SG-21). `spool`: the agent's own state, written before the wire.
+    `confirm_timeout_s`: real seconds in which the feedback point must follow (SG-18).
     """
 
     agent: str
@@ -36,3 +37,4 @@ class FieldSettings:
     office_public_key: Path
     stop_file: Path
     spool: Path
+    confirm_timeout_s: float

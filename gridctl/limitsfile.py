@@ -1,0 +1,150 @@
+"""limits.toml → LimitSet. The file belongs to OT; field and office read it with the same eyes.
+
+Every error is told at once as file:key with a hint. There is no default: what is not written down
+may not move.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from gridctl.model.errors import ConfigError
+from gridctl.model.limits import AreaLimit, DeviceLimit, LimitSet
+
+LIMITS_VERSION = 1
+PER_HOUR_MAX = 3_600
+
+_Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+_Name = Annotated[str, Field(min_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Device(_Table):
+    point: _Name
+    area: _Name
+    min_value: _Finite
+    max_value: _Finite
+    step_max: _Positive
+    interval_min_s: _NotNegative
+    per_hour_max: Annotated[int, Field(ge=1, le=PER_HOUR_MAX)]
+    lease_max_s: Annotated[float, Field(gt=0, le=86_400)]
+    default_value: _Finite
+
+    @model_validator(mode="after")
+    def _default_is_within(self) -> _Device:
+        if not self.min_value <= self.max_value:
+            raise ValueError(f"min_value {self.min_value:g} is above max_value {self.max_value:g}")
+        if not self.min_value <= self.default_value <= self.max_value:
+            raise ValueError(
+                f"default_value {self.default_value:g} is outside "
+                f"{self.min_value:g} … {self.max_value:g}: the device could never be released"
+            )
+        return self
+
+
+class _Area(_Table):
+    area: _Name
+    budget_kw: _Positive
+    window_s: _Positive
+
+
+class _File(_Table):
+    version: int
+    devices: list[_Device]
+    areas: list[_Area]
+    inhibited: list[_Name]
+
+
+def load_limits(file: Path) -> LimitSet:
+    """Read `file`. Raises ConfigError that names every mistake as key: message."""
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            "limits file does not exist",
+            file=str(file),
+            hint="nothing may be dispatched without limits; OT writes this file",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", file=str(file)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not TOML: {error}", file=str(file)) from None
+    return parse_limits(raw, file=str(file))
+
+
+def parse_limits(raw: dict[str, Any], *, file: str) -> LimitSet:
+    """The limits in `raw`; `file` is the name that errors tell."""
+    try:
+        found = _File.model_validate(raw)
+    except ValidationError as error:
+        raise _config_error(file, [(_dotted(e["loc"]), _text(e)) for e in error.errors()]) from None
+    mistakes = _inconsistencies(found)
+    if mistakes:
+        raise _config_error(file, mistakes)
+    return LimitSet(
+        version=found.version,
+        devices=tuple(DeviceLimit(**d.model_dump()) for d in found.devices),
+        areas=tuple(AreaLimit(**a.model_dump()) for a in found.areas),
+        inhibited=tuple(found.inhibited),
+    )
+
+
+def _inconsistencies(found: _File) -> list[tuple[str, str]]:
+    mistakes: list[tuple[str, str]] = []
+    if found.version != LIMITS_VERSION:
+        mistakes.append(("version", f"is {found.version}, this gridctl reads {LIMITS_VERSION}"))
+    points = [d.point for d in found.devices]
+    areas = [a.area for a in found.areas]
+    mistakes += [("devices", f"point {name} is there twice") for name in _twice(points)]
+    mistakes += [("areas", f"area {name} is there twice") for name in _twice(areas)]
+    known = set(areas)
+    for i, device in enumerate(found.devices):
+        if device.area not in known:
+            mistakes.append(
+                (f"devices[{i}].area", f"area {device.area} of {device.point} has no budget")
+            )
+    limited = set(points)
+    for i, point in enumerate(found.inhibited):
+        if point not in limited:
+            mistakes.append((f"inhibited[{i}]", f"{point} is not one of the devices' points"))
+    return mistakes
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def _text(error: Any) -> str:
+    match error["type"]:
+        case "missing":
+            return "missing"
+        case "extra_forbidden":
+            return "unknown key"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _dotted(location: Iterable[int | str]) -> str:
+    out = ""
+    for part in location:
+        out += f"[{part}]" if isinstance(part, int) else (f".{part}" if out else part)
+    return out
+
+
+def _config_error(file: str, mistakes: list[tuple[str, str]]) -> ConfigError:
+    key, first = mistakes[0]
+    rest = "".join(f"\n{file}:{where}: {text}" for where, text in mistakes[1:])
+    return ConfigError(
+        first + rest, file=file, key=key, hint="every limit is written down, none has a default"
+    )
