@@ -8,17 +8,18 @@ beside the tables.
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from math import sqrt
+from math import pi, sqrt
+from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import (
     ACLineSegment,
-    ConnectivityNode,
     Connection,
+    ConnectivityNode,
     EnergyConsumer,
     Feeder,
     LoadModel,
@@ -34,6 +35,19 @@ _KM_PER_MILE: Final = 1.609344
 _KM_PER_FOOT: Final = 0.0003048
 _M_PER_FOOT: Final = 0.3048
 _PHASES: Final = "ABC"
+
+_PAIRS: Final = ("AB", "BC", "CA")
+_LOAD_MODEL: Final = {
+    LoadModel.CONSTANT_POWER: 1,
+    LoadModel.CONSTANT_IMPEDANCE: 2,
+    LoadModel.CONSTANT_CURRENT: 5,
+}
+REGULATOR_X_PCT: Final = 1e-4
+"""OpenDSS wants an impedance in a transformer; ours are ideal: next to nothing on rating_kva."""
+_SWITCH_OHM: Final = 1e-6
+_LOAD_V_MIN_PU: Final = 0.5
+_LOAD_V_MAX_PU: Final = 1.5
+"""Outside these OpenDSS turns a load into an impedance; far out, so that models stay pure."""
 
 Row: TypeAlias = Mapping[str, str]
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
@@ -176,8 +190,7 @@ def _regulators(folder: Path, keys: Mapping[str, str]) -> tuple[VoltageRegulator
         return tuple(float(row[column]) for row in rows)
 
     found = []
-    by_name: Callable[[Row], str] = lambda row: row["regulator"]  # noqa: E731
-    for mrid, group in groupby(_rows(folder, "regulators"), by_name):
+    for mrid, group in groupby(_rows(folder, "regulators"), itemgetter("regulator")):
         rows = list(group)
         first = rows[0]
         found.append(
@@ -247,20 +260,6 @@ def _consumers(folder: Path, nominal_kv: Mapping[str, float]) -> tuple[EnergyCon
     return tuple(found)
 
 
-_PAIRS: Final = ("AB", "BC", "CA")
-_LOAD_MODEL: Final = {
-    LoadModel.CONSTANT_POWER: 1,
-    LoadModel.CONSTANT_IMPEDANCE: 2,
-    LoadModel.CONSTANT_CURRENT: 5,
-}
-REGULATOR_X_PCT: Final = 1e-4
-"""OpenDSS wants an impedance in a transformer; ours are ideal: next to nothing on rating_kva."""
-_SWITCH_OHM: Final = 1e-6
-_LOAD_V_MIN_PU: Final = 0.5
-_LOAD_V_MAX_PU: Final = 1.5
-"""Outside these OpenDSS turns a load into an impedance; far out, so that models stay pure."""
-
-
 def consumer_branches(consumer: EnergyConsumer) -> tuple[str, ...]:
     """What each entry of `kw` sits between: a phase ("A") for wye, a pair ("CA") for delta."""
     if consumer.connection is Connection.WYE:
@@ -288,10 +287,12 @@ def opendss_commands(feeder: Feeder) -> list[str]:
     return [
         "clear",
         f"set defaultbasefrequency={feeder.frequency_hz:g}",
-        f"new circuit.{feeder.mrid} basekv={source.nominal_kv!r} bus1={source.node} "
-        f"pu={source.voltage_pu!r} r1={source.r1_ohm!r} x1={source.x1_ohm!r} "
-        f"r0={source.r0_ohm!r} x0={source.x0_ohm!r}",
-        *(_line_command(line) for line in feeder.lines),
+        (
+            f"new circuit.{feeder.mrid} basekv={source.nominal_kv!r} bus1={source.node} "
+            f"pu={source.voltage_pu!r} r1={source.r1_ohm!r} x1={source.x1_ohm!r} "
+            f"r0={source.r0_ohm!r} x0={source.x0_ohm!r}"
+        ),
+        *(_line_command(line, feeder.frequency_hz) for line in feeder.lines),
         *(_switch_command(s) for s in feeder.switches if not s.is_open),
         *(_transformer_command(t) for t in feeder.transformers),
         *(c for r in feeder.regulators for c in _regulator_commands(r, feeder)),
@@ -318,9 +319,9 @@ def _lower(matrix: Matrix, scale: float) -> str:
     return "[" + " | ".join(rows) + "]"
 
 
-def _line_command(line: ACLineSegment) -> str:
-    # b = omega * C at 60 Hz; OpenDSS asks for nF per unit of length.
-    nf_per_us = 1e3 / (2 * 3.141592653589793 * 60.0)
+def _line_command(line: ACLineSegment, frequency_hz: float) -> str:
+    # b = omega * C; OpenDSS asks for nF per unit of length.
+    nf_per_us = 1e3 / (2 * pi * frequency_hz)
     return (
         f"new line.{line.mrid} phases={len(line.phases)} bus1={_bus(line.from_node, line.phases)} "
         f"bus2={_bus(line.to_node, line.phases)} "

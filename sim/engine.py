@@ -1,0 +1,202 @@
+"""The simulator's power flow: EPRI's OpenDSS engine behind a small typed front.
+
+The engine has one global circuit per process and two habits that a service cannot have: it changes
+the working directory when it is loaded, and its solver threads print on stdout. Both are undone
+here (`allow_forms` off silences it). A new `Engine` takes the circuit away from the one before it;
+the old one then refuses to work.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from math import sqrt
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridctl.model.errors import InvariantViolation, UnavailableError
+from gridctl.model.network import ACLineSegment, Feeder, Switch
+from sim.feeder import consumer_branches, load_element, opendss_commands, regulator_element
+
+_PHASES: Final = "ABC"
+_OWNER: list[Engine] = []
+
+
+@cache
+def _opendss() -> Any:
+    """The process's one OpenDSS, loaded quietly, with the working directory kept."""
+    import py_dss_interface  # noqa: PLC0415 - loads a shared library; only who solves pays
+
+    folder = Path.cwd()
+    try:
+        dss = py_dss_interface.DSS()
+    finally:
+        os.chdir(folder)
+    dss.dssinterface.allow_forms = 0
+    return dss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solution:
+    """One solved state. `voltages_pu` in the order of `Engine.node_phases`, on the node's nominal
+    line-to-neutral voltage; import at the source positive; `head_a` per phase A, B, C."""
+
+    voltages_pu: NDArray[np.complex128]
+    head_kw: float
+    head_kvar: float
+    head_a: tuple[float, float, float]
+    losses_kw: float
+    iterations: int
+
+
+class Engine:
+    """A feeder in OpenDSS: set what moves, `solve()`, read what follows.
+
+    `injections`: the (node, phase) where devices may inject. Setters take effect at the next
+    `solve()`. KeyError for a name that the feeder does not have.
+    """
+
+    def __init__(self, feeder: Feeder, injections: Iterable[tuple[str, str]] = ()) -> None:
+        self.feeder = feeder
+        self._dss = _opendss()
+        _OWNER[:] = [self]
+        for command in opendss_commands(feeder):
+            self._text(command)
+        nominal_kv = {n.mrid: n.nominal_kv for n in feeder.nodes}
+        elements = [
+            load_element(c.mrid, branch)
+            for c in feeder.consumers
+            for branch in consumer_branches(c)
+        ]
+        for node, phase in dict.fromkeys(injections):
+            name = _injection_element(node, phase)
+            elements.append(name)
+            self._text(
+                f"new load.{name} phases=1 bus1={node}.{_PHASES.index(phase) + 1} conn=wye model=1 "
+                f"kv={nominal_kv[node] / sqrt(3)!r} kw=0 kvar=0 vminpu=0.5 vmaxpu=1.5"
+            )
+        self.elements: tuple[str, ...] = tuple(elements)
+        self._index = {name: i for i, name in enumerate(elements)}
+        self._kw = np.full(len(elements), np.nan)
+        self._kvar = np.full(len(elements), np.nan)
+        self._want_kw = np.zeros(len(elements))
+        self._want_kvar = np.zeros(len(elements))
+        for consumer in feeder.consumers:
+            for branch, kw, kvar in zip(
+                consumer_branches(consumer), consumer.kw, consumer.kvar, strict=True
+            ):
+                self.set_load(consumer.mrid, branch, kw=kw, kvar=kvar)
+        self._regulator_names = {
+            (r.mrid, p): regulator_element(r.mrid, p) for r in feeder.regulators for p in r.phases
+        }
+        self._regulators = {r.mrid: r for r in feeder.regulators}
+        self._capacitors = {c.mrid: c for c in feeder.capacitors}
+        self._dss.solution.solve_no_control()
+        names = [str(n) for n in self._dss.circuit.nodes_names]
+        spelled = {n.mrid.lower(): n.mrid for n in feeder.nodes}
+        self.node_phases: tuple[str, ...] = tuple(
+            f"{spelled[bus.lower()]}.{_PHASES[int(number) - 1]}"
+            for bus, number in (name.rsplit(".", 1) for name in names)
+        )
+        base = [nominal_kv[np_.rsplit(".", 1)[0]] * 1e3 / sqrt(3) for np_ in self.node_phases]
+        self._base_v = np.asarray(base)
+
+    def set_load(self, consumer: str, branch: str, *, kw: float, kvar: float) -> None:
+        """Nominal demand of one entry of a consumer (branch "A" … or "AB" …)."""
+        i = self._index[load_element(consumer, branch)]
+        self._want_kw[i], self._want_kvar[i] = kw, kvar
+
+    def set_injection(self, node: str, phase: str, *, kw: float, kvar: float) -> None:
+        """Power injected by devices at one phase of a node (positive into the feeder)."""
+        i = self._index[_injection_element(node, phase)]
+        self._want_kw[i], self._want_kvar[i] = -kw, -kvar
+
+    def set_demands(self, kw: NDArray[np.float64], kvar: NDArray[np.float64]) -> None:
+        """All loads and injections at once, drawn power positive, in the order of `elements`."""
+        self._want_kw[:], self._want_kvar[:] = kw, kvar
+
+    def set_tap(self, regulator: str, phase: str, tap: int) -> None:
+        """Tap position of one phase of a regulator; ratio = 1 + tap * step."""
+        name = self._regulator_names[regulator, phase]
+        ratio = 1 + tap * self._regulators[regulator].step_pu
+        self._text(f"transformer.{name}.wdg=2")
+        self._text(f"transformer.{name}.tap={ratio!r}")
+
+    def set_capacitor(self, capacitor: str, *, closed: bool) -> None:
+        """Close or open a bank, all its phases."""
+        for phase in self._capacitors[capacitor].phases:
+            self._text(f"capacitor.{capacitor}_{phase}.states=[{int(closed)}]")
+
+    def solve(self) -> Solution:
+        """The power flow of what was set; UnavailableError when it does not converge."""
+        self._write_demands()
+        dss = self._dss
+        dss.solution.solve_no_control()
+        if not dss.solution.converged:
+            raise UnavailableError("the simulator's power flow does not converge")
+        kw, kvar = dss.circuit.total_power[:2]
+        losses_w = dss.circuit.losses[0]
+        dss.circuit.set_active_element("vsource.source")
+        head = _complex(dss.cktelement.currents)
+        return Solution(
+            voltages_pu=_complex(dss.circuit.buses_volts) / self._base_v,
+            head_kw=-kw,
+            head_kvar=-kvar,
+            head_a=(float(abs(head[0])), float(abs(head[1])), float(abs(head[2]))),
+            losses_kw=losses_w / 1e3,
+            iterations=int(dss.solution.iterations),
+        )
+
+    def regulator_current(self, regulator: str, phase: str) -> complex:
+        """Current through one phase of a regulator in ampere, from source to load, as solved."""
+        self._own()
+        self._dss.circuit.set_active_element(
+            f"transformer.{self._regulator_names[regulator, phase]}"
+        )
+        return complex(_complex(self._dss.cktelement.currents)[0])
+
+    def branch_currents(self) -> Mapping[str, tuple[float, ...]]:
+        """Ampere per phase at the sending end of every line and closed switch, as solved."""
+        self._own()
+        found: dict[str, tuple[float, ...]] = {}
+        branches: list[ACLineSegment | Switch] = list(self.feeder.lines)
+        branches += [s for s in self.feeder.switches if not s.is_open]
+        for branch in branches:
+            self._dss.circuit.set_active_element(f"line.{branch.mrid}")
+            currents = _complex(self._dss.cktelement.currents)[: len(branch.phases)]
+            found[branch.mrid] = tuple(float(abs(i)) for i in currents)
+        return found
+
+    def _write_demands(self) -> None:
+        self._own()
+        changed = (self._want_kw != self._kw) | (self._want_kvar != self._kvar)
+        loads = self._dss.loads
+        for i in np.flatnonzero(changed):
+            loads.name = self.elements[i]
+            loads.kw = float(self._want_kw[i])
+            loads.kvar = float(self._want_kvar[i])
+        self._kw[:], self._kvar[:] = self._want_kw, self._want_kvar
+
+    def _text(self, command: str) -> None:
+        self._own()
+        answer = str(self._dss.text(command)).strip()
+        if answer:
+            raise InvariantViolation(f"OpenDSS refuses {command!r}: {answer}")
+
+    def _own(self) -> None:
+        if _OWNER[0] is not self:
+            raise InvariantViolation("a newer Engine has taken this process's only circuit")
+
+
+def _injection_element(node: str, phase: str) -> str:
+    return f"inj_{node}_{phase}".lower()
+
+
+def _complex(pairs: list[float]) -> NDArray[np.complex128]:
+    flat = np.asarray(pairs, dtype=np.float64)
+    return flat[0::2] + 1j * flat[1::2]
