@@ -135,6 +135,7 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("GET", f"{v1}/session", api.session, p.VIEW),
         ("DELETE", f"{v1}/session", api.log_out, p.VIEW),
         ("GET", f"{v1}/stream", stream.serve, p.VIEW),
+        ("GET", f"{v1}/overview", stream.overview, p.VIEW),
         ("GET", f"{v1}/feeder", api.feeder, p.VIEW),
         ("GET", f"{v1}/plans", api.plans, p.VIEW),
         ("POST", f"{v1}/plans", api.propose, p.PROPOSE),

@@ -97,6 +97,10 @@ class Stream:
             due_s = max(due_s + PERIOD_S, now_s)
             await asyncio.sleep(due_s - now_s)
 
+    async def overview(self, _: web.Request) -> web.StreamResponse:
+        """The full frame once, for programs that poll."""
+        return web.json_response(await self.frame(full=True))
+
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """The WebSocket route; the gate has proved the session."""
         if not same_origin(request):

@@ -1,0 +1,300 @@
+"""The command line. Imports are lazy: `gridctl field` never loads what the office needs.
+
+Exit codes: 0 done; 1 refused or not fulfilled (the reason is on stderr); 2 wrong usage;
+3 configuration that a human must mend; 4 a part of gridctl does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from gridctl import __version__
+from gridctl.model.errors import ConfigError, RefusedError, UnavailableError
+
+EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
+
+app = typer.Typer(
+    name="gridctl",
+    help="Demand response for distribution feeders: observe, forecast, optimize, verify, propose, "
+    "approve, dispatch, confirm, settle.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 configuration, 4 no answer.",
+)
+plan_app = typer.Typer(help="Plans: list, look at, approve or reject.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
+db_app = typer.Typer(help="The database.", no_args_is_help=True)
+user_app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
+openadr_app = typer.Typer(help="Customer systems that may trigger events.", no_args_is_help=True)
+app.add_typer(plan_app, name="plan")
+app.add_typer(audit_app, name="audit")
+app.add_typer(db_app, name="db")
+app.add_typer(user_app, name="user")
+app.add_typer(openadr_app, name="openadr-client")
+
+Instance = Annotated[
+    Path,
+    typer.Option(
+        "--instance",
+        "-i",
+        envvar="GRIDCTL_INSTANCE",
+        help="Folder with gridctl.toml (made by `gridctl demo`).",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+User = Annotated[str, typer.Option("--user", "-u", envvar="GRIDCTL_USER", help="Who you are.")]
+DEFAULT_INSTANCE = Path(".gridctl/demo")
+
+
+def say(text: str) -> None:
+    """A line for a person."""
+    print(text)
+
+
+def emit(value: object) -> None:
+    """One JSON object for a program."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def fail(text: str, code: int) -> NoReturn:
+    """Say why on stderr and leave."""
+    print(f"gridctl: {text}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
+    """Run a coroutine; turn our own errors into exit codes."""
+    try:
+        code = asyncio.run(work())
+    except ConfigError as error:
+        fail(str(error), EXIT_CONFIG)
+    except RefusedError as error:
+        fail(str(error), EXIT_REFUSED)
+    except UnavailableError as error:
+        fail(str(error), EXIT_UNAVAILABLE)
+    if code:
+        raise typer.Exit(code)
+
+
+@app.command()
+def demo(
+    instance: Instance = DEFAULT_INSTANCE,
+    port: Annotated[int, typer.Option(help="Port of the console.")] = 8080,
+    rate: Annotated[float, typer.Option(help="Grid seconds per real second.")] = 10.0,
+    script: Annotated[
+        bool, typer.Option("--script", help="No browser: scripted operators, accelerated.")
+    ] = False,
+    as_json: AsJson = False,
+    break_: Annotated[
+        str | None, typer.Option("--break", help="Break the loop on purpose (with --script).")
+    ] = None,
+) -> None:
+    """Run a whole pilot on this machine: simulator, field agent, office and console."""
+    if script:
+        from gridctl.script import BREAKS, run_script  # noqa: PLC0415 - lazy on purpose
+
+        if break_ is not None and break_ not in BREAKS:
+            fail(f"--break knows {', '.join(BREAKS)}", 2)
+        _run(lambda: run_script(break_name=break_, as_json=as_json))
+        return
+    if break_ is not None:
+        fail("--break needs --script", 2)
+    from gridctl.demo import run_demo  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: run_demo(instance, port=port, rate=rate))
+
+
+@app.command()
+def run(instance: Instance = DEFAULT_INSTANCE) -> None:
+    """The office with console and a supervised field agent: small sites, one host."""
+    from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: run_office(instance / "gridctl.toml", with_field=True))
+
+
+@app.command()
+def serve(instance: Instance = DEFAULT_INSTANCE) -> None:
+    """The office with console only; the field agent runs elsewhere and dials in."""
+    from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: run_office(instance / "gridctl.toml", with_field=False))
+
+
+@app.command()
+def field(
+    instance: Instance = DEFAULT_INSTANCE,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+) -> None:
+    """The OT agent: reads the devices, checks every order again, sends the commands."""
+    from gridctl.assembly_field import run_field_agent  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: run_field_agent(instance / "gridctl.toml", child=child))
+
+
+@app.command()
+def sim(
+    instance: Instance = DEFAULT_INSTANCE,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+) -> None:
+    """The feeder simulator: DNP3 outstations and an OPC UA server in front of a real feeder."""
+    from gridctl.demo import run_sim  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: run_sim(instance, child=child))
+
+
+@app.command()
+def status(instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False) -> None:
+    """What is going on: head against limit, links, plans, alarms."""
+    from gridctl.cli_desk import show_status  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: show_status(instance, user=user, as_json=as_json))
+
+
+@app.command()
+def stop(
+    instance: Instance = DEFAULT_INSTANCE,
+    reason: Annotated[str, typer.Option(help="Why; goes to the audit.")] = "gridctl stop",
+    as_json: AsJson = False,
+) -> None:
+    """STOP all dispatch now. Needs no password and works with console and office dead."""
+    from gridctl.cli_desk import stop_dispatch  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: stop_dispatch(instance, reason=reason, as_json=as_json))
+
+
+@app.command()
+def doctor(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
+    """Check ports, certificates, database, clock and dependencies, and say how to mend each."""
+    from gridctl.doctor import examine  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: examine(instance, as_json=as_json))
+
+
+@app.command()
+def version() -> None:
+    """The version of this gridctl."""
+    say(__version__)
+
+
+@plan_app.command("list")
+def plan_list(
+    instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
+) -> None:
+    """Plans, newest first."""
+    from gridctl.cli_desk import list_plans  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: list_plans(instance, user=user, as_json=as_json))
+
+
+@plan_app.command("show")
+def plan_show(
+    plan: str, instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
+) -> None:
+    """One plan: before and after, devices, who is excluded and why, the AC check."""
+    from gridctl.cli_desk import show_plan  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: show_plan(instance, plan, user=user, as_json=as_json))
+
+
+@plan_app.command("approve")
+def plan_approve(
+    plan: str,
+    digest: Annotated[
+        str, typer.Option(help="Digest (or its first 12 characters) that `plan show` printed.")
+    ],
+    instance: Instance = DEFAULT_INSTANCE,
+    user: User = "",
+    as_json: AsJson = False,
+) -> None:
+    """Approve exactly the plan that you have read: its digest is required."""
+    from gridctl.cli_desk import approve_plan  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: approve_plan(instance, plan, digest, user=user, as_json=as_json))
+
+
+@plan_app.command("reject")
+def plan_reject(
+    plan: str,
+    reason: Annotated[str, typer.Option(help="Why; goes to the audit.")],
+    instance: Instance = DEFAULT_INSTANCE,
+    user: User = "",
+    as_json: AsJson = False,
+) -> None:
+    """Reject a plan."""
+    from gridctl.cli_desk import reject_plan  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: reject_plan(instance, plan, reason, user=user, as_json=as_json))
+
+
+@audit_app.command("verify")
+def audit_verify(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
+    """Verify the hash chain; names the first bad row."""
+    from gridctl.cli_store import verify_audit  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: verify_audit(instance, as_json=as_json))
+
+
+@db_app.command("upgrade")
+def db_upgrade(instance: Instance = DEFAULT_INSTANCE) -> None:
+    """Bring the database to this version's schema."""
+    from gridctl.cli_store import upgrade_database  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: upgrade_database(instance))
+
+
+@user_app.command("add")
+def user_add(
+    name: str,
+    role: Annotated[str, typer.Option(help="VIEWER, OPERATOR, SUPERVISOR, SECAUD …")],
+    full_name: Annotated[str, typer.Option(help="Name as colleagues know it.")],
+    instance: Instance = DEFAULT_INSTANCE,
+) -> None:
+    """Add a person; the password is made here and printed once. The office must not run."""
+    from gridctl.cli_store import add_user  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: add_user(instance, name, role=role, full_name=full_name))
+
+
+@openadr_app.command("add")
+def openadr_add(
+    client_id: str,
+    role: Annotated[str, typer.Option(help="business-logic or ven.")] = "business-logic",
+    instance: Instance = DEFAULT_INSTANCE,
+) -> None:
+    """Add a customer system; its secret is made here and printed once. The office must not run."""
+    from gridctl.cli_store import add_client  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: add_client(instance, client_id, role=role))
+
+
+def _guarded(work: Callable[[], int | None]) -> None:
+    """Run something that is not async; turn our own errors into exit codes."""
+    try:
+        code = work()
+    except ConfigError as error:
+        fail(str(error), EXIT_CONFIG)
+    except RefusedError as error:
+        fail(str(error), EXIT_REFUSED)
+    except UnavailableError as error:
+        fail(str(error), EXIT_UNAVAILABLE)
+    if code:
+        raise typer.Exit(code)
+
+
+def main() -> None:
+    """Entry point of the `gridctl` command."""
+    os.environ.setdefault("PYTHONSAFEPATH", "1")
+    app()
+
+
+if __name__ == "__main__":
+    main()
