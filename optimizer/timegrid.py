@@ -80,5 +80,5 @@ def time_grid(horizon: Horizon, *, now_s: float, utc_offset_s: float) -> TimeGri
         begin_s=begin,
         end_s=end,
         hours=(end - begin) / SECONDS_PER_HOUR,
-        day=((start + utc_offset_s) // SECONDS_PER_DAY).astype(np.int64),
+        day=((begin + utc_offset_s) // SECONDS_PER_DAY).astype(np.int64),
     )

@@ -72,6 +72,7 @@ class LoadGroup:
     recovery_s: float
     starts_per_day_max: int
     rebound: tuple[float, ...]
+    level_min: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

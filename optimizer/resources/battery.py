@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import Battery
+from optimizer.block import COST_MIN, Block, Rows, block_of, selection
 from optimizer.timegrid import FloatArray, TimeGrid
+
+CHARGE_COST_SHARE = 0.02
+"""Charging costs next to nothing (the wear is counted on discharge), but not nothing."""
 
 
 def default_kw(battery: Battery) -> float:
@@ -13,9 +21,88 @@ def default_kw(battery: Battery) -> float:
     return 0.0
 
 
+def unusable(battery: Battery, state: ResourceState, grid: TimeGrid) -> str | None:
+    """Why it cannot be planned with, or None."""
+    del grid
+    if state.excluded is not None:
+        return state.excluded
+    if state.soc_pct is None or not math.isfinite(state.soc_pct):
+        return "state of charge not known"
+    if not (math.isfinite(state.available_kw) and state.available_kw > 0.0):
+        return "no power available"
+    return None
+
+
 def injection_kw(
     battery: Battery, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray
 ) -> FloatArray:
     """The setpoint itself, kW (T,)."""
     del battery, state, grid
     return setpoint_kw
+
+
+def energy_kwh(
+    battery: Battery, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray
+) -> FloatArray:
+    """Stored energy at the end of each interval, kWh (T,), when it follows `setpoint_kw`.
+
+    Needs a known state of charge (ValueError otherwise).
+    """
+    if state.soc_pct is None:
+        raise ValueError(f"{battery.mrid}: state of charge not known")
+    charge, discharge = np.maximum(-setpoint_kw, 0.0), np.maximum(setpoint_kw, 0.0)
+    flow = grid.hours * (battery.efficiency * charge - discharge / battery.efficiency)
+    return state.soc_pct / 100.0 * battery.energy_kwh + np.cumsum(flow)
+
+
+def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
+    """Columns: charge, discharge (kW), energy at the end (kWh) of each interval, missing energy.
+
+    Energy that is missing at the horizon's end against now costs as much as discharging it, so a
+    battery that helped fills up again when there is room, and none is emptied for nothing. An
+    energy outside its limits now need not be mended, but may not get worse.
+    """
+    if state.soc_pct is None:
+        raise ValueError(f"{battery.mrid}: state of charge not known")
+    count, columns = grid.count, 3 * grid.count + 1
+    charge, discharge, stored = (np.arange(count) + k * count for k in range(3))
+    missing = 3 * count
+    power_kw = min(battery.rating_kw, state.available_kw)
+    now_kwh = state.soc_pct / 100.0 * battery.energy_kwh
+    lower, upper = np.zeros(columns), np.full(columns, np.inf)
+    upper[charge] = upper[discharge] = power_kw
+    lower[stored] = min(battery.soc_min_pct / 100.0 * battery.energy_kwh, now_kwh)
+    upper[stored] = max(battery.soc_max_pct / 100.0 * battery.energy_kwh, now_kwh)
+    price = max(battery.cost_per_kwh, COST_MIN)
+    cost = np.zeros(columns)
+    cost[discharge] = price * grid.hours
+    cost[charge] = price * CHARGE_COST_SHARE * grid.hours
+    cost[missing] = price
+    rows = Rows()
+    for t in range(count):
+        hours, before = float(grid.hours[t]), [] if t == 0 else [(int(stored[t - 1]), -1.0)]
+        rows.add(
+            [
+                (int(stored[t]), 1.0),
+                *before,
+                (int(charge[t]), -hours * battery.efficiency),
+                (int(discharge[t]), hours / battery.efficiency),
+            ],
+            lower=now_kwh if t == 0 else 0.0,
+            upper=now_kwh if t == 0 else 0.0,
+        )
+        rows.add([(int(charge[t]), 1.0), (int(discharge[t]), 1.0)], upper=power_kw)
+    rows.add([(int(stored[-1]), 1.0), (missing, 1.0)], lower=now_kwh)
+    net = selection(count, columns, discharge, 1.0) - selection(count, columns, charge, 1.0)
+    return block_of(
+        resource=battery.mrid,
+        default_kw=default_kw(battery),
+        lower=lower,
+        upper=upper,
+        cost=cost,
+        rows=rows,
+        action=net,
+        injection=net,
+        offset_kw=np.zeros(count),
+        pair=(charge, discharge),
+    )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+import scipy.sparse as sp
 
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import LoadGroup
-from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, TimeGrid
+from optimizer.block import COST_MIN, Block, Rows, block_of, selection
+from optimizer.runs import RunRules
+from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
 
 SHED_MIN_KW = 1e-6
+ROUNDING = 1e-6
+LEVEL_SHARE_MIN = 0.05
+"""A run sheds at least this share of what can be shed, so that "on" is visible at the device."""
+START_COST_H = 0.02
+"""A start costs as much as shedding everything for so long: no needless starts."""
 
 
 def default_kw(group: LoadGroup) -> float:
@@ -42,3 +52,160 @@ def injection_kw(
             net[t + k] -= share * energy_kwh / float(grid.hours[t + k])
         energy_kwh = 0.0
     return net
+
+
+def unusable(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> str | None:
+    """Why it cannot be planned with, or None."""
+    if state.excluded is not None:
+        return state.excluded
+    cap_kw = _cap_kw(group, state)
+    if not math.isfinite(cap_kw) or cap_kw <= SHED_MIN_KW:
+        return "nothing to shed now"
+    if cap_kw < group.level_min * group.rating_kw:
+        return (
+            f"{cap_kw:.0f} kW to shed, less than the least useful "
+            f"{group.level_min * group.rating_kw:.0f} kW"
+        )
+    rules = run_rules(group, state, grid)
+    if not rules.active and not np.any(rules.length_min <= rules.length_max):
+        return (
+            f"runs of {group.duration_min_s:.0f} to {group.duration_max_s:.0f} s do not fit "
+            f"intervals of {grid.step_s:.0f} s"
+        )
+    return None
+
+
+def _cap_kw(group: LoadGroup, state: ResourceState) -> float:
+    return min(group.rating_kw, state.available_kw)
+
+
+def run_rules(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> RunRules:
+    """The group's rules in whole intervals, with its history as constants.
+
+    A run that starts in interval 0 starts now, not at the interval's beginning.
+    """
+    begun_s = grid.begin_s - (grid.end_s - grid.step_s)
+    length_min = np.ceil((begun_s + group.duration_min_s) / grid.step_s - ROUNDING)
+    length_max = np.floor((begun_s + group.duration_max_s) / grid.step_s + ROUNDING)
+    active = state.active_since_s is not None
+    recovered_s = -np.inf
+    if active:
+        recovered_s = grid.now_s + group.recovery_s
+    elif state.released_at_s is not None:
+        recovered_s = state.released_at_s + group.recovery_s
+    held = held_max = 0
+    if state.active_since_s is not None:
+        held = grid.intervals_until(state.active_since_s + group.duration_min_s)
+        held_max = max(held, grid.intervals_within(state.active_since_s + group.duration_max_s))
+    left = {int(day): group.starts_per_day_max for day in np.unique(grid.day)}
+    if grid.today in left:
+        left[grid.today] = max(group.starts_per_day_max - state.starts_today, 0)
+    return RunRules(
+        length_min=np.maximum(length_min, 1).astype(np.int64),
+        length_max=length_max.astype(np.int64),
+        recovery=math.ceil(group.recovery_s / grid.step_s - ROUNDING),
+        may_start=grid.begin_s >= recovered_s - ROUNDING,
+        day=grid.day,
+        starts_left=left,
+        active=active,
+        held=held,
+        held_max=held_max,
+    )
+
+
+def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
+    """Columns of each interval: shed kW, on, started, stopped, and, where there is rebound, the
+    energy shed so far in this run and the energy that a release sets free (kWh)."""
+    count, rules = grid.count, run_rules(group, state, grid)
+    families = 6 if any(group.rebound) else 4
+    columns = families * count
+    shed, on, start, stop = (np.arange(count) + k * count for k in range(4))
+    cap_kw = _cap_kw(group, state)
+    level_kw = max(group.level_min * group.rating_kw, LEVEL_SHARE_MIN * cap_kw)
+    lower, upper, cost = np.zeros(columns), np.full(columns, np.inf), np.zeros(columns)
+    upper[shed] = cap_kw
+    upper[on] = upper[stop] = 1.0
+    upper[start] = np.where(rules.may_start, 1.0, 0.0)
+    lower[on[: rules.held]] = 1.0
+    price = max(group.cost_per_kwh, COST_MIN)
+    cost[shed] = price * grid.hours
+    cost[start] = price * START_COST_H * cap_kw
+    rows = Rows()
+    for t in range(count):
+        rows.add([(int(shed[t]), 1.0), (int(on[t]), -cap_kw)], upper=0.0)
+        rows.add([(int(shed[t]), 1.0), (int(on[t]), -level_kw)], lower=0.0)
+    _add_runs(rows, rules, on, start, stop)
+    injection = selection(count, columns, shed, 1.0)
+    if families == 6:  # noqa: PLR2004 - with the two columns of rebound
+        energy, released = shed + 4 * count, shed + 5 * count
+        so_far_kwh = shed_so_far_kwh(state, grid.now_s)
+        most_kwh = so_far_kwh + cap_kw * np.minimum(
+            np.cumsum(grid.hours), group.duration_max_s / SECONDS_PER_HOUR
+        )
+        for t in range(count):
+            before = [] if t == 0 else [(int(energy[t - 1]), -1.0)]
+            first_kwh = so_far_kwh if t == 0 else 0.0
+            rows.add(
+                [
+                    (int(energy[t]), 1.0),
+                    *before,
+                    (int(shed[t]), -float(grid.hours[t])),
+                    (int(released[t]), 1.0),
+                ],
+                lower=first_kwh,
+                upper=first_kwh,
+            )
+            rows.add([(int(energy[t]), 1.0), (int(on[t]), -float(most_kwh[t]))], upper=0.0)
+            rows.add([(int(released[t]), 1.0), (int(stop[t]), -float(most_kwh[t]))], upper=0.0)
+        injection = injection - _rebound(group, grid, columns, released)
+    return block_of(
+        resource=group.mrid,
+        default_kw=default_kw(group),
+        lower=lower,
+        upper=upper,
+        cost=cost,
+        rows=rows,
+        action=selection(count, columns, shed, 1.0),
+        injection=injection,
+        offset_kw=np.zeros(count),
+        on=on,
+        rules=rules,
+    )
+
+
+def _rebound(group: LoadGroup, grid: TimeGrid, columns: int, released: IntArray) -> sp.csr_array:
+    """kW that come back in each interval per kWh set free."""
+    count = grid.count
+    row, column, value = [], [], []
+    for t in range(count):
+        for k, share in enumerate(group.rebound[: count - t]):
+            row.append(t + k)
+            column.append(int(released[t]))
+            value.append(share / float(grid.hours[t + k]))
+    return sp.csr_array((value, (row, column)), shape=(count, columns))
+
+
+def _add_runs(rows: Rows, rules: RunRules, on: IntArray, start: IntArray, stop: IntArray) -> None:
+    """The rules of `rules` as rows: the tight formulation with start and stop columns."""
+    count = rules.count
+    for t in range(count):
+        was_on = 1.0 if t == 0 and rules.active else 0.0
+        before = [] if t == 0 else [(int(on[t - 1]), -1.0)]
+        change = [(int(on[t]), 1.0), *before, (int(start[t]), -1.0), (int(stop[t]), 1.0)]
+        rows.add(change, lower=was_on, upper=was_on)
+        rows.add([(int(start[t]), 1.0), (int(stop[t]), 1.0)], upper=1.0)
+        must = [k for k in range(t + 1) if t < k + rules.length_min[k]]
+        rows.add([*((int(start[k]), 1.0) for k in must), (int(on[t]), -1.0)], upper=0.0)
+        longest = max(int(rules.length_max[t]), 0)
+        if t + longest < count:
+            window = on[t : t + longest + 1]
+            rows.add([(int(column), 1.0) for column in window], upper=float(longest))
+        after = start[t + 1 : t + 1 + rules.recovery]
+        if len(after):
+            rows.add([*((int(c), 1.0) for c in after), (int(on[t]), 1.0)], upper=1.0)
+    if rules.active and rules.held_max < count:
+        window = on[: rules.held_max + 1]
+        rows.add([(int(column), 1.0) for column in window], upper=float(rules.held_max))
+    for day, left in rules.starts_left.items():
+        made = start[rules.day == day]
+        rows.add([(int(column), 1.0) for column in made], upper=float(left))

@@ -6,6 +6,7 @@ import numpy as np
 
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import PvInverter
+from optimizer.block import COST_MIN, Block, Rows, block_of, selection
 from optimizer.timegrid import FloatArray, TimeGrid
 
 SUNRISE_H = 6.0
@@ -45,3 +46,31 @@ def injection_kw(
 ) -> FloatArray:
     """Minus what a ceiling takes away from the sun, kW (T,)."""
     return np.minimum(setpoint_kw - available_kw(pv, state, grid), 0.0)
+
+
+def unusable(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> str | None:
+    """Why it cannot be planned with, or None."""
+    del grid
+    if state.excluded is not None:
+        return state.excluded
+    if not (np.isfinite(state.available_kw) and pv.rating_kw > 0.0):
+        return "what the sun gives here is not known"
+    return None
+
+
+def block(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> Block:
+    """Columns: curtailment of each interval, kW, at most what the sun gives."""
+    count = grid.count
+    sun_kw = available_kw(pv, state, grid)
+    taken = selection(count, count, np.arange(count), -1.0)
+    return block_of(
+        resource=pv.mrid,
+        default_kw=default_kw(pv),
+        lower=np.zeros(count),
+        upper=sun_kw,
+        cost=max(pv.cost_per_kwh, COST_MIN) * grid.hours,
+        rows=Rows(),
+        action=taken,
+        injection=taken,
+        offset_kw=sun_kw,
+    )

@@ -1,0 +1,122 @@
+"""A resource's part of the linear programme: columns, bounds, rules, and what it injects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from optimizer.runs import RunRules
+from optimizer.timegrid import FloatArray, IntArray
+
+BoolArray = NDArray[np.bool_]
+
+COST_MIN = 1e-3
+"""Least cost of a kWh moved, so that nothing moves that no limit asks for."""
+
+
+class Rows:
+    """Rows `lower <= a x <= upper`, collected one by one."""
+
+    def __init__(self) -> None:
+        self._row: list[int] = []
+        self._column: list[int] = []
+        self._value: list[float] = []
+        self.lower: list[float] = []
+        self.upper: list[float] = []
+
+    def add(
+        self,
+        terms: Sequence[tuple[int, float]],
+        *,
+        lower: float = -np.inf,
+        upper: float = np.inf,
+    ) -> None:
+        """One row: the sum of value * x[column] over `terms` lies between `lower` and `upper`."""
+        row = len(self.lower)
+        for column, value in terms:
+            self._row.append(row)
+            self._column.append(column)
+            self._value.append(value)
+        self.lower.append(lower)
+        self.upper.append(upper)
+
+    def matrix(self, columns: int) -> sp.csr_array:
+        """The rows as a sparse matrix."""
+        return sp.csr_array(
+            (self._value, (self._row, self._column)), shape=(len(self.lower), columns)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Block:
+    """One resource in the programme, n columns over T intervals.
+
+    `cost` per unit of column; `action` (T, n): kW that differ from the default, in the sign of the
+    setpoint; `injection` (T, n): kW by which its terminals' load falls; `setpoint_kw` = `offset_kw`
+    + action where there is one, else `default_kw`. `on`: the on/off column of each interval and
+    `rules` what its runs must keep to, both None for what moves freely. `pair`: two columns of an
+    interval that must not both be used (charge and discharge), or None.
+    """
+
+    resource: str
+    default_kw: float
+    lower: FloatArray
+    upper: FloatArray
+    cost: FloatArray
+    matrix: sp.csr_array
+    row_lower: FloatArray
+    row_upper: FloatArray
+    action: sp.csr_array
+    injection: sp.csr_array
+    offset_kw: FloatArray
+    on: IntArray | None = None
+    rules: RunRules | None = None
+    pair: tuple[IntArray, IntArray] | None = None
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return len(self.lower)
+
+
+def block_of(
+    *,
+    resource: str,
+    default_kw: float,
+    lower: FloatArray,
+    upper: FloatArray,
+    cost: FloatArray,
+    rows: Rows,
+    action: sp.csr_array,
+    injection: sp.csr_array,
+    offset_kw: FloatArray,
+    on: IntArray | None = None,
+    rules: RunRules | None = None,
+    pair: tuple[IntArray, IntArray] | None = None,
+) -> Block:
+    """A block from its collected rows."""
+    return Block(
+        resource=resource,
+        default_kw=default_kw,
+        lower=lower,
+        upper=upper,
+        cost=cost,
+        matrix=rows.matrix(len(lower)),
+        row_lower=np.asarray(rows.lower, dtype=np.float64),
+        row_upper=np.asarray(rows.upper, dtype=np.float64),
+        action=action,
+        injection=injection,
+        offset_kw=offset_kw,
+        on=on,
+        rules=rules,
+        pair=pair,
+    )
+
+
+def selection(rows: int, columns: int, at: IntArray, value: float) -> sp.csr_array:
+    """(rows, columns) with `value` at (t, at[t])."""
+    return sp.csr_array((np.full(rows, value), (np.arange(rows), at)), shape=(rows, columns))
