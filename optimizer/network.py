@@ -6,73 +6,32 @@ It shares no code with the simulator's engine, so that a plan is never verified 
 will judge it.
 
 Units: kW and kvar; injections are positive into the network (generation, load shed), the head's
-import is positive into the feeder. Angles in radians. `n` node-phases, `T` intervals, `B` branches.
+import is positive into the feeder. `n` node-phases, `T` intervals, `B` branches, `C` consumers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gridctl.model.network import Feeder
+from optimizer.arrays import BoolArray, ComplexArray, FloatArray, complex_va, product
+from optimizer.branches import BranchCurrents
+from optimizer.powerflow import (
+    Fixpoint,
+    FlowResult,
+    head_amps,
+    iterate,
+    load_elements,
+    node_amps,
+    root_system,
+)
+from optimizer.sensitivity import ControlColumn, Sensitivity, control_va, differential
+from optimizer.ties import PhaseIndex
+from optimizer.ybus import build_admittance
 
-FloatArray = NDArray[np.float64]
-ComplexArray = NDArray[np.complex128]
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FlowResult:
-    """One AC power flow of `T` intervals. Where `converged` is false the numbers mean nothing.
-
-    `v_pu` (n, T) on the node's own base, 0 where a node-phase is not energised;
-    `v_complex` (n, T) volts to ground; `head_kw`, `head_kvar` (T,) at the source's terminals;
-    `losses_kw` (T,) of lines and transformers; `branch_loading_pct` (B, T): the worst phase's
-    current over its rating, rows as `branch_names` (only equipment that has a rating);
-    `load_kw` (T,): what all consumers draw at their actual voltage.
-    """
-
-    v_pu: FloatArray
-    v_complex: ComplexArray
-    head_kw: FloatArray
-    head_kvar: FloatArray
-    losses_kw: FloatArray
-    load_kw: FloatArray
-    branch_names: tuple[str, ...]
-    branch_loading_pct: FloatArray
-    load_scale: FloatArray
-    injection_kw: FloatArray
-    injection_kvar: FloatArray
-    converged: bool
-    iterations: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Sensitivity:
-    """First derivatives at one solved interval, per kW of each column's control.
-
-    `dv_pu_per_kw` (n, nc): change of voltage magnitudes; `dhead_kw_per_kw` (nc,): change of the
-    head's import (about -1 for an injection, losses included); `dloading_pct_per_kw` (B, nc):
-    change of each branch's loading (of the phase that is worst at this point).
-    """
-
-    dv_pu_per_kw: FloatArray
-    dhead_kw_per_kw: FloatArray
-    dloading_pct_per_kw: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ControlColumn:
-    """One control: where its kW go. `shares` are (node-phase index, kW share, kvar per kW).
-
-    A three-phase battery at unity power factor: ((i, 1/3, 0), (j, 1/3, 0), (k, 1/3, 0)); a shed
-    at power factor 0.9 on one phase: ((i, 1, tan(acos(0.9))),).
-    """
-
-    shares: tuple[tuple[int, float, float], ...]
+__all__ = ["ControlColumn", "FlowResult", "NetworkModel", "Sensitivity"]
 
 
 class NetworkModel:
@@ -80,7 +39,8 @@ class NetworkModel:
 
     `taps` by regulator mrid (missing or None: the feeder's own); `closed_capacitors` and
     `open_switches` by mrid (None: the feeder's own states). Raises ValueError for an unknown mrid,
-    a tap outside its range, or equipment on phases that its node does not have.
+    a tap outside its range, equipment on phases that its node does not have, and regulators in a
+    loop without impedance.
     """
 
     def __init__(
@@ -91,36 +51,49 @@ class NetworkModel:
         closed_capacitors: Collection[str] | None = None,
         open_switches: Collection[str] | None = None,
     ) -> None:
-        raise ValueError("the power flow is being built")
+        self._index = PhaseIndex(feeder)
+        self._admittance = build_admittance(
+            feeder, taps=taps, closed_capacitors=closed_capacitors, open_switches=open_switches
+        )
+        self._system = root_system(self._admittance)
+        self._elements = load_elements(feeder.consumers, self._admittance, self._index)
+        self._consumers = tuple(c.mrid for c in feeder.consumers)
+        self._root_rows = self._admittance.root_rows
+        self._currents = BranchCurrents(self._admittance)
 
     @property
     def node_phases(self) -> tuple[tuple[str, str], ...]:
         """(node, phase) of each of the n rows, in the feeder's order of nodes."""
-        raise ValueError("the power flow is being built")
+        return self._admittance.node_phases
 
     @property
     def base_kv(self) -> FloatArray:
-        """(n,) nominal voltage to ground, kV."""
-        raise ValueError("the power flow is being built")
+        """(n,) nominal voltage to earth, kV."""
+        return self._admittance.base_v / 1e3
 
     @property
     def energised(self) -> BoolArray:
         """(n,) whether the node-phase is connected to the source."""
-        raise ValueError("the power flow is being built")
+        return self._admittance.energised
 
     @property
     def consumers(self) -> tuple[str, ...]:
         """Consumers by mrid: the C rows of a per-consumer `load_scale`."""
-        raise ValueError("the power flow is being built")
+        return self._consumers
+
+    @property
+    def branch_names(self) -> tuple[str, ...]:
+        """Rated branches by mrid: the B rows of every loading."""
+        return self._currents.names
 
     @property
     def nominal_load_kw(self) -> float:
         """Sum of all energised consumers at nominal voltage and scale 1, kW."""
-        raise ValueError("the power flow is being built")
+        return float(self._elements.va.real.sum()) / 1e3
 
     def index(self, node: str, phase: str) -> int:
         """Row of a node-phase; KeyError when the feeder has none."""
-        raise ValueError("the power flow is being built")
+        return self._index.row(node, phase)
 
     def solve(
         self,
@@ -128,17 +101,140 @@ class NetworkModel:
         load_scale: FloatArray,
         injection_kw: FloatArray | None = None,
         injection_kvar: FloatArray | None = None,
+        start: FlowResult | None = None,
     ) -> FlowResult:
         """AC power flow of T intervals.
 
         `load_scale` (T,) or (C, T) multiplies consumers' kW and kvar; `injection_*` (n, T) are
-        constant-power injections to ground. Divergence is a value (`converged` false); ValueError
-        for shapes that do not fit.
+        constant-power injections to earth; `start`: an earlier flow of the same T to begin from.
+        Divergence is a value (`converged` false); ValueError for shapes that do not fit and for
+        an injection at a dead node-phase.
         """
-        raise ValueError("the power flow is being built")
+        scale = np.atleast_1d(np.asarray(load_scale, dtype=np.float64))
+        shape = (len(self.node_phases), scale.shape[-1])
+        kw = _shaped("injection_kw", injection_kw, shape)
+        kvar = _shaped("injection_kvar", injection_kvar, shape)
+        injection_va = complex_va(kw, kvar)
+        dead = np.flatnonzero(np.any(injection_va != 0.0, axis=1) & ~self.energised)
+        if dead.size:
+            node, phase = self.node_phases[dead[0]]
+            raise ValueError(f"injection at {node}.{phase}, which is not energised")
+        fix = iterate(
+            self._system,
+            self._elements,
+            scale=self._element_scale(scale),
+            injection_va=injection_va,
+            base_v=self._admittance.base_v[self._root_rows],
+            start_v=None if start is None or not start.converged else self._roots_of(start),
+        )
+        with np.errstate(all="ignore"):
+            return self._flow(fix, scale=scale, injection_kw=kw, injection_kvar=kvar)
 
     def sensitivity(
         self, flow: FlowResult, t: int, columns: Sequence[ControlColumn]
     ) -> Sensitivity:
-        """Exact first derivatives at interval `t` of `flow`; ValueError when it did not converge."""
-        raise ValueError("the power flow is being built")
+        """Exact first derivatives at interval `t` of `flow`.
+
+        Taps, capacitors and the other controls stay as they are. Raises ValueError when the flow
+        did not converge or a column names a row that does not exist.
+        """
+        if not flow.converged:
+            raise ValueError("a power flow that did not converge has no sensitivities")
+        system, elements = self._system, self._elements
+        one = slice(t, t + 1)
+        root_v, node_v = self._roots_of(flow)[:, one], flow.v_complex[:, one]
+        injection_va = complex_va(flow.injection_kw[:, one], flow.injection_kvar[:, one])
+        scale = np.broadcast_to(self._element_scale(flow.load_scale)[:, one], (len(elements.va), 1))
+        change = differential(
+            system,
+            elements,
+            root_v=root_v[:, 0],
+            scale=scale[:, 0],
+            injection_va=injection_va[:, 0],
+            per_kw_va=control_va(columns, len(self.node_phases)),
+        )
+        given_a = node_amps(system, elements, root_v=root_v, scale=scale, injection_va=injection_va)
+        head_a = head_amps(system, root_v, given_a)
+        d_head_a = head_amps(system, change.root_v, change.node_a)
+        d_head_va = change.root_v[system.source] * np.conj(head_a) + root_v[
+            system.source
+        ] * np.conj(d_head_a)
+        d_node_v = product(system.spread, change.root_v)
+        size = np.where(self.energised[:, None], np.abs(node_v), 1.0)
+        return Sensitivity(
+            dv_pu_per_kw=np.real(np.conj(node_v) * d_node_v)
+            / size
+            / self._admittance.base_v[:, None],
+            dhead_kw_per_kw=d_head_va.real.sum(axis=0) / 1e3,
+            dloading_pct_per_kw=self._currents.slope_pct(
+                node_v,
+                self._with_head(given_a, head_a),
+                d_node_v,
+                self._with_head(change.node_a, d_head_a),
+            ),
+        )
+
+    def _flow(
+        self,
+        fix: Fixpoint,
+        *,
+        scale: FloatArray,
+        injection_kw: FloatArray,
+        injection_kvar: FloatArray,
+    ) -> FlowResult:
+        system = self._system
+        node_v = product(system.spread, fix.root_v)
+        element_scale = self._element_scale(scale)
+        node_a = node_amps(
+            system,
+            self._elements,
+            root_v=fix.root_v,
+            scale=element_scale,
+            injection_va=complex_va(injection_kw, injection_kvar),
+        )
+        drawn = self._elements.drawn_va(product(self._elements.across, node_v), element_scale)
+        head_a = head_amps(system, fix.root_v, node_a)
+        head_kva = (fix.root_v[system.source] * np.conj(head_a)).sum(axis=0) / 1e3
+        load_kw = drawn.real.sum(axis=0) / 1e3
+        return FlowResult(
+            v_pu=np.abs(node_v) / self._admittance.base_v[:, None],
+            v_complex=node_v,
+            head_kw=head_kva.real,
+            head_kvar=head_kva.imag,
+            losses_kw=head_kva.real + injection_kw.sum(axis=0) - load_kw,
+            load_kw=load_kw,
+            branch_names=self.branch_names,
+            branch_loading_pct=self._currents.loading_pct(node_v, self._with_head(node_a, head_a)),
+            load_scale=scale,
+            injection_kw=injection_kw,
+            injection_kvar=injection_kvar,
+            converged=fix.converged,
+            iterations=fix.iterations,
+        )
+
+    def _element_scale(self, load_scale: FloatArray) -> FloatArray:
+        """(1, T) for one factor per interval, else (e, T)."""
+        if load_scale.ndim == 1:
+            return load_scale[None, :]
+        if load_scale.shape[0] != len(self._consumers):
+            raise ValueError(
+                f"load_scale has {load_scale.shape[0]} rows for {len(self._consumers)} consumers"
+            )
+        return load_scale[self._elements.consumer]
+
+    def _roots_of(self, flow: FlowResult) -> ComplexArray:
+        return flow.v_complex[self._root_rows]
+
+    def _with_head(self, node_a: ComplexArray, head_a: ComplexArray) -> ComplexArray:
+        """Node currents with what the source feeds in."""
+        result = node_a.copy()
+        result[self._admittance.source_rows] += head_a
+        return result
+
+
+def _shaped(name: str, values: FloatArray | None, shape: tuple[int, int]) -> FloatArray:
+    if values is None:
+        return np.zeros(shape)
+    if values.shape != shape:
+        raise ValueError(f"{name} has shape {values.shape}, not {shape}")
+    return np.asarray(values, dtype=np.float64)
