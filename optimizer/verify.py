@@ -1,0 +1,203 @@
+"""The AC check of a plan: the same hours, once without and once with its setpoints.
+
+What is judged (design paper optimizer.md §7 E, SG-14, SG-15): every node-phase's voltage, every
+rated branch's loading and the head's import, in every interval. A plan passes when both cases
+converge, nothing is violated that was not violated without it, nothing that was violated gets
+worse, and the head's import stays under its limit except for a shortfall that the plan itself
+declares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gridctl.model.planning import CaseResult, NetworkLimits, NodeVoltage, Setpoint, Verification
+from optimizer.arrays import BoolArray, FloatArray
+from optimizer.network import FlowResult, NetworkModel
+from optimizer.problem import Problem
+
+ENGINE = "gridctl Z-bus"
+VOLTAGE_TOLERANCE_PU = 5e-4
+LOADING_TOLERANCE_PCT = 0.1
+HEAD_TOLERANCE = 1e-3
+"""Share of the head's limit. A value beyond its limit by more than its tolerance is a violation."""
+BASE_TOLERANCE_KW = 1.0
+REASONS_PER_KIND = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Excess:
+    """By how much each limit is passed, 0 where it is kept: voltages (n, T) in pu, loadings (B, T)
+    in percent points, the head's import (T,) in kW."""
+
+    voltage_pu: FloatArray
+    loading_pct: FloatArray
+    head_kw: FloatArray
+
+
+def excess_of(flow: FlowResult, limits: NetworkLimits, energised: BoolArray) -> Excess:
+    """What `flow` exceeds; node-phases without a path to the source have no voltage to judge."""
+    low = limits.voltage_min_pu - flow.v_pu
+    high = flow.v_pu - limits.voltage_max_pu
+    return Excess(
+        voltage_pu=np.where(energised[:, None], np.clip(np.maximum(low, high), 0.0, None), 0.0),
+        loading_pct=np.clip(flow.branch_loading_pct - limits.loading_max_pct, 0.0, None),
+        head_kw=np.clip(flow.head_kw - limits.head_import_kw, 0.0, None),
+    )
+
+
+def verify(
+    problem: Problem,
+    network: NetworkModel,
+    setpoints: Sequence[Setpoint],
+    *,
+    linear_v_pu: FloatArray,
+    shortfall_kw: FloatArray | None = None,
+) -> Verification:
+    """Judge `setpoints` on the AC model.
+
+    `linear_v_pu` (n, T): the voltages that the linear programme expected (their greatest error is
+    reported); `shortfall_kw` (T,): by how much the plan itself says that it misses the head's
+    limit (none when None). Raises ValueError for a setpoint that does not belong to the task.
+    """
+    limits = problem.task.limits
+    before = problem.base_flow
+    after = problem.case_with(setpoints).flow(network)
+    live = network.energised
+    diverged = tuple(
+        f"the AC power flow {word} the plan does not converge after {flow.iterations} iterations"
+        for word, flow in (("without", before), ("with", after))
+        if not flow.converged
+    )
+    if diverged:
+        return Verification(
+            engine=ENGINE,
+            before=_case(before, network, limits),
+            after=_case(after, network, limits),
+            linear_error_pu=0.0,
+            voltages=(),
+            ok=False,
+            reasons=diverged,
+        )
+    reasons = (
+        *_base_reasons(problem),
+        *_worse_reasons(excess_of(before, limits, live), excess_of(after, limits, live), network),
+        *_head_reasons(after, limits, shortfall_kw),
+    )
+    deepest = int(np.argmax(np.abs(before.head_kw - after.head_kw)))
+    return Verification(
+        engine=ENGINE,
+        before=_case(before, network, limits),
+        after=_case(after, network, limits),
+        linear_error_pu=float(np.max(np.abs(after.v_pu - linear_v_pu)[live], initial=0.0)),
+        voltages=tuple(
+            NodeVoltage(
+                node=node,
+                phase=phase,
+                before_pu=float(before.v_pu[i, deepest]),
+                after_pu=float(after.v_pu[i, deepest]),
+            )
+            for i, (node, phase) in enumerate(network.node_phases)
+            if live[i]
+        ),
+        ok=not reasons,
+        reasons=reasons,
+    )
+
+
+def _case(flow: FlowResult, network: NetworkModel, limits: NetworkLimits) -> CaseResult:
+    """The worst of a flow over all intervals; all zero when it did not converge."""
+    if not flow.converged:
+        return CaseResult(
+            converged=False,
+            worst_voltage_pu=0.0,
+            worst_voltage_at="",
+            highest_voltage_pu=0.0,
+            highest_voltage_at="",
+            worst_loading_pct=0.0,
+            worst_loading_at="",
+            violations=0,
+            losses_kw=0.0,
+            head_kw=(),
+        )
+    live = np.flatnonzero(network.energised)
+    lowest = live[np.argmin(flow.v_pu[live].min(axis=1))]
+    highest = live[np.argmax(flow.v_pu[live].max(axis=1))]
+    loading = flow.branch_loading_pct.max(axis=1) if flow.branch_names else np.zeros(0)
+    fullest = int(np.argmax(loading)) if loading.size else -1
+    over = excess_of(flow, limits, network.energised)
+    return CaseResult(
+        converged=True,
+        worst_voltage_pu=float(flow.v_pu[lowest].min()),
+        worst_voltage_at=_place(network, int(lowest)),
+        highest_voltage_pu=float(flow.v_pu[highest].max()),
+        highest_voltage_at=_place(network, int(highest)),
+        worst_loading_pct=float(loading[fullest]) if loading.size else 0.0,
+        worst_loading_at=flow.branch_names[fullest] if loading.size else "",
+        violations=int(
+            np.count_nonzero(over.voltage_pu > VOLTAGE_TOLERANCE_PU)
+            + np.count_nonzero(over.loading_pct > LOADING_TOLERANCE_PCT)
+            + np.count_nonzero(over.head_kw > HEAD_TOLERANCE * abs(limits.head_import_kw))
+        ),
+        losses_kw=float(flow.losses_kw.max()),
+        head_kw=tuple(map(float, flow.head_kw)),
+    )
+
+
+def _place(network: NetworkModel, row: int) -> str:
+    node, phase = network.node_phases[row]
+    return f"{node}.{phase}"
+
+
+def _base_reasons(problem: Problem) -> tuple[str, ...]:
+    """The case without a plan must be the forecast, or the check is of some other day."""
+    miss = np.abs(problem.base_flow.head_kw - problem.head_kw)
+    k = int(np.argmax(miss))
+    if miss[k] <= max(BASE_TOLERANCE_KW, HEAD_TOLERANCE * abs(float(problem.head_kw[k]))):
+        return ()
+    return (
+        f"interval {k}: the model imports {problem.base_flow.head_kw[k]:.0f} kW where the "
+        f"forecast says {problem.head_kw[k]:.0f} kW: its loads cannot be scaled to it",
+    )
+
+
+def _worse_reasons(before: Excess, after: Excess, network: NetworkModel) -> tuple[str, ...]:
+    """Voltages and loadings that the plan pushes beyond a limit, or further beyond it."""
+    voltage = [
+        f"{_place(network, i)} in interval {k}: the plan takes the voltage {size:.4f} pu beyond"
+        f" its limit ({before.voltage_pu[i, k]:.4f} without it)"
+        for i, k, size in _worse(before.voltage_pu, after.voltage_pu, VOLTAGE_TOLERANCE_PU)
+    ]
+    loading = [
+        f"{network.branch_names[b]} in interval {k}: the plan takes the loading {size:.1f} % beyond"
+        f" its limit ({before.loading_pct[b, k]:.1f} without it)"
+        for b, k, size in _worse(before.loading_pct, after.loading_pct, LOADING_TOLERANCE_PCT)
+    ]
+    return (*voltage, *loading)
+
+
+def _worse(before: FloatArray, after: FloatArray, tolerance: float) -> list[tuple[int, int, float]]:
+    """(row, interval, excess) of the worst rows whose excess the plan raises."""
+    rise = np.where(after - before > tolerance, after, 0.0)
+    if not rise.size:
+        return []
+    interval = np.argmax(rise, axis=1)
+    size = rise[np.arange(len(rise)), interval]
+    worst = np.argsort(-size, kind="stable")[:REASONS_PER_KIND]
+    return [(int(i), int(interval[i]), float(size[i])) for i in worst if size[i] > 0.0]
+
+
+def _head_reasons(
+    after: FlowResult, limits: NetworkLimits, shortfall_kw: FloatArray | None
+) -> tuple[str, ...]:
+    """Intervals in which the head passes its limit by more than the plan declares."""
+    declared = np.zeros_like(after.head_kw) if shortfall_kw is None else shortfall_kw
+    allowed = limits.head_import_kw + declared + HEAD_TOLERANCE * abs(limits.head_import_kw)
+    return tuple(
+        f"interval {k}: the head imports {after.head_kw[k]:.0f} kW with the plan, limit"
+        f" {limits.head_import_kw:.0f} kW, declared shortfall {declared[k]:.0f} kW"
+        for k in np.flatnonzero(after.head_kw > allowed)[:REASONS_PER_KIND]
+    )
