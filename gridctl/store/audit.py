@@ -1,0 +1,108 @@
+"""The audit chain: who did what and why, each row sealed by the one before (SG-34).
+
+hash = SHA-256(previous hash, as 64 hexadecimal characters || canonical JSON of entry and
+sequence). The head row repeats the last link, so that a missing tail is found; who can rewrite
+both needs the off-box checkpoints to be caught.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gridctl.model.canonical import canonical_json
+from gridctl.model.record import AuditEntry, AuditRow, ChainCheck
+from gridctl.store import schema
+
+GENESIS = "0" * 64
+_PAGE_ROWS = 2_000
+
+
+def link(previous: str, sequence: int, entry: AuditEntry) -> str:
+    """The hash of a row."""
+    body = canonical_json({"sequence": sequence, "entry": entry})
+    return hashlib.sha256(previous.encode() + body).hexdigest()
+
+
+async def append(connection: AsyncConnection, entry: AuditEntry) -> AuditRow:
+    """Chain `entry` in the transaction of the act that it tells of."""
+    head = schema.audit_head
+    last = (await connection.execute(select(head).with_for_update())).one_or_none()
+    previous, sequence = (GENESIS, 1) if last is None else (last.hash, last.sequence + 1)
+    row = AuditRow(
+        sequence=sequence,
+        entry=entry,
+        previous=previous,
+        hash=link(previous, sequence, entry),
+    )
+    await connection.execute(
+        insert(schema.audit).values(
+            asdict(entry) | {"sequence": sequence, "previous": previous, "hash": row.hash}
+        )
+    )
+    if last is None:
+        await connection.execute(insert(head).values(id=1, sequence=sequence, hash=row.hash))
+    else:
+        await connection.execute(update(head).values(sequence=sequence, hash=row.hash))
+    return row
+
+
+async def listed(
+    connection: AsyncConnection, *, limit: int, before: int | None
+) -> Sequence[AuditRow]:
+    """Newest first; `before` is a sequence number to page on from."""
+    table = schema.audit
+    query = select(table).order_by(table.c.sequence.desc()).limit(limit)
+    if before is not None:
+        query = query.where(table.c.sequence < before)
+    return [_row(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def verify(connection: AsyncConnection) -> ChainCheck:
+    """Walk the whole chain; names the first row that is altered, missing or out of place."""
+    table = schema.audit
+    previous, expected, rows = GENESIS, 1, 0
+    while True:
+        query = select(table).where(table.c.sequence >= expected).order_by(table.c.sequence)
+        found = await connection.execute(query.limit(_PAGE_ROWS))
+        page = [_row(row) for row in found.mappings()]
+        for row in page:
+            fault = _fault(row, expected, previous)
+            if fault is not None:
+                return ChainCheck(rows=rows, ok=False, first_bad=expected, detail=fault)
+            previous, expected, rows = row.hash, expected + 1, rows + 1
+        if len(page) < _PAGE_ROWS:
+            return await _end(connection, rows, previous)
+
+
+def _fault(row: AuditRow, expected: int, previous: str) -> str | None:
+    if row.sequence != expected:
+        return f"row {expected} is missing: row {row.sequence} follows row {expected - 1}"
+    if row.previous != previous:
+        return f"row {expected} does not continue row {expected - 1}"
+    if row.hash != link(previous, row.sequence, row.entry):
+        return f"row {expected} is not what was written"
+    return None
+
+
+async def _end(connection: AsyncConnection, rows: int, last: str) -> ChainCheck:
+    head = (await connection.execute(select(schema.audit_head))).one_or_none()
+    sequence, hash_ = (0, GENESIS) if head is None else (head.sequence, head.hash)
+    if sequence > rows:
+        detail = f"rows {rows + 1} to {sequence} are missing at the end"
+        return ChainCheck(rows=rows, ok=False, first_bad=rows + 1, detail=detail)
+    if sequence != rows or hash_ != last:
+        detail = f"the head says row {sequence}, the chain ends with row {rows}"
+        return ChainCheck(rows=rows, ok=False, first_bad=max(rows, 1), detail=detail)
+    return ChainCheck(rows=rows, ok=True, first_bad=None, detail=f"{rows} rows, unbroken")
+
+
+def _row(row: RowMapping) -> AuditRow:
+    found: dict[str, Any] = {**row}
+    sequence, previous, hash_ = (found.pop(key) for key in ("sequence", "previous", "hash"))
+    return AuditRow(sequence=sequence, entry=AuditEntry(**found), previous=previous, hash=hash_)

@@ -1,0 +1,199 @@
+"""The store as one object: `open_store` for the office, `temporary_store` for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import URL
+
+from gridctl.model.alarm import Alarm
+from gridctl.model.clock import Clock
+from gridctl.model.errors import ConfigError, InvariantViolation, UnavailableError
+from gridctl.model.measurement import Measurement
+from gridctl.model.plan import PlanState
+from gridctl.model.planning import Series
+from gridctl.model.program import DispatchRequest, RequestState
+from gridctl.model.record import AuditRow, ChainCheck, CommandRow, StoredPlan
+from gridctl.store import alarms, audit, commands, flags, requests, samples
+from gridctl.store.connection import (
+    WAIT_S,
+    Engines,
+    FileLock,
+    connected,
+    engines,
+    parsed,
+    reading,
+    translated,
+)
+from gridctl.store.migrate import is_missing, prepare
+from gridctl.store.plans import Plans
+from gridctl.store.transaction import Epoch, SqlTransaction
+
+
+class SqlStore:
+    """Fulfils `gridctl.control.ports.Store` on SQLite or PostgreSQL.
+
+    Every method may raise UnavailableError (database away, full or locked) and
+    InvariantViolation (a constraint that cannot break is broken).
+    """
+
+    def __init__(self, *, engines: Engines, clock: Clock, lock: FileLock | None) -> None:
+        self.clock = clock
+        self._engines = engines
+        self._file_lock = lock
+        self._write_lock = asyncio.Lock()
+        self._writing: asyncio.Task[object] | None = None
+        self._epoch = Epoch()
+        self._plans = Plans()
+        self._samples = samples.Samples()
+        self._reading = partial(reading, engines.readers)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[SqlTransaction]:
+        """One unit of work: committed when the block ends well, rolled back when it raises.
+
+        One at a time; waits at most 10 s for its turn, then UnavailableError.
+        """
+        writer = self._engines.writer
+        if writer is None:
+            raise UnavailableError("this store was opened to read only")
+        task = asyncio.current_task()
+        if self._writing is not None and self._writing is task:
+            raise InvariantViolation("a transaction inside a transaction would wait for itself")
+        try:
+            await asyncio.wait_for(self._write_lock.acquire(), WAIT_S)
+        except TimeoutError:
+            raise UnavailableError(f"the store was busy for {WAIT_S:g} s") from None
+        try:
+            self._writing = task
+            async with connected(writer, "write") as connection, connection.begin():
+                unit = SqlTransaction(connection, self._epoch)
+                yield unit
+            unit.committed()
+        finally:
+            self._writing = None
+            self._write_lock.release()
+
+    async def add_samples(self, measurements: Sequence[Measurement]) -> None:
+        """Append to the history, in transactions of at most 5000 rows; replays are ignored."""
+        for batch in samples.batches(measurements):
+            async with self.transaction() as unit:
+                await self._samples.add(unit.connection, batch)
+            self._samples.committed()
+
+    async def samples(
+        self, point: str, *, start_s: float, end_s: float, count_max: int
+    ) -> Sequence[Measurement]:
+        """The oldest `count_max` readings of `point` in [start_s, end_s), by source time."""
+        async with self._reading("samples") as connection:
+            return await samples.window(
+                connection, point, start_s=start_s, end_s=end_s, count_max=count_max
+            )
+
+    async def series(self, point: str, *, start_s: float, end_s: float, step_s: float) -> Series:
+        """Mean of good samples per interval; None where there was none."""
+        async with self._reading("series") as connection:
+            return await samples.series(
+                connection, point, start_s=start_s, end_s=end_s, step_s=step_s
+            )
+
+    async def plan(self, mrid: str) -> StoredPlan | None:
+        """The plan with its fate, or None."""
+        async with self._reading("plan") as connection:
+            return await self._plans.get(connection, mrid)
+
+    async def plans(
+        self, *, states: Sequence[PlanState] = (), limit: int = 50
+    ) -> Sequence[StoredPlan]:
+        """Newest first."""
+        async with self._reading("plans") as connection:
+            return await self._plans.listed(connection, states=states, limit=limit)
+
+    async def commands(self, *, plan: str | None = None, limit: int = 500) -> Sequence[CommandRow]:
+        """The newest `limit`, in the order of their creation."""
+        async with self._reading("commands") as connection:
+            return await commands.listed(connection, plan=plan, limit=limit)
+
+    async def requests(self, *, states: Sequence[RequestState] = ()) -> Sequence[DispatchRequest]:
+        """By start, then priority."""
+        async with self._reading("requests") as connection:
+            return await requests.listed(connection, states=states)
+
+    async def alarms(self, *, active_only: bool = True, limit: int = 200) -> Sequence[Alarm]:
+        """Highest priority first, then newest."""
+        async with self._reading("alarms") as connection:
+            return await alarms.listed(connection, active_only=active_only, limit=limit)
+
+    async def audit_rows(
+        self, *, limit: int = 100, before: int | None = None
+    ) -> Sequence[AuditRow]:
+        """Newest first."""
+        async with self._reading("audit") as connection:
+            return await audit.listed(connection, limit=limit, before=before)
+
+    async def verify_audit(self) -> ChainCheck:
+        """Walk the whole chain."""
+        async with self._reading("audit") as connection:
+            return await audit.verify(connection)
+
+    async def flag(self, key: str) -> str | None:
+        """A small durable fact, or None."""
+        async with self._reading("flag") as connection:
+            return await flags.get(connection, key)
+
+    async def close(self) -> None:
+        """Let go of the database; at most one transaction is waited for."""
+        await self._engines.dispose()
+        if self._file_lock is not None:
+            self._file_lock.release()
+
+
+async def open_store(url: str, *, clock: Clock, read_only: bool = False) -> SqlStore:
+    """Open `sqlite:///path` or `postgresql://…`; a new database gets its tables.
+
+    `read_only` takes no lock, so that `gridctl audit verify` works beside a running office.
+    Raises ConfigError when the SQLite build is unsafe, another process writes to the file, or the
+    schema is older or newer than this program; UnavailableError when no server answers.
+    """
+    found = parsed(url)
+    if read_only and is_missing(found):
+        raise ConfigError(
+            "there is no database",
+            file=str(found.database),
+            hint="the office makes it at its first start; or: gridctl db upgrade",
+        )
+    lock = None if read_only else _file_lock(found)
+    if lock is not None:
+        lock.take()
+    both = engines(found, read_only=read_only)
+    try:
+        with translated("open"):
+            await prepare(both, where=found.render_as_string(hide_password=True))
+    except BaseException:
+        await both.dispose()
+        if lock is not None:
+            lock.release()
+        raise
+    return SqlStore(engines=both, clock=clock, lock=lock)
+
+
+def _file_lock(url: URL) -> FileLock | None:
+    if url.get_backend_name() != "sqlite" or url.database is None:
+        return None
+    return FileLock(Path(url.database))
+
+
+@asynccontextmanager
+async def temporary_store(clock: Clock) -> AsyncIterator[SqlStore]:
+    """A real SQLite store in a folder that is gone afterwards: the store of every test."""
+    with tempfile.TemporaryDirectory(prefix="gridctl-store-") as folder:
+        store = await open_store(f"sqlite:///{folder}/control.db", clock=clock)
+        try:
+            yield store
+        finally:
+            await store.close()

@@ -1,0 +1,270 @@
+"""The tables. One MetaData; the migrations are held to it by a test.
+
+Times are grid seconds (UTC) as doubles, so that what was measured comes back bit for bit, unless a
+name says `_mono_s` (real seconds of the machine's monotonic clock). Bodies are canonical JSON.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    ForeignKey,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts up by itself only where the key is exactly INTEGER.
+Number = BigInteger().with_variant(Integer(), "sqlite")
+
+# --- history -----------------------------------------------------------------------------------
+
+point = Table(
+    "point",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("mrid", Text, nullable=False, unique=True),
+)
+
+native = Table(
+    "native",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("text", Text, nullable=False, unique=True),
+    comment="the wire's own words for quality, once each",
+)
+
+sample = Table(
+    "sample",
+    metadata,
+    Column("point_id", Integer, primary_key=True, autoincrement=False),
+    Column("source_s", Double, primary_key=True, autoincrement=False),
+    Column("value", Double),
+    Column("quality", Integer, nullable=False),
+    Column("native_id", Integer, nullable=False),
+    Column("received_s", Double, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# --- plans and people ----------------------------------------------------------------------------
+
+plan = Table(
+    "plan",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("mrid", Text, nullable=False, unique=True),
+    Column("digest", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+    Column("state_at_s", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+plan_state = Table(
+    "plan_state",
+    metadata,
+    Column("plan", Text, ForeignKey("plan.mrid"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("plan", Text, ForeignKey("plan.mrid"), nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("at_mono_s", Double, nullable=False),
+    UniqueConstraint("plan", "by"),
+    UniqueConstraint("plan", "session"),
+)
+
+# --- commands ----------------------------------------------------------------------------------
+
+command = Table(
+    "command",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("mrid", Text, nullable=False, unique=True),
+    Column("plan", Text, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+    Column("order_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("measured_kw", Double),
+)
+
+command_state = Table(
+    "command_state",
+    metadata,
+    Column("command", Text, ForeignKey("command.mrid"), primary_key=True),
+    Column("step", Integer, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+order_sequence = Table(
+    "order_sequence",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+)
+
+# --- requests, alarms, facts ---------------------------------------------------------------------
+
+request = Table(
+    "request",
+    metadata,
+    Column("mrid", Text, primary_key=True),
+    Column("event_id", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("start_s", Double, nullable=False),
+    Column("end_s", Double, nullable=False),
+    Column("target_kw", Double, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("received_s", Double, nullable=False),
+    Column("state", Text, nullable=False, index=True),
+)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("priority", SmallInteger, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("response", Text, nullable=False),
+    Column("raised_s", Double, nullable=False),
+    Column("cleared_s", Double),
+    Column("acked_by", Text),
+    Column("state", Text, nullable=False, index=True),
+)
+
+flag = Table(
+    "flag",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+# --- audit -------------------------------------------------------------------------------------
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_s", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("before", Text, nullable=False),
+    Column("after", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("plan_digest", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+    comment="the last link of the chain, so that a missing tail is found",
+)
+
+# --- users and their sessions --------------------------------------------------------------------
+
+user = Table(
+    "user",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("full_name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("failed_real_s", Double),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("token_hash", Text, nullable=False, unique=True),
+    Column("user", Text, ForeignKey("user.name"), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("opened_real_s", Double, nullable=False),
+    Column("seen_real_s", Double, nullable=False),
+)
+
+# --- OpenADR -----------------------------------------------------------------------------------
+
+openadr_client = Table(
+    "openadr_client",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("secret_hash", Text, nullable=False),
+)
+
+openadr_token = Table(
+    "openadr_token",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("client_id", Text, ForeignKey("openadr_client.client_id"), nullable=False),
+    Column("scope", Text, nullable=False),
+    Column("expires_real_s", Double, nullable=False),
+)
+
+openadr_program = Table(
+    "openadr_program",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("client_id", Text, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("modified_s", Double, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+openadr_event = Table(
+    "openadr_event",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("program_id", Text, ForeignKey("openadr_program.id"), nullable=False, index=True),
+    Column("client_id", Text, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("modified_s", Double, nullable=False),
+    Column("body", Text, nullable=False),
+)

@@ -1,0 +1,100 @@
+"""One unit of work on the writer's connection; fulfils `gridctl.control.ports.Transaction`."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gridctl.model.alarm import Alarm
+from gridctl.model.approval import Approval
+from gridctl.model.command import Command, CommandState
+from gridctl.model.plan import Plan, PlanState
+from gridctl.model.program import DispatchRequest, RequestState
+from gridctl.model.record import AuditEntry, AuditRow
+from gridctl.store import alarms, audit, commands, flags, plans, requests
+
+
+class Epoch:
+    """The epoch that this office commands in; None before its first order."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+
+class SqlTransaction:
+    """Everything that may be written together. Valid inside its `async with` only."""
+
+    def __init__(self, connection: AsyncConnection, epoch: Epoch) -> None:
+        self.connection = connection
+        self._epoch = epoch
+        self._new_epoch: int | None = None
+
+    async def audit(self, entry: AuditEntry) -> AuditRow:
+        """Chain `entry` to the audit record."""
+        return await audit.append(self.connection, entry)
+
+    async def add_plan(self, plan: Plan, state: PlanState, at_s: float) -> None:
+        """A new plan in `state`."""
+        await plans.add(self.connection, plan, state, at_s)
+
+    async def move_plan(
+        self, mrid: str, *, expected: PlanState, to: PlanState, at_s: float, reason: str
+    ) -> bool:
+        """Compare-and-set; False when the plan was not in `expected` (or is not there)."""
+        return await plans.move(
+            self.connection, mrid, expected=expected, to=to, at_s=at_s, reason=reason
+        )
+
+    async def add_approval(self, approval: Approval) -> None:
+        """One person's yes; RefusedError for a second one by the same person or session."""
+        await plans.add_approval(self.connection, approval)
+
+    async def add_command(self, command: Command, *, state: CommandState, at_s: float) -> None:
+        """A new command in `state`."""
+        await commands.add(self.connection, command, state=state, at_s=at_s)
+
+    async def move_command(
+        self,
+        mrid: str,
+        *,
+        to: CommandState,
+        at_s: float,
+        order: str = "",
+        status: str = "",
+        detail: str = "",
+    ) -> bool:
+        """Append to the command's journal; False when TRANSITIONS forbids it."""
+        return await commands.move(
+            self.connection, mrid, to=to, at_s=at_s, order=order, status=status, detail=detail
+        )
+
+    async def set_measured(self, mrid: str, measured_kw: float) -> None:
+        """What the device's power showed after the command, kW."""
+        await commands.set_measured(self.connection, mrid, measured_kw)
+
+    async def put_request(self, request: DispatchRequest) -> None:
+        """Insert or replace by mrid."""
+        await requests.put(self.connection, request)
+
+    async def move_request(self, mrid: str, to: RequestState) -> None:
+        """Set a request's state."""
+        await requests.move(self.connection, mrid, to)
+
+    async def put_alarm(self, alarm: Alarm) -> None:
+        """Insert or replace by key."""
+        await alarms.put(self.connection, alarm)
+
+    async def next_sequence(self) -> tuple[int, int]:
+        """(epoch, sequence) for the next order; UnavailableError when another office took over."""
+        current = self._epoch.number if self._new_epoch is None else self._new_epoch
+        epoch, sequence = await flags.next_sequence(self.connection, current)
+        self._new_epoch = epoch
+        return epoch, sequence
+
+    async def set_flag(self, key: str, value: str) -> None:
+        """Insert or replace a small durable fact."""
+        await flags.put(self.connection, key, value)
+
+    def committed(self) -> None:
+        """The database has it: what was learned may be believed."""
+        if self._new_epoch is not None:
+            self._epoch.number = self._new_epoch
