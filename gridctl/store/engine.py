@@ -31,8 +31,10 @@ from gridctl.store.connection import (
     translated,
 )
 from gridctl.store.migrate import is_missing, prepare
+from gridctl.store.openadr import Clients
 from gridctl.store.plans import Plans
 from gridctl.store.transaction import Epoch, SqlTransaction
+from gridctl.store.users import Users
 
 
 class SqlStore:
@@ -52,6 +54,8 @@ class SqlStore:
         self._plans = Plans()
         self._samples = samples.Samples()
         self._reading = partial(reading, engines.readers)
+        self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
+        self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:

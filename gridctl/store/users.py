@@ -1,0 +1,279 @@
+"""People who may log in, and their sessions.
+
+Passwords are argon2id hashes; session tokens are 256 random bits of which only the SHA-256 is
+kept. Times here are *real* seconds of the store's monotonic clock (`now_s` overrides it, with any
+clock as long as it is always the same one): a pilot's accelerated grid time must not shorten a
+shift. After a reboot the monotonic clock starts again, so every older session is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gridctl.model.clock import Clock
+from gridctl.model.errors import Refusal, RefusedError
+from gridctl.store import schema
+from gridctl.store.transaction import SqlTransaction
+
+ROLES = ("VIEWER", "OPERATOR", "SUPERVISOR", "ENGINEER", "INSTALLER", "SECADM", "SECAUD", "RBACMNT")
+"""Roles of IEC 62351-8, and SUPERVISOR (SG-31)."""
+
+PASSWORD_LENGTH_MIN = 8
+PASSWORD_LENGTH_MAX = 256
+IDLE_S = 900.0
+ABSOLUTE_S = 43_200.0
+SESSIONS_MAX = 3
+FREE_FAILURES = 5
+_LOCK_FIRST_S = 30.0
+_LOCK_LONGEST_S = 900.0
+_TOUCH_S = 15.0
+# Two at a time: one check costs tens of megabytes and a good part of a core.
+_HASHES_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserRow:
+    """A user as others may see it: no hash."""
+
+    name: str
+    full_name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRow:
+    """A live session. `id` goes into audit rows (never the token). `idle`: unused for longer than
+    the limit: the picture and STOP stay, every other act needs a new login (SG-32)."""
+
+    id: str
+    user: str
+    full_name: str
+    role: str
+    source: str
+    opened_real_s: float
+    seen_real_s: float
+    idle: bool
+
+
+class Users:
+    """Users and sessions of a store: `store.users`."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        transaction: Callable[[], AbstractAsyncContextManager[SqlTransaction]],
+        reading: Callable[[str], AbstractAsyncContextManager[AsyncConnection]],
+        hasher: PasswordHasher | None = None,
+    ) -> None:
+        self._clock = clock
+        self._transaction = transaction
+        self._reading = reading
+        self._hasher = hasher or PasswordHasher()
+        self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
+        self._decoy: str | None = None
+
+    async def add_user(self, name: str, full_name: str, role: str, password: str) -> UserRow:
+        """A new user. Raises RefusedError for a name that is taken, a role that does not exist or
+        a password outside 8 … 256 characters (no composition rules, SG-33)."""
+        reasons = []
+        if not name or name != name.strip():
+            reasons.append("a user name is not empty and has no spaces around it")
+        if role not in ROLES:
+            reasons.append(f"role {role} is none of {', '.join(ROLES)}")
+        if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+            reasons.append(
+                f"a password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"
+            )
+        if reasons:
+            raise RefusedError(Refusal(code="bad_user", reasons=tuple(reasons)))
+        password_hash = await self._hash(password)
+        table = schema.user
+        async with self._transaction() as unit:
+            taken = select(table.c.name).where(table.c.name == name)
+            if (await unit.connection.execute(taken)).first() is not None:
+                reason = f"there is a user {name} already"
+                raise RefusedError(Refusal(code="user_exists", reasons=(reason,)))
+            await unit.connection.execute(
+                insert(table).values(
+                    name=name,
+                    full_name=full_name,
+                    role=role,
+                    password_hash=password_hash,
+                    failures=0,
+                )
+            )
+        return UserRow(name=name, full_name=full_name, role=role)
+
+    async def users(self) -> Sequence[UserRow]:
+        """All users by name."""
+        columns = schema.user.c
+        async with self._reading("users") as connection:
+            rows = await connection.execute(
+                select(columns.name, columns.full_name, columns.role).order_by(columns.name)
+            )
+            return [UserRow(**row) for row in rows.mappings()]
+
+    async def verify_password(
+        self, name: str, password: str, *, now_s: float | None = None
+    ) -> UserRow | None:
+        """The user, or None for a wrong password, an unknown name or a locked account; all three
+        take as long. From the fifth failure on an account is locked for 30 s, doubling to 15 min;
+        a try while it is locked is not counted."""
+        now = self._clock.monotonic_s() if now_s is None else now_s
+        table = schema.user
+        async with self._reading("login") as connection:
+            found = await connection.execute(select(table).where(table.c.name == name))
+            row = found.mappings().one_or_none()
+        locked = row is not None and _locked_for_s(row["failures"], row["failed_real_s"], now) > 0
+        stored = await self._decoy_hash() if row is None else str(row["password_hash"])
+        right = await self._matches(stored, password[: PASSWORD_LENGTH_MAX + 1])
+        if row is None or locked:
+            return None
+        if not right:
+            await self._note_failure(name, now)
+            return None
+        await self._note_success(row, password)
+        return UserRow(name=row["name"], full_name=row["full_name"], role=row["role"])
+
+    async def locked_for_s(self, name: str, *, now_s: float | None = None) -> float:
+        """Real seconds until `name` may try again; 0 for an unknown name."""
+        now = self._clock.monotonic_s() if now_s is None else now_s
+        columns = schema.user.c
+        async with self._reading("login") as connection:
+            found = await connection.execute(
+                select(columns.failures, columns.failed_real_s).where(columns.name == name)
+            )
+            row = found.one_or_none()
+        return 0.0 if row is None else _locked_for_s(row.failures, row.failed_real_s, now)
+
+    async def open_session(self, user: str, source: str, *, now_s: float | None = None) -> str:
+        """A new session; the token is returned once and never kept. The oldest session of the
+        user is closed when there would be more than three (SG-32)."""
+        now = self._clock.monotonic_s() if now_s is None else now_s
+        token = secrets.token_urlsafe(32)
+        table = schema.session
+        async with self._transaction() as unit:
+            query = select(table.c.id).where(table.c.user == user)
+            newest = query.order_by(table.c.opened_real_s.desc(), table.c.id)
+            ids = (await unit.connection.execute(newest)).scalars().all()
+            surplus = ids[SESSIONS_MAX - 1 :]
+            await unit.connection.execute(delete(table).where(table.c.id.in_(surplus)))
+            await unit.connection.execute(
+                insert(table).values(
+                    id=secrets.token_hex(8),
+                    token_hash=_token_hash(token),
+                    user=user,
+                    source=source,
+                    opened_real_s=now,
+                    seen_real_s=now,
+                )
+            )
+        return token
+
+    async def session(
+        self, token: str, *, now_s: float | None = None, active: bool = True
+    ) -> SessionRow | None:
+        """The live session of `token`, or None when it was closed or is older than 12 h.
+
+        `active=False` for what the browser does by itself (stream, polling): it does not count as
+        use. A session that has become idle stays idle.
+        """
+        now = self._clock.monotonic_s() if now_s is None else now_s
+        table, person = schema.session, schema.user.c
+        query = (
+            select(
+                *(column for column in table.c if column is not table.c.token_hash),
+                person.full_name,
+                person.role,
+            )
+            .join(schema.user, person.name == table.c.user)
+            .where(table.c.token_hash == _token_hash(token))
+        )
+        async with self._reading("session") as connection:
+            row = (await connection.execute(query)).mappings().one_or_none()
+        if row is None or not 0 <= now - row["opened_real_s"] <= ABSOLUTE_S:
+            return None
+        unused_s = now - row["seen_real_s"]
+        # A wall display of a VIEWER has no idle limit: it can do nothing anyway.
+        idle = unused_s > IDLE_S and row["role"] != "VIEWER"
+        if active and not idle and unused_s > _TOUCH_S:
+            async with self._transaction() as unit:
+                await unit.connection.execute(
+                    update(table).where(table.c.id == row["id"]).values(seen_real_s=now)
+                )
+        values: dict[str, Any] = {**row}
+        return SessionRow(**values, idle=idle)
+
+    async def close_session(self, token: str) -> None:
+        """Log out; nothing happens for a token that is not (or no longer) valid."""
+        table = schema.session
+        async with self._transaction() as unit:
+            await unit.connection.execute(
+                delete(table).where(table.c.token_hash == _token_hash(token))
+            )
+
+    async def _note_failure(self, name: str, now: float) -> None:
+        table = schema.user
+        async with self._transaction() as unit:
+            await unit.connection.execute(
+                update(table)
+                .where(table.c.name == name)
+                .values(failures=table.c.failures + 1, failed_real_s=now)
+            )
+
+    async def _note_success(self, row: RowMapping, password: str) -> None:
+        """Forget the failures, and hash again when the parameters have grown since."""
+        outdated = self._hasher.check_needs_rehash(row["password_hash"])
+        if not outdated and row["failures"] == 0:
+            return
+        values: dict[str, Any] = {"failures": 0, "failed_real_s": None}
+        if outdated:
+            values["password_hash"] = await self._hash(password)
+        table = schema.user
+        async with self._transaction() as unit:
+            await unit.connection.execute(
+                update(table).where(table.c.name == row["name"]).values(values)
+            )
+
+    async def _decoy_hash(self) -> str:
+        if self._decoy is None:
+            self._decoy = await self._hash(secrets.token_urlsafe(16))
+        return self._decoy
+
+    async def _hash(self, password: str) -> str:
+        async with self._hashing:
+            return await asyncio.to_thread(self._hasher.hash, password)
+
+    async def _matches(self, stored: str, password: str) -> bool:
+        async with self._hashing:
+            try:
+                return await asyncio.to_thread(self._hasher.verify, stored, password)
+            except (VerifyMismatchError, InvalidHashError):
+                return False
+
+
+def _token_hash(token: str) -> str:
+    # 256 random bits need no salt and no slow hash
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _locked_for_s(failures: int, failed_real_s: float | None, now: float) -> float:
+    if failures < FREE_FAILURES or failed_real_s is None:
+        return 0.0
+    doublings = min(failures - FREE_FAILURES, 10)
+    lock_s = min(_LOCK_FIRST_S * 2.0**doublings, _LOCK_LONGEST_S)
+    # a clock that started again (reboot) must not lock anybody out for longer than the lock
+    elapsed_s = now - failed_real_s if now >= failed_real_s else now
+    return max(0.0, lock_s - elapsed_s)
