@@ -196,7 +196,7 @@ def _database(settings: Settings) -> Finding:
         build = importlib.import_module("gridctl.store.sqlite_build")
     except ImportError:
         return warn("database", "not checked: no database library here", "run it on the IT host")
-    return _guarded("database", build.check_sqlite, url)
+    return _guarded("database", build.sqlite_dbapi, url)
 
 
 def _disk(instance: Path) -> Finding:

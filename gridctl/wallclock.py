@@ -8,7 +8,7 @@ from gridctl.model.clock import ScaledClock
 from gridctl.model.errors import ConfigError
 
 RELEASED_S = 1_790_000_000.0
-"""A moment before this version was written (September 2026): no right clock shows an earlier one."""
+"""Shortly before this version was written (September 2026): a right clock shows a later time."""
 
 
 def check_machine_clock(now_s: float | None = None) -> None:

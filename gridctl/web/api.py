@@ -11,14 +11,14 @@ from gridctl.control.ports import Desk, Store
 from gridctl.model.clock import Clock
 from gridctl.model.network import Feeder
 from gridctl.model.resource import Resource
-from gridctl.web import views
+from gridctl.web import plan_views, views
 from gridctl.web.auth import SIGNED, Gate, person_of, session_view
 from gridctl.web.problem import problem
 
 BODY_BYTES_MAX = 64 * 1024
 REASON_CHARS_MAX = 500
 TREND_HOURS_MAX = 24 * 7.0
-TREND_POINTS_MAX = 5_000
+TREND_POINTS = 1_000
 
 
 class BadBody(ValueError):  # noqa: N818 - read as a sentence in `except BadBody`
@@ -104,13 +104,13 @@ class Api:
     async def plans(self, request: web.Request) -> web.StreamResponse:
         picture = self._desk.picture()
         plans = await self._desk.plans()
-        return web.json_response({"plans": [views.plan_row(p, picture) for p in plans]})
+        return web.json_response({"plans": [plan_views.plan_row(p, picture) for p in plans]})
 
     async def plan(self, request: web.Request) -> web.StreamResponse:
         found = await self._desk.plan(request.match_info["plan"])
         if found is None:
             return problem(404, "no_such_plan", "No such plan")
-        return web.json_response(views.plan_detail(found, self._desk.picture()))
+        return web.json_response(plan_views.plan_detail(found, self._desk.picture()))
 
     async def propose(self, request: web.Request) -> web.StreamResponse:
         await body_of(request)
@@ -122,7 +122,7 @@ class Api:
         view = await self._desk.approve(
             request.match_info["plan"], shown_digest=body["digest"], person=person_of(request)
         )
-        return web.json_response(views.plan_detail(view, self._desk.picture()))
+        return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
 
     async def reject(self, request: web.Request) -> web.StreamResponse:
         body = await body_of(request, digest=str, reason=str)
@@ -132,7 +132,7 @@ class Api:
             reason=body["reason"],
             person=person_of(request),
         )
-        return web.json_response(views.plan_detail(view, self._desk.picture()))
+        return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
 
     async def stop(self, request: web.Request) -> web.StreamResponse:
         body = await body_of(request, reason=str)
@@ -181,10 +181,10 @@ class Api:
         if point is None:
             return problem(404, "no_such_point", "No such point")
         hours = number_of(request, "hours", 2.0, top=TREND_HOURS_MAX)
-        samples = await self._store.samples(
+        series = await self._store.series(
             point.mrid,
             start_s=picture.at_s - hours * 3600,
             end_s=picture.at_s,
-            count_max=TREND_POINTS_MAX,
+            step_s=max(1.0, hours * 3600 / TREND_POINTS),
         )
-        return web.json_response(views.trend_view(point, samples))
+        return web.json_response(views.trend_view(point, series))

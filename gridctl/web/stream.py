@@ -31,7 +31,7 @@ SESSION_CHECK_S = 30.0
 SEND_DEADLINE_S = 10.0
 CLIENTS_MAX = 200
 TREND_BACK_S = 2 * 3600.0
-TREND_POINTS_MAX = 1_000
+TREND_STEP_S = 60.0
 _OPEN_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
 
 
@@ -66,11 +66,11 @@ class Stream:
         picture = self._desk.picture()
         trend = None
         if full:
-            trend = await self._store.samples(
+            trend = await self._store.series(
                 picture.head_point,
                 start_s=picture.at_s - TREND_BACK_S,
                 end_s=picture.at_s,
-                count_max=TREND_POINTS_MAX,
+                step_s=TREND_STEP_S,
             )
         self._seq += 1
         return self._view.frame(

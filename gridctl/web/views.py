@@ -5,10 +5,7 @@ Unknown is null, never zero; times are ISO 8601 UTC in grid time; ages are real 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, TypeAlias
 
 from gridctl.control.ports import (
     AuditRow,
@@ -23,29 +20,16 @@ from gridctl.model.alarm import Alarm, AlarmState
 from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import Measurement, Point, Validity
 from gridctl.model.network import Feeder
-from gridctl.model.planning import CaseResult, Forecast, Horizon, Verification
+from gridctl.model.planning import Forecast, Series
 from gridctl.model.program import DispatchRequest
 from gridctl.model.quantity import Unit
-from gridctl.model.resource import LoadGroup, Resource, ResourceKind, kind_of
-
-Json: TypeAlias = dict[str, Any]
+from gridctl.model.resource import LoadGroup, Resource, kind_of
+from gridctl.web.json_values import Json, iso, rounded
+from gridctl.web.plan_views import plan_row
 
 ALARMS_ON_TOP_MAX = 8
-
-
-def iso(at_s: float) -> str:
-    """Grid time as ISO 8601 UTC with milliseconds."""
-    text = datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
-def _interval_at(horizon: Horizon, interval: int) -> str:
-    return iso(horizon.start_s + interval * horizon.step_s)
-
-
-def rounded(value: float | None, digits: int = 3) -> float | None:
-    """`value` for the wire; null stays null."""
-    return None if value is None else round(value, digits)
+GAP_S = 20 * 60.0
+"""Longer than the coarsest history that is kept (15 min means), so that it draws as a line."""
 
 
 def feeder_view(
@@ -137,7 +121,7 @@ class FrameView:
         seq: int,
         plans: Sequence[PlanView],
         requests: Sequence[DispatchRequest],
-        trend: Sequence[Measurement] | None,
+        trend: Series | None,
     ) -> Json:
         """One frame; `trend` is given for the full one only."""
         if len(picture.points) != self._points_seen:
@@ -169,15 +153,7 @@ class FrameView:
             },
             "plans": [plan_row(p, picture) for p in plans],
             "forecast": None if picture.forecast is None else forecast_view(picture.forecast),
-            "trend": None
-            if trend is None
-            else {
-                "t": [iso(m.source_time_s) for m in trend],
-                "head_kw": [
-                    None if m.quality.validity is Validity.INVALID else round(m.value, 1)
-                    for m in trend
-                ],
-            },
+            "trend": None if trend is None else _head_trend(trend),
             "cycle": None
             if picture.cycle is None
             else {
@@ -306,153 +282,6 @@ def request_view(request: DispatchRequest) -> Json:
     }
 
 
-def plan_row(view: PlanView, picture: Picture) -> Json:
-    """api.ts PlanRow."""
-    stored, plan = view.stored, view.stored.plan
-    kinds = {r.resource.mrid: kind_of(r.resource) for r in picture.resources}
-    moved = Counter(kinds[m] for m in {s.resource for s in plan.result.setpoints} if m in kinds)
-    return {
-        "id": plan.mrid,
-        "version": plan.version,
-        "state": stored.state,
-        "digest": stored.digest,
-        "net_kw": round(plan.net_kw, 1),
-        "customers": plan.customers,
-        "cost": round(plan.result.cost, 2),
-        "controls": {kind: moved.get(kind, 0) for kind in ResourceKind},
-        "approvals": len(stored.approvals),
-        "approvals_needed": view.approvals_needed,
-        "expires_in_s": rounded(view.expires_in_s, 1),
-        "blocked": list(view.blocked),
-        "requests": list(plan.requests),
-        "created": iso(plan.created_s),
-        "reason": stored.reason,
-    }
-
-
-def _device_rows(view: PlanView, picture: Picture) -> list[Json]:
-    result = view.stored.plan.result
-    series: dict[str, dict[int, tuple[float, float]]] = {}
-    for s in result.setpoints:
-        series.setdefault(s.resource, {})[s.interval] = (s.kw, s.effect_kw)
-    by_id = {r.resource.mrid: r for r in picture.resources}
-    protocols = {h.link: h.protocol for h in picture.links}
-    rows: list[Json] = []
-    for mrid, values in series.items():
-        shown = by_id.get(mrid)
-        if shown is None:
-            continue
-        resource = shown.resource
-        first = min(values)
-        point = picture.points.get(resource.points.setpoint)
-        protocol = "" if point is None else protocols.get(point.link, "")
-        rows.append(
-            {
-                "resource": mrid,
-                "name": resource.name,
-                "kind": kind_of(resource),
-                "node": resource.terminals[0].node,
-                "area": resource.area,
-                "now_kw": rounded(shown.confirmed_kw, 1),
-                "to_kw": round(values[first][0], 1),
-                "effect_kw": round(values[first][1], 1),
-                "series_kw": [
-                    round(values.get(k, (0.0, 0.0))[0], 1) for k in range(result.horizon.count)
-                ],
-                "how": {"dnp3": "DNP3 SBO", "opcua": "OPC UA"}.get(protocol, protocol),
-            }
-        )
-    return rows
-
-
-def plan_detail(view: PlanView, picture: Picture) -> Json:
-    """api.ts PlanDetail."""
-    plan = view.stored.plan
-    result, horizon = plan.result, plan.result.horizon
-    names = {r.resource.mrid: r.resource.name for r in picture.resources}
-    check = result.verification
-    return {
-        **plan_row(view, picture),
-        "proposed_by": plan.proposed_by,
-        "snapshot_revision": plan.snapshot_revision,
-        "approved_by": [{"by": a.by, "at": iso(a.at_s)} for a in view.stored.approvals],
-        "horizon": {
-            "start": iso(horizon.start_s),
-            "step_s": horizon.step_s,
-            "count": horizon.count,
-        },
-        "head_before_kw": [round(v, 1) for v in result.head_before_kw],
-        "head_after_kw": [round(v, 1) for v in result.head_after_kw],
-        "limit_kw": picture.head_limit_kw,
-        "rows": _device_rows(view, picture),
-        "excluded": [
-            {"resource": e.resource, "name": names.get(e.resource, e.resource), "reason": e.reason}
-            for e in result.excluded
-        ],
-        "bindings": [
-            {
-                "limit": b.limit,
-                "where": b.where,
-                "at": _interval_at(horizon, b.interval),
-                "price": round(b.price, 4),
-                "unit": b.unit,
-            }
-            for b in result.bindings
-        ],
-        "shortfalls": [
-            {
-                "limit": s.limit,
-                "where": s.where,
-                "at": _interval_at(horizon, s.interval),
-                "amount": round(s.amount, 4),
-                "unit": s.unit,
-            }
-            for s in result.shortfalls
-        ],
-        "check": None if check is None else _check(check),
-        "voltages": []
-        if check is None
-        else [
-            {
-                "node": v.node,
-                "phase": v.phase,
-                "before_pu": round(v.before_pu, 5),
-                "after_pu": round(v.after_pu, 5),
-            }
-            for v in check.voltages
-        ],
-        "solver": result.solver,
-        "solve_s": round(result.solve_s, 3),
-        "rounds": result.rounds,
-        "status": result.status,
-    }
-
-
-def _check(check: Verification) -> Json:
-    return {
-        "engine": check.engine,
-        "ok": check.ok,
-        "reasons": list(check.reasons),
-        "before": _case(check.before),
-        "after": _case(check.after),
-        "linear_error_pu": round(check.linear_error_pu, 6),
-    }
-
-
-def _case(case: CaseResult) -> Json:
-    return {
-        "converged": case.converged,
-        "worst_voltage_pu": round(case.worst_voltage_pu, 4),
-        "worst_voltage_at": case.worst_voltage_at,
-        "highest_voltage_pu": round(case.highest_voltage_pu, 4),
-        "highest_voltage_at": case.highest_voltage_at,
-        "worst_loading_pct": round(case.worst_loading_pct, 1),
-        "worst_loading_at": case.worst_loading_at,
-        "violations": case.violations,
-        "losses_kw": round(case.losses_kw, 1),
-    }
-
-
 def command_view(row: CommandRow, picture: Picture) -> Json:
     """api.ts CommandRow."""
     command = row.command
@@ -510,13 +339,30 @@ def chain_view(check: ChainCheck) -> Json:
     }
 
 
-def trend_view(point: Point, samples: Sequence[Measurement]) -> Json:
+def _known(series: Series) -> list[tuple[float, float | None]]:
+    """Middle of each interval and its mean; a silence longer than GAP_S stays a gap (null)."""
+    out: list[tuple[float, float | None]] = []
+    for k, value in enumerate(series.values):
+        if value is None:
+            continue
+        at_s = series.start_s + (k + 0.5) * series.step_s
+        if out and at_s - out[-1][0] > GAP_S:
+            out.append((at_s - series.step_s, None))
+        out.append((at_s, value))
+    return out
+
+
+def _head_trend(series: Series) -> Json:
+    known = _known(series)
+    return {"t": [iso(t) for t, _ in known], "head_kw": [rounded(v, 1) for _, v in known]}
+
+
+def trend_view(point: Point, series: Series) -> Json:
     """api.ts Trend: gaps stay gaps."""
+    known = _known(series)
     return {
         "point": point.mrid,
         "unit": point.unit,
-        "t": [iso(m.source_time_s) for m in samples],
-        "v": [
-            None if m.quality.validity is Validity.INVALID else round(m.value, 4) for m in samples
-        ],
+        "t": [iso(t) for t, _ in known],
+        "v": [rounded(v, 4) for _, v in known],
     }
