@@ -52,14 +52,25 @@ class Rows:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunColumns:
+    """The on/off part of a resource: the columns on, start and stop of each interval, the rules of
+    its runs, and the kW that "on" may reach."""
+
+    on: IntArray
+    start: IntArray
+    stop: IntArray
+    rules: RunRules
+    full_kw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
     """One resource in the programme, n columns over T intervals.
 
     `cost` per unit of column; `action` (T, n): kW that differ from the default, in the sign of the
     setpoint; `injection` (T, n): kW by which its terminals' load falls; `setpoint_kw` = `offset_kw`
-    + action where there is one, else `default_kw`. `on`: the on/off column of each interval and
-    `rules` what its runs must keep to, both None for what moves freely. `pair`: two columns of an
-    interval that must not both be used (charge and discharge), or None.
+    + action where there is one, else `default_kw`. `runs`: None for what moves freely. `pair`: two
+    columns of an interval that must not both be used (charge and discharge), or None.
     """
 
     resource: str
@@ -73,8 +84,7 @@ class Block:
     action: sp.csr_array
     injection: sp.csr_array
     offset_kw: FloatArray
-    on: IntArray | None = None
-    rules: RunRules | None = None
+    runs: RunColumns | None = None
     pair: tuple[IntArray, IntArray] | None = None
 
     @property
@@ -111,8 +121,7 @@ def block_of(
         action=action,
         injection=injection,
         offset_kw=offset_kw,
-        on=on,
-        rules=rules,
+        runs=runs,
         pair=pair,
     )
 

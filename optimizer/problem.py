@@ -19,9 +19,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridctl.model.planning import PlanningTask, ResourceState, Setpoint
 from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from optimizer.block import Block
 from optimizer.network import ControlColumn, FlowResult, NetworkModel
 from optimizer.resources import battery, load_group, pv
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
@@ -40,12 +42,13 @@ class Case:
     injection_kw: FloatArray
     injection_kvar: FloatArray
 
-    def flow(self, network: NetworkModel) -> FlowResult:
-        """The AC power flow of this case."""
+    def flow(self, network: NetworkModel, *, start: FlowResult | None = None) -> FlowResult:
+        """The AC power flow of this case, from `start` when there is one."""
         return network.solve(
             load_scale=self.load_scale,
             injection_kw=self.injection_kw,
             injection_kvar=self.injection_kvar,
+            start=start,
         )
 
 
@@ -55,7 +58,7 @@ class Problem:
 
     `head_kw` (T,): forecast import without control at the chance level; `base`: the base case that
     gives it; `base_flow`: its AC power flow; `columns`: where each resource's kW go, in the order
-    of the task's resources.
+    of the task's resources; `excluded`: why a resource may not be planned with, by mrid.
     """
 
     task: PlanningTask
@@ -65,6 +68,7 @@ class Problem:
     base_flow: FlowResult
     columns: tuple[ControlColumn, ...]
     states: Mapping[str, ResourceState]
+    excluded: Mapping[str, str]
 
     def injection_kw(self, setpoints: Sequence[Setpoint]) -> FloatArray:
         """By how much `setpoints` lower the load at each resource's terminals, kW (resources, T).
@@ -84,8 +88,8 @@ class Problem:
             series[rows[setpoint.resource], setpoint.interval] = setpoint.kw
         result = np.zeros_like(series)
         for i, resource in enumerate(self.task.resources):
-            state = self.states.get(resource.mrid)
-            if state is not None and state.excluded is None:
+            if resource.mrid not in self.excluded:
+                state = self.states[resource.mrid]
                 result[i] = injection_kw(resource, state, self.grid, series[i])
         return result
 
@@ -127,6 +131,28 @@ def injection_kw(
             return pv.injection_kw(resource, state, grid, setpoint_kw)
 
 
+def unusable(resource: Resource, state: ResourceState, grid: TimeGrid) -> str | None:
+    """Why `resource` may not be planned with, or None."""
+    match resource:
+        case LoadGroup():
+            return load_group.unusable(resource, state, grid)
+        case Battery():
+            return battery.unusable(resource, state, grid)
+        case PvInverter():
+            return pv.unusable(resource, state, grid)
+
+
+def block(resource: Resource, state: ResourceState, grid: TimeGrid) -> Block:
+    """The columns and rules of a usable `resource`."""
+    match resource:
+        case LoadGroup():
+            return load_group.block(resource, state, grid)
+        case Battery():
+            return battery.block(resource, state, grid)
+        case PvInverter():
+            return pv.block(resource, state, grid)
+
+
 def control_column(resource: Resource, network: NetworkModel) -> ControlColumn:
     """Where a resource's kW go. KeyError for a node-phase that the feeder does not have."""
     kvar_per_kw = 0.0
@@ -153,11 +179,18 @@ def build_problem(task: PlanningTask, network: NetworkModel) -> Problem:
         columns = tuple(control_column(r, network) for r in task.resources)
     except KeyError as missing:
         raise ValueError(f"a resource sits at an unknown node-phase: {missing}") from None
+    dead = np.flatnonzero(~network.energised)
+    excluded: dict[str, str] = {}
     kw = np.zeros((len(network.node_phases), grid.count))
     for resource, column in zip(task.resources, columns, strict=True):
-        series = _base_kw(resource, states.get(resource.mrid), grid)
+        state = states.get(resource.mrid)
+        reason = _excluded(resource, column, state, grid, dead)
+        if reason is not None:
+            excluded[resource.mrid] = reason
+        series = _base_kw(resource, state, grid)
         for row, share, _ in column.shares:
             kw[row] += share * series
+    kw[dead] = 0.0
     base, flow = _scaled(network, head_kw, kw)
     return Problem(
         task=task,
@@ -167,7 +200,22 @@ def build_problem(task: PlanningTask, network: NetworkModel) -> Problem:
         base_flow=flow,
         columns=columns,
         states=states,
+        excluded=excluded,
     )
+
+
+def _excluded(
+    resource: Resource,
+    column: ControlColumn,
+    state: ResourceState | None,
+    grid: TimeGrid,
+    dead: NDArray[np.intp],
+) -> str | None:
+    if state is None:
+        return "nothing is known of its state"
+    if any(row in dead for row, _, _ in column.shares):
+        return "its node is not energised"
+    return unusable(resource, state, grid)
 
 
 def _forecast_kw(task: PlanningTask) -> FloatArray:

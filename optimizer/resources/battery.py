@@ -23,7 +23,7 @@ def default_kw(battery: Battery) -> float:
 
 def unusable(battery: Battery, state: ResourceState, grid: TimeGrid) -> str | None:
     """Why it cannot be planned with, or None."""
-    del grid
+    del battery, grid
     if state.excluded is not None:
         return state.excluded
     if state.soc_pct is None or not math.isfinite(state.soc_pct):

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import LoadGroup
-from optimizer.block import COST_MIN, Block, Rows, block_of, selection
+from optimizer.block import COST_MIN, Block, Rows, RunColumns, block_of, selection
 from optimizer.runs import RunRules
 from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
 
@@ -168,8 +168,7 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
         action=selection(count, columns, shed, 1.0),
         injection=injection,
         offset_kw=np.zeros(count),
-        on=on,
-        rules=rules,
+        runs=RunColumns(on=on, start=start, stop=stop, rules=rules, full_kw=cap_kw),
     )
 
 
@@ -199,7 +198,8 @@ def _add_runs(rows: Rows, rules: RunRules, on: IntArray, start: IntArray, stop: 
         longest = max(int(rules.length_max[t]), 0)
         if t + longest < count:
             window = on[t : t + longest + 1]
-            rows.add([(int(column), 1.0) for column in window], upper=float(longest))
+            held = max(min(rules.held - t, len(window)), 0)
+            rows.add([(int(column), 1.0) for column in window], upper=float(max(longest, held)))
         after = start[t + 1 : t + 1 + rules.recovery]
         if len(after):
             rows.add([*((int(c), 1.0) for c in after), (int(on[t]), 1.0)], upper=1.0)
