@@ -104,8 +104,7 @@ def block_of(
     action: sp.csr_array,
     injection: sp.csr_array,
     offset_kw: FloatArray,
-    on: IntArray | None = None,
-    rules: RunRules | None = None,
+    runs: RunColumns | None = None,
     pair: tuple[IntArray, IntArray] | None = None,
 ) -> Block:
     """A block from its collected rows."""
