@@ -1,0 +1,291 @@
+"""One permitted command on the wire: method call, or guarded write with read-back (SG-02).
+
+OPC UA has no SELECT. In its place: the current status of the node is read, `aborted` is asked
+right before the command leaves, and a write is read back within two seconds. Nothing is retried.
+What may have happened is UNKNOWN, never guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from asyncua import ua
+from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.uaerrors import UaStatusCodeError
+
+from gridctl.model.clock import Clock
+from gridctl.model.command import Command, CommandState
+from protocols.driver import Execution, Result, StageCallback
+from protocols.opcua.codec import bare, is_bad, number_of, status_name, variant_of
+from protocols.opcua.session import WIRE_ERRORS, Session, reason_of
+from protocols.opcua.settings import Target
+
+READ_BACK_S: Final = 2.0  # SG-02
+_READ_BACK_EVERY_S: Final = 0.1
+
+_AMBIGUOUS: Final = frozenset(
+    {
+        "BadTimeout",
+        "BadRequestTimeout",
+        "BadCommunicationError",
+        "BadUnexpectedError",
+        "BadInternalError",
+        "BadUnknownResponse",
+        "BadRequestInterrupted",
+        "BadRequestCancelledByClient",
+        "BadConnectionClosed",
+        "BadSecureChannelClosed",
+        "BadSessionClosed",
+        "BadShutdown",
+    }
+)
+"""Answers after which the device may still have obeyed: the server itself lost its way to it."""
+
+_SERVICE_REFUSALS: Final = frozenset(
+    {
+        "BadUserAccessDenied",
+        "BadSessionIdInvalid",
+        "BadSessionNotActivated",
+        "BadServiceUnsupported",
+        "BadTooManyOperations",
+        "BadTooManyRequests",
+        "BadRequestTooLarge",
+        "BadDecodingError",
+    }
+)
+"""Service faults that say that the request as a whole was not executed. Every other error may as
+well come from the connection and says nothing about the command."""
+
+_SENTENCES: Final[Mapping[str, str]] = {
+    "BadOutOfRange": "the device refuses the value: it is outside its range",
+    "BadUserAccessDenied": "the device takes no remote command: it stands on local, or our user "
+    "has no right to command it",
+    "BadNotSupported": "the device does not support this command",
+    "BadNotImplemented": "the device does not support this command",
+    "BadNotWritable": "the point cannot be written",
+    "BadWriteNotSupported": "the server does not take this kind of write",
+    "BadTypeMismatch": "the server wants another data type: check the points file",
+    "BadInvalidState": "the device is blocked and obeys no command now",
+    "BadInvalidArgument": "the device does not understand the arguments of the command",
+    "BadArgumentsMissing": "the device wants other arguments than value, command id and end",
+    "BadTooManyArguments": "the device wants other arguments than value, command id and end",
+    "BadInvalidTimestamp": "the command came too late: its validity is over",
+    "BadEntryExists": "the device has seen this command already",
+    "BadMethodInvalid": "the device has no such method: check the points file",
+    "BadNodeIdUnknown": "the server does not know this point: check the points file",
+    "BadNotConnected": "the server has no connection to the device",
+    "BadNoCommunication": "the server has no connection to the device",
+    "BadOutOfService": "the device is out of service",
+    "BadDeviceFailure": "the device reports a failure of its own",
+    "BadSensorFailure": "the device reports a failure of its own",
+    "BadWaitingForInitialData": "the server has not heard from the device yet",
+    "BadSessionIdInvalid": "the server has ended our session",
+    "BadTooManyOperations": "the server is overloaded",
+}
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module, it carries an outcome
+    """The command ends here; nothing was operated."""
+
+    def __init__(self, status: str, detail: str, result: Result = Result.REJECTED) -> None:
+        self.status = status
+        self.detail = detail
+        self.result = result
+        super().__init__(status)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One command on its way through one session."""
+
+    session: Session
+    target: Target
+    command: Command
+    aborted: Callable[[], bool]
+    stage: StageCallback
+    clock: Clock
+
+    async def run(self) -> Execution:
+        """Do it, at most once. Never raises one of WIRE_ERRORS: each becomes an outcome."""
+        started_s = self.clock.monotonic_s()
+        try:
+            result, status, detail = await self._run()
+        except _Refused as refused:
+            result, status, detail = refused.result, refused.status, refused.detail
+        return Execution(
+            result=result,
+            status=status,
+            detail=detail,
+            round_trip_s=self.clock.monotonic_s() - started_s,
+        )
+
+    async def _run(self) -> tuple[Result, str, str]:
+        node = self.session.node(self.target.node)
+        if node is None:
+            raise _refusal("BadNodeIdUnknown")
+        kind = await self._current_kind(node)
+        wire = self._wire_value()
+        if self.target.method:
+            return await self._call(wire)
+        variant = variant_of(wire, kind)
+        if variant is None:
+            raise _Refused(
+                "BadTypeMismatch",
+                f"{wire:g} cannot be written exactly as {kind.name}: nothing was sent",
+            )
+        if self.target.lease is not None:
+            await self._write_lease()
+        return await self._write(node, variant)
+
+    def _wire_value(self) -> float:
+        row = self.target.row
+        wire = (self.command.value - row.offset) / row.scale
+        if not math.isfinite(wire):
+            raise _Refused("NOT_A_NUMBER", f"{self.command.value} is not a number that can be sent")
+        return wire
+
+    def _lease_s(self) -> float:
+        """Grid seconds for which the command shall hold."""
+        lease_s = self.command.lease_until_s - self.clock.now_s()
+        if lease_s <= 0.0:
+            raise _Refused("LEASE_OVER", f"the command's lease ended {-lease_s:.1f} s ago")
+        return lease_s
+
+    def _ask_aborted(self) -> None:
+        if self.aborted():
+            raise _Refused("ABORTED", "stopped before the command left", Result.ABORTED)
+
+    async def _current_kind(self, node: ua.NodeId) -> ua.VariantType:
+        """The data type of the point, read now: a device that shows no value takes no command."""
+        try:
+            (current,) = await self.session.read([node])
+        except WIRE_ERRORS as error:
+            raise _Refused(
+                "NO_ANSWER", f"the point cannot be read before the command: {reason_of(error)}"
+            ) from error
+        code = StatusCodes.Good if current.StatusCode is None else int(current.StatusCode.value)
+        if is_bad(code):
+            raise _refusal(status_name(code))
+        if current.Value is None or number_of(current.Value) is None:
+            raise _Refused("BadTypeMismatch", "the point holds no number: check the points file")
+        kind = current.Value.VariantType
+        if not isinstance(kind, ua.VariantType):
+            raise _Refused("BadTypeMismatch", "the point's data type is not a built-in one")
+        return kind
+
+    async def _write_lease(self) -> None:
+        """Write the device's reversion timeout; a failure ends the command before it has begun."""
+        lease = self.target.lease
+        node = None if lease is None else self.session.node(lease)
+        if node is None:
+            raise _Refused("BadNodeIdUnknown", "the server does not know the lease's node")
+        lease_s = self._lease_s()
+        self._ask_aborted()
+        try:
+            code = await self.session.write(node, bare(ua.Variant(lease_s, ua.VariantType.Double)))
+        except WIRE_ERRORS as error:
+            raise _Refused(
+                "NO_ANSWER",
+                f"writing the lease got no answer ({reason_of(error)}); no setpoint was sent",
+            ) from error
+        if is_bad(code):
+            raise _Refused(status_name(code), "the device refuses the lease; no setpoint was sent")
+
+    async def _write(self, node: ua.NodeId, variant: ua.Variant) -> tuple[Result, str, str]:
+        self._ask_aborted()
+        self.stage(CommandState.OPERATED)
+        try:
+            code = await self.session.write(node, bare(variant))
+        except WIRE_ERRORS as error:
+            return _unknown(error)
+        if is_bad(code):
+            return _judged(code)
+        return await self._read_back(node, code)
+
+    async def _read_back(self, node: ua.NodeId, code: int) -> tuple[Result, str, str]:
+        row = self.target.row
+        seen = "nothing"
+        deadline_s = self.clock.monotonic_s() + READ_BACK_S
+        while True:
+            try:
+                (value,) = await self.session.read([node])
+            except WIRE_ERRORS as error:
+                seen = reason_of(error)
+            else:
+                wire = None if value.Value is None else number_of(value.Value)
+                if wire is not None:
+                    engineering = wire * row.scale + row.offset
+                    if abs(engineering - self.command.value) <= self.command.tolerance:
+                        return (
+                            Result.ACCEPTED,
+                            status_name(code),
+                            f"written and read back: {engineering:g} {row.point.unit.value}",
+                        )
+                    seen = f"{engineering:g} {row.point.unit.value}"
+            if self.session.is_lost or self.clock.monotonic_s() >= deadline_s:
+                detail = (
+                    f"the server took the write, but shows {seen} instead of "
+                    f"{self.command.value:g} after {READ_BACK_S:g} s"
+                )
+                return Result.UNKNOWN, "READ_BACK", detail
+            await asyncio.sleep(_READ_BACK_EVERY_S)
+
+    async def _call(self, wire: float) -> tuple[Result, str, str]:
+        name = self.target.method
+        try:
+            found = await self.session.find_method(self.target.node, name)
+        except WIRE_ERRORS as error:
+            raise _Refused(
+                "NO_ANSWER", f"the method {name} cannot be looked up: {reason_of(error)}"
+            ) from error
+        if found is None:
+            raise _refusal("BadMethodInvalid")
+        self._lease_s()
+        arguments = (
+            ua.Variant(wire, ua.VariantType.Double),
+            ua.Variant(self.command.mrid, ua.VariantType.String),
+            ua.Variant(
+                datetime.fromtimestamp(self.command.lease_until_s, tz=UTC),
+                ua.VariantType.DateTime,
+            ),
+        )
+        self._ask_aborted()
+        self.stage(CommandState.OPERATED)
+        try:
+            code = await self.session.call(*found, arguments)
+        except WIRE_ERRORS as error:
+            return _unknown(error)
+        if is_bad(code):
+            return _judged(code)
+        return Result.ACCEPTED, status_name(code), f"the device took {name}({self.command.value:g})"
+
+
+def sentence(status: str) -> str:
+    """What a status means for the operator, in one sentence."""
+    return _SENTENCES.get(status, f"the server answers {status}")
+
+
+def _refusal(status: str) -> _Refused:
+    return _Refused(status, sentence(status))
+
+
+def _judged(code: int) -> tuple[Result, str, str]:
+    """A Bad answer: a refusal, unless the server itself cannot know what the device did."""
+    status = status_name(code)
+    if status in _AMBIGUOUS:
+        return Result.UNKNOWN, status, f"the server answers {status}: the device may have obeyed"
+    return Result.REJECTED, status, sentence(status)
+
+
+def _unknown(error: BaseException) -> tuple[Result, str, str]:
+    """No proper answer to a command that has left."""
+    reason = reason_of(error)
+    if isinstance(error, UaStatusCodeError) and reason in _SERVICE_REFUSALS:
+        return Result.REJECTED, reason, sentence(reason)
+    status = "TIMEOUT" if isinstance(error, TimeoutError) else "CONNECTION_LOST"
+    return Result.UNKNOWN, status, f"{reason}: whether the device obeyed is not known"
