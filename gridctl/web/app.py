@@ -85,7 +85,7 @@ def build_app(
     parts: WebParts, *, mounted: Sequence[tuple[str, web.Application]]
 ) -> web.Application:
     """The application; `mounted` are whole sub-applications (OpenADR) at their prefixes."""
-    gate = Gate(parts.accounts, parts.clock, secure=parts.secure)
+    gate = Gate(parts.accounts, secure=parts.secure)
     view = FrameView(parts.feeder, time_rate=parts.time_rate)
     stream = Stream(desk=parts.desk, store=parts.store, gate=gate, view=view, clock=parts.clock)
     api = Api(

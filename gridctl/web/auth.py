@@ -15,7 +15,6 @@ from typing import Protocol, TypeAlias
 from aiohttp import web
 
 from gridctl.control.ports import Person
-from gridctl.model.clock import Clock
 from gridctl.web.problem import problem
 from gridctl.web.roles import PERMISSIONS, Permission, Role, may
 
@@ -23,6 +22,9 @@ COOKIE_TLS = "__Host-gridctl"
 COOKIE_PLAIN = "gridctl_session"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+IDLE_MAY = frozenset({Permission.VIEW, Permission.STOP})
+"""What an idle session keeps: the picture and STOP (SG-32)."""
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -49,18 +51,18 @@ class SessionLike(Protocol):
     def full_name(self) -> str: ...
     @property
     def role(self) -> str: ...
+    @property
+    def idle(self) -> bool: ...
 
 
 class Accounts(Protocol):
     """The store's users and sessions; real seconds for their life."""
 
-    async def verify_password(
-        self, name: str, password: str, *, at_s: float
-    ) -> UserLike | None: ...
+    async def verify_password(self, name: str, password: str) -> UserLike | None: ...
 
-    async def open_session(self, name: str, *, source: str, at_s: float) -> str: ...
+    async def open_session(self, user: str, source: str) -> str: ...
 
-    async def session(self, token: str, *, at_s: float) -> SessionLike | None: ...
+    async def session(self, token: str, *, active: bool = True) -> SessionLike | None: ...
 
     async def close_session(self, token: str) -> None: ...
 
@@ -101,31 +103,29 @@ def person_of(request: web.Request) -> Person:
 class Gate:
     """Lets requests through to handlers: session, CSRF, origin, permission."""
 
-    def __init__(self, accounts: Accounts, clock: Clock, *, secure: bool) -> None:
+    def __init__(self, accounts: Accounts, *, secure: bool) -> None:
         self._accounts = accounts
-        self._clock = clock
         self._secure = secure
         self.cookie = COOKIE_TLS if secure else COOKIE_PLAIN
 
-    async def signed(self, request: web.Request) -> Signed | None:
-        """The session of the request's cookie, or None."""
+    async def signed(self, request: web.Request, *, active: bool = True) -> Signed | None:
+        """The session of the request's cookie, or None. `active`: counts as use by a person."""
         token = request.cookies.get(self.cookie)
         if not token:
             return None
-        session = await self._accounts.session(token, at_s=self._clock.monotonic_s())
+        session = await self._accounts.session(token, active=active)
         return None if session is None else Signed(token=token, session=session)
 
     async def log_in(self, request: web.Request, user: str, password: str) -> Signed | None:
         """A new session for a right password; an old one of the same browser ends."""
-        now_s = self._clock.monotonic_s()
-        found = await self._accounts.verify_password(user, password, at_s=now_s)
+        found = await self._accounts.verify_password(user, password)
         if found is None:
             return None
         old = request.cookies.get(self.cookie)
         if old:
             await self._accounts.close_session(old)
-        token = await self._accounts.open_session(found.name, source=source_of(request), at_s=now_s)
-        session = await self._accounts.session(token, at_s=now_s)
+        token = await self._accounts.open_session(found.name, source_of(request))
+        session = await self._accounts.session(token)
         return None if session is None else Signed(token=token, session=session)
 
     async def log_out(self, signed: Signed) -> None:
@@ -154,6 +154,10 @@ class Gate:
                 refusal = await self._cross_site(request, signed)
                 if refusal is not None:
                     return refusal
+            if signed.session.idle and permission not in IDLE_MAY:
+                return problem(
+                    401, "session_idle", "Your session is locked", detail="sign in again to act"
+                )
             if not may(signed.session.role, permission):
                 return problem(
                     403,

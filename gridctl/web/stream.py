@@ -135,7 +135,7 @@ class Stream:
             client.ready.clear()
             if self._clock.monotonic_s() - checked_s > SESSION_CHECK_S:
                 checked_s = self._clock.monotonic_s()
-                if await self._gate.signed(request) is None:
+                if await self._gate.signed(request, active=False) is None:
                     await socket.close(code=4401, message=b"session ended")
                     return
             while client.frames:

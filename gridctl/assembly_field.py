@@ -1,0 +1,72 @@
+"""Composition of the OT agent: nothing of the office, so that an OT host needs none of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from gridctl.config import Settings, load_settings
+from gridctl.field.agent import run_field
+from gridctl.field.settings import FieldSettings, WatchedLink
+from gridctl.field.spool import FieldMemory
+from gridctl.model.errors import ConfigError
+from gridctl.observe import set_up_logging
+from gridctl.provenance import check_provenance
+from gridctl.supervise import parent_gone, stop_on_signals
+from gridctl.wallclock import check_machine_clock
+from protocols.driver import LinkSettings
+
+ORPHAN_POLL_S = 1.0
+
+
+def field_settings(settings: Settings) -> FieldSettings:
+    """The agent's part of the file. Raises ConfigError for a link without a heartbeat."""
+    links = []
+    for i, link in enumerate(settings.field.links):
+        if link.heartbeat is None:
+            raise ConfigError(
+                "missing",
+                file=str(settings.file),
+                key=f"field.links[{i}].heartbeat",
+                hint="name the counter point of this link that moves each second (SG-23)",
+            )
+        watched = LinkSettings(
+            id=link.id, protocol=link.protocol, file=str(settings.file), options=link.options()
+        )
+        links.append(WatchedLink(settings=watched, heartbeat=link.heartbeat))
+    return FieldSettings(
+        agent=f"{settings.site.name} field",
+        points=settings.field.points,
+        limits=settings.field.limits,
+        links=tuple(links),
+        socket=settings.link.socket,
+        office_public_key=settings.link.office_public_key,
+        stop_file=settings.field.stop_file,
+        spool=settings.field.spool,
+    )
+
+
+async def run_field_agent(file: Path, *, child: bool) -> None:
+    """Run the agent until a signal. A `child` whose parent is gone stays until the last lease has
+    run out and its device is back at its default, then ends (SG-22)."""
+    set_up_logging(level="info", as_json=True)
+    check_provenance()
+    check_machine_clock()
+    settings = load_settings(file)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with asyncio.TaskGroup() as group:
+        orphan = group.create_task(_until_orphaned(settings.field.spool, stop)) if child else None
+        await run_field(field_settings(settings), clock=settings.grid_clock(), stop=stop)
+        if orphan is not None:
+            orphan.cancel()
+
+
+async def _until_orphaned(spool: Path, stop: asyncio.Event) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        await parent_gone()
+        while FieldMemory(spool).state.leases and not stop.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), ORPHAN_POLL_S)
+        stop.set()

@@ -1,0 +1,65 @@
+"""CLI verbs that open the database of an instance themselves."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+from gridctl.config import load_settings
+from gridctl.store.engine import SqlStore, open_store
+from gridctl.store.migrate import current, upgrade
+
+PASSWORD_BYTES = 15
+
+
+@asynccontextmanager
+async def _opened(instance: Path, *, read_only: bool) -> AsyncIterator[SqlStore]:
+    settings = load_settings(instance / "gridctl.toml")
+    store = await open_store(
+        settings.database.url, clock=settings.grid_clock(), read_only=read_only
+    )
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def verify_audit(instance: Path, *, as_json: bool) -> int:
+    """`gridctl audit verify`: 0 when the chain is whole, 1 when it is not."""
+    async with _opened(instance, read_only=True) as store:
+        check = await store.verify_audit()
+    if as_json:
+        print(json.dumps(asdict(check)))
+    elif check.ok:
+        print(f"The audit chain is whole: {check.rows} rows.")
+    else:
+        print(f"THE AUDIT CHAIN IS BROKEN at row {check.first_bad}: {check.detail}")
+    return 0 if check.ok else 1
+
+
+async def upgrade_database(instance: Path) -> None:
+    """`gridctl db upgrade`."""
+    settings = load_settings(instance / "gridctl.toml")
+    before = await current(settings.database.url)
+    after = await upgrade(settings.database.url)
+    print(f"Database schema: {before or 'none'} → {after}")
+
+
+async def add_user(instance: Path, name: str, *, role: str, full_name: str) -> None:
+    """`gridctl user add`: the password is made here and shown once."""
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    async with _opened(instance, read_only=False) as store:
+        await store.users.add_user(name, full_name, role, password)
+    print(f"User {name} ({role}), password (shown once): {password}")
+
+
+async def add_client(instance: Path, client_id: str, *, role: str) -> None:
+    """`gridctl openadr-client add`: the secret is made here and shown once."""
+    secret = secrets.token_urlsafe(24)
+    async with _opened(instance, read_only=False) as store:
+        await store.openadr.add_client(client_id, role, secret)
+    print(f"Client {client_id} ({role}), secret (shown once): {secret}")
