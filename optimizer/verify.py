@@ -158,10 +158,8 @@ def _base_reasons(problem: Problem) -> tuple[str, ...]:
     k = int(np.argmax(miss))
     if miss[k] <= max(BASE_TOLERANCE_KW, HEAD_TOLERANCE * abs(float(problem.head_kw[k]))):
         return ()
-    return (
-        f"interval {k}: the model imports {problem.base_flow.head_kw[k]:.0f} kW where the "
-        f"forecast says {problem.head_kw[k]:.0f} kW: its loads cannot be scaled to it",
-    )
+    found, asked = problem.base_flow.head_kw[k], problem.head_kw[k]
+    return (f"interval {k}: scaled to a forecast of {asked:.0f} kW, the loads draw {found:.0f} kW",)
 
 
 def _worse_reasons(before: Excess, after: Excess, network: NetworkModel) -> tuple[str, ...]:
