@@ -1,0 +1,128 @@
+"""What the customers draw: standard profiles, cooling that follows the weather, and chance.
+
+Standard load profiles H25 (households) and G25 (trade) are BDEW's of 2025, from demandlib. They know
+the weekday and the season but no air conditioning, so cooling is added: nothing below 21 °C
+felt, growing linearly above it. All of it scales a consumer's published kW.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridctl.model.network import EnergyConsumer, Feeder
+from sim.feeder import consumer_branches
+from sim.noise import day_noise, smooth_noise
+from sim.weather import DAY_S, Weather
+
+_STEP_S: Final = 900.0
+_COOLING_FROM_C: Final = 21.0
+_COOLING_SPAN_C: Final = 15.0
+_EACH, _ALL, _DAY = 21, 22, 23
+_COMMERCIAL_KW: Final = 70.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerClass:
+    """How one class of customers scales its published kW: share of the standard profile (at its
+    summer peak), share of cooling (at full heat), and when the rooms are in use."""
+
+    profile: str
+    base_share: float
+    cooling_share: float
+    busy_from_h: float
+    busy_to_h: float
+    idle_share: float
+
+
+HOUSEHOLD: Final = CustomerClass(
+    profile="H25", base_share=0.46, cooling_share=0.62, busy_from_h=16.0, busy_to_h=22.5,
+    idle_share=0.62,
+)  # fmt: skip
+COMMERCE: Final = CustomerClass(
+    profile="G25", base_share=0.58, cooling_share=0.45, busy_from_h=8.0, busy_to_h=19.0,
+    idle_share=0.35,
+)  # fmt: skip
+
+
+def class_of(consumer: EnergyConsumer) -> CustomerClass:
+    """Spot loads of 70 kW or more are commerce, smaller ones households (our assumption)."""
+    return COMMERCE if sum(consumer.kw) >= _COMMERCIAL_KW else HOUSEHOLD
+
+
+class Demand:
+    """Demand of every consumer branch of a feeder at any grid time, by weather and seed."""
+
+    def __init__(self, feeder: Feeder, weather: Weather, seed: int) -> None:
+        self._weather = weather
+        self._seed = seed
+        consumers = [(c, i) for c in feeder.consumers for i, _ in enumerate(consumer_branches(c))]
+        self.consumers: tuple[str, ...] = tuple(c.mrid for c, _ in consumers)
+        self.nominal_kw = np.array([c.kw[i] for c, i in consumers])
+        self._kvar_per_kw = np.array([c.kvar[i] / c.kw[i] for c, i in consumers])
+        self._household = np.array([class_of(c) is HOUSEHOLD for c, _ in consumers])
+        # One noise for all branches of a consumer: its phases belong together.
+        order = {mrid: i for i, mrid in enumerate(dict.fromkeys(self.consumers))}
+        self._own_noise = np.array([order[mrid] for mrid in self.consumers])
+        self._noises = len(order)
+
+    def kw(self, at_s: float) -> NDArray[np.float64]:
+        """kW at nominal voltage of each branch, in the order of the engine's load elements."""
+        scale = np.where(self._household, self._scale(HOUSEHOLD, at_s), self._scale(COMMERCE, at_s))
+        each = smooth_noise(
+            seed=self._seed, stream=_EACH, at_s=at_s, knot_s=600.0, width=self._noises
+        )
+        together = smooth_noise(seed=self._seed, stream=_ALL, at_s=at_s, knot_s=900.0, width=1)
+        day = int((at_s + self._weather.climate.utc_offset_s) // DAY_S)
+        level = 1 + 0.012 * day_noise(seed=self._seed, stream=_DAY, day=day, memory=2)
+        chance = (1 + 0.05 * each[self._own_noise]) * (1 + 0.006 * together[0]) * level
+        found: NDArray[np.float64] = self.nominal_kw * scale * np.clip(chance, 0.5, 1.5)
+        return found
+
+    def kvar(self, kw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Reactive demand that goes with `kw` at the published power factors."""
+        return kw * self._kvar_per_kw
+
+    def _scale(self, kind: CustomerClass, at_s: float) -> float:
+        local_s = at_s + self._weather.climate.utc_offset_s
+        hour = local_s % DAY_S / 3600.0
+        heat = max(0.0, (self._weather.felt_c(at_s) - _COOLING_FROM_C) / _COOLING_SPAN_C)
+        ahead = min(1.0, max(0.0, (hour - kind.busy_from_h + 1.5) / 2.5))
+        behind = min(1.0, max(0.0, (kind.busy_to_h + 1.0 - hour) / 2.0))
+        use = kind.idle_share + (1 - kind.idle_share) * min(ahead, behind)
+        return kind.base_share * _profile(kind.profile, local_s) + kind.cooling_share * heat * use
+
+
+def _profile(name: str, local_s: float) -> float:
+    """Standard profile, 1.0 at the year's July peak on a workday, linear between quarter hours."""
+    at = datetime.fromtimestamp(local_s, UTC)
+    table = _profiles(at.year)[name]
+    start_s = datetime(at.year, 1, 1, tzinfo=UTC).timestamp()
+    place = (local_s - start_s) / _STEP_S
+    low = int(place)
+    high = min(low + 1, len(table) - 1)
+    return float(table[low] + (place - low) * (table[high] - table[low]))
+
+
+@cache
+def _profiles(year: int) -> dict[str, NDArray[np.float64]]:
+    with warnings.catch_warnings():
+        # demandlib 0.2.2 calls pandas in ways that pandas 3 announces to drop.
+        warnings.simplefilter("ignore")
+        import pandas as pd  # noqa: PLC0415 - heavy; only who needs profiles pays
+        from demandlib import bdew  # noqa: PLC0415
+
+        quarters = pd.date_range(f"{year}-01-01", f"{year + 1}-01-01", freq="15min")
+        raw = {"H25": bdew.H25(quarters), "G25": bdew.G25(quarters)}
+    found = {}
+    for name, series in raw.items():
+        values = np.asarray(series, dtype=np.float64)
+        july = values[181 * 96 : 212 * 96]
+        found[name] = values / july.max()
+    return found

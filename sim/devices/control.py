@@ -1,0 +1,73 @@
+"""What all devices have in common: a setpoint held on a lease, a local/remote switch, a fault."""
+
+from __future__ import annotations
+
+from sim.plant import Verdict
+
+LEASE_OWN_S = 1800.0
+"""A device's own reversion time: also a command without a lease does not hold for ever."""
+
+
+class SetpointHold:
+    """The setpoint of one device, in its point's unit.
+
+    Falls back to `default` by itself when the lease runs out. A device that is switched to local
+    or faulty takes nothing; going local or faulty also drops what it held.
+    """
+
+    def __init__(self, *, default: float, low: float, high: float) -> None:
+        self.default = default
+        self.low = low
+        self.high = high
+        self.remote = True
+        self.fault = False
+        self._value = default
+        self._since_s = float("-inf")
+        self._until_s = float("-inf")
+
+    @property
+    def value(self) -> float:
+        """The setpoint in force."""
+        return self._value
+
+    @property
+    def since_s(self) -> float:
+        """Grid time of the last change."""
+        return self._since_s
+
+    def check(self, value: float) -> Verdict:
+        """Whether `value` would be taken now."""
+        if self.fault:
+            return Verdict.BLOCKED
+        if not self.remote:
+            return Verdict.LOCAL
+        if not self.low <= value <= self.high:
+            return Verdict.OUT_OF_RANGE
+        return Verdict.ACCEPTED
+
+    def take(self, value: float, *, at_s: float, lease_s: float | None) -> Verdict:
+        """Take `value` until `at_s + lease_s`, if `check` lets it."""
+        verdict = self.check(value)
+        if verdict is Verdict.ACCEPTED:
+            held_s = LEASE_OWN_S if lease_s is None else min(lease_s, LEASE_OWN_S)
+            self._until_s = at_s + max(0.0, held_s)
+            self._set(value, at_s)
+        return verdict
+
+    def expire(self, at_s: float) -> None:
+        """Let time pass: back to the default when the lease is over or the device is not ours."""
+        if self._value != self.default and (at_s >= self._until_s or self.fault or not self.remote):
+            self._set(self.default, at_s)
+
+    def _set(self, value: float, at_s: float) -> None:
+        if value != self._value:
+            self._since_s = at_s
+        self._value = value
+
+
+def ramped(value: float, target: float, *, per_s: float, dt_s: float) -> float:
+    """`value` after moving towards `target` at `per_s` for `dt_s`."""
+    step = per_s * dt_s
+    if abs(target - value) <= step:
+        return target
+    return value + step if target > value else value - step

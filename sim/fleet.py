@@ -1,0 +1,197 @@
+"""The devices on a feeder: which customers can be curtailed, where batteries and PV stand.
+
+Our own choice, in the tables of `sim/fleets/NAME`; the published feeders have no such devices. A
+device here is the resource that gridctl is told of (`resource`) plus what only the mirror needs.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gridctl.model.errors import ConfigError
+from gridctl.model.network import Connection, EnergyConsumer, Feeder
+from gridctl.model.resource import (
+    Battery,
+    LoadGroup,
+    PvInverter,
+    Resource,
+    ResourcePoints,
+    Terminal,
+)
+
+_FLEETS: Final = Path(__file__).parent / "fleets"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadGroupSite:
+    """A load group; `flex_share` of its consumers' present demand can be shed, after `delay_s`,
+    within `ramp_s`."""
+
+    resource: LoadGroup
+    consumers: tuple[str, ...]
+    flex_share: float
+    delay_s: float
+    ramp_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatterySite:
+    """A battery with its state of charge when the scenario starts; `ramp_s` from 0 to rating."""
+
+    resource: Battery
+    initial_soc_pct: float
+    ramp_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PvSite:
+    """A PV inverter and where its array faces; `ramp_s` from rating to 0."""
+
+    resource: PvInverter
+    orientation: str
+    ramp_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """All devices of a feeder."""
+
+    load_groups: tuple[LoadGroupSite, ...]
+    batteries: tuple[BatterySite, ...]
+    pvs: tuple[PvSite, ...]
+
+    def resources(self) -> tuple[Resource, ...]:
+        """What gridctl is told of."""
+        return (
+            *(s.resource for s in self.load_groups),
+            *(s.resource for s in self.batteries),
+            *(s.resource for s in self.pvs),
+        )
+
+
+def load_fleet(feeder: Feeder) -> Fleet:
+    """The devices of `feeder`; ConfigError when there are no tables for it."""
+    folder = _FLEETS / feeder.mrid
+    if not folder.is_dir():
+        raise ConfigError(f"no devices for feeder {feeder.mrid!r}", file=str(folder))
+    consumers = {c.mrid: c for c in feeder.consumers}
+    return Fleet(
+        load_groups=tuple(_load_group(row, consumers) for row in _rows(folder, "load_groups")),
+        batteries=tuple(_battery(row) for row in _rows(folder, "batteries")),
+        pvs=tuple(_pv(row) for row in _rows(folder, "pv")),
+    )
+
+
+def _rows(folder: Path, table: str) -> Iterator[dict[str, str]]:
+    with (folder / f"{table}.csv").open(newline="", encoding="utf-8") as file:
+        yield from csv.DictReader(file)
+
+
+def _load_group(row: dict[str, str], consumers: dict[str, EnergyConsumer]) -> LoadGroupSite:
+    mrid = row["mrid"]
+    members = [consumers[name] for name in row["consumers"].split()]
+    total_kw = sum(sum(c.kw) for c in members)
+    flex_share = float(row["flex_share"])
+    # Hot days draw a little more than the published load; the rating leaves room for that.
+    rating_kw = round(flex_share * total_kw * 1.15, 1)
+    return LoadGroupSite(
+        resource=LoadGroup(
+            mrid=mrid,
+            name=row["name"],
+            area=row["area"],
+            terminals=_shares(members, total_kw),
+            points=ResourcePoints(
+                setpoint=f"{mrid}.ShedSpt",
+                feedback=f"{mrid}.ShedFb",
+                power=f"{mrid}.TotW",
+                available=f"{mrid}.Avail",
+                remote=f"{mrid}.Remote",
+                fault=f"{mrid}.Flt",
+            ),
+            rating_kw=rating_kw,
+            power_factor=float(row["power_factor"]),
+            customers=int(row["customers"]),
+            cost_per_kwh=float(row["cost_per_kwh"]),
+            priority=int(row["priority"]),
+            duration_min_s=float(row["duration_min_s"]),
+            duration_max_s=float(row["duration_max_s"]),
+            recovery_s=float(row["recovery_s"]),
+            starts_per_day_max=int(row["starts_per_day_max"]),
+            rebound=tuple(float(part) for part in row["rebound"].split()),
+        ),
+        consumers=tuple(c.mrid for c in members),
+        flex_share=flex_share,
+        delay_s=float(row["delay_s"]),
+        ramp_s=float(row["ramp_s"]),
+    )
+
+
+def _shares(members: list[EnergyConsumer], total_kw: float) -> tuple[Terminal, ...]:
+    found: dict[tuple[str, str], float] = {}
+    for consumer in members:
+        if consumer.connection is not Connection.WYE:
+            raise ConfigError(f"{consumer.mrid} is no wye load", file="load_groups.csv")
+        for phase, kw in zip(consumer.phases, consumer.kw, strict=True):
+            key = (consumer.node, phase)
+            found[key] = found.get(key, 0.0) + kw / total_kw
+    return tuple(Terminal(node=n, phase=p, share=share) for (n, p), share in found.items())
+
+
+def _terminals(text: str) -> tuple[Terminal, ...]:
+    places = [place.rsplit(".", 1) for place in text.split()]
+    return tuple(Terminal(node=n, phase=p, share=1 / len(places)) for n, p in places)
+
+
+def _battery(row: dict[str, str]) -> BatterySite:
+    mrid = row["mrid"]
+    return BatterySite(
+        resource=Battery(
+            mrid=mrid,
+            name=row["name"],
+            area=row["area"],
+            terminals=_terminals(row["terminals"]),
+            points=ResourcePoints(
+                setpoint=f"{mrid}.WSpt",
+                feedback=f"{mrid}.WSptFb",
+                power=f"{mrid}.TotW",
+                soc=f"{mrid}.SoC",
+                remote=f"{mrid}.Remote",
+                fault=f"{mrid}.Flt",
+            ),
+            rating_kw=float(row["rating_kw"]),
+            energy_kwh=float(row["energy_kwh"]),
+            soc_min_pct=float(row["soc_min_pct"]),
+            soc_max_pct=float(row["soc_max_pct"]),
+            efficiency=float(row["efficiency"]),
+            cost_per_kwh=float(row["cost_per_kwh"]),
+        ),
+        initial_soc_pct=float(row["initial_soc_pct"]),
+        ramp_s=float(row["ramp_s"]),
+    )
+
+
+def _pv(row: dict[str, str]) -> PvSite:
+    mrid = row["mrid"]
+    return PvSite(
+        resource=PvInverter(
+            mrid=mrid,
+            name=row["name"],
+            area=row["area"],
+            terminals=_terminals(row["terminals"]),
+            points=ResourcePoints(
+                setpoint=f"{mrid}.WLim",
+                feedback=f"{mrid}.WLimFb",
+                power=f"{mrid}.TotW",
+                available=f"{mrid}.Avail",
+            ),
+            rating_kw=float(row["rating_kw"]),
+            rating_kva=float(row["rating_kva"]),
+            cost_per_kwh=float(row["cost_per_kwh"]),
+        ),
+        orientation=row["orientation"],
+        ramp_s=float(row["ramp_s"]),
+    )
