@@ -79,10 +79,14 @@ class Inbox:
             await asyncio.wait({future}, timeout=timeout_s)
         finally:
             with self._lock:
-                if self._waiter is not None and self._waiter[1] is future:
-                    self._waiter = None
+                self._forget(future)
         with self._lock:
             return self._drain()
+
+    def _forget(self, future: asyncio.Future[None]) -> None:
+        waiter = self._waiter
+        if waiter is not None and waiter[1] is future:
+            self._waiter = None
 
     def _drain(self) -> list[Measurement]:
         taken = list(self._waiting.values())

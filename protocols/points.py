@@ -18,10 +18,26 @@ from gridctl.model.measurement import Point, PointKind
 from gridctl.model.quantity import Phase, Unit
 from protocols.driver import PointAddress
 
-COLUMNS = (
-    "mrid,name,equipment,kind,unit,phase,link,address,command,lease,"
-    "scale,offset,deadband,scan_s,expect,tolerance,min,max"
-).split(",")
+COLUMNS = [
+    "mrid",
+    "name",
+    "equipment",
+    "kind",
+    "unit",
+    "phase",
+    "link",
+    "address",
+    "command",
+    "lease",
+    "scale",
+    "offset",
+    "deadband",
+    "scan_s",
+    "expect",
+    "tolerance",
+    "min",
+    "max",
+]
 ROWS_MAX = 200_000
 ERRORS_SHOWN_MAX = 50
 

@@ -1,0 +1,131 @@
+"""What this link knows of its points, and when it stops knowing it.
+
+Written from native threads (values) and from the event loop (loss), so every step is under one
+lock; a value that arrives after its session was closed is not taken any more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from gridctl.model.clock import Clock
+from gridctl.model.measurement import (
+    Flag,
+    Measurement,
+    Quality,
+    TimeQuality,
+    Validity,
+)
+from protocols.dnp3.codec import Binding, PointTable, Sample, decode
+from protocols.inbox import Inbox
+
+SILENT_SCANS = 2.5
+"""A point is lost after this many scan periods without a word: before the third one is over."""
+
+
+class PointImage:
+    """Last measurement per point, and the watch over its age in real seconds."""
+
+    def __init__(self, table: PointTable, inbox: Inbox, clock: Clock) -> None:
+        self._table = table
+        self._inbox = inbox
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last: dict[str, Measurement] = {}
+        started_s = clock.monotonic_s()
+        self._heard_s: dict[str, float] = dict.fromkeys(table.by_mrid, started_s)
+        self._lost: set[str] = set()
+        self._generation = 0
+        self.reads = 0
+
+    def open_generation(self) -> int:
+        """A new session begins: only values that carry its number are taken from now on."""
+        with self._lock:
+            self._generation += 1
+            return self._generation
+
+    def take(self, samples: Sequence[Sample], generation: int) -> list[Measurement]:
+        """Decode and publish what one fragment brought; returns the measurements.
+
+        A static object that only repeats the event beside it is left out: the event has the time.
+        """
+        received_s = self._clock.now_s()
+        mono_s = self._clock.monotonic_s()
+        timed: dict[str, Measurement] = {}
+        taken: list[Measurement] = []
+        for sample in samples:
+            for binding in self._table.at(sample.group, sample.index):
+                measurement = decode(sample, binding, received_s=received_s)
+                event = timed.get(binding.mrid)
+                if sample.is_event:
+                    timed[binding.mrid] = measurement
+                elif event is not None and _same(event, measurement):
+                    continue
+                taken.append(measurement)
+        with self._lock:
+            if generation != self._generation:
+                return []
+            for measurement in taken:
+                self._last[measurement.point] = measurement
+                self._heard_s[measurement.point] = mono_s
+                self._lost.discard(measurement.point)
+            self.reads += len(taken)
+            self._inbox.put(taken)
+        return taken
+
+    def lose_all(self, generation: int | None = None) -> None:
+        """The link is gone: every point is put once as questionable with COMM_LOST.
+
+        With `generation` only if that session is still the current one; without, no value of any
+        earlier session is taken any more.
+        """
+        with self._lock:
+            if generation is None:
+                self._generation += 1
+            elif generation != self._generation:
+                return
+            self._lose(self._table.by_mrid.keys())
+
+    def watch(self) -> int:
+        """Mark the points that have been silent for too long; returns how many are lost now."""
+        mono_s = self._clock.monotonic_s()
+        with self._lock:
+            self._lose(
+                [
+                    mrid
+                    for mrid, binding in self._table.by_mrid.items()
+                    if mono_s - self._heard_s[mrid] > SILENT_SCANS * binding.row.point.scan_s
+                ]
+            )
+            return len(self._lost)
+
+    def missing(self) -> list[str]:
+        """Points that the device has never reported, in the order of the points file."""
+        with self._lock:
+            return [mrid for mrid in self._table.by_mrid if mrid not in self._last]
+
+    def _lose(self, mrids: Collection[str]) -> None:
+        now_s = self._clock.now_s()
+        gone = [mrid for mrid in mrids if mrid not in self._lost]
+        self._lost.update(gone)
+        self._inbox.put([_lost(self._table.by_mrid[m], self._last.get(m), now_s) for m in gone])
+
+
+def _same(event: Measurement, static: Measurement) -> bool:
+    return event.value == static.value and event.quality == static.quality
+
+
+def _lost(binding: Binding, last: Measurement | None, now_s: float) -> Measurement:
+    """The last value, questionable; or, where there never was one, an invalid 0."""
+    if last is not None:
+        return replace(last, quality=last.quality.degraded(Flag.COMM_LOST), received_time_s=now_s)
+    return Measurement(
+        point=binding.mrid,
+        value=0.0,
+        quality=Quality(validity=Validity.INVALID, flags=frozenset({Flag.INITIAL, Flag.COMM_LOST})),
+        source_time_s=now_s,
+        time_quality=TimeQuality.RECEIVED,
+        received_time_s=now_s,
+    )
