@@ -1,4 +1,4 @@
-"""What the field agent is told at its start. `gridctl.config` fills it; nothing here is read later."""
+"""What the field agent is told at its start. `gridctl.config` fills it."""
 
 from __future__ import annotations
 

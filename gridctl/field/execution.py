@@ -1,0 +1,257 @@
+"""From a permit to a proven end: the command on the wire, then what the device shows.
+
+Nothing is ever sent twice. What the wire leaves open is settled by looking: a feedback that shows
+the value confirms the command, anything else is UNCONFIRMED and a person's business (SG-18, SG-19).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import replace
+
+from gridctl.field.confirmation import Confirmation
+from gridctl.field.deadman import StopSwitch
+from gridctl.field.guard import Admission, Guard
+from gridctl.field.spool import FieldMemory, Lease
+from gridctl.model.clock import Clock
+from gridctl.model.command import Command, CommandState
+from gridctl.model.errors import GridctlError, Refusal
+from gridctl.model.link import Outcome
+from protocols.driver import Driver, Execution, PointAddress, Result
+
+log = logging.getLogger(__name__)
+
+
+class Executor:
+    """Executes admitted orders: one command at a time on a link, the links side by side.
+
+    A link is one device: DNP3 lets nothing come between SELECT and OPERATE, and what a server does
+    with two writers is its own secret. Waiting for feedback goes on beside the next command.
+    """
+
+    def __init__(
+        self,
+        *,
+        drivers: Mapping[str, Driver],
+        addresses: Sequence[PointAddress],
+        guard: Guard,
+        memory: FieldMemory,
+        confirmation: Confirmation,
+        stop: StopSwitch,
+        tell: Callable[[Outcome], None],
+        spawn: Callable[[Coroutine[None, None, None]], object],
+        clock: Clock,
+    ) -> None:
+        self._drivers = drivers
+        self._addresses = {a.point.mrid: a for a in addresses}
+        self._guard = guard
+        self._memory = memory
+        self._confirmation = confirmation
+        self._stop = stop
+        self._tell = tell
+        self._spawn = spawn
+        self._clock = clock
+        self._busy: set[str] = set()
+        self._line = {link: asyncio.Lock() for link in drivers}
+
+    def busy(self, point: str) -> bool:
+        """Whether a command to `point` is in flight (SG-03)."""
+        return point in self._busy
+
+    def begin(self, admission: Admission) -> None:
+        """Start to execute; returns at once, outcomes are told as they come."""
+        by_link: dict[str, list[int]] = {}
+        for number, command in enumerate(admission.order.commands):
+            self._busy.add(command.point)
+            by_link.setdefault(self._addresses[command.point].link, []).append(number)
+        for link, numbers in by_link.items():
+            self._spawn(self._along(link, admission, numbers))
+
+    async def recover(self) -> None:
+        """After a restart: commands that were under way may have happened. Hold them, say so, and
+        look what the devices show; none is sent again."""
+        for one in self._memory.state.under_way:
+            self._busy.add(one.command.point)
+            self._take_lease(one.command, one.order)
+            self._memory.finish(one.command.mrid)
+            self._step(
+                one.command.mrid,
+                one.order,
+                CommandState.UNCONFIRMED,
+                "RESTART",
+                "the field agent was restarted while this command was under way",
+            )
+            self._spawn(self._settle(one.command, one.order, CommandState.UNCONFIRMED, None))
+
+    async def revert(self, held: Lease) -> str | None:
+        """Return the device of an expired lease to its default. None when its feedback shows it,
+        else the reason why not yet."""
+        address = self._addresses.get(held.point)
+        if address is None or address.point.expect is None:
+            return "it is not in the points file any more"
+        driver = self._drivers[address.link]
+        tolerance = address.point.tolerance or 0.0
+        expect = address.point.expect
+        detail = "its lease ran out, and the device returned by itself"
+        since_s = self._clock.now_s()
+        self._busy.add(held.point)
+        try:
+            if not self._confirmation.shows_now(expect, held.default_value, tolerance):
+                refused = await self._write_default(held, address.link)
+                if refused is not None:
+                    return refused
+                detail = "its lease ran out, and the default was written"
+                missing = await self._confirmation.shows(
+                    driver, expect, held.default_value, tolerance, since_s=since_s
+                )
+                if missing is not None:
+                    return missing
+        finally:
+            self._busy.discard(held.point)
+        self._step(held.command, held.order, CommandState.RELEASED, "RELEASED", detail)
+        return None
+
+    async def _write_default(self, held: Lease, link: str) -> str | None:
+        async with self._line[link]:
+            permit = self._guard.permit_default(held)
+            if isinstance(permit, Refusal):
+                return str(permit)
+            execution = await self._drivers[link].execute(
+                permit, aborted=lambda: False, stage=lambda _: None
+            )
+        if execution.result in (Result.REJECTED, Result.ABORTED):
+            return f"{execution.status}: {execution.detail}"
+        return None
+
+    async def _along(self, link: str, admission: Admission, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            async with self._line[link]:
+                await self._execute(self._drivers[link], admission, number)
+
+    async def _execute(self, driver: Driver, admission: Admission, number: int) -> None:
+        order, permit = admission.order, admission.permits[number]
+        command = permit.command
+        reached = CommandState.ADMITTED
+
+        def stage(state: CommandState) -> None:
+            nonlocal reached
+            reached = state
+            self._step(command.mrid, order.mrid, state, "", "")
+
+        unsent = self._unsent(admission)
+        if unsent is not None:
+            self._end(command, order.mrid, *unsent)
+            return
+        since_s = self._clock.now_s()
+        try:
+            execution = await driver.execute(
+                permit, aborted=lambda: self._stop.stopped, stage=stage
+            )
+        except (GridctlError, OSError, TimeoutError) as error:
+            log.exception("field: driver %s broke while executing", driver.link)
+            execution = Execution(
+                result=Result.UNKNOWN, status="DRIVER", detail=str(error), round_trip_s=0.0
+            )
+        if execution.result in (Result.REJECTED, Result.ABORTED):
+            # After OPERATE has left there is no way back to FAILED: the device said no, and what
+            # it holds is for a person to judge.
+            late = reached is CommandState.OPERATED
+            state = CommandState.UNCONFIRMED if late else CommandState.FAILED
+            self._end(command, order.mrid, state, execution.status, execution.detail)
+            return
+        if execution.result is Result.ACCEPTED and reached is not CommandState.OPERATED:
+            stage(CommandState.OPERATED)
+        self._take_lease(command, order.mrid)
+        self._spawn(self._settle(command, order.mrid, reached, execution, since_s=since_s))
+
+    def _unsent(self, admission: Admission) -> tuple[CommandState, str, str] | None:
+        """Why a command whose turn has come must not be sent after all."""
+        late_s = self._clock.now_s() - admission.order.not_after_s
+        if late_s > 0:
+            detail = f"its order's validity ended {late_s:.1f} s before its turn came"
+            return (CommandState.EXPIRED, "TOO_LATE", detail)
+        if self._stop.stopped:
+            return (CommandState.FAILED, "STOPPED", "STOP came before it was sent")
+        return None
+
+    async def _settle(
+        self,
+        command: Command,
+        order: str,
+        reached: CommandState,
+        execution: Execution | None,
+        *,
+        since_s: float = 0.0,
+    ) -> None:
+        """Wait for the feedback and tell how it ended."""
+        driver = self._drivers[self._addresses[command.point].link]
+        missing = await self._confirmation.shows(
+            driver, command.expect_point, command.value, command.tolerance, since_s=since_s
+        )
+        status = "RESTART" if execution is None else execution.status
+        sure = execution is not None and execution.result is Result.ACCEPTED
+        doubt = "" if sure or execution is None else f"the wire does not say: {execution.detail}; "
+        if missing is not None:
+            state = CommandState.UNCONFIRMED
+            self._end(command, order, state, status, doubt + missing)
+            return
+        if reached is not CommandState.OPERATED and reached is not CommandState.UNCONFIRMED:
+            # It was never seen to be operated, yet the device shows it.
+            self._step(command.mrid, order, CommandState.UNCONFIRMED, status, doubt.rstrip("; "))
+        self._end(
+            command,
+            order,
+            CommandState.CONFIRMED,
+            status,
+            f"{doubt}{command.expect_point} shows {command.value:g}",
+        )
+        if command.value == command.default_value:
+            self._memory.let_go(command.point)
+
+    def _take_lease(self, command: Command, order: str) -> None:
+        """The setpoint is, or may be, in force: hold it until its lease ends. The default itself
+        is not held; until it is proven, an older lease stays."""
+        if command.value == command.default_value:
+            return
+        before = self._memory.lease(command.point)
+        self._memory.hold(
+            Lease(
+                command=command.mrid,
+                order=order,
+                point=command.point,
+                value=command.value,
+                default_value=command.default_value,
+                until_s=command.lease_until_s,
+            )
+        )
+        if before is not None and before.command != command.mrid:
+            detail = f"replaced by {command.mrid}"
+            self._step(before.command, before.order, CommandState.RELEASED, "REPLACED", detail)
+
+    def _end(
+        self, command: Command, order: str, state: CommandState, status: str, detail: str
+    ) -> None:
+        self._memory.finish(command.mrid)
+        self._busy.discard(command.point)
+        self._step(command.mrid, order, state, status, detail)
+
+    def _step(
+        self, command: str, order: str, state: CommandState, status: str, detail: str
+    ) -> None:
+        self._tell(
+            Outcome(
+                command=command,
+                order=order,
+                state=state,
+                status=status,
+                detail=detail,
+                at_s=self._clock.now_s(),
+            )
+        )
+
+
+def with_link(address: PointAddress) -> PointAddress:
+    """The address with its link written into the point, as the office shall see it."""
+    return replace(address, point=replace(address.point, link=address.link))

@@ -1,0 +1,118 @@
+"""The field's image of the plant, in which silence shows: a value that stands still is stale.
+
+Two rules (SG-12, SG-23), both in real monotonic seconds:
+- a point without a report for longer than max(3 × scan, 10 s) is stale and questionable;
+- when a link's heartbeat point has not *changed* for that long, all points of the link are stale,
+  however eagerly they are reported: the device repeats itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gridctl.model.measurement import Flag, Measurement, Point, Validity
+
+STALE_SCANS = 3
+STALE_MIN_S = 10.0
+
+
+def stale_after_s(scan_s: float) -> float:
+    """Real seconds of silence after which a point with this scan period is stale."""
+    return max(STALE_SCANS * scan_s, STALE_MIN_S)
+
+
+class FieldImage:
+    """Newest measurement of each point, with the quality that its age and its link allow.
+
+    `heartbeats`: the heartbeat point of each link that has one. Times are real monotonic seconds;
+    a link that never showed its heartbeat counts from `start_mono_s`.
+    """
+
+    def __init__(
+        self, points: Sequence[Point], *, heartbeats: Mapping[str, str], start_mono_s: float
+    ) -> None:
+        self._points = {p.mrid: p for p in points}
+        self._heartbeats = dict(heartbeats)
+        self._link_of_heartbeat = {mrid: link for link, mrid in heartbeats.items()}
+        self._raw: dict[str, Measurement] = {}
+        self._seen_s: dict[str, float] = {}
+        self._beat_s: dict[str, float] = dict.fromkeys(heartbeats, start_mono_s)
+        self._stale: set[str] = set()
+        self._frozen: set[str] = set()
+
+    @property
+    def frozen_links(self) -> frozenset[str]:
+        """Links whose heartbeat stands still, as of the last `judge`."""
+        return frozenset(self._frozen)
+
+    def accept(self, measurements: Sequence[Measurement], mono_s: float) -> list[Measurement]:
+        """Take reports that came in at `mono_s`; what is to be told to the office."""
+        told: list[Measurement] = []
+        for measurement in measurements:
+            point = self._points.get(measurement.point)
+            if point is None:
+                continue
+            finite = self._finite(measurement)
+            if finite is None:
+                continue
+            self._note_heartbeat(finite, mono_s)
+            self._raw[measurement.point] = finite
+            self._seen_s[measurement.point] = mono_s
+            self._stale.discard(measurement.point)
+            told.append(self._judged(finite, point))
+        return told
+
+    def judge(self, mono_s: float) -> list[Measurement]:
+        """Points whose quality has changed by the passing of time alone."""
+        before = {mrid: self._is_stale(mrid) for mrid in self._raw}
+        for link, mrid in self._heartbeats.items():
+            limit_s = stale_after_s(self._points[mrid].scan_s)
+            if mono_s - self._beat_s[link] > limit_s:
+                self._frozen.add(link)
+            else:
+                self._frozen.discard(link)
+        for mrid, seen_s in self._seen_s.items():
+            if mono_s - seen_s > stale_after_s(self._points[mrid].scan_s):
+                self._stale.add(mrid)
+        return [
+            self._judged(self._raw[mrid], self._points[mrid])
+            for mrid, was in before.items()
+            if was != self._is_stale(mrid)
+        ]
+
+    def present(self, mrid: str) -> Measurement | None:
+        """The measurement of a point with its judged quality, or None when there was none yet."""
+        raw = self._raw.get(mrid)
+        return None if raw is None else self._judged(raw, self._points[mrid])
+
+    def all(self) -> list[Measurement]:
+        """Every point that ever reported."""
+        return [self._judged(raw, self._points[mrid]) for mrid, raw in self._raw.items()]
+
+    def _finite(self, measurement: Measurement) -> Measurement | None:
+        """A report that is no number keeps the number before it, and is invalid."""
+        if math.isfinite(measurement.value):
+            return measurement
+        before = self._raw.get(measurement.point)
+        if before is None:
+            return None
+        quality = measurement.quality.degraded(Flag.OUT_OF_RANGE, Validity.INVALID)
+        return replace(measurement, value=before.value, quality=quality)
+
+    def _note_heartbeat(self, measurement: Measurement, mono_s: float) -> None:
+        link = self._link_of_heartbeat.get(measurement.point)
+        if link is None:
+            return
+        before = self._raw.get(measurement.point)
+        if before is None or before.value != measurement.value:
+            self._beat_s[link] = mono_s
+
+    def _is_stale(self, mrid: str) -> bool:
+        return mrid in self._stale or self._points[mrid].link in self._frozen
+
+    def _judged(self, raw: Measurement, point: Point) -> Measurement:
+        if not self._is_stale(point.mrid):
+            return raw
+        return replace(raw, quality=raw.quality.degraded(Flag.STALE))
