@@ -98,6 +98,7 @@ class PlanningTable(_Table):
     quantile: Annotated[float, Field(ge=0.5, lt=1)]
     deadline_s: Annotated[float, Field(gt=0, le=600)]
     cycle_s: Annotated[float, Field(ge=1)]
+    history_days: Annotated[float, Field(ge=1, le=800)] = 35.0
 
 
 class ApprovalTable(_Table):
@@ -114,11 +115,18 @@ class ApprovalTable(_Table):
 
 
 class DispatchTable(_Table):
-    """`[dispatch]`: real seconds to wait between batches and before the effect is judged."""
+    """`[dispatch]`: waits, and how far the feeder may drift before a plan is void (SG-14, SG-17).
+
+    Settle times and the sample interval in grid seconds. None of these moves power by itself.
+    """
 
     batch_settle_s: Annotated[float, Field(ge=0, le=600)] = 30.0
-    effect_settle_s: Annotated[float, Field(ge=0, le=600)] = 30.0
-    confirm_timeout_s: Annotated[float, Field(ge=1, le=300)] = 30.0
+    effect_settle_s: Annotated[float, Field(ge=0, le=600)] = 60.0
+    drift_head_pct: Annotated[float, Field(ge=0, le=20)] = 5.0
+    drift_head_kw: Annotated[float, Field(ge=0, le=1000)] = 100.0
+    drift_voltage_pu: Annotated[float, Field(ge=0, le=0.05)] = 0.01
+    sample_interval_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
+    clock_offset_max_s: Annotated[float, Field(gt=0, le=10)] = 1.0
 
 
 class WebTable(_Table):

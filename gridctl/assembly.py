@@ -1,0 +1,243 @@
+"""The composition root: the only file that knows everyone; builds, starts and stops the house."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import secrets
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from gridctl.config import Settings, load_feeder, load_resources, load_settings
+from gridctl.control.office import Office
+from gridctl.control.settings import DriftBounds, OfficeSettings, PlanningSettings
+from gridctl.limitsfile import load_limits
+from gridctl.link import OfficeLink, UnixEndpoint
+from gridctl.model.clock import Clock
+from gridctl.model.errors import ConfigError
+from gridctl.observe import set_up_logging
+from gridctl.openadr.routes import openadr_routes
+from gridctl.pki import load_private_ed25519
+from gridctl.provenance import check_provenance
+from gridctl.store.engine import SqlStore, open_store
+from gridctl.supervise import keep_alive, stop_on_signals
+from gridctl.wallclock import check_machine_clock
+from gridctl.web.app import WebParts, build_app
+from optimizer.client import WorkerPlanner
+
+log = logging.getLogger(__name__)
+
+OPENADR_PREFIX = "/openadr3/3.1.0"
+FIRST_USERS = (
+    ("operator-a", "First operator", "OPERATOR"),
+    ("operator-b", "Second operator, shift supervisor", "SUPERVISOR"),
+)
+FIRST_CLIENT = "customer-system"
+SECRET_BYTES = 15
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+SHUTDOWN_DEADLINE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A secret that was made at first start; it is shown once and not kept."""
+
+    name: str
+    role: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The office answers: where, and the secrets of a first start (else empty)."""
+
+    url: str
+    users: tuple[Secret, ...]
+    clients: tuple[Secret, ...]
+
+
+def office_settings(settings: Settings) -> OfficeSettings:
+    """The will's part of the file, with what it names already read. Raises ConfigError."""
+    site, planning, dispatch = settings.site, settings.planning, settings.dispatch
+    feeder = load_feeder(site.feeder)
+    return OfficeSettings(
+        feeder=feeder,
+        resources=load_resources(site.resources, feeder),
+        limits=load_limits(settings.field.limits),
+        head_point=site.head_point,
+        head_limit_kw=site.head_limit_kw,
+        temperature_point=site.temperature_point,
+        utc_offset_s=site.utc_offset_h * 3600,
+        voltage_min_pu=site.voltage_min_pu,
+        voltage_max_pu=site.voltage_max_pu,
+        loading_max_pct=site.loading_max_pct,
+        planning=PlanningSettings(
+            step_s=planning.step_s,
+            count=planning.count,
+            quantile=planning.quantile,
+            deadline_s=planning.deadline_s,
+            cycle_s=planning.cycle_s,
+        ),
+        approval=settings.approval.policy(),
+        drift=DriftBounds(
+            head_pct=dispatch.drift_head_pct,
+            head_kw=dispatch.drift_head_kw,
+            voltage_pu=dispatch.drift_voltage_pu,
+        ),
+        batch_settle_s=dispatch.batch_settle_s,
+        effect_settle_s=dispatch.effect_settle_s,
+        sample_interval_s=dispatch.sample_interval_s,
+        clock_offset_max_s=dispatch.clock_offset_max_s,
+        history_days=planning.history_days,
+        stop_file=settings.field.stop_file,
+    )
+
+
+async def run_office(
+    file: Path,
+    *,
+    with_field: bool,
+    stop: asyncio.Event | None = None,
+    on_ready: Callable[[Ready], None] | None = None,
+    prepare: Callable[[SqlStore], object] | None = None,
+) -> None:
+    """Run until `stop` (or a signal). Raises ConfigError before anything has started to move."""
+    set_up_logging(level="info", as_json=on_ready is None)
+    check_provenance()
+    check_machine_clock()
+    settings = load_settings(file)
+    office_part = office_settings(settings)
+    key = load_private_ed25519(settings.link.office_key)
+    _refuse_plain_http_off_loopback(settings)
+    if stop is None:
+        stop = asyncio.Event()
+        stop_on_signals(stop)
+    async with AsyncExitStack() as stack:
+        clock = settings.grid_clock()
+        store = await open_store(settings.database.url, clock=clock)
+        stack.push_async_callback(store.close)
+        if prepare is not None:
+            result = prepare(store)
+            if asyncio.iscoroutine(result):
+                await result
+        users, clients = await first_start(store)
+        planner = WorkerPlanner(clock=clock)
+        stack.push_async_callback(planner.close)
+        settings.link.socket.parent.mkdir(parents=True, exist_ok=True)
+        link = OfficeLink(endpoint=UnixEndpoint(path=settings.link.socket), key=key)
+        await link.start()
+        stack.push_async_callback(link.close)
+        office = Office(settings=office_part, store=store, planner=planner, link=link, clock=clock)
+        url = await stack.enter_async_context(
+            _listening(settings, office_part, office, store, clock)
+        )
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(office.run(stop), name="office")
+            if with_field:
+                arguments = ["field", "--child", "--instance", str(file.resolve().parent)]
+                group.create_task(keep_alive("field agent", arguments, stop=stop), name="field")
+            (on_ready or _announce)(Ready(url=url, users=users, clients=clients))
+            await stop.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(running), SHUTDOWN_DEADLINE_S)
+            running.cancel()
+
+
+async def first_start(store: SqlStore) -> tuple[tuple[Secret, ...], tuple[Secret, ...]]:
+    """Two operators and one customer system where there is nobody yet; their secrets, once."""
+    users: list[Secret] = []
+    clients: list[Secret] = []
+    if not await store.users.users():
+        for name, full_name, role in FIRST_USERS:
+            password = secrets.token_urlsafe(SECRET_BYTES)
+            await store.users.add_user(name, full_name, role, password)
+            users.append(Secret(name=name, role=role, secret=password))
+    if not await store.openadr.clients():
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        await store.openadr.add_client(FIRST_CLIENT, "business-logic", secret)
+        clients.append(Secret(name=FIRST_CLIENT, role="business-logic", secret=secret))
+    return tuple(users), tuple(clients)
+
+
+def _announce(ready: Ready) -> None:
+    log.info("console at %s", ready.url)
+    for made in (*ready.users, *ready.clients):
+        # stdout, not the log: a secret does not belong into a file that is kept.
+        print(f"{made.name} ({made.role}): {made.secret}", flush=True)  # noqa: T201
+
+
+def _refuse_plain_http_off_loopback(settings: Settings) -> None:
+    if settings.web.certificate is None and settings.web.host not in LOOPBACK:
+        raise ConfigError(
+            f"the console would speak plain http on {settings.web.host}",
+            file=str(settings.file),
+            key="web.certificate",
+            hint="name a certificate and key, or listen on 127.0.0.1 behind a proxy",
+        )
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings, part: OfficeSettings, office: Office, store: SqlStore, clock: Clock
+) -> AsyncIterator[str]:
+    """The console and OpenADR on their port; the URL."""
+    table = settings.web
+    secure = table.certificate is not None
+    app = build_app(
+        WebParts(
+            desk=office.desk,
+            store=store,
+            accounts=store.users,
+            clock=clock,
+            time_rate=1.0 if settings.clock is None else settings.clock.rate,
+            feeder=part.feeder,
+            resources=part.resources,
+            voltage_min_pu=part.voltage_min_pu,
+            voltage_max_pu=part.voltage_max_pu,
+            secure=secure,
+        ),
+        mounted=[(OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock))],
+    )
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    try:
+        site = web.TCPSite(
+            runner, table.host, table.port, ssl_context=_tls(settings) if secure else None
+        )
+        try:
+            await site.start()
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL):
+                raise
+            raise ConfigError(
+                f"port {table.port} on {table.host}: {error.strerror}",
+                file=str(settings.file),
+                key="web.port",
+                hint="another program has it; choose another one: make demo PORT=…",
+            ) from None
+        yield f"{'https' if secure else 'http'}://{table.host}:{table.port}"
+    finally:
+        await runner.cleanup()
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    certificate, key = settings.web.certificate, settings.web.key
+    try:
+        context.load_cert_chain(str(certificate), None if key is None else str(key))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"certificate or key cannot be used: {error}",
+            file=str(settings.file),
+            key="web.certificate",
+            hint="PEM files; the key must belong to the certificate",
+        ) from None
+    return context
