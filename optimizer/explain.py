@@ -1,0 +1,143 @@
+"""Why a plan is as it is: which limits bind and at what price, and what could not be kept.
+
+Prices come from the duals of the last linear programme, with the runs of load groups held; where
+several prices are valid the solver names one of them. What could not be kept is read from the AC
+power flow of the plan, not from the linear model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
+from optimizer.arrays import FloatArray
+from optimizer.assemble import OPEN_REQUESTS, Bounds, Limit, Programme
+from optimizer.network import FlowResult, NetworkModel
+from optimizer.problem import Problem
+from optimizer.solve import Solution
+
+PRICE_MIN = 1e-6
+HEAD_TOLERANCE = 1e-3
+VOLTAGE_TOLERANCE_PU = 5e-4
+LOADING_TOLERANCE_PCT = 0.1
+BINDINGS_MAX = 50
+SHORTFALLS_PER_FAMILY_MAX = 24
+
+
+def bindings(programme: Programme, solution: Solution, network: NetworkModel) -> list[Binding]:
+    """The limits that bind, dearest first: price per kW, 0.01 pu or % in that one interval."""
+    head, target, lazy = programme.soft_rows()
+    task = programme.problem.task
+    found = [
+        Binding(
+            limit=limit.value, where=where, interval=int(t), price=float(price[t]), unit="per kW"
+        )
+        for limit, where, price in (
+            (Limit.IMPORT, task.feeder.source.node, solution.row_price[head]),
+            (Limit.TARGET, request_names(task), solution.row_price[target]),
+        )
+        for t in np.flatnonzero(price > PRICE_MIN)
+    ]
+    for row, price in zip(programme.rows, solution.row_price[lazy], strict=True):
+        if price > PRICE_MIN:
+            loading = row.limit is Limit.LOADING
+            found.append(
+                Binding(
+                    limit=row.limit.value,
+                    where=network.branch_names[row.where] if loading else place(network, row.where),
+                    interval=row.interval,
+                    price=float(price),
+                    unit="per %" if loading else "per 0.01 pu",
+                )
+            )
+    return sorted(found, key=lambda b: (-b.price, b.interval))[:BINDINGS_MAX]
+
+
+def shortfalls(
+    problem: Problem, bounds: Bounds, network: NetworkModel, flow: FlowResult
+) -> list[Shortfall]:
+    """What `flow` does not keep, beyond the tolerances of the AC check; worst first a family."""
+    task, limits = problem.task, problem.task.limits
+    kw = HEAD_TOLERANCE * abs(limits.head_import_kw)
+    found = [
+        *_head(Limit.IMPORT, task.feeder.source.node, flow.head_kw - limits.head_import_kw, kw),
+        *_head(Limit.TARGET, request_names(task), flow.head_kw - bounds.target_kw, kw),
+    ]
+    live = network.energised[:, None]
+    low = np.where(live, limits.voltage_min_pu - flow.v_pu, 0.0)
+    high = np.where(live, flow.v_pu - limits.voltage_max_pu, 0.0)
+    base = problem.base_flow
+    for limit, excess, was_broken in (
+        (Limit.VOLTAGE_LOW, low, base.v_pu[:, 0] < limits.voltage_min_pu),
+        (Limit.VOLTAGE_HIGH, high, base.v_pu[:, 0] > limits.voltage_max_pu),
+    ):
+        for row, t in _worst(excess, VOLTAGE_TOLERANCE_PU):
+            found.append(
+                Shortfall(
+                    limit=_said(limit, already=bool(was_broken[row])),
+                    where=place(network, row),
+                    interval=t,
+                    amount=round(float(excess[row, t]), 5),
+                    unit="pu",
+                )
+            )
+    over = flow.branch_loading_pct - limits.loading_max_pct
+    for row, t in _worst(over, LOADING_TOLERANCE_PCT):
+        already = bool(base.branch_loading_pct[row, 0] > limits.loading_max_pct)
+        found.append(
+            Shortfall(
+                limit=_said(Limit.LOADING, already=already),
+                where=network.branch_names[row],
+                interval=t,
+                amount=round(float(over[row, t]), 2),
+                unit="%",
+            )
+        )
+    return found
+
+
+def exclusions(problem: Problem) -> tuple[Exclusion, ...]:
+    """Resources that the plan does not use, in the task's order."""
+    return tuple(
+        Exclusion(resource=r.mrid, reason=problem.excluded[r.mrid])
+        for r in problem.task.resources
+        if r.mrid in problem.excluded
+    )
+
+
+def request_names(task: PlanningTask) -> str:
+    """The open requests by name."""
+    return ", ".join(r.name for r in task.requests if r.state in OPEN_REQUESTS)
+
+
+def place(network: NetworkModel, row: int) -> str:
+    """A node-phase as "node.phase"."""
+    node, phase = network.node_phases[row]
+    return f"{node}.{phase}"
+
+
+def _said(limit: Limit, *, already: bool) -> str:
+    return f"{limit.value} (already so without the plan)" if already else limit.value
+
+
+def _head(limit: Limit, where: str, excess_kw: FloatArray, tolerance_kw: float) -> list[Shortfall]:
+    return [
+        Shortfall(
+            limit=limit.value,
+            where=where,
+            interval=int(t),
+            amount=round(float(excess_kw[t]), 3),
+            unit="kW",
+        )
+        for t in np.flatnonzero(excess_kw > tolerance_kw)
+    ]
+
+
+def _worst(excess: FloatArray, tolerance: float) -> list[tuple[int, int]]:
+    """(row, interval) beyond tolerance, each row at its worst interval, worst first."""
+    if not excess.size:
+        return []
+    interval = np.argmax(excess, axis=1)
+    size = excess[np.arange(len(excess)), interval]
+    order = np.argsort(-size, kind="stable")[:SHORTFALLS_PER_FAMILY_MAX]
+    return [(int(i), int(interval[i])) for i in order if size[i] > tolerance]

@@ -1,0 +1,354 @@
+"""From a `PlanningTask` to a `PlanningResult`: optimize, correct by AC, verify, explain.
+
+    base case → linear programme → AC power flow of its setpoints → move the offsets by the
+    difference → solve again, until the linear model and the AC model say the same.
+
+Nothing here raises for a hard problem: the status and a reason in words say what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy
+
+from gridctl.model.planning import (
+    PlanningResult,
+    PlanningTask,
+    Setpoint,
+    SolveStatus,
+)
+from optimizer.arrays import FloatArray
+from optimizer.assemble import Bounds, Offsets, Programme, Tiers, limit_bounds
+from optimizer.explain import bindings, exclusions, shortfalls
+from optimizer.network import FlowResult, NetworkModel
+from optimizer.problem import Problem, build_problem, default_kw
+from optimizer.solve import Counter, Fixed, Solution, SolverError, first_plan, settled
+from optimizer.verify import verify
+
+AC_ROUNDS_MAX = 6
+HEAD_RESIDUAL = 5e-4
+"""Share of the head's limit by which AC and linear import may differ when the rounds end."""
+VOLTAGE_RESIDUAL_PU = 2e-4
+LOADING_RESIDUAL_PCT = 0.05
+GAP_OPTIMAL = 0.01
+BUDGET_SHARE = 0.6
+"""Share of the deadline after which no further round is begun."""
+ACTION_MIN_KW = 0.05
+SETPOINT_DIGITS = 3
+RELEASE_MIN_KW = 0.5
+RELEASE_SHARE = 0.01
+PENALTY_MIN = 1e-3
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Attempt:
+    """A plan in the making, with the AC flow of its setpoints."""
+
+    solution: Solution
+    fixed: Fixed
+    gap: float
+    setpoints: tuple[Setpoint, ...]
+    linear: Offsets
+    flow: FlowResult
+    rounds: int
+    agreed: bool
+
+
+def network_of(task: PlanningTask) -> NetworkModel:
+    """The network model of a task. Raises ValueError for a state that does not fit the feeder."""
+    state = task.network
+    return NetworkModel(
+        task.feeder,
+        taps=state.taps or None,
+        closed_capacitors=state.closed_capacitors,
+        open_switches=state.open_switches,
+    )
+
+
+def plan_task(
+    task: PlanningTask,
+    *,
+    monotonic_s: Callable[[], float],
+    network: NetworkModel | None = None,
+    tiers: Tiers | None = None,
+) -> PlanningResult:
+    """The plan for `task`; `network` saves building the model again. Never raises for bad data."""
+    begun_s = monotonic_s()
+    try:
+        result = _plan(
+            task,
+            network if network is not None else network_of(task),
+            tiers if tiers is not None else Tiers(),
+            lambda: monotonic_s() - begun_s,
+        )
+    except ValueError as problem:
+        result = no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {problem}")
+    except SolverError as trouble:
+        status = SolveStatus.INFEASIBLE if trouble.infeasible else SolveStatus.FAILED
+        result = no_plan(task, status, str(trouble))
+    return replace(result, solve_s=monotonic_s() - begun_s)
+
+
+def no_plan(task: PlanningTask, status: SolveStatus, reason: str) -> PlanningResult:
+    """An answer without setpoints."""
+    try:
+        head = task.forecast.at_quantile(task.quantile)
+    except KeyError:
+        head = ()
+    return PlanningResult(
+        status=status,
+        reason=reason,
+        horizon=task.horizon,
+        setpoints=(),
+        head_before_kw=head,
+        head_after_kw=head,
+        cost=0.0,
+        verification=None,
+        excluded=(),
+        bindings=(),
+        shortfalls=(),
+        solver="",
+        rounds=0,
+        solve_s=0.0,
+    )
+
+
+def _plan(
+    task: PlanningTask, network: NetworkModel, tiers: Tiers, elapsed_s: Callable[[], float]
+) -> PlanningResult:
+    problem = build_problem(task, network)
+    if not problem.base_flow.converged:
+        return no_plan(
+            task,
+            SolveStatus.DIVERGED,
+            "the AC power flow of the case without control does not converge: "
+            "the forecast load is more than the feeder model can carry",
+        )
+    bounds = limit_bounds(problem, network)
+    broken = shortfalls(problem, bounds, network, problem.base_flow)
+    bare = replace(
+        no_plan(task, SolveStatus.NOT_NEEDED, ""),
+        head_before_kw=_series(problem.head_kw),
+        head_after_kw=_series(problem.head_kw),
+        excluded=exclusions(problem),
+        shortfalls=tuple(broken),
+    )
+    if not _needed(problem, bounds):
+        return replace(bare, reason=_not_needed(problem))
+    if len(problem.excluded) == len(task.resources):
+        what = broken[0].limit if broken else "a limit"
+        return replace(
+            bare,
+            status=SolveStatus.INFEASIBLE,
+            reason=f"{what} cannot be kept: no resource may be used ({len(task.resources)} "
+            "excluded, each with its reason)",
+        )
+    sensitivity = network.sensitivity(
+        problem.base_flow, int(np.argmax(problem.head_kw)), problem.columns
+    )
+    programme = Programme(problem, bounds=bounds, sensitivity=sensitivity, tiers=tiers)
+    counter = Counter()
+    attempt = _corrected(programme, network, counter, lambda: elapsed_s() < _budget_s(task))
+    if not attempt.flow.converged:
+        return replace(
+            bare,
+            status=SolveStatus.DIVERGED,
+            reason="the AC power flow of the plan's setpoints does not converge",
+        )
+    return _answer(programme, network, attempt, counter, bare)
+
+
+def _budget_s(task: PlanningTask) -> float:
+    return BUDGET_SHARE * task.deadline_s
+
+
+def _needed(problem: Problem, bounds: Bounds) -> bool:
+    """Whether anything asks for control: a limit, a target, or a device that is not at rest."""
+    flow = problem.base_flow
+    return bool(
+        np.any(problem.head_kw > np.minimum(bounds.import_kw, bounds.target_kw))
+        or np.any(flow.v_pu < bounds.v_low_pu)
+        or np.any(flow.v_pu > bounds.v_high_pu)
+        or np.any(flow.branch_loading_pct > bounds.loading_pct)
+        or _astray(problem)
+    )
+
+
+def _astray(problem: Problem) -> set[str]:
+    """Usable resources whose confirmed setpoint is not their default."""
+    found = set()
+    for resource in problem.task.resources:
+        if resource.mrid in problem.excluded:
+            continue
+        off_kw = problem.states[resource.mrid].setpoint_kw - default_kw(resource)
+        if abs(off_kw) > max(RELEASE_MIN_KW, RELEASE_SHARE * resource.rating_kw):
+            found.add(resource.mrid)
+    return found
+
+
+def _not_needed(problem: Problem) -> str:
+    room_kw = problem.task.limits.head_import_kw - problem.head_kw
+    t = int(np.argmin(room_kw))
+    return (
+        f"no control needed: the import stays {room_kw[t]:.0f} kW or more below its limit of "
+        f"{problem.task.limits.head_import_kw:.0f} kW (closest in interval {t}), "
+        "no demand event is open, and no voltage or loading leaves its limits"
+    )
+
+
+def _corrected(
+    programme: Programme,
+    network: NetworkModel,
+    counter: Counter,
+    may_go_on: Callable[[], bool],
+) -> _Attempt:
+    """Solve, check by AC, move the offsets, solve again. Raises SolverError."""
+    solution, fixed, relaxed = first_plan(programme, counter)
+    gap = _gap(solution, relaxed)
+    flow: FlowResult = programme.problem.base_flow
+    rounds = 0
+    while True:
+        rounds += 1
+        setpoints = setpoints_of(programme, solution)
+        injection_kw = programme.problem.injection_kw(setpoints)
+        u = injection_kw[programme.members]
+        linear = programme.linear(u)
+        flow = programme.problem.case(injection_kw).flow(network, start=flow)
+        agreed = flow.converged and agrees(programme, linear, flow)
+        attempt = _Attempt(
+            solution=solution,
+            fixed=fixed,
+            gap=gap,
+            setpoints=setpoints,
+            linear=linear,
+            flow=flow,
+            rounds=rounds,
+            agreed=agreed,
+        )
+        if agreed or not flow.converged or rounds >= AC_ROUNDS_MAX or not may_go_on():
+            return attempt
+        programme.shift(u, flow)
+        programme.add_broken(u)
+        solution, fixed = settled(programme, fixed, counter)
+        if solution.objective - programme.own_cost(solution.x) > PENALTY_MIN:
+            solution, fixed, relaxed = first_plan(programme, counter)
+            gap = _gap(solution, relaxed)
+
+
+def _gap(solution: Solution, relaxed: float) -> float:
+    return max(solution.objective - relaxed, 0.0) / max(abs(relaxed), 1.0)
+
+
+def agrees(programme: Programme, linear: Offsets, flow: FlowResult) -> bool:
+    """Whether AC and linear model say the same of the head, and AC breaks no more than linear."""
+    bounds = programme.bounds
+    head_kw = HEAD_RESIDUAL * abs(bounds.import_kw)
+    if np.any(np.abs(flow.head_kw - linear.head_kw) > head_kw):
+        return False
+    pairs = (
+        (bounds.v_low_pu - flow.v_pu, bounds.v_low_pu - linear.v_pu, VOLTAGE_RESIDUAL_PU),
+        (flow.v_pu - bounds.v_high_pu, linear.v_pu - bounds.v_high_pu, VOLTAGE_RESIDUAL_PU),
+        (
+            flow.branch_loading_pct - bounds.loading_pct,
+            linear.loading_pct - bounds.loading_pct,
+            LOADING_RESIDUAL_PCT,
+        ),
+    )
+    return all(
+        bool(np.all(found <= np.maximum(said, 0.0) + tolerance)) for found, said, tolerance in pairs
+    )
+
+
+def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ...]:
+    """Setpoints of every resource that changes, for all intervals, with their effect at the head.
+
+    A resource changes when it is asked for something in any interval, or stands elsewhere than at
+    its default now and has to be told to go back.
+    """
+    problem, found = programme.problem, []
+    astray = _astray(problem)
+    for index, block in enumerate(programme.blocks):
+        action = np.asarray(block.action @ solution.x[programme.columns_of(index)])
+        moved = np.abs(action) > ACTION_MIN_KW
+        if not moved.any() and block.resource not in astray:
+            continue
+        kw = np.where(moved, np.round(block.offset_kw + action, SETPOINT_DIGITS), block.default_kw)
+        found += [
+            Setpoint(resource=block.resource, interval=t, kw=float(kw[t]), effect_kw=0.0)
+            for t in range(problem.grid.count)
+        ]
+    return _with_effects(programme, found)
+
+
+def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setpoint, ...]:
+    injection_kw = programme.problem.injection_kw(setpoints)[programme.members]
+    row = {block.resource: i for i, block in enumerate(programme.blocks)}
+    effect = -programme.dhead[:, None] * injection_kw
+    return tuple(
+        replace(s, effect_kw=round(float(effect[row[s.resource], s.interval]), SETPOINT_DIGITS))
+        for s in setpoints
+    )
+
+
+def _answer(
+    programme: Programme,
+    network: NetworkModel,
+    attempt: _Attempt,
+    counter: Counter,
+    bare: PlanningResult,
+) -> PlanningResult:
+    problem, bounds = programme.problem, programme.bounds
+    missed = shortfalls(problem, bounds, network, attempt.flow)
+    if not attempt.setpoints:
+        what = missed[0] if missed else None
+        if what is None:
+            return replace(bare, reason=_not_needed(problem), shortfalls=())
+        return replace(
+            bare,
+            status=SolveStatus.INFEASIBLE,
+            reason=f"{what.limit} at {what.where} cannot be kept (interval {what.interval}: "
+            f"{what.amount:g} {what.unit}): no usable resource can help",
+            shortfalls=tuple(missed),
+        )
+    check = verify(
+        problem,
+        network,
+        attempt.setpoints,
+        linear_v_pu=attempt.linear.v_pu,
+        shortfall_kw=np.maximum(attempt.linear.head_kw - bounds.import_kw, 0.0),
+    )
+    proven = attempt.agreed and attempt.gap <= GAP_OPTIMAL
+    return replace(
+        bare,
+        status=SolveStatus.OPTIMAL if proven else SolveStatus.FEASIBLE,
+        reason=_told(attempt, len(missed)),
+        setpoints=attempt.setpoints,
+        head_after_kw=_series(attempt.flow.head_kw),
+        cost=round(programme.own_cost(attempt.solution.x), 6),
+        verification=check,
+        bindings=tuple(bindings(programme, attempt.solution, network)),
+        shortfalls=tuple(missed),
+        solver=f"HiGHS in scipy {scipy.__version__}: {counter.programmes} programmes, "
+        f"gap {100 * attempt.gap:.2f} %",
+        rounds=attempt.rounds,
+    )
+
+
+def _told(attempt: _Attempt, missed: int) -> str:
+    parts = []
+    if not attempt.agreed:
+        parts.append(
+            f"linear and AC model still differ after {attempt.rounds} rounds: judge by the AC check"
+        )
+    if missed:
+        parts.append(f"{missed} limits or targets cannot be kept in full: see the shortfalls")
+    if attempt.gap > GAP_OPTIMAL:
+        parts.append(f"runs of load groups within {100 * attempt.gap:.1f} % of the best possible")
+    return "; ".join(parts)
+
+
+def _series(values: FloatArray) -> tuple[float, ...]:
+    return tuple(float(v) for v in values)
