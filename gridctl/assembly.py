@@ -17,6 +17,7 @@ from aiohttp import web
 
 from gridctl.config import Settings, load_feeder, load_resources, load_settings
 from gridctl.control.office import Office
+from gridctl.control.ports import Desk
 from gridctl.control.settings import DriftBounds, OfficeSettings, PlanningSettings
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
@@ -61,6 +62,7 @@ class Ready:
     url: str
     users: tuple[Secret, ...]
     clients: tuple[Secret, ...]
+    desk: Desk
 
 
 def office_settings(settings: Settings) -> OfficeSettings:
@@ -141,9 +143,9 @@ async def run_office(
         async with asyncio.TaskGroup() as group:
             running = group.create_task(office.run(stop), name="office")
             if with_field:
-                arguments = ["field", "--child", "--instance", str(file.resolve().parent)]
+                arguments = ["field", "--child", "--instance", str(settings.file.parent)]
                 group.create_task(keep_alive("field agent", arguments, stop=stop), name="field")
-            (on_ready or _announce)(Ready(url=url, users=users, clients=clients))
+            (on_ready or _announce)(Ready(url=url, users=users, clients=clients, desk=office.desk))
             await stop.wait()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(running), SHUTDOWN_DEADLINE_S)

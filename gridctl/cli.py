@@ -90,6 +90,9 @@ def demo(
     instance: Instance = DEFAULT_INSTANCE,
     port: Annotated[int, typer.Option(help="Port of the console.")] = 8080,
     rate: Annotated[float, typer.Option(help="Grid seconds per real second.")] = 10.0,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Forget the last pilot in this folder.")
+    ] = False,
     script: Annotated[
         bool, typer.Option("--script", help="No browser: scripted operators, accelerated.")
     ] = False,
@@ -110,7 +113,7 @@ def demo(
         fail("--break needs --script", 2)
     from gridctl.demo import run_demo  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: run_demo(instance, port=port, rate=rate))
+    _run(lambda: run_demo(instance, port=port, rate=rate, fresh=fresh))
 
 
 @app.command()

@@ -15,11 +15,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
+from gridctl.model.errors import ConfigError
+
 log = logging.getLogger(__name__)
 
 RESTART_FIRST_S = 0.5
 RESTART_MAX_S = 10.0
 STOP_DEADLINE_S = 10.0
+EXIT_CONFIG = 3
+"""A child that refuses its configuration: starting it again would not help."""
 
 
 async def spawn(
@@ -55,7 +59,10 @@ async def end(process: asyncio.subprocess.Process) -> None:
 
 
 async def keep_alive(name: str, arguments: Sequence[str], *, stop: asyncio.Event) -> None:
-    """Keep one child running until `stop`; restart it when it dies (backoff up to 10 s)."""
+    """Keep one child running until `stop`; restart it when it dies (backoff up to 10 s).
+
+    Raises ConfigError when the child itself says that a human must mend its configuration.
+    """
     delay_s = RESTART_FIRST_S
     while not stop.is_set():
         started_s = asyncio.get_running_loop().time()
@@ -71,6 +78,10 @@ async def keep_alive(name: str, arguments: Sequence[str], *, stop: asyncio.Event
             waiting.cancel()
         if stop.is_set():
             return
+        if process.returncode == EXIT_CONFIG:
+            raise ConfigError(
+                "refuses to start", file=name, hint="its own message stands above this one"
+            )
         lived_s = asyncio.get_running_loop().time() - started_s
         delay_s = RESTART_FIRST_S if lived_s > RESTART_MAX_S else min(delay_s * 2, RESTART_MAX_S)
         log.error("%s ended with code %s; restart in %.1f s", name, process.returncode, delay_s)

@@ -1,0 +1,220 @@
+"""`gridctl demo`: a whole pilot on this machine, and `gridctl sim`: the mirror alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import json
+import logging
+import shutil
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gridctl.assembly import Ready, run_office
+from gridctl.config import Settings, load_settings
+from gridctl.model.clock import Clock
+from gridctl.model.errors import ConfigError, UnavailableError
+from gridctl.model.measurement import GOOD, Measurement, TimeQuality
+from gridctl.observe import set_up_logging
+from gridctl.store.engine import SqlStore
+from gridctl.supervise import end, parent_gone, spawn, stop_on_signals
+from gridctl.wallclock import system_clock
+from sim.instance import Ports, create_instance
+from sim.process import run_simulator
+
+log = logging.getLogger(__name__)
+
+SCENARIO = "hot-afternoon"
+SIM_READY_DEADLINE_S = 60.0
+GRID_TIME_SAVE_S = 2.0
+AFTERNOON_H = 15.0 + 40.0 / 60.0
+EVENING_H = 19.0
+DNP3_PORTS = (20_101, 20_102)
+OPCUA_PORT = 4_841
+
+
+async def run_sim(instance: Path, *, child: bool) -> None:
+    """`gridctl sim`: until a signal, or until the parent of a child is gone."""
+    set_up_logging(level="warning", as_json=True)
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with asyncio.TaskGroup() as group:
+        orphan = group.create_task(_stop_when_orphaned(stop)) if child else None
+        await run_simulator(instance, stop=stop)
+        if orphan is not None:
+            orphan.cancel()
+
+
+async def _stop_when_orphaned(stop: asyncio.Event) -> None:
+    await parent_gone()
+    stop.set()
+
+
+async def run_demo(instance: Path, *, port: int, rate: float, fresh: bool = False) -> None:
+    """`gridctl demo`: makes the instance at first start, goes on from its state after that."""
+    if fresh:
+        shutil.rmtree(instance, ignore_errors=True)
+    if prepare_instance(instance, port=port, rate=rate):
+        print(f"Made a pilot in {instance}", file=sys.stderr)
+    settings = load_settings(instance / "gridctl.toml")
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with simulator(instance):
+        saving = asyncio.create_task(_save_grid_time(instance, settings.grid_clock()))
+        try:
+            await run_office(
+                settings.file,
+                with_field=True,
+                stop=stop,
+                on_ready=lambda ready: _welcome(ready, settings, instance),
+                prepare=lambda store: seed_history(store, settings),
+            )
+        finally:
+            saving.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await saving
+
+
+def prepare_instance(instance: Path, *, port: int, rate: float) -> bool:
+    """Make the instance folder, or wind its clock on; whether it was made."""
+    now_real_s = system_clock().now_s()
+    file = instance / "gridctl.toml"
+    if not file.exists():
+        create_instance(
+            instance,
+            scenario=SCENARIO,
+            rate=rate,
+            now_real_s=now_real_s,
+            ports=Ports(sub=DNP3_PORTS[0], dr=DNP3_PORTS[1], der=OPCUA_PORT, web=port),
+        )
+        return True
+    settings = load_settings(file)
+    set_keys(
+        file,
+        {
+            ("clock", "anchor_real_s"): now_real_s,
+            ("clock", "anchor_grid_s"): _resume_at(instance, settings),
+            ("clock", "rate"): rate,
+            ("web", "port"): port,
+        },
+    )
+    return False
+
+
+def _resume_at(instance: Path, settings: Settings) -> float:
+    """Grid time to go on from: where the pilot stopped, or the next afternoon when that was in
+    the evening. Never back: history stays in order."""
+    try:
+        last_s = float((instance / "run" / "grid-time").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        last_s = settings.clock.anchor_grid_s if settings.clock else system_clock().now_s()
+    local = datetime.fromtimestamp(last_s, UTC) + timedelta(hours=settings.site.utc_offset_h)
+    midnight_s = last_s - (local.hour * 3600 + local.minute * 60 + local.second)
+    if last_s < midnight_s + EVENING_H * 3600:
+        return last_s
+    return midnight_s + 86_400 + AFTERNOON_H * 3600
+
+
+async def _save_grid_time(instance: Path, clock: Clock) -> None:
+    path = instance / "run" / "grid-time"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        path.write_text(f"{clock.now_s():.0f}\n", encoding="utf-8")
+        await asyncio.sleep(GRID_TIME_SAVE_S)
+
+
+def set_keys(file: Path, values: Mapping[tuple[str, str], object]) -> None:
+    """Replace single values of a TOML file, keeping everything else as the person wrote it.
+
+    Raises ConfigError for a table or key that is not there.
+    """
+    wanted = dict(values)
+    table = ""
+    lines = file.read_text(encoding="utf-8").splitlines()
+    for i, line in enumerate(lines):
+        text = line.strip()
+        if text.startswith("["):
+            table = text.split("#")[0].strip().strip("[]").strip()
+            continue
+        key = text.partition("=")[0].strip()
+        if (table, key) in wanted:
+            lines[i] = f"{key} = {json.dumps(wanted.pop((table, key)))}"
+    if wanted:
+        table, key = next(iter(wanted))
+        raise ConfigError("missing", file=str(file), key=f"{table}.{key}")
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@asynccontextmanager
+async def simulator(instance: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The mirror as a child process, from ready to stopped. Raises UnavailableError."""
+    process = await spawn(["sim", "--child", "--instance", str(instance)], pipe_stdout=True)
+    try:
+        if process.stdout is None:
+            raise UnavailableError("the simulator has no output")
+        try:
+            line = await asyncio.wait_for(process.stdout.readline(), SIM_READY_DEADLINE_S)
+        except TimeoutError:
+            raise UnavailableError(
+                f"the simulator was not ready within {SIM_READY_DEADLINE_S:g} s"
+            ) from None
+        if not line:
+            code = await process.wait()
+            raise UnavailableError(
+                f"the simulator ended with code {code}; its message stands above"
+            )
+        yield process
+    finally:
+        await end(process)
+
+
+async def seed_history(store: SqlStore, settings: Settings) -> None:
+    """Weeks of head load and temperature from the simulator, once."""
+    if await store.flag("history_seeded") is not None:
+        return
+    path = settings.file.parent / "history.csv"
+    if not path.is_file():
+        return
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    points = [(settings.site.head_point, "head_kw")]
+    if settings.site.temperature_point is not None:
+        points.append((settings.site.temperature_point, "temperature_c"))
+    await store.add_samples(
+        [
+            Measurement(
+                point=point,
+                value=float(row[column]),
+                quality=GOOD,
+                source_time_s=float(row["t_s"]),
+                time_quality=TimeQuality.SYNCHRONIZED,
+                received_time_s=float(row["t_s"]),
+            )
+            for row in rows
+            for point, column in points
+        ]
+    )
+    async with store.transaction() as unit:
+        await unit.set_flag("history_seeded", path.name)
+
+
+def _welcome(ready: Ready, settings: Settings, instance: Path) -> None:
+    clock = settings.grid_clock()
+    local = datetime.fromtimestamp(clock.now_s(), UTC) + timedelta(hours=settings.site.utc_offset_h)
+    rate = settings.clock.rate if settings.clock else 1.0
+    print(f"\n  gridctl   {settings.site.name}: {local:%A %d %B, %H:%M} local, {rate:g}x real time")
+    print(f"  console   {ready.url}\n")
+    if ready.users:
+        print("  Secrets of this pilot, shown this one time:")
+        for made in ready.users:
+            print(f"    {made.name:<12} {made.role:<11} password {made.secret}")
+        for made in ready.clients:
+            print(f"    {made.name:<24} OpenADR secret {made.secret}")
+    else:
+        print("  Users and secrets as at the first start (`gridctl demo --fresh` begins anew).")
+    print(f"\n  STOP from a terminal:  .venv/bin/gridctl stop --instance {instance}")
+    print("  Ctrl-C ends the pilot; the next start goes on from here.\n", flush=True)
