@@ -1,0 +1,155 @@
+// The contract between the console and the server (gridctl/web). Both sides are held to this file:
+// tests/gridctl/web/test_contract.py checks real answers against it.
+//
+// Times are ISO 8601 UTC strings ("…Z", grid time). kW unless the name says otherwise.
+// `null` means "not known"; the console draws it as "?" and never as zero.
+
+export type Validity = "good" | "questionable" | "invalid";
+export type PlanState =
+  | "proposed" | "partial" | "approved" | "active" | "completed"
+  | "rejected" | "expired" | "void" | "stopped";
+export type CommandState =
+  | "proposed" | "approved" | "ordered" | "admitted" | "selected" | "operated" | "confirmed"
+  | "effective" | "refused" | "expired" | "failed" | "unconfirmed" | "released";
+
+// GET /api/v1/session -> Session | 401.  POST /api/v1/session {user, password} -> Session.
+// DELETE /api/v1/session -> 204.  `csrf` goes into the header X-CSRF-Token of every POST/DELETE.
+export interface Session {
+  user: string;
+  name: string;
+  role: "VIEWER" | "OPERATOR" | "SUPERVISOR" | "ENGINEER" | "SECADM" | "SECAUD";
+  csrf: string;
+  may: string[]; // permissions: "view" "approve" "second_approval" "stop" "ack" "audit" ...
+}
+
+// Every 4xx/5xx: application/problem+json
+export interface Problem {
+  type: string; title: string; status: number; code: string; detail: string; reasons: string[];
+}
+
+// GET /api/v1/feeder -> Feeder (static for one model digest; load once)
+export interface Feeder {
+  id: string; name: string; digest: string;
+  source: string; // node id of the head
+  nodes: { id: string; phases: string; kv: number; x: number | null; y: number | null }[];
+  // kind "open_switch" connects nothing now; it is drawn dashed
+  branches: { id: string; from: string; to: string; phases: string;
+    kind: "line" | "switch" | "open_switch" | "transformer" | "regulator" }[];
+  resources: { id: string; name: string; kind: ResourceKind; node: string; rating_kw: number;
+    area: string; customers: number }[];
+  capacitors: { id: string; node: string }[];
+  voltage_min_pu: number; voltage_max_pu: number;
+}
+export type ResourceKind = "load_group" | "battery" | "pv";
+
+// WebSocket /api/v1/stream: one Frame on connect and then one Frame each second (grid state is
+// small enough here; `nodes`, `resources` may be partial after the first: merge by key).
+export interface Frame {
+  seq: number;
+  at: string;
+  full: boolean;
+  mode: string; // "advisory"
+  stopped: boolean;
+  field_connected: boolean;
+  head: { kw: number | null; limit_kw: number; quality: Validity; age_s: number };
+  nodes: Record<string, NodeState>;
+  resources: Record<string, ResourceState>;
+  links: LinkState[];
+  alarms: { active: number; unacked: number; top: Alarm[] }; // top: at most 8, worst first
+  plans: PlanRow[]; // open and active ones, soonest expiry first
+  forecast: ForecastState | null;
+  trend: { t: string[]; head_kw: (number | null)[] } | null; // only in the full frame: last 2 h
+  cycle: { at: string; status: string; reason: string } | null;
+  effect: Effect | null;
+  requests: Request[]; // demand events that are not over
+  blocked: string[]; // why nothing may be approved or released now; empty is fine
+}
+export interface NodeState { v: (number | null)[]; q: Validity; age_s: number } // pu per phase of the node
+export interface ResourceState {
+  kind: ResourceKind;
+  power_kw: number | null; // fact
+  confirmed_kw: number | null; // what the device says its setpoint is
+  intended_kw: number | null; // what the active plan wants
+  available_kw: number | null;
+  soc_pct: number | null;
+  lease_left_s: number | null;
+  excluded: string | null;
+  quality: Validity;
+  age_s: number;
+}
+export interface LinkState {
+  id: string; protocol: string; endpoint: string; state: "up" | "connecting" | "down";
+  points: number; reads: number; late_scans: number; commands: number; reconnects: number;
+  round_trip_ms: number | null; detail: string;
+}
+export interface Alarm {
+  key: string; priority: 1 | 2 | 3; text: string; response: string; raised: string;
+  cleared: string | null; acked_by: string | null;
+  state: "unacked" | "acked" | "cleared_unacked" | "normal";
+}
+export interface ForecastState {
+  start: string; step_s: number; p10: number[]; p50: number[]; p90: number[];
+  method: string; nmae_pct: number | null;
+}
+export interface Effect {
+  plan: string; expected_kw: number; band_kw: [number, number]; measured_kw: number | null;
+  settled: boolean; kept: boolean | null;
+}
+export interface Request {
+  id: string; event_id: string; name: string; source: string; start: string; end: string;
+  target_kw: number; state: "received" | "planned" | "active" | "completed" | "cancelled" | "unmet";
+}
+export interface PlanRow {
+  id: string; version: number; state: PlanState; digest: string; net_kw: number; customers: number;
+  cost: number; controls: Record<ResourceKind, number>; approvals: number; approvals_needed: number;
+  expires_in_s: number | null; blocked: string[]; requests: string[]; created: string; reason: string;
+}
+
+// GET /api/v1/plans -> { plans: PlanRow[] }.  GET /api/v1/plans/{id} -> PlanDetail
+export interface PlanDetail extends PlanRow {
+  proposed_by: string;
+  snapshot_revision: number;
+  approved_by: { by: string; at: string }[];
+  horizon: { start: string; step_s: number; count: number };
+  head_before_kw: number[]; head_after_kw: number[]; limit_kw: number;
+  // one row a resource that moves, in command order: first interval's `now` -> `to`
+  rows: { resource: string; name: string; kind: ResourceKind; node: string; area: string;
+    now_kw: number | null; to_kw: number; effect_kw: number; series_kw: number[]; how: string }[];
+  excluded: { resource: string; name: string; reason: string }[];
+  bindings: { limit: string; where: string; at: string; price: number; unit: string }[];
+  shortfalls: { limit: string; where: string; at: string; amount: number; unit: string }[];
+  check: null | { engine: string; ok: boolean; reasons: string[];
+    before: Case; after: Case; linear_error_pu: number };
+  voltages: { node: string; phase: string; before_pu: number; after_pu: number }[];
+  solver: string; solve_s: number; rounds: number; status: string;
+}
+export interface Case {
+  converged: boolean; worst_voltage_pu: number; worst_voltage_at: string;
+  highest_voltage_pu: number; highest_voltage_at: string;
+  worst_loading_pct: number; worst_loading_at: string; violations: number; losses_kw: number;
+}
+// POST /api/v1/plans/{id}/approve {digest}         -> PlanDetail | 409 Problem | 403
+// POST /api/v1/plans/{id}/reject  {digest, reason} -> PlanDetail | 409
+// POST /api/v1/plans {} -> {id}: run the cycle now (201) | 409 with the reason there is no plan
+// POST /api/v1/stop {reason} -> {stopped: true, latency_s}   POST /api/v1/resume {reason} -> {}
+// POST /api/v1/return-to-default {reason} -> {}
+// POST /api/v1/alarms/ack {key} -> {}
+
+// GET /api/v1/commands?plan=ID -> { commands: CommandRow[] }
+export interface CommandRow {
+  id: string; plan: string; resource: string; name: string; point: string; value: number;
+  unit: string; effect_kw: number; state: CommandState; status: string; detail: string;
+  protocol: string;
+  history: { state: CommandState; at: string; status: string; detail: string }[];
+  measured_kw: number | null;
+}
+// GET /api/v1/alarms -> { alarms: Alarm[] }
+// GET /api/v1/audit?limit=&before= -> { rows: AuditRow[] }   GET /api/v1/audit/verify -> ChainCheck
+export interface AuditRow {
+  sequence: number; at: string; who: string; role: string; source: string; action: string;
+  object: string; before: string; after: string; reason: string; result: string;
+  plan_digest: string; hash: string;
+}
+export interface ChainCheck { rows: number; ok: boolean; first_bad: number | null; detail: string }
+// GET /api/v1/trend?point=MRID&hours=H -> Trend
+export interface Trend { point: string; unit: string; t: string[]; v: (number | null)[] }

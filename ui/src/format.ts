@@ -1,0 +1,103 @@
+// Numbers and times as they are shown. What is not known is "?", never zero.
+
+export const UNKNOWN = "?";
+const MINUS = "\u2212";
+const THIN = "\u202f";
+
+export function number(v: number | null | undefined, digits = 0): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return UNKNOWN;
+  const fixed = Math.abs(v).toFixed(digits);
+  const [whole = "", part] = fixed.split(".");
+  const grouped = whole.replace(/\B(?=(\d{3})+(?!\d))/g, THIN);
+  const negative = v < 0 && Number(fixed) !== 0;
+  return (negative ? MINUS : "") + grouped + (part === undefined ? "" : `.${part}`);
+}
+
+/** Small powers get one decimal, so that 0.4 kW is not drawn as nothing. */
+export function kw(v: number | null | undefined): string {
+  if (v === null || v === undefined || !Number.isFinite(v)) return UNKNOWN;
+  return number(v, Math.abs(v) < 10 && v !== 0 ? 1 : 0);
+}
+
+export function signedKw(v: number | null | undefined): string {
+  const text = kw(v);
+  return v !== null && v !== undefined && v > 0 && text !== UNKNOWN ? `+${text}` : text;
+}
+
+export function pu(v: number | null | undefined): string {
+  return number(v, 3);
+}
+
+export function pct(v: number | null | undefined, digits = 0): string {
+  return number(v, digits);
+}
+
+/** A length of time in the two largest units that matter: "42 s", "3 min 05 s", "2 h 10 min". */
+export function duration(s: number | null | undefined): string {
+  if (s === null || s === undefined || !Number.isFinite(s)) return UNKNOWN;
+  const total = Math.max(0, Math.round(s));
+  if (total < 60) return `${total} s`;
+  const [h, m, r] = [Math.floor(total / 3600), Math.floor(total / 60) % 60, total % 60];
+  if (h === 0) return `${m} min ${String(r).padStart(2, "0")} s`;
+  if (h < 48) return `${h} h ${String(m).padStart(2, "0")} min`;
+  return `${Math.floor(h / 24)} d`;
+}
+
+/** m:ss, for countdowns. */
+export function countdown(s: number | null | undefined): string {
+  if (s === null || s === undefined || !Number.isFinite(s)) return UNKNOWN;
+  const total = Math.max(0, Math.floor(s));
+  return `${Math.floor(total / 60)}:${String(total % 60).padStart(2, "0")}`;
+}
+
+/** Age is shown from 3 s on (console.md §3); younger values need no remark. */
+export const AGE_SHOWN_S = 3;
+
+export function age(s: number | null | undefined): string {
+  if (s === null || s === undefined) return "";
+  return s > AGE_SHOWN_S ? `${duration(s)} old` : "";
+}
+
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+const short = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
+const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "2-digit", month: "short" });
+
+function parsed(iso: string | null | undefined): Date | null {
+  if (!iso) return null;
+  const at = new Date(iso);
+  return Number.isNaN(at.getTime()) ? null : at;
+}
+
+export function timeOf(iso: string | null | undefined): string {
+  const at = parsed(iso);
+  return at ? clock.format(at) : UNKNOWN;
+}
+
+export function minuteOf(iso: string | null | undefined): string {
+  const at = parsed(iso);
+  return at ? short.format(at) : UNKNOWN;
+}
+
+export function dayOf(iso: string | null | undefined): string {
+  const at = parsed(iso);
+  return at ? day.format(at) : UNKNOWN;
+}
+
+/** For the tool tip: the same moment in UTC. */
+export function utcOf(iso: string | null | undefined): string {
+  const at = parsed(iso);
+  return at ? `${at.toISOString().slice(0, 19).replace("T", " ")} UTC` : "time not known";
+}
+
+export function plural(n: number, one: string, many = `${one}s`): string {
+  return `${number(n)} ${n === 1 ? one : many}`;
+}
+
+/** Start of a digest or hash: enough to compare by eye, the rest on hover. */
+export function shortDigest(digest: string): string {
+  return digest.replace(/^sha256:/, "").slice(0, 12);
+}

@@ -1,0 +1,1 @@
+export function Alarms(_p: { id?: string; plan?: string | undefined }) { return <p>…</p>; }

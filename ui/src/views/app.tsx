@@ -1,0 +1,232 @@
+// The shell: the same frame around every screen.
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+import { dayOf, duration, number, timeOf, utcOf } from "../format";
+import { PRIORITY_SHAPE } from "../judge";
+import { call } from "../net";
+import {
+  listenForStop, mayOperate, question, StopButton, StopDialogs, stopped,
+} from "../parts/stop";
+import { href, route } from "../router";
+import {
+  announcement, connected, feeder, feederProblem, fresh, live, loadFeeder, now, palette, second,
+  session, signOut, state, theme,
+} from "../state/store";
+import { Alarms } from "./alarms";
+import { Audit } from "./audit";
+import { Commands } from "./commands";
+import { Comms } from "./comms";
+import { Login, Mark } from "./login";
+import { Overview } from "./overview";
+import { Plans } from "./plans";
+import { Review } from "./review";
+
+listenForStop();
+
+export function App() {
+  if (session.value === undefined) return <p class="waiting" role="status">gridctl is starting…</p>;
+  if (session.value === null) return <Login />;
+  return <Shell />;
+}
+
+const SCREENS: { key: string; name: string; icon: string }[] = [
+  { key: "overview", name: "Overview", icon: "M4 7h16M9 7v10h8M15 7v5" },
+  { key: "plans", name: "Plans", icon: "M5 6h2M10 6h9M5 12h2M10 12h9M5 18h2M10 18h9" },
+  { key: "commands", name: "Commands", icon: "M4 19h5v-5h5v-5h5V4" },
+  { key: "alarms", name: "Alarms", icon: "M12 4l9 16H3zM12 10v5M12 17.4v.6" },
+  { key: "audit", name: "Audit", icon: "M9 12h6M8 8H6a4 4 0 000 8h2M16 8h2a4 4 0 010 8h-2" },
+  { key: "comms", name: "Links", icon: "M4 9h16l-4-4M20 15H4l4 4" },
+];
+
+function Shell() {
+  const [screen = "overview", id] = route.value;
+  const main = useRef<HTMLElement>(null);
+  const first = useRef(true);
+  useEffect(() => {
+    // A new screen: start reading at its top. Not on the first one: the page has just loaded.
+    if (!first.current) main.current?.focus({ preventScroll: true });
+    first.current = false;
+    document.title = `gridctl – ${SCREENS.find((s) => s.key === screen)?.name ?? "Overview"}`;
+  }, [screen, id]);
+  return (
+    <div class="shell" data-stale={fresh.value ? "no" : "yes"}>
+      <a class="skip" href={`#${location.hash.slice(1)}`} onClick={(e) => {
+        e.preventDefault();
+        main.current?.focus();
+      }}>Skip to content</a>
+      <TopBar />
+      <Rail screen={screen} />
+      <div class="content">
+        <Banners />
+        <main ref={main} tabIndex={-1} class={`screen ${screen}`}>
+          <Screen screen={screen} id={id} />
+        </main>
+      </div>
+      <StopDialogs />
+      <p class="sr" role="status" aria-live="polite">{announcement.value}</p>
+    </div>
+  );
+}
+
+function Screen(props: { screen: string; id: string | undefined }) {
+  switch (props.screen) {
+    case "plans": return props.id ? <Review key={props.id} id={props.id} /> : <Plans />;
+    case "commands": return <Commands plan={props.id} />;
+    case "alarms": return <Alarms />;
+    case "audit": return <Audit />;
+    case "comms": return <Comms />;
+    default: return <Overview />;
+  }
+}
+
+function Rail(props: { screen: string }) {
+  const waiting = live.value?.plans.filter((p) => p.state === "proposed" || p.state === "partial").length;
+  const unacked = live.value?.alarms.unacked;
+  const count: Record<string, number | undefined> = { plans: waiting, alarms: unacked };
+  return (
+    <nav class="rail" aria-label="Screens">
+      {SCREENS.map((s) => (
+        <a key={s.key} href={href(s.key)} aria-current={props.screen === s.key ? "page" : undefined}>
+          <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d={s.icon} /></svg>
+          <span>{s.name}</span>
+          {count[s.key] ? <b class="count">{count[s.key]}<span class="sr"> waiting</span></b> : null}
+        </a>
+      ))}
+    </nav>
+  );
+}
+
+function TopBar() {
+  const l = live.value;
+  const me = session.value;
+  return (
+    <header class="topbar">
+      <a class="brand" href={href("overview")}><Mark /><b>gridctl</b></a>
+      <span class="site" title={feeder.value ? `model ${feeder.value.digest}` : ""}>
+        {feeder.value?.name ?? "…"}
+      </span>
+      <span class="chip mode" title="Mode: in advisory mode each plan needs a person's approval">
+        {l?.mode ?? "?"}
+      </span>
+      <span class="grow" />
+      <GridTime at={l?.at} />
+      <LiveChip />
+      <span class={`chip link ${l === null ? "off" : l.field_connected ? "ok" : "bad"}`}>
+        <i aria-hidden="true" />
+        {l === null ? "field ?" : l.field_connected ? "field up" : "FIELD DOWN"}
+      </span>
+      <AlarmChip />
+      <User name={me?.name ?? me?.user ?? ""} role={me?.role ?? ""} />
+      <StopButton />
+    </header>
+  );
+}
+
+function GridTime(props: { at: string | undefined }) {
+  return (
+    <span class="gridtime dims" title={`${utcOf(props.at)} (grid time)`}>
+      <span class="day">{dayOf(props.at)}</span> <span class="num">{timeOf(props.at)}</span>
+    </span>
+  );
+}
+
+function LiveChip() {
+  const l = live.value;
+  if (state.value === "waiting" || l === null) return <span class="chip link off"><i aria-hidden="true" />waiting</span>;
+  if (state.value === "live") {
+    return <span class="chip link ok" title={`frame ${l.seq}`}><i aria-hidden="true" />live</span>;
+  }
+  const since = (now.value - l.rx) / 1000;
+  return <span class="chip link bad"><i aria-hidden="true" />STALE {duration(since)}</span>;
+}
+
+function AlarmChip() {
+  const a = live.value?.alarms;
+  const worst = a?.top.reduce((p, x) => Math.min(p, x.priority), 4) ?? 4;
+  const name = worst === 4 ? "" : `p${worst}`;
+  return (
+    <a class={`chip alarms ${a && a.unacked > 0 ? `${name} unacked` : ""}`} href={href("alarms")}
+      title="Active alarms, and how many of them nobody has acknowledged">
+      <span aria-hidden="true">{worst === 4 ? "△" : PRIORITY_SHAPE[worst as 1 | 2 | 3]}</span>
+      {a ? ` ${number(a.active)} active` : " ?"}{a && a.unacked > 0 ? `, ${number(a.unacked)} new` : ""}
+    </a>
+  );
+}
+
+function User(props: { name: string; role: string }) {
+  const leave = async (): Promise<void> => {
+    await call("DELETE", "session");
+    signOut();
+  };
+  return (
+    <details class="user">
+      <summary><b>{props.name}</b> <span class="role">{props.role}</span></summary>
+      <div class="menu">
+        <p>Palette</p>
+        <div class="segmented" role="group" aria-label="Palette">
+          {(["auto", "dark", "light"] as const).map((t) => (
+            <button key={t} type="button" aria-pressed={theme.value === t}
+              onClick={() => { theme.value = t; }}>{t}</button>
+          ))}
+        </div>
+        <p class="note">Now {palette.value}. Keys: F9 stops all dispatch; on the one-line the arrow
+          keys walk the feeder, + − 0 zoom.</p>
+        <button type="button" onClick={() => void leave()}>Sign out</button>
+      </div>
+    </details>
+  );
+}
+
+function Banner(props: { class: string; children: ComponentChildren }) {
+  return <div class={`banner ${props.class}`} role="alert">{props.children}</div>;
+}
+
+function Banners() {
+  const l = live.value;
+  const stale = state.value === "stale";
+  return (
+    <>
+      {stale && l ? <StaleBanner rx={l.rx} /> : null}
+      {l?.stopped || stopped.value ? (
+        <Banner class="alarm">
+          <b>■ DISPATCH STOPPED</b>
+          <span>
+            No command leaves.
+            {stopped.value ? ` Stopped in ${number(stopped.value.latency_s, 2)} s.` : ""}
+            {" "}Devices keep their setpoints until their leases run out.
+          </span>
+          {mayOperate() ? (
+            <span class="actions">
+              <button type="button" onClick={() => { question.value = "resume"; }}>Resume…</button>
+              <button type="button" onClick={() => { question.value = "return"; }}>
+                Return area to default…
+              </button>
+            </span>
+          ) : null}
+        </Banner>
+      ) : null}
+      {l && !l.field_connected && !stale ? (
+        <Banner class="warn"><b>FIELD LINK DOWN</b>
+          <span>No measurements and no commands. Devices return to default as their leases end.</span>
+        </Banner>
+      ) : null}
+      {feederProblem.value ? (
+        <Banner class="warn"><b>NO MODEL</b><span>{feederProblem.value}</span>
+          <button type="button" onClick={() => void loadFeeder()}>Try again</button></Banner>
+      ) : null}
+    </>
+  );
+}
+
+function StaleBanner(props: { rx: number }) {
+  const age_s = Math.floor((second.value - props.rx) / 1000);
+  return (
+    <div class="banner alarm">
+      <b role="alert">■ DATA STALE</b>
+      <span>
+        Last data {duration(age_s)} ago{connected.value ? "" : "; the connection is lost, trying again"}.
+        Values are dimmed and approval is blocked. STOP still works.
+      </span>
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { useState } from "preact/hooks";
+import type { Session } from "../api";
+import { call, explain } from "../net";
+import { Failure } from "../parts/dialog";
+import { signIn } from "../state/store";
+
+export function Login() {
+  const [user, setUser] = useState("");
+  const [password, setPassword] = useState("");
+  const [shown, setShown] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState("");
+  const submit = async (e: Event): Promise<void> => {
+    e.preventDefault();
+    setBusy(true);
+    setFailure("");
+    const answer = await call<Session>("POST", "session", { user: user.trim(), password });
+    setBusy(false);
+    if (answer.ok) await signIn(answer.value);
+    else setFailure(answer.problem.status === 401
+      ? "User or password is not right." : explain(answer.problem));
+  };
+  const secret = { autoComplete: "current-password", required: true, value: password, spellcheck: false };
+  return (
+    <main class="login">
+      <form class="panel" onSubmit={(e) => void submit(e)}>
+        <h1><Mark /> gridctl</h1>
+        <p class="sub">Demand-response control</p>
+        <label class="field">User
+          <input autoComplete="username" required value={user} autoFocus
+            autoCapitalize="none" spellcheck={false}
+            onInput={(e) => setUser(e.currentTarget.value)} />
+        </label>
+        <label class="field">Password
+          <span class="with-button">
+            {shown
+              ? <input type="text" {...secret} onInput={(e) => setPassword(e.currentTarget.value)} />
+              : <input type="password" {...secret} onInput={(e) => setPassword(e.currentTarget.value)} />}
+            <button type="button" aria-pressed={shown} onClick={() => setShown(!shown)}>
+              {shown ? "Hide" : "Show"}
+            </button>
+          </span>
+        </label>
+        <Failure text={failure} />
+        <button type="submit" class="primary" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
+        <p class="note">
+          To stop all dispatch without signing in, run <code>gridctl stop</code> on the site's host.
+        </p>
+      </form>
+    </main>
+  );
+}
+
+export function Mark() {
+  return (
+    <svg class="mark" viewBox="0 0 24 24" width="22" height="22" aria-hidden="true">
+      <path d="M3 8h18M8 8v8h8M15 8v4h6" />
+      <circle cx="8" cy="8" r="2.2" /><circle cx="15" cy="8" r="2.2" class="lit" />
+    </svg>
+  );
+}

@@ -1,0 +1,1 @@
+export function Review(_p: { id?: string; plan?: string | undefined }) { return <p>…</p>; }
