@@ -23,6 +23,7 @@ def upgrade() -> None:
     _audit()
     _people()
     _openadr()
+    _append_only()
 
 
 def downgrade() -> None:
@@ -49,6 +50,8 @@ def downgrade() -> None:
         "point",
     ):
         op.drop_table(table)
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("DROP FUNCTION append_only")
 
 
 def _history() -> None:
@@ -303,3 +306,23 @@ def _openadr() -> None:
     op.create_index(
         op.f("ix_openadr_event_program_id"), "openadr_event", ["program_id"], unique=False
     )
+
+
+def _append_only() -> None:
+    """What is written in a journal is neither changed nor deleted, not even by our own mistake."""
+    postgresql = op.get_bind().dialect.name == "postgresql"
+    if postgresql:
+        op.execute(
+            "CREATE FUNCTION append_only() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN RAISE EXCEPTION '% is append-only', TG_TABLE_NAME"
+            " USING ERRCODE = 'integrity_constraint_violation'; END $$"
+        )
+    for table in ("audit", "approval", "plan_state", "command_state"):
+        for act in ("update", "delete"):
+            event = f"CREATE TRIGGER {table}_no_{act} BEFORE {act.upper()} ON {table}"
+            body = (
+                "FOR EACH ROW EXECUTE FUNCTION append_only()"
+                if postgresql
+                else f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+            )
+            op.execute(f"{event} {body}")

@@ -1,0 +1,173 @@
+"""Who may log in, and for how long."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gridctl.model.clock import ManualClock
+from gridctl.model.errors import RefusedError
+from gridctl.store import schema
+from gridctl.store.engine import SqlStore, temporary_store
+from gridctl.store.users import ABSOLUTE_S, IDLE_S, UserRow
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(mono_s=1000.0)
+
+
+@pytest.fixture
+async def store(clock: ManualClock) -> AsyncIterator[SqlStore]:
+    async with temporary_store(clock) as opened:
+        await opened.users.add_user("op1", "Operator One", "OPERATOR", PASSWORD)
+        yield opened
+
+
+async def test_the_right_password_and_no_other(store: SqlStore) -> None:
+    user = UserRow(name="op1", full_name="Operator One", role="OPERATOR")
+    assert await store.users.verify_password("op1", PASSWORD) == user
+    assert await store.users.verify_password("op1", PASSWORD + " ") is None
+    assert await store.users.verify_password("op1", "x" * 100_000) is None
+    assert await store.users.verify_password("op2", PASSWORD) is None
+    assert await store.users.users() == [user]
+
+
+async def test_only_an_argon2id_hash_is_kept(store: SqlStore) -> None:
+    async with store._reading("test") as connection:
+        row = (await connection.execute(schema.user.select())).one()
+    assert row.password_hash.startswith("$argon2id$")
+    assert PASSWORD not in str(row)
+
+
+async def test_an_unknown_name_takes_as_long(store: SqlStore) -> None:
+    await store.users.verify_password("warm", "up")
+
+    async def seconds(name: str) -> float:
+        best = 9.0
+        for _ in range(3):
+            start = time.perf_counter()
+            await store.users.verify_password(name, "wrong password")
+            best = min(best, time.perf_counter() - start)
+        return best
+
+    known, unknown = await seconds("op1"), await seconds("nobody")
+    assert unknown > 0.4 * known
+
+
+async def test_five_failures_lock_for_longer_and_longer(
+    store: SqlStore, clock: ManualClock
+) -> None:
+    users = store.users
+    for _ in range(5):
+        assert await users.locked_for_s("op1") == 0
+        assert await users.verify_password("op1", "wrong password") is None
+    assert await users.locked_for_s("op1") == 30
+    assert await users.verify_password("op1", PASSWORD) is None
+    clock.advance(31)
+    assert await users.verify_password("op1", "wrong password") is None
+    assert await users.locked_for_s("op1") == 60
+    clock.advance(61)
+    assert await users.verify_password("op1", PASSWORD) is not None
+    assert await users.verify_password("op1", "wrong password") is None
+    assert await users.locked_for_s("op1") == 0
+
+
+async def test_a_reboot_does_not_lock_for_ever(store: SqlStore, clock: ManualClock) -> None:
+    for _ in range(5):
+        await store.users.verify_password("op1", "wrong password")
+    clock.mono_s = 31.0
+    assert await store.users.verify_password("op1", PASSWORD) is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "role", "password"),
+    [
+        ("op1", "OPERATOR", PASSWORD),
+        ("", "OPERATOR", PASSWORD),
+        (" op2", "OPERATOR", PASSWORD),
+        ("op2", "ROOT", PASSWORD),
+        ("op2", "OPERATOR", "short"),
+        ("op2", "OPERATOR", "x" * 257),
+    ],
+)
+async def test_bad_users_are_refused(store: SqlStore, name: str, role: str, password: str) -> None:
+    with pytest.raises(RefusedError):
+        await store.users.add_user(name, "Somebody", role, password)
+    assert len(await store.users.users()) == 1
+
+
+async def test_a_session_lives_and_is_closed(store: SqlStore) -> None:
+    token = await store.users.open_session("op1", "10.0.0.7")
+    found = await store.users.session(token)
+    assert found is not None
+    assert (found.user, found.role, found.source) == ("op1", "OPERATOR", "10.0.0.7")
+    assert (found.full_name, found.idle) == ("Operator One", False)
+    assert token not in str(found)
+    assert await store.users.session(token + "x") is None
+    await store.users.close_session(token)
+    assert await store.users.session(token) is None
+
+
+async def test_only_the_hash_of_a_token_is_kept(store: SqlStore) -> None:
+    token = await store.users.open_session("op1", "10.0.0.7")
+    async with store._reading("test") as connection:
+        row = (await connection.execute(schema.session.select())).one()
+    assert token not in str(row)
+    assert len(token) >= 43
+
+
+async def test_idle_locks_and_a_look_does_not_unlock(store: SqlStore, clock: ManualClock) -> None:
+    token = await store.users.open_session("op1", "10.0.0.7")
+    for _ in range(3):
+        clock.advance(IDLE_S - 1)
+        found = await store.users.session(token)
+        assert found is not None
+        assert not found.idle
+    clock.advance(IDLE_S / 2)
+    await store.users.session(token, active=False)
+    clock.advance(IDLE_S / 2 + 1)
+    for _ in range(2):
+        found = await store.users.session(token)
+        assert found is not None
+        assert found.idle
+
+
+async def test_a_wall_display_is_never_idle(store: SqlStore, clock: ManualClock) -> None:
+    await store.users.add_user("wall", "Wall", "VIEWER", PASSWORD)
+    token = await store.users.open_session("wall", "10.0.0.8")
+    clock.advance(IDLE_S * 5)
+    found = await store.users.session(token, active=False)
+    assert found is not None
+    assert not found.idle
+
+
+async def test_a_shift_ends(store: SqlStore, clock: ManualClock) -> None:
+    token = await store.users.open_session("op1", "10.0.0.7")
+    clock.advance(ABSOLUTE_S + 1)
+    assert await store.users.session(token) is None
+
+
+async def test_a_reboot_ends_all_sessions(store: SqlStore, clock: ManualClock) -> None:
+    token = await store.users.open_session("op1", "10.0.0.7")
+    clock.mono_s = 5.0
+    assert await store.users.session(token) is None
+
+
+async def test_the_fourth_session_closes_the_first(store: SqlStore, clock: ManualClock) -> None:
+    tokens = []
+    for _ in range(4):
+        tokens.append(await store.users.open_session("op1", "10.0.0.7"))
+        clock.advance(1)
+    alive = [await store.users.session(token) is not None for token in tokens]
+    assert alive == [False, True, True, True]
+
+
+async def test_other_times_can_be_given(store: SqlStore) -> None:
+    token = await store.users.open_session("op1", "10.0.0.7", now_s=1.8e9)
+    assert await store.users.session(token, now_s=1.8e9 + 10) is not None
+    assert await store.users.session(token, now_s=1.8e9 + ABSOLUTE_S + 1) is None
