@@ -1,7 +1,7 @@
 """What the customers draw: standard profiles, cooling that follows the weather, and chance.
 
-Standard load profiles H25 (households) and G25 (trade) are BDEW's of 2025, from demandlib. They know
-the weekday and the season but no air conditioning, so cooling is added: nothing below 21 °C
+Standard load profiles H25 (households) and G25 (trade) are BDEW's of 2025, from demandlib. They
+know the weekday and the season but no air conditioning, so cooling is added: nothing below 21 °C
 felt, growing linearly above it. All of it scales a consumer's published kW.
 """
 
@@ -42,11 +42,11 @@ class CustomerClass:
 
 
 HOUSEHOLD: Final = CustomerClass(
-    profile="H25", base_share=0.46, cooling_share=0.62, busy_from_h=16.0, busy_to_h=22.5,
-    idle_share=0.62,
+    profile="H25", base_share=0.38, cooling_share=0.90, busy_from_h=13.0, busy_to_h=18.75,
+    idle_share=0.60,
 )  # fmt: skip
 COMMERCE: Final = CustomerClass(
-    profile="G25", base_share=0.58, cooling_share=0.45, busy_from_h=8.0, busy_to_h=19.0,
+    profile="G25", base_share=0.68, cooling_share=0.66, busy_from_h=8.0, busy_to_h=18.0,
     idle_share=0.35,
 )  # fmt: skip
 
@@ -87,7 +87,8 @@ class Demand:
 
     def kvar(self, kw: NDArray[np.float64]) -> NDArray[np.float64]:
         """Reactive demand that goes with `kw` at the published power factors."""
-        return kw * self._kvar_per_kw
+        found: NDArray[np.float64] = kw * self._kvar_per_kw
+        return found
 
     def _scale(self, kind: CustomerClass, at_s: float) -> float:
         local_s = at_s + self._weather.climate.utc_offset_s

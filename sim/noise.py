@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import cos, pi
+from math import cos, pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,5 +36,5 @@ def day_noise(*, seed: int, stream: int, day: int, memory: int = 4) -> float:
     """One value of about unit spread per day, which remembers the days before it."""
     weights = [0.7**k for k in range(memory)]
     values = [float(_knot(seed, stream, day - k, 1)[0]) for k in range(memory)]
-    spread = sum(w * w for w in weights) ** 0.5
+    spread = sqrt(sum(w * w for w in weights))
     return sum(w * v for w, v in zip(weights, values, strict=True)) / spread

@@ -1,0 +1,108 @@
+"""The feeder with its own controls: the engine, and the regulators and capacitors that react."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gridctl.model.network import Feeder
+from sim.engine import Engine, Solution
+from sim.regulation import CapacitorControl, PhaseReading, RegulatorControl, nominal_v
+
+_SETTLE_STEPS_MAX: Final = 40
+_THREE: Final = 3
+
+
+class Grid:
+    """What the customers and devices draw goes in; voltages and the head's import come out."""
+
+    def __init__(self, feeder: Feeder, injections: Iterable[tuple[str, str]]) -> None:
+        self.feeder = feeder
+        self.engine = Engine(feeder, injections)
+        self._place = {name: i for i, name in enumerate(self.engine.node_phases)}
+        nodes = feeder.node_index()
+        self._nominal_v = {
+            r.mrid: nominal_v(nodes[r.to_node].nominal_kv) for r in feeder.regulators
+        }
+        self.regulators = tuple(
+            RegulatorControl(r, phases)
+            for r in feeder.regulators
+            for phases in ((r.phases,) if r.ganged else tuple(r.phases))
+        )
+        # Only banks on all three phases are switched; the small ones are fixed, as published.
+        self.capacitors = tuple(
+            CapacitorControl(c) for c in feeder.capacitors if len(c.phases) == _THREE
+        )
+        self.solution: Solution = self.engine.solve()
+
+    def solve(self, kw: NDArray[np.float64], kvar: NDArray[np.float64]) -> Solution:
+        """Solve for these demands, in the order of the engine's elements."""
+        self.engine.set_demands(kw, kvar)
+        self.solution = self.engine.solve()
+        return self.solution
+
+    def regulate(self, dt_s: float) -> bool:
+        """Let the controls look at the last solution for `dt_s`; True when something moved."""
+        moved = False
+        for control in self.regulators:
+            if control.step(self._seen(control), dt_s=dt_s):
+                self._apply(control)
+                moved = True
+        for bank in self.capacitors:
+            mean = np.mean([self.voltage_pu(bank.bank.node, p) for p in bank.bank.phases])
+            if bank.step(float(mean), dt_s=dt_s):
+                self.engine.set_capacitor(bank.bank.mrid, closed=bank.closed)
+                moved = True
+        return moved
+
+    def settle(self) -> Solution:
+        """Move taps without their delays until every relay is content; demands as last set."""
+        for _ in range(_SETTLE_STEPS_MAX):
+            moved = False
+            for control in self.regulators:
+                step = control.wanted(self._seen(control))
+                if step:
+                    control.tap += step
+                    self._apply(control)
+                    moved = True
+            if not moved:
+                break
+            self.solution = self.engine.solve()
+        return self.solution
+
+    def voltage_pu(self, node: str, phase: str) -> float:
+        """Magnitude at one phase of a node in the last solution."""
+        return float(abs(self.solution.voltages_pu[self._place[f"{node}.{phase}"]]))
+
+    def taps(self) -> Mapping[str, tuple[int, ...]]:
+        """Tap positions by regulator, in the order of its phases."""
+        found: dict[str, dict[str, int]] = {}
+        for control in self.regulators:
+            for phase in control.phases:
+                found.setdefault(control.regulator.mrid, {})[phase] = control.tap
+        return {
+            r.mrid: tuple(found[r.mrid][phase] for phase in r.phases)
+            for r in self.feeder.regulators
+        }
+
+    def closed(self, capacitor: str) -> bool:
+        """Whether a bank is closed."""
+        for control in self.capacitors:
+            if control.bank.mrid == capacitor:
+                return control.closed
+        return next(c.is_closed for c in self.feeder.capacitors if c.mrid == capacitor)
+
+    def _seen(self, control: RegulatorControl) -> PhaseReading:
+        regulator, phase = control.regulator, control.phases[0]
+        place = self._place[f"{regulator.to_node}.{phase}"]
+        # The voltage of two taps moved in one pass is seen at the next solution.
+        volts = complex(self.solution.voltages_pu[place]) * self._nominal_v[regulator.mrid]
+        current = self.engine.regulator_current(regulator.mrid, phase)
+        return PhaseReading(voltage_v=volts, current_a=current)
+
+    def _apply(self, control: RegulatorControl) -> None:
+        for phase in control.phases:
+            self.engine.set_tap(control.regulator.mrid, phase, control.tap)
