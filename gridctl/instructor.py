@@ -1,0 +1,40 @@
+"""Talks to the simulator's instructor station (`sim/instructor.py`): faults and counts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from gridctl.model.errors import UnavailableError
+
+DEADLINE_S = 5.0
+LINE_BYTES_MAX = 1 << 20
+
+
+class Instructor:
+    """One question, one answer, one connection each."""
+
+    def __init__(self, socket: Path) -> None:
+        self._socket = socket
+
+    async def ask(self, question: dict[str, object]) -> dict[str, Any]:
+        """The answer. Raises UnavailableError when there is none, or when it says no."""
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                reader, writer = await asyncio.open_unix_connection(
+                    str(self._socket), limit=LINE_BYTES_MAX
+                )
+                try:
+                    writer.write(json.dumps(question).encode() + b"\n")
+                    await writer.drain()
+                    line = await reader.readline()
+                finally:
+                    writer.close()
+        except (OSError, TimeoutError) as error:
+            raise UnavailableError(f"the instructor station does not answer: {error}") from None
+        answer: dict[str, Any] = json.loads(line or b'{"error": "no answer"}')
+        if "error" in answer:
+            raise UnavailableError(f"the instructor station says: {answer['error']}")
+        return answer
