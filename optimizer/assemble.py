@@ -28,7 +28,9 @@ from optimizer.problem import Problem, block
 from optimizer.timegrid import IntArray, TimeGrid
 
 OPEN_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
-ROWS_PER_SIDE_MAX = 4
+ROWS_PER_SIDE_MAX = 8
+RECHARGE_SHARE = 0.9
+"""Batteries fill up again freely only while the import stays below this share of its limit."""
 VOLTAGE_TOLERANCE_PU = 2e-5
 LOADING_TOLERANCE_PCT = 0.02
 EMERGENCY_BAND_PU = 0.05
@@ -146,8 +148,9 @@ class Matrices:
 class Programme:
     """The linear programme of one task.
 
-    Columns: those of the blocks, then one slack for import and one for the target of each interval,
-    then two for each lazy row. Rows: those of the blocks, import, target, lazy rows.
+    Columns: those of the blocks, then of each interval a slack for import, one for the target and
+    the charging beyond comfort (`RECHARGE_SHARE`), then two slacks for each lazy row. Rows: those
+    of the blocks, charging, import, target, lazy rows.
     """
 
     def __init__(
@@ -180,6 +183,7 @@ class Programme:
         )
         self._injection = _block_diagonal([b.injection for b in self.blocks])
         self._rules = _block_diagonal([b.matrix for b in self.blocks])
+        self._charging, self._charging_price = self._comfort()
         self._unit = _unit_price(self.blocks, problem.grid)
         self._tiers = tiers
 
@@ -249,18 +253,20 @@ class Programme:
         a_lazy, lazy_upper, first, second = self._lazy()
         a = sp.block_array(
             [
-                [self._rules, None, None, None, None],
-                [head, slack, None, None, None],
-                [head, None, slack, None, None],
-                [a_lazy, None, None, -sp.eye_array(lazy), -sp.eye_array(lazy)],
+                [self._rules, None, None, None, None, None],
+                [self._charging, None, None, slack, None, None],
+                [head, slack, None, None, None, None],
+                [head, None, slack, None, None, None],
+                [a_lazy, None, None, None, -sp.eye_array(lazy), -sp.eye_array(lazy)],
             ],
             format="csr",
         )
-        if a.shape != (self._rules.shape[0] + 2 * count + lazy, own + 2 * count + 2 * lazy):
+        if a.shape != (self._rules.shape[0] + 3 * count + lazy, own + 3 * count + 2 * lazy):
             raise ValueError(f"programme has shape {a.shape}")
         hours, unit = self.problem.grid.hours, self._unit
         soft_upper = np.concatenate(
             [
+                np.maximum(RECHARGE_SHARE * self.bounds.import_kw - self.problem.head_kw, 0.0),
                 np.full(count, self.bounds.import_kw) - self.offsets.head_kw,
                 self.bounds.target_kw - self.offsets.head_kw,
                 lazy_upper,
@@ -272,15 +278,16 @@ class Programme:
             a=a,
             row_lower=np.concatenate([*rules_lower, np.full(len(soft_upper), -np.inf)]),
             row_upper=np.concatenate([*rules_upper, soft_upper]),
-            lower=np.concatenate([*(b.lower for b in self.blocks), np.zeros(2 * count + 2 * lazy)]),
+            lower=np.concatenate([*(b.lower for b in self.blocks), np.zeros(3 * count + 2 * lazy)]),
             upper=np.concatenate(
-                [*(b.upper for b in self.blocks), np.full(2 * count, np.inf), first[0], second[0]]
+                [*(b.upper for b in self.blocks), np.full(3 * count, np.inf), first[0], second[0]]
             ),
             cost=np.concatenate(
                 [
                     *(b.cost for b in self.blocks),
                     self._tiers.import_kw * unit * hours,
                     self._tiers.target_kw * unit * hours,
+                    self._charging_price * hours,
                     first[1],
                     second[1],
                 ]
@@ -289,13 +296,28 @@ class Programme:
 
     def soft_rows(self) -> tuple[slice, slice, slice]:
         """Rows of import, target and lazy limits in `matrices().a`."""
-        begin, count = self._rules.shape[0], self.problem.grid.count
+        count = self.problem.grid.count
+        begin = self._rules.shape[0] + count
         lazy = begin + 2 * count
         return (
             slice(begin, begin + count),
             slice(begin + count, lazy),
             slice(lazy, lazy + len(self.rows)),
         )
+
+    def _comfort(self) -> tuple[sp.csr_array, float]:
+        """All charging of each interval, and what a kWh beyond comfort costs: a little more than
+        filling up is worth, far less than any limit."""
+        count, price = self.problem.grid.count, 0.0
+        row: list[int] = []
+        column: list[int] = []
+        for index, own in enumerate(self.blocks):
+            if own.pair is not None:
+                row += range(count)
+                column += (self.columns_of(index).start + own.pair[0]).tolist()
+                price = max(price, 1.05 * float(own.cost.max()))
+        ones = np.ones(len(row))
+        return sp.csr_array((ones, (row, column)), shape=(count, self.own_columns)), price
 
     def _by_interval(self, weight: FloatArray, interval: IntArray) -> sp.csr_array:
         """Rows sum_r weight[r, j] * u[r, interval[j]] in the blocks' columns."""

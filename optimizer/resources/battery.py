@@ -13,6 +13,8 @@ from optimizer.timegrid import FloatArray, TimeGrid
 
 CHARGE_COST_SHARE = 0.02
 """Charging costs next to nothing (the wear is counted on discharge), but not nothing."""
+MOVE_COST_H = 0.005
+"""A change of power costs as much as running the change for so long: no needless commands."""
 
 
 def default_kw(battery: Battery) -> float:
@@ -56,7 +58,8 @@ def energy_kwh(
 
 
 def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
-    """Columns: charge, discharge (kW), energy at the end (kWh) of each interval, missing energy.
+    """Columns: charge, discharge (kW), energy at the end (kWh), change of power (kW) of each
+    interval, missing energy.
 
     Energy that is missing at the horizon's end against now costs as much as discharging it, so a
     battery that helped fills up again when there is room, and none is emptied for nothing. An
@@ -64,9 +67,9 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
     """
     if state.soc_pct is None:
         raise ValueError(f"{battery.mrid}: state of charge not known")
-    count, columns = grid.count, 3 * grid.count + 1
-    charge, discharge, stored = (np.arange(count) + k * count for k in range(3))
-    missing = 3 * count
+    count, columns = grid.count, 4 * grid.count + 1
+    charge, discharge, stored, moved = (np.arange(count) + k * count for k in range(4))
+    missing = 4 * count
     power_kw = min(battery.rating_kw, state.available_kw)
     now_kwh = state.soc_pct / 100.0 * battery.energy_kwh
     lower, upper = np.zeros(columns), np.full(columns, np.inf)
@@ -77,6 +80,7 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
     cost = np.zeros(columns)
     cost[discharge] = price * grid.hours
     cost[charge] = price * CHARGE_COST_SHARE * grid.hours
+    cost[moved] = price * MOVE_COST_H
     cost[missing] = price
     rows = Rows()
     for t in range(count):
@@ -93,6 +97,13 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
         )
         rows.add([(int(charge[t]), 1.0), (int(discharge[t]), 1.0)], upper=power_kw)
     rows.add([(int(stored[-1]), 1.0), (missing, 1.0)], lower=now_kwh)
+    for t in range(count):
+        rise = [(int(discharge[t]), 1.0), (int(charge[t]), -1.0)]
+        if t > 0:
+            rise += [(int(discharge[t - 1]), -1.0), (int(charge[t - 1]), 1.0)]
+        was_kw = state.setpoint_kw if t == 0 else 0.0
+        rows.add([*rise, (int(moved[t]), -1.0)], upper=was_kw)
+        rows.add([*rise, (int(moved[t]), 1.0)], lower=was_kw)
     net = selection(count, columns, discharge, 1.0) - selection(count, columns, charge, 1.0)
     return block_of(
         resource=battery.mrid,

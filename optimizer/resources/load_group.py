@@ -15,7 +15,7 @@ from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
 
 SHED_MIN_KW = 1e-6
 ROUNDING = 1e-6
-LEVEL_SHARE_MIN = 0.05
+LEVEL_SHARE_MIN = 0.2
 """A run sheds at least this share of what can be shed, so that "on" is visible at the device."""
 START_COST_H = 0.02
 """A start costs as much as shedding everything for so long: no needless starts."""
