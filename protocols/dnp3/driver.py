@@ -184,6 +184,8 @@ class Dnp3Driver:
 
     def health(self) -> LinkHealth:
         session = self._session
+        if self._state == "up" and (session is None or not session.usable):
+            self._set_state("down", "connection lost")
         opens = self._opens + (session.opens if session is not None else 0)
         return LinkHealth(
             link=self._link,
