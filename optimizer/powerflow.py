@@ -19,8 +19,8 @@ from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
 from optimizer.ties import PhaseIndex
 from optimizer.ybus import Admittance, element_kv, shunt_pairs
 
-TOLERANCE_PU = 1e-10
-ITERATIONS_MAX = 200
+TOLERANCE_PU = 1e-9
+ITERATIONS_MAX = 100
 _EXPONENT = {
     LoadModel.CONSTANT_POWER: 0.0,
     LoadModel.CONSTANT_CURRENT: 1.0,
