@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -11,6 +12,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gridctl.model.errors import ConfigError
+from gridctl.model.network import Feeder
+from sim.feeder import load_feeder
 from sim.weather import DAY_S, Climate
 
 _SCENARIOS: Final = Path(__file__).parent / "scenarios"
@@ -42,11 +45,15 @@ class _File(_Table):
     loading_max_pct: float
     history_days: int = Field(ge=1, le=366)
     climate: _Climate
+    regulator_vreg_v: dict[str, float] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """`start_s`: grid time at which the story begins. Limits are what the instance is given."""
+    """`start_s`: grid time at which the story begins. Limits are what the instance is given.
+
+    `regulator_vreg_v`: relay settings (V on the 120 V base) that differ from the published ones.
+    """
 
     name: str
     title: str
@@ -60,6 +67,7 @@ class Scenario:
     loading_max_pct: float
     history_days: int
     climate: Climate
+    regulator_vreg_v: Mapping[str, float]
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -104,4 +112,23 @@ def load_scenario(name: str) -> Scenario:
             seed=found.seed,
             day=int(local_s // DAY_S),
         ),
+        regulator_vreg_v=found.regulator_vreg_v,
     )
+
+
+def scenario_feeder(scenario: Scenario) -> Feeder:
+    """The scenario's feeder with the scenario's relay settings; ConfigError for an unknown one."""
+    feeder = load_feeder(scenario.feeder)
+    settings = dict(scenario.regulator_vreg_v)
+    regulators = []
+    for regulator in feeder.regulators:
+        volts = settings.pop(regulator.mrid, None)
+        vreg = regulator.vreg_v if volts is None else (volts,) * len(regulator.phases)
+        regulators.append(replace(regulator, vreg_v=vreg))
+    if settings:
+        raise ConfigError(
+            f"feeder {feeder.mrid} has no regulator {', '.join(sorted(settings))}",
+            file=str(_SCENARIOS / f"{scenario.name}.toml"),
+            key="regulator_vreg_v",
+        )
+    return replace(feeder, regulators=tuple(regulators))
