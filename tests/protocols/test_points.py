@@ -1,0 +1,131 @@
+"""The points file: what is read, and what is refused with file:line:column."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gridctl.model.errors import ConfigError
+from gridctl.model.measurement import PointKind
+from gridctl.model.quantity import Phase, Unit
+from protocols.points import COLUMNS, load_points, parse_points
+
+HEADER = ",".join(COLUMNS)
+READABLE = "FDR.TotW,Feeder head power,HEAD,analog,kW,ABC,SUB,30:0,,,1,0,5,2,,,,"
+FEEDBACK = "LG01.Fb,Feedback,LG01,analog,kW,ABC,DR,30:1,,,1,0,0.5,2,,,,"
+SETPOINT = "LG01.Set,Setpoint,LG01,setpoint,kW,ABC,DR,41:1,ao-float,41:70,1,0,0,2,LG01.Fb,0.5,0,80"
+
+
+def read(*rows: str) -> tuple[object, ...]:
+    return parse_points([HEADER, *rows], file="points.csv")
+
+
+def refused(*rows: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        read(*rows)
+    return str(caught.value)
+
+
+def changed(row: str, **cells: str) -> str:
+    values = dict(zip(COLUMNS, row.split(","), strict=True)) | cells
+    return ",".join(values[name] for name in COLUMNS)
+
+
+def test_rows_become_points_in_order() -> None:
+    head, feedback, setpoint = parse_points(
+        [HEADER, READABLE, FEEDBACK, "", SETPOINT], file="points.csv"
+    )
+    assert (head.point.mrid, head.point.kind, head.point.unit, head.point.phase) == (
+        "FDR.TotW",
+        PointKind.ANALOG,
+        Unit.KW,
+        Phase.ABC,
+    )
+    assert (head.link, head.address, head.deadband, head.point.scan_s) == ("SUB", "30:0", 5.0, 2.0)
+    assert (head.min_value, head.point.expect, head.line) == (None, None, 2)
+    assert (setpoint.command, setpoint.lease) == ("ao-float", "41:70")
+    assert (setpoint.min_value, setpoint.max_value) == (0.0, 80.0)
+    assert (setpoint.point.expect, setpoint.point.tolerance) == ("LG01.Fb", 0.5)
+    assert (feedback.line, setpoint.line) == (3, 5)
+
+
+def test_a_sheet_with_bom_and_crlf_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "points.csv"
+    file.write_bytes(("\ufeff" + HEADER + "\r\n" + READABLE + "\r\n").encode())
+    assert len(load_points(file)) == 1
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ({"mrid": ""}, ":2:mrid: is empty"),
+        ({"name": ""}, ":2:name: is empty"),
+        ({"kind": "anlog"}, ":2:kind: is 'anlog', must be one of 'analog', 'discrete'"),
+        ({"unit": "MW"}, ":2:unit: is 'MW'"),
+        ({"phase": "D"}, ":2:phase: is 'D'"),
+        ({"link": " "}, ":2:link: is empty"),
+        ({"address": ""}, ":2:address: is empty"),
+        ({"scale": "0"}, ":2:scale: is 0"),
+        ({"scale": ""}, ":2:scale: is empty"),
+        ({"scale": "1;5"}, ":2:scale: is not a number: '1;5'"),
+        ({"offset": "nan"}, ":2:offset: is not a finite number"),
+        ({"deadband": "-1"}, ":2:deadband: is negative"),
+        ({"scan_s": "0"}, ":2:scan_s: must be more than 0 s"),
+        ({"min": "5", "max": "1"}, ":2:min: 5 is above max 1"),
+        ({"command": "ao-float"}, ":2:command: must be empty"),
+        ({"lease": "41:70"}, ":2:lease: must be empty"),
+        ({"expect": "NOBODY"}, ":2:expect: NOBODY is not a point of this file"),
+    ],
+)
+def test_a_bad_cell_is_told_with_its_place(cells: dict[str, str], told: str) -> None:
+    assert f"points.csv{told}" in refused(changed(READABLE, **cells))
+
+
+@pytest.mark.parametrize("column", ["command", "expect", "tolerance", "min", "max"])
+def test_a_setpoint_needs_every_limit(column: str) -> None:
+    text = refused(FEEDBACK, changed(SETPOINT, **{column: ""}))
+    assert f":3:{column}: is empty: a setpoint cannot be commanded without it" in text
+
+
+def test_all_errors_come_in_one_message() -> None:
+    text = refused(changed(READABLE, unit="MW", scan_s="x"), changed(FEEDBACK, scale="0"), "a,b")
+    for told in (":2:scan_s:", ":2:unit:", ":3:scale:", ":4:row: has 2 cells, must have 18"):
+        assert told in text
+
+
+def test_an_mrid_is_used_once() -> None:
+    text = refused(READABLE, changed(READABLE, address="30:9"))
+    assert ":3:mrid: FDR.TotW is already on line 2" in text
+
+
+def test_an_address_is_used_once_on_a_link() -> None:
+    other = changed(READABLE, mrid="OTHER")
+    assert ":3:address: 30:0 on link SUB is already on line 2" in refused(READABLE, other)
+    assert len(read(READABLE, changed(other, link="DR"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ([], "is empty"),
+        ([HEADER], "has no points"),
+        ([HEADER.replace("scan_s", "scan")], "missing columns: ['scan_s']; unknown"),
+        ([",".join(reversed(COLUMNS))], "wrong order"),
+        ([HEADER, 'A,"open'], "is not CSV"),
+    ],
+)
+def test_a_file_that_is_no_points_file(lines: list[str], told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_points(lines, file="points.csv")
+    assert told in str(caught.value)
+    assert caught.value.file == "points.csv"
+
+
+def test_a_missing_file_and_a_binary_file_are_refusals(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_points(tmp_path / "none.csv")
+    binary = tmp_path / "points.csv"
+    binary.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load_points(binary)
