@@ -62,7 +62,7 @@ class Pages:
         )
         if signed is None:
             return _page(f"<p>User or password is wrong, or locked for now.</p>{_LOGIN}", 401)
-        response = web.HTTPSeeOther("/plain")
+        response = web.Response(status=303, headers={"Location": "/plain"})
         self._gate.set_cookie(response, signed)
         return response
 

@@ -1,0 +1,59 @@
+"""A real HTTP server on loopback in front of a recording desk and a real store."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from gridctl.store.engine import SqlStore, temporary_store
+from gridctl.wallclock import system_clock
+from gridctl.web.app import WebParts, build_app
+from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
+
+PASSWORD = "correct horse battery"
+
+
+@dataclass
+class Console:
+    """What a test talks to."""
+
+    client: TestClient[web.Request, web.Application]
+    desk: RecordingDesk
+    store: SqlStore
+
+    async def sign_in(self, user: str) -> str:
+        """The CSRF token of a new session."""
+        answer = await self.client.post(
+            "/api/v1/session", json={"user": user, "password": PASSWORD}
+        )
+        assert answer.status == 200, await answer.text()
+        return str((await answer.json())["csrf"])
+
+
+@pytest.fixture
+async def console() -> AsyncIterator[Console]:
+    clock = system_clock()
+    async with temporary_store(clock) as store:
+        await store.users.add_user("op", "Operator", "OPERATOR", PASSWORD)
+        desk = RecordingDesk()
+        app = build_app(
+            WebParts(
+                desk=desk,
+                store=store,
+                accounts=store.users,
+                clock=clock,
+                time_rate=1.0,
+                feeder=FEEDER,
+                resources=(BATTERY,),
+                voltage_min_pu=0.95,
+                voltage_max_pu=1.05,
+                secure=False,
+            ),
+            mounted=[],
+        )
+        async with TestClient(TestServer(app)) as client:
+            yield Console(client=client, desk=desk, store=store)

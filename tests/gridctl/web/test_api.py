@@ -1,0 +1,155 @@
+"""Sessions, permissions, acts and refusals over real HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.gridctl.web.conftest import PASSWORD, Console
+from tests.gridctl.web.desk import PLAN
+
+UNSAFE = ("POST", "DELETE", "PUT", "PATCH")
+
+
+async def test_wrong_password_is_401_with_a_problem(console: Console) -> None:
+    answer = await console.client.post(
+        "/api/v1/session", json={"user": "op", "password": "wrong wrong"}
+    )
+    assert answer.status == 401
+    assert answer.content_type == "application/problem+json"
+    assert (await answer.json())["code"] == "bad_credentials"
+
+
+async def test_every_route_with_a_permission_refuses_a_stranger(console: Console) -> None:
+    public = {
+        "/",
+        "/static/{name}",
+        "/healthz",
+        "/readyz",
+        "/plain",
+        "/plain/login",
+    }
+    seen = 0
+    for route in console.client.server.app.router.routes():  # type: ignore[attr-defined]
+        path = route.resource.canonical
+        if path in public or (path, route.method) == ("/api/v1/session", "POST"):
+            continue
+        answer = await console.client.request(route.method, path.replace("{plan}", "P-1"))
+        assert answer.status == 401, f"{route.method} {path} is open"
+        seen += 1
+    assert seen > 15
+
+
+async def test_acts_without_the_csrf_token_are_refused(console: Console) -> None:
+    await console.sign_in("op")
+    for route in console.client.server.app.router.routes():  # type: ignore[attr-defined]
+        path = route.resource.canonical
+        if route.method not in UNSAFE or path in ("/plain/login", "/api/v1/session"):
+            continue
+        answer = await console.client.request(route.method, path.replace("{plan}", "P-1"), json={})
+        assert answer.status == 403, f"{route.method} {path} without CSRF token"
+        assert (await answer.json())["code"] == "csrf"
+    assert console.desk.acts == []
+
+
+async def test_foreign_origin_is_refused(console: Console) -> None:
+    csrf = await console.sign_in("op")
+    answer = await console.client.post(
+        "/api/v1/stop",
+        json={"reason": "x"},
+        headers={"X-CSRF-Token": csrf, "Origin": "http://evil.example"},
+    )
+    assert answer.status == 403
+    assert console.desk.acts == []
+
+
+async def test_viewer_may_look_and_nothing_else(console: Console) -> None:
+    await console.store.users.add_user("look", "Viewer", "VIEWER", PASSWORD)
+    csrf = await console.sign_in("look")
+    assert (await console.client.get("/api/v1/overview")).status == 200
+    answer = await console.client.post(
+        "/api/v1/plans/P-1/approve", json={"digest": PLAN.digest()}, headers={"X-CSRF-Token": csrf}
+    )
+    assert answer.status == 403
+    assert "approve" in (await answer.json())["detail"]
+    assert console.desk.acts == []
+
+
+async def test_sg09_a_changed_plan_is_409_and_says_so(console: Console) -> None:
+    csrf = await console.sign_in("op")
+    answer = await console.client.post(
+        "/api/v1/plans/P-1/approve", json={"digest": "0" * 64}, headers={"X-CSRF-Token": csrf}
+    )
+    assert answer.status == 409
+    body = await answer.json()
+    assert body["code"] == "plan_changed"
+    assert body["reasons"] == ["read it again"]
+
+
+async def test_approval_and_stop_reach_the_desk_with_the_person(console: Console) -> None:
+    csrf = await console.sign_in("op")
+    headers = {"X-CSRF-Token": csrf}
+    digest = {"digest": PLAN.digest()}
+    assert (
+        await console.client.post("/api/v1/plans/P-1/approve", json=digest, headers=headers)
+    ).status == 200
+    stop = await console.client.post("/api/v1/stop", json={"reason": "test"}, headers=headers)
+    assert (await stop.json()) == {"stopped": True, "latency_s": 0.1}
+    assert console.desk.acts == [("approve", "P-1", "op"), ("stop", "test", "op")]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[]", "{", '{"digest": 5}', '{"digest": "x", "more": 1}', "[" * 5000, "\x00"]
+)
+async def test_bad_bodies_are_400_and_nothing_happens(console: Console, body: str) -> None:
+    csrf = await console.sign_in("op")
+    answer = await console.client.post(
+        "/api/v1/plans/P-1/approve", data=body, headers={"X-CSRF-Token": csrf}
+    )
+    assert answer.status == 400, await answer.text()
+    assert console.desk.acts == []
+
+
+async def test_a_closed_session_is_worthless(console: Console) -> None:
+    csrf = await console.sign_in("op")
+    cookies = console.client.session.cookie_jar.filter_cookies(console.client.make_url("/"))
+    token = next(iter(cookies.values())).value
+    answer = await console.client.delete("/api/v1/session", headers={"X-CSRF-Token": csrf})
+    assert answer.status == 204
+    again = await console.client.get(
+        "/api/v1/session", headers={"Cookie": f"gridctl_session={token}"}
+    )
+    assert again.status == 401
+
+
+async def test_every_answer_carries_the_security_headers(console: Console) -> None:
+    for path in ("/", "/plain", "/healthz", "/nowhere", "/api/v1/overview"):
+        answer = await console.client.get(path)
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"], path
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_static_files_stay_in_their_folder(console: Console) -> None:
+    for name in ("..%2fapp.py", "%2e%2e/app.py", "app.py", ".env"):
+        answer = await console.client.get(f"/static/{name}")
+        assert answer.status == 404, name
+
+
+async def test_stop_works_without_a_script(console: Console) -> None:
+    answer = await console.client.post(
+        "/plain/login", data={"user": "op", "password": PASSWORD}, allow_redirects=True
+    )
+    page = await answer.text()
+    assert "STOP ALL DISPATCH" in page
+    csrf = page.split('name="csrf" value="')[1].split('"')[0]
+    await console.client.post("/plain/stop", data={"csrf": csrf}, allow_redirects=True)
+    assert console.desk.acts == [("stop", "STOP from the plain page", "op")]
+
+
+async def test_names_are_escaped_on_plain_pages(console: Console) -> None:
+    await console.store.users.add_user("<script>x</script>", "X", "VIEWER", PASSWORD)
+    answer = await console.client.post(
+        "/plain/login",
+        data={"user": "<script>x</script>", "password": PASSWORD},
+        allow_redirects=True,
+    )
+    assert "<script>x" not in await answer.text()

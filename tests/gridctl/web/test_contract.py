@@ -1,0 +1,83 @@
+"""Real answers against the contract in ui/src/api.ts: the same keys, no more and no fewer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.gridctl.web.conftest import Console
+
+CONTRACT = Path(__file__).parents[3] / "ui" / "src" / "api.ts"
+
+
+def interface(name: str) -> set[str]:
+    """Keys of an interface of api.ts, those it extends included."""
+    text = re.sub(r"//.*", "", CONTRACT.read_text())
+    found = re.search(rf"export interface {name}( extends (\w+))? \{{", text)
+    assert found is not None, f"{name} is not in {CONTRACT}"
+    depth, i, body = 1, found.end(), ""
+    while depth:
+        char = text[i]
+        depth += (char == "{") - (char == "}")
+        if depth == 1 and char not in "{}":
+            body += char
+        i += 1
+    keys = set(re.findall(r"(?:^|[;\n])\s*(\w+)\??\s*:", body))
+    return keys | (interface(found[2]) if found[2] else set())
+
+
+def check(name: str, value: dict[str, Any]) -> None:
+    assert set(value) == interface(name), name
+
+
+@pytest.fixture
+async def signed(console: Console) -> Console:
+    await console.sign_in("op")
+    return console
+
+
+async def test_frame(signed: Console) -> None:
+    frame = await (await signed.client.get("/api/v1/overview")).json()
+    check("Frame", frame)
+    assert frame["full"] is True
+    check("NodeState", frame["nodes"]["B"])
+    assert frame["nodes"]["B"]["v"] == [0.955, None]  # phase C is not measured: null, not zero
+    check("ResourceState", frame["resources"]["BESS1"])
+    check("LinkState", frame["links"][0])
+    check("Alarm", frame["alarms"]["top"][0])
+    check("PlanRow", frame["plans"][0])
+    check("ForecastState", frame["forecast"])
+    check("Effect", frame["effect"])
+
+
+async def test_plan_detail(signed: Console) -> None:
+    plan = await (await signed.client.get("/api/v1/plans/P-1")).json()
+    check("PlanDetail", plan)
+    check("Case", plan["check"]["before"])
+    assert plan["rows"][0]["how"] == "OPC UA"
+    assert plan["rows"][0]["series_kw"] == [60.0, 40.0]
+    assert plan["controls"] == {"load_group": 0, "battery": 1, "pv": 0}
+
+
+async def test_the_rest(signed: Console) -> None:
+    session = await (await signed.client.get("/api/v1/session")).json()
+    check("Session", session)
+    check("Feeder", await (await signed.client.get("/api/v1/feeder")).json())
+    check("ChainCheck", await (await signed.client.get("/api/v1/audit/verify")).json())
+    check("Trend", await (await signed.client.get("/api/v1/trend?point=HEAD")).json())
+    missing = await signed.client.get("/api/v1/plans/none")
+    assert missing.status == 404
+    check("Problem", await missing.json())
+
+
+async def test_stream_gives_a_full_frame_and_then_one_a_second(signed: Console) -> None:
+    async with signed.client.ws_connect("/api/v1/stream") as socket:
+        first = await socket.receive_json(timeout=5)
+        second = await socket.receive_json(timeout=5)
+    assert first["full"] is True
+    assert second["full"] is False
+    assert second["seq"] > first["seq"]
+    assert second["trend"] is None
