@@ -324,7 +324,7 @@ class Guard:
             yield (
                 "lease_too_long",
                 (
-                    f"{command.point}: a lease of {left_s:.0f} s, {limit.lease_max_s:g} s are allowed "
+                    f"{command.point}: a lease of {left_s:.0f} s, {limit.lease_max_s:g} s allowed "
                     "(SG-22)"
                 ),
             )

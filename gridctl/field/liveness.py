@@ -13,14 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gridctl.model.measurement import Flag, Measurement, Point, Validity
-
-STALE_SCANS = 3
-STALE_MIN_S = 10.0
-
-
-def stale_after_s(scan_s: float) -> float:
-    """Real seconds of silence after which a point with this scan period is stale."""
-    return max(STALE_SCANS * scan_s, STALE_MIN_S)
+from gridctl.model.staleness import stale_after_s
 
 
 class FieldImage:

@@ -1,0 +1,325 @@
+"""People say yes or no to exactly one digest, in time, each for himself (SG-06 … SG-09).
+
+The rule of select before operate once more: proposing selects the plan; an approval operates only
+on the selected digest, next in sequence, in the life of the plan. Whatever changes in between voids
+the selection, and with it the plan.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NoReturn
+
+from gridctl.control.audit import OFFICE, entry
+from gridctl.control.ports import Person, Store
+from gridctl.model.approval import Approval, ApprovalPolicy, approvals_needed, may_approve
+from gridctl.model.clock import Clock
+from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.measurement import Snapshot
+from gridctl.model.plan import Plan, PlanState
+from gridctl.model.planning import Forecast
+from gridctl.model.selection import Selection
+
+MAY_APPROVE = frozenset({"OPERATOR", "SUPERVISOR"})
+REASON_MIN = 3
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenPlan:
+    """A plan that waits for people or for its release, and what it was computed from."""
+
+    plan: Plan
+    digest: str
+    snapshot: Snapshot
+    forecast: Forecast
+    proposed_mono_s: float
+    selection: Selection
+    state: PlanState = PlanState.PROPOSED
+    approvals: list[Approval] = field(default_factory=list)
+    approved_mono_s: float | None = None
+
+
+class Approvals:
+    """The plans that are not decided yet. `blocked`: why nothing may be approved now (SG-12)."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        policy: ApprovalPolicy,
+        blocked: Callable[[OpenPlan], tuple[str, ...]],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._policy = policy
+        self._blocked = blocked
+        self._open: dict[str, OpenPlan] = {}
+        self._lock = asyncio.Lock()
+        self.decided = asyncio.Event()
+        """Set when a plan was approved: the dispatcher need not wait for its next look."""
+
+    @property
+    def open(self) -> Mapping[str, OpenPlan]:
+        """Plans that wait for people, or are approved and wait for release, oldest first."""
+        return MappingProxyType(self._open)
+
+    async def propose(self, plan: Plan, *, snapshot: Snapshot, forecast: Forecast) -> OpenPlan:
+        """Put a plan before people; its life begins now."""
+        mono_s, at_s = self._clock.monotonic_s(), self._clock.now_s()
+        chosen = OpenPlan(
+            plan=plan,
+            digest=plan.digest(),
+            snapshot=snapshot,
+            forecast=forecast,
+            proposed_mono_s=mono_s,
+            selection=Selection(timeout_s=self._policy.plan_life_s),
+        )
+        self._select(chosen)
+        async with self._lock:
+            async with self._store.transaction() as unit:
+                await unit.add_plan(plan, PlanState.PROPOSED, at_s)
+                await unit.audit(
+                    entry(
+                        at_s=at_s,
+                        person=OFFICE,
+                        action="plan.propose",
+                        object_=plan.mrid,
+                        after=PlanState.PROPOSED,
+                        reason=f"{plan.net_kw:.0f} kW, {plan.customers} customers",
+                        plan_digest=chosen.digest,
+                    )
+                )
+            self._open[plan.mrid] = chosen
+        return chosen
+
+    async def approve(self, mrid: str, *, shown_digest: str, person: Person) -> OpenPlan:
+        """One person's yes. Raises RefusedError; every refusal is audited too."""
+        async with self._lock:
+            chosen = await self._waiting(mrid, "plan.approve", person)
+            refusal = self._may_approve(chosen, shown_digest, person)
+            if refusal is not None:
+                await self._refuse(refusal, "plan.approve", mrid, person, shown_digest)
+            await self._accept(chosen, person)
+        return chosen
+
+    async def reject(
+        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+    ) -> OpenPlan:
+        """One person's no is enough. Raises RefusedError."""
+        async with self._lock:
+            chosen = await self._waiting(mrid, "plan.reject", person)
+            refusal: Refusal | None = None
+            if person.role not in MAY_APPROVE:
+                refusal = _wrong_role(person)
+            elif shown_digest != chosen.digest:
+                refusal = _changed()
+            elif len(reason.strip()) < REASON_MIN:
+                refusal = Refusal(code="no_reason", reasons=("say why, for those who read it",))
+            if refusal is not None:
+                await self._refuse(refusal, "plan.reject", mrid, person, shown_digest)
+            await self._end(chosen, PlanState.REJECTED, reason.strip(), person)
+        return chosen
+
+    async def expire(self) -> None:
+        """End what has lived too long (SG-08): no release, ever."""
+        async with self._lock:
+            for chosen in list(self._open.values()):
+                if self._is_over(chosen):
+                    await self._end(chosen, PlanState.EXPIRED, self._why_over(chosen), OFFICE)
+
+    async def void(self, mrid: str, reason: str) -> None:
+        """What the plan was computed from has moved on."""
+        async with self._lock:
+            chosen = self._open.get(mrid)
+            if chosen is not None:
+                await self._end(chosen, PlanState.VOID, reason, OFFICE)
+
+    async def stop_all(self, reason: str, person: Person) -> None:
+        """STOP flushes what waits (SG-21)."""
+        async with self._lock:
+            for chosen in list(self._open.values()):
+                await self._end(chosen, PlanState.STOPPED, reason, person)
+
+    async def take(self) -> OpenPlan | None:
+        """The oldest approved plan, moved to ACTIVE; None when there is none. It is taken once."""
+        async with self._lock:
+            for chosen in list(self._open.values()):
+                if chosen.state is not PlanState.APPROVED or self._is_over(chosen):
+                    continue
+                if await self._move(chosen, PlanState.ACTIVE, "release", OFFICE):
+                    del self._open[chosen.plan.mrid]
+                    return chosen
+        return None
+
+    def expires_in_s(self, mrid: str) -> float | None:
+        """Real seconds that the plan has left, or None when it is not open."""
+        chosen = self._open.get(mrid)
+        if chosen is None:
+            return None
+        return max(0.0, self._ends_mono_s(chosen) - self._clock.monotonic_s())
+
+    def _may_approve(self, chosen: OpenPlan, shown_digest: str, person: Person) -> Refusal | None:
+        plan = chosen.plan
+        if person.role not in MAY_APPROVE:
+            return _wrong_role(person)
+        if not chosen.state.is_open:
+            return Refusal(code="not_open", reasons=(f"the plan is {chosen.state} already",))
+        refusal = may_approve(plan, shown_digest, person.user, person.session, chosen.approvals)
+        if refusal is not None:
+            return refusal
+        blocked = self._blocked(chosen)
+        if blocked:
+            return Refusal(code="blocked", reasons=blocked)
+        refusal = chosen.selection.operate(
+            digest=shown_digest,
+            by=plan.mrid,
+            sequence=len(chosen.approvals) + 1,
+            at_s=self._clock.monotonic_s(),
+        )
+        if refusal is not None:
+            self._select(chosen)
+        return refusal
+
+    async def _accept(self, chosen: OpenPlan, person: Person) -> None:
+        plan, at_s = chosen.plan, self._clock.now_s()
+        given = Approval(
+            plan=plan.mrid,
+            digest=chosen.digest,
+            by=person.user,
+            session=person.session,
+            at_s=at_s,
+            at_mono_s=self._clock.monotonic_s(),
+        )
+        needed = approvals_needed(plan, self._policy)
+        complete = len(chosen.approvals) + 1 >= needed
+        to = PlanState.APPROVED if complete else PlanState.PARTIAL
+        reason = f"{len(chosen.approvals) + 1} of {needed} approvals"
+        async with self._store.transaction() as unit:
+            moved = chosen.state is to or await unit.move_plan(
+                plan.mrid, expected=chosen.state, to=to, at_s=at_s, reason=reason
+            )
+            if not moved:
+                raise RefusedError(
+                    Refusal(code="not_open", reasons=("somebody else has decided just now",))
+                )
+            await unit.add_approval(given)
+            await unit.audit(
+                entry(
+                    at_s=at_s,
+                    person=person,
+                    action="plan.approve",
+                    object_=plan.mrid,
+                    before=chosen.state,
+                    after=to,
+                    reason=reason,
+                    plan_digest=chosen.digest,
+                )
+            )
+        chosen.state = to
+        chosen.approvals.append(given)
+        self._select(chosen)
+        if complete:
+            chosen.approved_mono_s = given.at_mono_s
+            self.decided.set()
+
+    def _select(self, chosen: OpenPlan) -> None:
+        chosen.selection.select(
+            digest=chosen.digest,
+            by=chosen.plan.mrid,
+            sequence=len(chosen.approvals),
+            at_s=chosen.proposed_mono_s,
+        )
+
+    async def _waiting(self, mrid: str, action: str, person: Person) -> OpenPlan:
+        """The open plan of this name. Raises RefusedError, audited, when there is none or its
+        time is over."""
+        chosen = self._open.get(mrid)
+        if chosen is not None and not self._is_over(chosen):
+            return chosen
+        if chosen is not None:
+            why = self._why_over(chosen)
+            await self._end(chosen, PlanState.EXPIRED, why, OFFICE)
+            refusal = Refusal(code="expired", reasons=(why,))
+        else:
+            stored = await self._store.plan(mrid)
+            if stored is None:
+                refusal = Refusal(code="no_such_plan", reasons=(f"there is no plan {mrid}",))
+            elif stored.state is PlanState.EXPIRED:
+                refusal = Refusal(code="expired", reasons=(stored.reason,))
+            else:
+                refusal = Refusal(
+                    code="not_open", reasons=(f"the plan is {stored.state}: {stored.reason}",)
+                )
+        await self._refuse(refusal, action, mrid, person, "")
+
+    async def _refuse(
+        self, refusal: Refusal, action: str, mrid: str, person: Person, digest: str
+    ) -> NoReturn:
+        async with self._store.transaction() as unit:
+            await unit.audit(
+                entry(
+                    at_s=self._clock.now_s(),
+                    person=person,
+                    action=action,
+                    object_=mrid,
+                    reason="; ".join(refusal.reasons),
+                    plan_digest=digest,
+                    result=f"refused: {refusal.code}",
+                )
+            )
+        raise RefusedError(refusal)
+
+    async def _end(self, chosen: OpenPlan, to: PlanState, reason: str, person: Person) -> None:
+        await self._move(chosen, to, reason, person)
+        self._open.pop(chosen.plan.mrid, None)
+
+    async def _move(self, chosen: OpenPlan, to: PlanState, reason: str, person: Person) -> bool:
+        at_s = self._clock.now_s()
+        async with self._store.transaction() as unit:
+            moved = await unit.move_plan(
+                chosen.plan.mrid, expected=chosen.state, to=to, at_s=at_s, reason=reason
+            )
+            await unit.audit(
+                entry(
+                    at_s=at_s,
+                    person=person,
+                    action=f"plan.{to}",
+                    object_=chosen.plan.mrid,
+                    before=chosen.state,
+                    after=to,
+                    reason=reason,
+                    plan_digest=chosen.digest,
+                    result="ok" if moved else "refused: another state in the store",
+                )
+            )
+        if moved:
+            chosen.state = to
+        return moved
+
+    def _ends_mono_s(self, chosen: OpenPlan) -> float:
+        if chosen.approved_mono_s is not None:
+            return chosen.approved_mono_s + self._policy.approval_life_s
+        return chosen.proposed_mono_s + self._policy.plan_life_s
+
+    def _is_over(self, chosen: OpenPlan) -> bool:
+        return self._clock.monotonic_s() > self._ends_mono_s(chosen)
+
+    def _why_over(self, chosen: OpenPlan) -> str:
+        if chosen.approved_mono_s is not None:
+            return f"approved, but not released within {self._policy.approval_life_s:g} s (SG-08)"
+        return f"not approved within {self._policy.plan_life_s:g} s (SG-08)"
+
+
+def _wrong_role(person: Person) -> Refusal:
+    return Refusal(code="wrong_role", reasons=(f"a {person.role} may not decide on plans (SG-31)",))
+
+
+def _changed() -> Refusal:
+    return Refusal(
+        code="plan_changed",
+        reasons=("the plan on your screen is not the plan that waits: read it again",),
+    )

@@ -1,0 +1,66 @@
+"""A verified result becomes a plan that people can judge, or a refusal with the reason."""
+
+from __future__ import annotations
+
+from gridctl.model.canonical import digest as digest_of
+from gridctl.model.errors import Refusal
+from gridctl.model.measurement import Snapshot
+from gridctl.model.plan import Plan
+from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
+from gridctl.model.resource import LoadGroup
+
+PLAN_VERSION = 1
+MRID_DIGITS = 10
+
+
+def no_plan(result: PlanningResult) -> Refusal | None:
+    """Why `result` cannot be proposed, or None when it can (SG-15: not verified, not proposed)."""
+    if result.status not in (SolveStatus.OPTIMAL, SolveStatus.FEASIBLE):
+        return Refusal(code=result.status, reasons=(result.reason,))
+    if not result.setpoints:
+        return Refusal(code="no_setpoints", reasons=(result.reason or "the plan moves nothing",))
+    check = result.verification
+    if check is None:
+        return Refusal(code="not_verified", reasons=("the plan has no AC check (SG-15)",))
+    if not check.before.converged or not check.after.converged:
+        return Refusal(code="not_verified", reasons=("the AC check did not converge (SG-15)",))
+    if not check.ok:
+        return Refusal(code="not_verified", reasons=check.reasons or ("the AC check failed",))
+    return None
+
+
+def drafted(
+    *,
+    task: PlanningTask,
+    result: PlanningResult,
+    snapshot: Snapshot,
+    limits_digest: str,
+    proposed_by: str,
+) -> Plan:
+    """The plan to propose. Its name comes from its input: the same input gives the same plan."""
+    input_digest = digest_of(task)
+    moved = {s.resource for s in result.setpoints if s.effect_kw != 0}
+    return Plan(
+        mrid=f"P-{input_digest[:MRID_DIGITS]}",
+        version=PLAN_VERSION,
+        feeder=task.feeder.mrid,
+        created_s=task.now_s,
+        proposed_by=proposed_by,
+        snapshot_revision=snapshot.revision,
+        snapshot_digest=snapshot.digest(),
+        model_digest=task.feeder.digest(),
+        limits_digest=limits_digest,
+        input_digest=input_digest,
+        requests=tuple(r.mrid for r in task.requests),
+        customers=sum(
+            r.customers for r in task.resources if isinstance(r, LoadGroup) and r.mrid in moved
+        ),
+        net_kw=_net_kw(result),
+        result=result,
+    )
+
+
+def _net_kw(result: PlanningResult) -> float:
+    """Greatest reduction of the head's import in any interval, kW."""
+    pairs = zip(result.head_before_kw, result.head_after_kw, strict=True)
+    return max((before - after for before, after in pairs), default=0.0)

@@ -1,0 +1,179 @@
+"""From a snapshot to what planning asks: the state of each resource and of the network.
+
+Unknown means no: a resource of which anything needed is not good is excluded, with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gridctl.control.activity import Activity
+from gridctl.model.limits import LimitSet
+from gridctl.model.link import LinkHealth
+from gridctl.model.measurement import Point, PointKind, Snapshot
+from gridctl.model.network import Feeder
+from gridctl.model.planning import NetworkState, ResourceState
+from gridctl.model.quantity import Phase, Unit
+from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+
+_PHASES = (Phase.A, Phase.B, Phase.C)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known now: the snapshot, the field's points and links, and OT's limits."""
+
+    snapshot: Snapshot
+    points: Mapping[str, Point]
+    links: tuple[LinkHealth, ...]
+    limits: LimitSet
+
+
+def why_excluded(resource: Resource, known: Known) -> str | None:
+    """Why `resource` may not be used now (SG-12, SG-26, SG-27), or None."""
+    names = resource.points
+    setpoint = known.points.get(names.setpoint)
+    if setpoint is None:
+        return f"the field does not know its setpoint {names.setpoint}"
+    if setpoint.unit is not Unit.KW or not setpoint.kind.commandable:
+        return f"{names.setpoint} is not a setpoint in kW"
+    if names.setpoint in known.limits.inhibited:
+        return "inhibited by OT"
+    if all(device.point != names.setpoint for device in known.limits.devices):
+        return "OT has set no limits for it"
+    down = [link.link for link in known.links if link.state != "up"]
+    if setpoint.link in down:
+        return f"link {setpoint.link} is down"
+    needed = (names.feedback, names.power, names.available, names.soc, names.remote, names.fault)
+    for mrid in needed:
+        if mrid is not None and known.snapshot.good(mrid) is None:
+            return f"{mrid} is {_quality_words(mrid, known.snapshot)}"
+    if _value(names.remote, known.snapshot) == 0:
+        return "switched to local"
+    if (_value(names.fault, known.snapshot) or 0) != 0:
+        return "reports a fault"
+    return None
+
+
+def resource_states(
+    resources: Sequence[Resource], known: Known, activity: Activity
+) -> tuple[ResourceState, ...]:
+    """The state of each resource, in their order."""
+    states: list[ResourceState] = []
+    for resource in resources:
+        excluded = why_excluded(resource, known)
+        done = activity.of(resource.mrid)
+        states.append(
+            ResourceState(
+                resource=resource.mrid,
+                available_kw=_available_kw(resource, known.snapshot),
+                power_kw=_value(resource.points.power, known.snapshot) or 0.0,
+                setpoint_kw=_value(resource.points.feedback, known.snapshot) or 0.0,
+                soc_pct=_value(resource.points.soc, known.snapshot),
+                excluded=excluded,
+                starts_today=done.starts_today,
+                active_since_s=done.active_since_s,
+                released_at_s=done.released_at_s,
+            )
+        )
+    return tuple(states)
+
+
+def network_state(feeder: Feeder, known: Known, *, head_point: str) -> NetworkState | None:
+    """The network as measured; None when the head's import itself is not known.
+
+    What is not measured (or not good) stays as the model has it: taps, capacitors, switches.
+    """
+    head = known.snapshot.good(head_point)
+    if head is None:
+        return None
+    by_equipment: dict[str, list[Point]] = {}
+    for point in known.points.values():
+        by_equipment.setdefault(point.equipment, []).append(point)
+    head_equipment = known.points[head_point].equipment
+    return NetworkState(
+        head_kw=head.value,
+        head_kvar=_head_kvar(by_equipment.get(head_equipment, ()), known.snapshot),
+        taps={
+            r.mrid: _taps(r.taps, r.phases, by_equipment.get(r.mrid, ()), known.snapshot)
+            for r in feeder.regulators
+        },
+        closed_capacitors=tuple(
+            c.mrid
+            for c in feeder.capacitors
+            if _is_on(by_equipment.get(c.mrid, ()), known.snapshot, default=c.is_closed)
+        ),
+        # A switch's status point is 1 when it is closed.
+        open_switches=tuple(
+            s.mrid
+            for s in feeder.switches
+            if not _is_on(by_equipment.get(s.mrid, ()), known.snapshot, default=not s.is_open)
+        ),
+        voltages_pu=_voltages(feeder, known),
+    )
+
+
+def _available_kw(resource: Resource, snapshot: Snapshot) -> float:
+    match resource:
+        case Battery():
+            return resource.rating_kw
+        case LoadGroup() | PvInverter():
+            available = _value(resource.points.available, snapshot)
+            if available is None:
+                available = _value(resource.points.power, snapshot)
+            return max(0.0, available or 0.0)
+
+
+def _value(mrid: str | None, snapshot: Snapshot) -> float | None:
+    if mrid is None:
+        return None
+    measured = snapshot.good(mrid)
+    return None if measured is None else measured.value
+
+
+def _quality_words(mrid: str, snapshot: Snapshot) -> str:
+    measured = snapshot.values.get(mrid)
+    if measured is None:
+        return "not known"
+    flags = ", ".join(sorted(measured.quality.flags))
+    return f"{measured.quality.validity}" + (f" ({flags})" if flags else "")
+
+
+def _head_kvar(points: Iterable[Point], snapshot: Snapshot) -> float:
+    for point in points:
+        if point.unit is Unit.KVAR and point.phase is Phase.ABC:
+            return _value(point.mrid, snapshot) or 0.0
+    return 0.0
+
+
+def _taps(
+    modelled: tuple[int, ...], phases: str, points: Iterable[Point], snapshot: Snapshot
+) -> tuple[int, ...]:
+    measured: dict[str, int] = {}
+    for point in points:
+        value = _value(point.mrid, snapshot)
+        if value is not None and point.unit in (Unit.COUNT, Unit.STATE):
+            for phase in phases if point.phase not in _PHASES else point.phase:
+                measured[phase] = round(value)
+    return tuple(measured.get(phase, tap) for phase, tap in zip(phases, modelled, strict=True))
+
+
+def _is_on(points: Iterable[Point], snapshot: Snapshot, *, default: bool) -> bool:
+    for point in points:
+        if point.kind is PointKind.DISCRETE:
+            value = _value(point.mrid, snapshot)
+            if value is not None:
+                return value != 0
+    return default
+
+
+def _voltages(feeder: Feeder, known: Known) -> dict[str, float]:
+    nodes = feeder.node_index()
+    found: dict[str, float] = {}
+    for point in known.points.values():
+        if point.unit is Unit.VOLT_PU and point.equipment in nodes and point.phase in _PHASES:
+            value = _value(point.mrid, known.snapshot)
+            if value is not None:
+                found[f"{point.equipment}.{point.phase}"] = value
+    return found

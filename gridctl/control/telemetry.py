@@ -1,0 +1,154 @@
+"""Frames from the field → the process image → a frozen Snapshot.
+
+The office trusts no silence either: whatever the field says of a value, it is stale here when no
+report of it came for its staleness bound, and so is everything when the line is down (SG-12).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from gridctl.model.clock import Clock
+from gridctl.model.link import Heartbeat, Hello, LeaseInfo, LinkHealth, Telemetry
+from gridctl.model.measurement import Flag, Measurement, Point, Quality, Snapshot, Validity
+from gridctl.model.staleness import stale_after_s
+
+UNKNOWN = Quality(validity=Validity.INVALID, flags=frozenset({Flag.INITIAL}))
+HEARTBEAT_LATE_S = 5.0
+"""Real seconds without a heartbeat after which what it said is not believed any more."""
+
+
+class ProcessImage:
+    """What the office knows of the plant. One writer (the frames' loop), many readers."""
+
+    def __init__(self, *, clock: Clock) -> None:
+        self._clock = clock
+        self._values: dict[str, Measurement] = {}
+        self._received_mono_s: dict[str, float] = {}
+        self._points: Mapping[str, Point] = {}
+        self._revision = 0
+        self._changed = True
+        self._stale: frozenset[str] = frozenset()
+        self._snapshot = Snapshot(revision=0, at_s=clock.now_s())
+        self._telemetry_sequence: int | None = None
+        self._heartbeat: Heartbeat | None = None
+        self._heartbeat_mono_s = 0.0
+        self.hello: Hello | None = None
+        self.clock_offset_s: float | None = None
+        """Field's grid time minus the office's, at the last heartbeat."""
+        self.lost_frames = 0
+        """Telemetry frames that never came, since start."""
+
+    @property
+    def points(self) -> Mapping[str, Point]:
+        """Every point that the field agent has told of."""
+        return self._points
+
+    @property
+    def heartbeat(self) -> Heartbeat | None:
+        """The last heartbeat, while it is fresh."""
+        late_s = self._clock.monotonic_s() - self._heartbeat_mono_s
+        return self._heartbeat if late_s <= HEARTBEAT_LATE_S else None
+
+    @property
+    def links(self) -> tuple[LinkHealth, ...]:
+        """The field's links as last told; all down when the field itself is silent."""
+        if self._heartbeat is None:
+            return ()
+        if self.heartbeat is not None:
+            return self._heartbeat.links
+        return tuple(
+            replace(link, state="down", detail="the field agent is silent")
+            for link in self._heartbeat.links
+        )
+
+    @property
+    def leases(self) -> Mapping[str, LeaseInfo]:
+        """Setpoints that the field holds, by point, as last told."""
+        if self._heartbeat is None:
+            return {}
+        return {lease.point: lease for lease in self._heartbeat.leases}
+
+    def greet(self, hello: Hello) -> None:
+        """A field agent has connected: its points replace the ones known before."""
+        self.hello = hello
+        self._points = MappingProxyType({p.mrid: p for p in hello.points})
+        self._values = {k: v for k, v in self._values.items() if k in self._points}
+        self._telemetry_sequence = None
+        self._changed = True
+
+    def beat(self, heartbeat: Heartbeat) -> None:
+        """The field lives."""
+        self._heartbeat = heartbeat
+        self._heartbeat_mono_s = self._clock.monotonic_s()
+        self.clock_offset_s = heartbeat.at_s - self._clock.now_s()
+
+    def take(self, telemetry: Telemetry) -> None:
+        """New values. Points that the field never told of are ignored."""
+        expected = self._telemetry_sequence
+        if expected is not None and telemetry.sequence != expected + 1:
+            self.lost_frames += abs(telemetry.sequence - expected - 1)
+        self._telemetry_sequence = telemetry.sequence
+        mono_s = self._clock.monotonic_s()
+        for measurement in telemetry.measurements:
+            if measurement.point in self._points:
+                self._values[measurement.point] = measurement
+                self._received_mono_s[measurement.point] = mono_s
+                self._changed = True
+
+    def age_s(self, point: str) -> float:
+        """Real seconds since the last report of `point`; infinity when there never was one."""
+        received_s = self._received_mono_s.get(point)
+        return float("inf") if received_s is None else self._clock.monotonic_s() - received_s
+
+    def snapshot(self) -> Snapshot:
+        """The image now, frozen. The same object again as long as nothing has changed."""
+        stale = frozenset(
+            mrid
+            for mrid in self._values
+            if self.age_s(mrid) > stale_after_s(self._points[mrid].scan_s)
+        )
+        if not self._changed and stale == self._stale:
+            return self._snapshot
+        self._changed, self._stale = False, stale
+        self._revision += 1
+        self._snapshot = Snapshot(
+            revision=self._revision,
+            at_s=self._clock.now_s(),
+            values=MappingProxyType(
+                {
+                    mrid: _stale(measured) if mrid in stale else measured
+                    for mrid, measured in self._values.items()
+                }
+            ),
+        )
+        return self._snapshot
+
+    def good_share(self) -> float:
+        """Share of the known points whose value is good, 0 … 1."""
+        if not self._points:
+            return 0.0
+        snapshot = self.snapshot()
+        return sum(1 for m in snapshot.values.values() if m.quality.is_good) / len(self._points)
+
+
+def _stale(measured: Measurement) -> Measurement:
+    return replace(measured, quality=measured.quality.degraded(Flag.STALE))
+
+
+class GridPace:
+    """How fast grid time runs against real time, measured; 1 in production, more in a pilot."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._start = (clock.now_s(), clock.monotonic_s())
+
+    def grid_s(self, real_s: float) -> float:
+        """Grid seconds that pass in `real_s` real ones; at least as many as real ones."""
+        grid_0, mono_0 = self._start
+        passed_s = self._clock.monotonic_s() - mono_0
+        if passed_s < 1.0:
+            return real_s
+        return real_s * max(1.0, (self._clock.now_s() - grid_0) / passed_s)
