@@ -85,7 +85,7 @@ def _run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
         raise typer.Exit(code)
 
 
-@app.command()
+@app.command(short_help="A whole pilot on this machine: simulator to console.")
 def demo(
     instance: Instance = DEFAULT_INSTANCE,
     port: Annotated[int, typer.Option(help="Port of the console.")] = 8080,
@@ -116,7 +116,7 @@ def demo(
     _run(lambda: run_demo(instance, port=port, rate=rate, fresh=fresh))
 
 
-@app.command()
+@app.command(short_help="Office, console and a supervised field agent.")
 def run(instance: Instance = DEFAULT_INSTANCE) -> None:
     """The office with console and a supervised field agent: small sites, one host."""
     from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
@@ -124,7 +124,7 @@ def run(instance: Instance = DEFAULT_INSTANCE) -> None:
     _run(lambda: run_office(instance / "gridctl.toml", with_field=True))
 
 
-@app.command()
+@app.command(short_help="Office and console; the field agent dials in.")
 def serve(instance: Instance = DEFAULT_INSTANCE) -> None:
     """The office with console only; the field agent runs elsewhere and dials in."""
     from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
@@ -132,7 +132,7 @@ def serve(instance: Instance = DEFAULT_INSTANCE) -> None:
     _run(lambda: run_office(instance / "gridctl.toml", with_field=False))
 
 
-@app.command()
+@app.command(short_help="The OT agent, the last line before the wire.")
 def field(
     instance: Instance = DEFAULT_INSTANCE,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
@@ -143,7 +143,7 @@ def field(
     _run(lambda: run_field_agent(instance / "gridctl.toml", child=child))
 
 
-@app.command()
+@app.command(short_help="The feeder simulator alone.")
 def sim(
     instance: Instance = DEFAULT_INSTANCE,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
@@ -162,7 +162,7 @@ def status(instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJs
     _guarded(lambda: show_status(instance, user=user, as_json=as_json))
 
 
-@app.command()
+@app.command(short_help="STOP all dispatch now; needs no password.")
 def stop(
     instance: Instance = DEFAULT_INSTANCE,
     reason: Annotated[str, typer.Option(help="Why; goes to the audit.")] = "gridctl stop",
@@ -174,7 +174,7 @@ def stop(
     _guarded(lambda: stop_dispatch(instance, reason=reason, as_json=as_json))
 
 
-@app.command()
+@app.command(short_help="What is wrong here, and how to mend it.")
 def doctor(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
     """Check ports, certificates, database, clock and dependencies, and say how to mend each."""
     from gridctl.doctor import examine  # noqa: PLC0415 - lazy on purpose
