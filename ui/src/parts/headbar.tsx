@@ -17,7 +17,7 @@ export function HeadBar(props: {
       <rect class="track" x="0" y="8" width="100%" height="10" />
       <rect class="over" x={x(limit_kw)} y="8" width={x(top - limit_kw)} height="10" />
       {value_kw === null ? <text class="nothing" x="6" y="17">?</text>
-        : <rect class="fill" x="0" y="8" width={x(value_kw)} height="10" />}
+        : <rect class="amount" x="0" y="8" width={x(value_kw)} height="10" />}
       {props.span ? (
         <rect class="span" x={x(props.span[0])} y="20" width={x(props.span[1] - props.span[0])} height="3" />
       ) : null}

@@ -1,1 +1,37 @@
-export function Commands(_p: { id?: string; plan?: string | undefined }) { return <p>…</p>; }
+import { useEffect, useState } from "preact/hooks";
+import type { PlanRow } from "../api";
+import { call } from "../net";
+import { Panel } from "../parts/bits";
+import { Failure } from "../parts/dialog";
+import { LadderTable, Tally } from "../parts/ladderview";
+import { go, href } from "../router";
+import { useCommands } from "../state/commands";
+import { live } from "../state/store";
+
+export function Commands(props: { plan: string | undefined }) {
+  const [all, setAll] = useState<PlanRow[]>([]);
+  const key = live.value?.plans.map((p) => p.id + p.state).join() ?? "";
+  useEffect(() => {
+    void call<{ plans: PlanRow[] }>("GET", "plans").then((a) => {
+      if (a.ok) setAll(a.value.plans);
+    });
+  }, [key]);
+  const plan = props.plan ?? "";
+  const { rows, problem } = useCommands(plan);
+  return (
+    <Panel title={plan ? `Commands of plan ${plan}` : "Commands of all plans, as the server keeps them"} aside={
+      <>
+        <label class="small">Plan{" "}
+          <select value={plan} onChange={(e) => go("commands", ...(e.currentTarget.value ? [e.currentTarget.value] : []))}>
+            <option value="">all</option>
+            {all.map((p) => <option key={p.id} value={p.id}>{p.id} ({p.state})</option>)}
+          </select>
+        </label>
+        {plan ? <a href={href("plans", plan)}>Open plan</a> : null}
+      </>
+    }>
+      <Failure text={problem} />
+      <div class="dims">{rows ? <><Tally rows={rows} /><LadderTable rows={rows} withPlan={!plan} /></> : "Loading…"}</div>
+    </Panel>
+  );
+}

@@ -1,0 +1,130 @@
+// The decision dialogs (SG-06, SG-09, SG-10). They state the act; they send the digest that was shown.
+import { useState } from "preact/hooks";
+import type { PlanDetail, Problem } from "../api";
+import { countdown, minuteOf, number, plural, shortDigest, signedKw } from "../format";
+import { approvalBlocks } from "../judge";
+import { call, explain } from "../net";
+import { keep } from "../state/plandetail";
+import { leftNow } from "../state/stale";
+import { live, second, session, state } from "../state/store";
+import { controlWords } from "../views/plans";
+import { Reasons } from "./bits";
+import { Dialog, Failure } from "./dialog";
+
+interface DecisionProps {
+  plan: PlanDetail;
+  onClose: () => void;
+  onDone: (words: string) => void;
+  /** The plan is no longer what was shown: the server said 409. */
+  onMoved: (why: string) => void;
+}
+
+function refused(problem: Problem, props: DecisionProps, show: (text: string) => void): void {
+  if (problem.status === 409) props.onMoved(`Not done. ${explain(problem)}`);
+  else show(explain(problem));
+}
+
+/** When the plan first and last changes the feeder head. */
+function span(plan: PlanDetail): string {
+  const moved = plan.head_before_kw.map((b, k) => Math.abs(b - (plan.head_after_kw[k] ?? b)) > 0.5);
+  const at = (k: number): string =>
+    minuteOf(new Date(new Date(plan.horizon.start).getTime() + k * plan.horizon.step_s * 1000).toISOString());
+  const first = moved.indexOf(true);
+  return first < 0 ? "" : ` from ${at(first)} to ${at(moved.lastIndexOf(true) + 1)}`;
+}
+
+export function ApproveDialog(props: DecisionProps) {
+  const { plan } = props;
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState("");
+  const l = live.value;
+  const row = l?.plans.find((p) => p.id === plan.id);
+  const left = l ? leftNow((row ?? plan).expires_in_s, l.rx, second.value) : null;
+  const me = session.value;
+  const blocks = me ? approvalBlocks({
+    plan, row: row ?? plan, live: state.value, frame: l, session: me, left_s: left,
+  }) : ["Not signed in."];
+  const areas = [...new Set(plan.rows.map((r) => r.area))].sort();
+  const large = plan.approvals_needed > 1;
+  const last = plan.approved_by.length + 1 >= plan.approvals_needed;
+  const approve = async (): Promise<void> => {
+    setBusy(true);
+    setFailure("");
+    const answer = await call<PlanDetail>(
+      "POST", `plans/${encodeURIComponent(plan.id)}/approve`, { digest: plan.digest },
+    );
+    setBusy(false);
+    if (!answer.ok) {
+      refused(answer.problem, props, setFailure);
+      return;
+    }
+    keep(answer.value);
+    props.onDone(answer.value.approvals >= answer.value.approvals_needed
+      ? "Approved. The commands go out now; watch the ladder."
+      : "Your approval is recorded. Nothing is sent until a second person approves.");
+  };
+  return (
+    <Dialog title={`Approve plan ${plan.id} v${plan.version}?`} onClose={props.onClose}>
+      <div class="stack">
+        <dl>
+          <dt>Action</dt><dd>Change the import at the feeder head by up to <b>{signedKw(-plan.net_kw)} kW</b>{span(plan)}</dd>
+          <dt>Commands</dt><dd>{number(plan.rows.length)}: {controlWords(plan)}</dd>
+          <dt>Customers</dt><dd>{plural(plan.customers, "customer")}</dd>
+          <dt>Areas</dt><dd>{areas.join(", ")}</dd>
+          <dt>Approval</dt><dd>
+            {large
+              ? last ? "Second of two. The commands go out at once." : "First of two. A second person must approve before anything is sent."
+              : "One person is enough. The commands go out at once."}
+          </dd>
+          <dt>Bound to</dt><dd class="mono">{shortDigest(plan.digest)}, expires in {countdown(left)}</dd>
+        </dl>
+        <Reasons title="You can not approve this now:" list={blocks} class="blocked" />
+        <Failure text={failure} />
+        <div class="actions">
+          <button type="button" data-first={large ? "" : undefined} onClick={props.onClose}>Cancel</button>
+          <button type="button" class="primary" data-first={large ? undefined : ""} disabled={busy || blocks.length > 0}
+            onClick={() => void approve()}>
+            {busy ? "Approving…" : `Approve ${plural(plan.rows.length, "command")}, ${signedKw(-plan.net_kw)} kW`}
+          </button>
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+export function RejectDialog(props: DecisionProps) {
+  const { plan } = props;
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState("");
+  const [reason, setReason] = useState("");
+  const reject = async (e: Event): Promise<void> => {
+    e.preventDefault();
+    setBusy(true);
+    const answer = await call<PlanDetail>(
+      "POST", `plans/${encodeURIComponent(plan.id)}/reject`, { digest: plan.digest, reason: reason.trim() },
+    );
+    setBusy(false);
+    if (!answer.ok) {
+      refused(answer.problem, props, setFailure);
+      return;
+    }
+    keep(answer.value);
+    props.onDone("Rejected. The reason is in the audit trail.");
+  };
+  return (
+    <Dialog title={`Reject plan ${plan.id} v${plan.version}?`} onClose={props.onClose}>
+      <form onSubmit={(e) => void reject(e)}>
+        <p>None of its {plural(plan.rows.length, "command")} is sent. The next planning cycle may propose again.</p>
+        <label class="field">Reason (it goes into the audit trail)
+          <textarea rows={3} required minLength={3} maxLength={400} data-first value={reason}
+            onInput={(e) => setReason(e.currentTarget.value)} />
+        </label>
+        <Failure text={failure} />
+        <div class="actions">
+          <button type="button" onClick={props.onClose}>Cancel</button>
+          <button type="submit" class="primary" disabled={busy || reason.trim().length < 3}>Reject plan</button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

@@ -1,0 +1,83 @@
+// Five separate states, each with its own proof: intended, sent, accepted, confirmed, effective.
+import type { CommandRow } from "../api";
+import { kw, number, signedKw, timeOf, UNKNOWN, utcOf } from "../format";
+import { ladder, RUNGS, tally, type Rung, type Step } from "../ladder";
+import { Empty } from "./bits";
+
+const MARK: Record<Step["status"], string> = { done: "✓", waiting: "…", failed: "✕", open: "·" };
+const STATUS_WORD: Record<Step["status"], string> = {
+  done: "yes", waiting: "waiting", failed: "failed", open: "not yet",
+};
+const MEANING: Record<Rung, string> = {
+  intended: "The approved plan wants it. Nothing has happened yet.",
+  sent: "The signed order has left the office for the field.",
+  accepted: "The device has answered the operate (or the write) with success.",
+  confirmed: "The device's own feedback shows the new setpoint.",
+  effective: "The power has changed as expected.",
+};
+
+function Cell(props: { step: Step }) {
+  const s = props.step;
+  return (
+    <td class={`rung ${s.status}`} title={[s.detail, s.at ? utcOf(s.at) : ""].filter(Boolean).join("\n")}>
+      <b aria-hidden="true">{MARK[s.status]}</b><span class="sr">{STATUS_WORD[s.status]}</span>
+      {s.at && s.status !== "open" ? <small class="num"> {timeOf(s.at)}</small> : null}
+      {s.status === "waiting" && s.state ? <small> {s.state}</small> : null}
+    </td>
+  );
+}
+
+export function Tally(props: { rows: CommandRow[] }) {
+  const count = tally(props.rows);
+  const all = props.rows.length;
+  return (
+    <ol class="tally" aria-label="How far the commands are">
+      {RUNGS.map((r) => (
+        <li key={r} class={count[r] === all && all > 0 ? "full" : ""} title={MEANING[r]}>
+          <span class="rung-name">{r}</span>
+          <b class="num">{number(count[r])}</b><span class="small"> of {number(all)}</span>
+          <svg width="100%" height="6" aria-hidden="true">
+            <rect class="tally-track" width="100%" height="6" rx="2" />
+            <rect class="tally-fill" width={`${all ? (100 * count[r]) / all : 0}%`} height="6" rx="2" />
+          </svg>
+        </li>
+      ))}
+      <li class={count.failed > 0 ? "bad" : ""}>
+        <span class="rung-name">failed</span><b class="num">{count.failed > 0 ? `▲ ${number(count.failed)}` : "0"}</b>
+      </li>
+    </ol>
+  );
+}
+
+export function LadderTable(props: { rows: CommandRow[]; withPlan?: boolean }) {
+  if (props.rows.length === 0) return <Empty>No commands.</Empty>;
+  return (
+    <table class="data ladder">
+      <thead>
+        <tr>
+          <th>Device</th>{props.withPlan ? <th>Plan</th> : null}
+          <th class="r">Setpoint</th><th class="r">At head, kW</th>
+          {RUNGS.map((r) => <th key={r} class="rung-head" title={MEANING[r]}>{r}</th>)}
+          <th class="r">Measured, kW</th><th>Says</th>
+        </tr>
+      </thead>
+      <tbody>
+        {props.rows.map((row) => {
+          const l = ladder(row);
+          return (
+            <tr key={row.id} class={l.failed ? "failed-row" : ""}>
+              <th scope="row" title={`${row.id}, ${row.point}`}>{row.name} <span class="small">{row.protocol}</span></th>
+              {props.withPlan ? <td>{row.plan}</td> : null}
+              <td class="num r">{kw(row.value)} {row.unit}</td>
+              <td class="num r">{signedKw(-row.effect_kw)}</td>
+              {l.steps.map((s) => <Cell key={s.rung} step={s} />)}
+              <td class="num r">{row.measured_kw === null ? UNKNOWN : kw(row.measured_kw)}</td>
+              <td class="says">{l.failed ? <b class="s-alarm">▲ {row.state}: </b> : l.released ? "released, lease over " : ""}
+                {[row.status, row.detail].filter(Boolean).join(": ")}</td>
+            </tr>
+          );
+        })}
+      </tbody>
+    </table>
+  );
+}
