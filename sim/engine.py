@@ -177,7 +177,8 @@ class Engine:
         changed = (self._want_kw != self._kw) | (self._want_kvar != self._kvar)
         loads = self._dss.loads
         for i in np.flatnonzero(changed):
-            loads.name = self.elements[i]
+            # By number, which is the order of making: faster than by name.
+            loads.idx = int(i) + 1
             loads.kw = float(self._want_kw[i])
             loads.kvar = float(self._want_kvar[i])
         self._kw[:], self._kvar[:] = self._want_kw, self._want_kvar

@@ -72,14 +72,12 @@ class World:
         self._groups = [LoadGroupDevice(site) for site in fleet.load_groups]
         self._batteries = [BatteryDevice(site) for site in fleet.batteries]
         self._pvs = [PvDevice(site) for site in fleet.pvs]
-        self.devices: dict[str, Device] = {
-            d.site.resource.mrid: d for d in (*self._groups, *self._batteries, *self._pvs)
-        }
+        devices: list[Device] = [*self._groups, *self._batteries, *self._pvs]
+        self.devices: dict[str, Device] = {d.site.resource.mrid: d for d in devices}
         self._by_setpoint = {d.site.resource.points.setpoint: d for d in self.devices.values()}
+        injecting: list[BatteryDevice | PvDevice] = [*self._batteries, *self._pvs]
         places = dict.fromkeys(
-            (t.node, t.phase)
-            for d in (*self._batteries, *self._pvs)
-            for t in d.site.resource.terminals
+            (t.node, t.phase) for d in injecting for t in d.site.resource.terminals
         )
         self._place = {place: i for i, place in enumerate(places)}
         self._members = [
@@ -95,7 +93,6 @@ class World:
         self._frozen: Mapping[str, Reading] | None = None
         self._frozen_revision = 0
         self._lost: dict[str, Mapping[str, Reading]] = {}
-        self.rejecting = False
         self.log: deque[ReceivedCommand] = deque(maxlen=_COMMANDS_KEPT)
         self.received: Counter[str] = Counter()
         self._advance(_FIRST_STEP_S)
@@ -158,7 +155,7 @@ class World:
         device = self._by_setpoint.get(point)
         if device is None:
             return Verdict.NOT_SUPPORTED
-        if self.rejecting or device.site.resource.mrid in self._lost:
+        if device.site.resource.mrid in self._lost:
             return Verdict.BLOCKED
         return device.hold.check(value)
 
