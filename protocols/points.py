@@ -184,6 +184,7 @@ def _address(row: _Row) -> PointAddress:
         scan_s=row.needed_number("scan_s"),
         expect=row.text("expect", needed=False) or None,
         tolerance=row.number("tolerance"),
+        link=row.text("link", needed=True),
     )
     return PointAddress(
         point=point,
