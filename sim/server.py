@@ -7,9 +7,11 @@ comes late or twice, or guarded writes with a lease node beside them.
 
 from __future__ import annotations
 
+import gc
 import math
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -103,7 +105,9 @@ class SimOpcUaServer:
         server.socket_address = ("127.0.0.1", self._port)
         # CurrentTime is ours: grid time, written with each publish.
         server.disable_clock()
-        await server.init()
+        with _uncollected():
+            await server.init()
+            self._served = await SpaceBuilder(server).build(self._link, self._points, self._method)
         server.set_endpoint(self._url)
         server.set_server_name(f"gridctl simulator {self._link}")
         await server.set_application_uri(_application_uri(own))
@@ -111,7 +115,6 @@ class SimOpcUaServer:
         await server.load_private_key(self._key)
         server.set_security_policy([ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt])
         server.set_identity_tokens([ua.UserNameIdentityToken])
-        self._served = await SpaceBuilder(server).build(self._link, self._points, self._method)
         inner.attribute_service = GuardedAttributes(inner.aspace, self._guards())
         self._shown.clear()
         self._revision = None
@@ -245,6 +248,19 @@ class SimOpcUaServer:
             self._taken[served.point.mrid] = self._shown[served.point.mrid] = taken
             await self._show(self._server, served.node, _shown_as(served, taken, _moment(now_s)))
         return _status(_STATUS[verdict])
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No cyclic garbage collection meanwhile: building six thousand nodes makes none, and looking
+    for it took half of the start (1.24 s → 0.68 s CPU)."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _shown_as(served: ServedPoint, reading: Reading | None, now: ua.DateTime) -> ua.DataValue:

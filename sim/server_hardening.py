@@ -148,7 +148,7 @@ class HardenedInternalServer(InternalServer):
         return session
 
     async def close_sessions(self) -> None:
-        """End every client's session with its subscriptions, so that no task outlives the server."""
+        """End every session with its subscriptions, so that no task outlives the server."""
         for session in list(self._external_sessions.values()):
             await session.close_session(True)
 

@@ -81,16 +81,15 @@ class SpaceBuilder:
         for uri in sorted({_split(point.address)[0] for point in points}):
             self._namespaces[uri] = await self._server.register_namespace(uri)
         index = next(iter(self._namespaces.values()), 1)
-        root = await self._object(self._server.get_objects_node(), link, index)
+        root = await self._object(self._server.get_objects_node(), "", link, index)
         by_equipment: dict[str, list[PlantPoint]] = {}
         for point in points:
             by_equipment.setdefault(point.equipment, []).append(point)
         served: list[ServedPoint] = []
         parents = await self._grouped(root, link, len(by_equipment), index)
         for number, (equipment, members) in enumerate(by_equipment.items()):
-            served += await self._equipment(
-                parents[number // CHILDREN_MAX], equipment, members, index, method
-            )
+            home = await self._object(parents[number // CHILDREN_MAX], link, equipment, index)
+            served += await self._equipment(home, f"{link}/{equipment}", members, index, method)
         return served
 
     async def _grouped(self, root: Node, name: str, count: int, index: int) -> list[Node]:
@@ -98,22 +97,21 @@ class SpaceBuilder:
         if count <= CHILDREN_MAX:
             return [root]
         groups = -(-count // CHILDREN_MAX)
-        return [await self._object(root, f"{name}#{n + 1}", index) for n in range(groups)]
+        return [await self._object(root, name, f"{name}#{n + 1}", index) for n in range(groups)]
 
     async def _equipment(
         self,
-        parent: Node,
-        equipment: str,
+        home: Node,
+        path: str,
         points: Sequence[PlantPoint],
         index: int,
         method: Callable[[ServedPoint], MethodBody],
     ) -> list[ServedPoint]:
         names = [method_of(point) for point in points if method_of(point)]
         if len(names) != len(set(names)):
-            raise ValueError(f"{equipment}: two points are commanded by the same method: {names}")
-        home = await self._object(parent, equipment, index)
+            raise ValueError(f"{path}: two points are commanded by the same method: {names}")
         # Two children per point: itself and its method or lease node.
-        folders = await self._grouped(home, equipment, 2 * len(points), index)
+        folders = await self._grouped(home, path, 2 * len(points), index)
         served: list[ServedPoint] = []
         for number, point in enumerate(points):
             folder = folders[2 * number // CHILDREN_MAX]
@@ -195,9 +193,9 @@ class SpaceBuilder:
             [],
         )
 
-    async def _object(self, parent: Node, name: str, index: int) -> Node:
+    async def _object(self, parent: Node, path: str, name: str, index: int) -> Node:
         return await parent.add_object(
-            _string_id(f"/{name}", index), ua.QualifiedName(ua.String(name), ua.UInt16(index))
+            _string_id(f"{path}/{name}", index), ua.QualifiedName(ua.String(name), ua.UInt16(index))
         )
 
     async def _variable(

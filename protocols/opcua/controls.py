@@ -90,7 +90,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module, it carries an outcome
-    """The command ends here; nothing was operated."""
+    """The command ends here; the setpoint was not sent."""
 
     def __init__(self, status: str, detail: str, result: Result = Result.REJECTED) -> None:
         self.status = status
@@ -128,8 +128,8 @@ class Operation:
         node = self.session.node(self.target.node)
         if node is None:
             raise _refusal("BadNodeIdUnknown")
-        kind = await self._current_kind(node)
         wire = self._wire_value()
+        kind = await self._current_kind(node)
         if self.target.method:
             return await self._call(wire)
         variant = variant_of(wire, kind)
@@ -143,11 +143,15 @@ class Operation:
         return await self._write(node, variant)
 
     def _wire_value(self) -> float:
-        row = self.target.row
-        wire = (self.command.value - row.offset) / row.scale
-        if not math.isfinite(wire):
-            raise _Refused("NOT_A_NUMBER", f"{self.command.value} is not a number that can be sent")
-        return wire
+        """The commanded value on the wire; outside of the points file's range it never leaves."""
+        row, value = self.target.row, self.command.value
+        low = -math.inf if row.min_value is None else row.min_value
+        high = math.inf if row.max_value is None else row.max_value
+        if not math.isfinite(value) or not low <= value <= high:
+            raise _Refused(
+                "OUT_OF_RANGE", f"{value:g} is outside {low:g} … {high:g} {row.point.unit.value}"
+            )
+        return (value - row.offset) / row.scale
 
     def _lease_s(self) -> float:
         """Grid seconds for which the command shall hold."""
@@ -165,9 +169,7 @@ class Operation:
         try:
             (current,) = await self.session.read([node])
         except WIRE_ERRORS as error:
-            raise _Refused(
-                "NO_ANSWER", f"the point cannot be read before the command: {reason_of(error)}"
-            ) from error
+            raise _no_answer("reading the point first", error) from error
         code = StatusCodes.Good if current.StatusCode is None else int(current.StatusCode.value)
         if is_bad(code):
             raise _refusal(status_name(code))
@@ -189,10 +191,7 @@ class Operation:
         try:
             code = await self.session.write(node, bare(ua.Variant(lease_s, ua.VariantType.Double)))
         except WIRE_ERRORS as error:
-            raise _Refused(
-                "NO_ANSWER",
-                f"writing the lease got no answer ({reason_of(error)}); no setpoint was sent",
-            ) from error
+            raise _no_answer("writing the lease", error) from error
         if is_bad(code):
             raise _Refused(status_name(code), "the device refuses the lease; no setpoint was sent")
 
@@ -240,9 +239,7 @@ class Operation:
         try:
             found = await self.session.find_method(self.target.node, name)
         except WIRE_ERRORS as error:
-            raise _Refused(
-                "NO_ANSWER", f"the method {name} cannot be looked up: {reason_of(error)}"
-            ) from error
+            raise _no_answer(f"looking up the method {name}", error) from error
         if found is None:
             raise _refusal("BadMethodInvalid")
         self._lease_s()
@@ -268,6 +265,16 @@ class Operation:
 def sentence(status: str) -> str:
     """What a status means for the operator, in one sentence."""
     return _SENTENCES.get(status, f"the server answers {status}")
+
+
+def _no_answer(step: str, error: BaseException) -> _Refused:
+    """A step before the command got no answer. The driver's contract calls a silent peer UNKNOWN
+    from the first byte on; the sentence says what is known."""
+    return _Refused(
+        "NO_ANSWER",
+        f"{step} got no answer ({reason_of(error)}); no setpoint was sent",
+        Result.UNKNOWN,
+    )
 
 
 def _refusal(status: str) -> _Refused:

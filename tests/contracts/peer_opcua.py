@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from gridctl.model.clock import Clock
 from gridctl.pki import make_application_certificate
@@ -41,23 +43,31 @@ WRITE_WIRES = METHOD_WIRES | {
 }
 
 
+@cache
+def _key_pairs() -> tuple[tuple[str, bytes], ...]:
+    """Key pairs of both ends, made once per test run: RSA keys take their time."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        for end, uri in (("server", "urn:gridctl:sim"), ("field", "urn:gridctl:field")):
+            make_application_certificate(
+                certificate=folder / f"{end}.der",
+                key=folder / f"{end}.pem",
+                common_name=end,
+                application_uri=uri,
+                hosts=("localhost", "127.0.0.1"),
+                now_s=system_clock().now_s(),
+                days=1,
+            )
+        return tuple((path.name, path.read_bytes()) for path in folder.iterdir())
+
+
 def make_pki(folder: Path) -> None:
-    """Key pairs of both ends, unless the folder has them already."""
-    if (folder / "server.der").exists():
-        return
-    for name, uri in (("server", "urn:gridctl:sim"), ("field", "urn:gridctl:field")):
-        make_application_certificate(
-            certificate=folder / f"{name}.der",
-            key=folder / f"{name}.pem",
-            common_name=name,
-            application_uri=uri,
-            hosts=("localhost", "127.0.0.1"),
-            now_s=system_clock().now_s(),
-            days=1,
-        )
-    password = folder / "opcua.password"
-    password.write_text(f"{PASSWORD}\n")
-    password.chmod(0o600)
+    """server.der, server.pem, field.der, field.pem and opcua.password in `folder`."""
+    folder.mkdir(exist_ok=True)
+    for name, data in (*_key_pairs(), ("opcua.password", f"{PASSWORD}\n".encode())):
+        path = folder / name
+        path.write_bytes(data)
+        path.chmod(0o600)
 
 
 class OpcUaPeer:
