@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sim.plant import Verdict
 
+_WIRE_ROUNDING: Final = 1e-6
+"""DNP3 carries setpoints as single precision: the rating itself may arrive a hair above it."""
 LEASE_OWN_S = 1800.0
 """A device's own reversion time: also a command without a lease does not hold for ever."""
 
@@ -41,7 +45,8 @@ class SetpointHold:
             return Verdict.BLOCKED
         if not self.remote:
             return Verdict.LOCAL
-        if not self.low <= value <= self.high:
+        slack = _WIRE_ROUNDING * max(1.0, abs(self.low), abs(self.high))
+        if not self.low - slack <= value <= self.high + slack:
             return Verdict.OUT_OF_RANGE
         return Verdict.ACCEPTED
 
@@ -51,7 +56,7 @@ class SetpointHold:
         if verdict is Verdict.ACCEPTED:
             held_s = LEASE_OWN_S if lease_s is None else min(lease_s, LEASE_OWN_S)
             self._until_s = at_s + max(0.0, held_s)
-            self._set(value, at_s)
+            self._set(min(max(value, self.low), self.high), at_s)
         return verdict
 
     def expire(self, at_s: float) -> None:

@@ -1,0 +1,278 @@
+"""The mirror as a process: reads an instance folder and stands up the world it describes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from gridctl.model.clock import Clock
+from gridctl.model.errors import ConfigError, UnavailableError
+from gridctl.model.network import Feeder
+from gridctl.wallclock import grid_clock, system_clock
+from sim.faults import FaultBoard, LinkServer
+from sim.fleet import load_fleet
+from sim.instructor import Instructor
+from sim.outstation import SimOutstation
+from sim.plant import PlantPoint
+from sim.plant_points import read_plant_points
+from sim.scenario import load_scenario
+from sim.server import SimOpcUaServer
+from sim.world import World
+
+log = logging.getLogger(__name__)
+
+
+class SimTable(BaseModel):
+    """`[sim]` of gridctl.toml; `tick_s` in real seconds."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    scenario: str
+    instructor_socket: str
+    tick_s: float = Field(ge=0.05, le=60)
+
+
+class _Publishing(LinkServer, Protocol):
+    async def publish(self) -> None: ...
+
+
+class _Outstation:
+    """A DNP3 outstation as a server of the mirror."""
+
+    def __init__(self, inner: SimOutstation) -> None:
+        self._inner = inner
+        self.start, self.stop, self.publish = inner.start, inner.stop, inner.publish
+
+    def refuse_commands(self, *, on: bool) -> None:
+        self._inner.reject_select = on
+
+
+class _OpcUaServer:
+    """An OPC UA server as a server of the mirror."""
+
+    def __init__(self, inner: SimOpcUaServer) -> None:
+        self._inner = inner
+        self.start, self.stop, self.publish = inner.start, inner.stop, inner.publish
+
+    def refuse_commands(self, *, on: bool) -> None:
+        self._inner.reject_commands = on
+
+
+class Simulator:
+    """World, servers and instructor of one instance. Built from its folder; ConfigError else."""
+
+    def __init__(self, instance: Path) -> None:
+        self.file = instance / "gridctl.toml"
+        settings = _read_settings(self.file)
+        self.table = _sim_table(settings, self.file)
+        self.clock = _clock(settings)
+        points = read_plant_points(instance / _text(settings, "field", "points", self.file))
+        feeder = _read_feeder(instance / _text(settings, "site", "feeder", self.file))
+        self.world = World(
+            feeder=feeder,
+            fleet=load_fleet(feeder),
+            scenario=load_scenario(self.table.scenario),
+            clock=self.clock,
+            links={p.mrid: p.link for p in points if p.command},
+        )
+        known = set(self.world.points())
+        for point in points:
+            if point.mrid not in known:
+                raise ConfigError(
+                    f"the simulator has no point {point.mrid!r}",
+                    file=str(instance / "points.csv"),
+                    hint="a pilot's points come with its scenario; add none by hand",
+                )
+        self.servers: dict[str, _Publishing] = {
+            str(link["id"]): self._server(instance, link, points)
+            for link in settings.get("field", {}).get("links", ())
+        }
+        self.faults = FaultBoard(self.world, self.servers)
+        self.instructor = Instructor(
+            socket=instance / self.table.instructor_socket, world=self.world, faults=self.faults
+        )
+
+    def _server(
+        self, instance: Path, link: Mapping[str, Any], points: Sequence[PlantPoint]
+    ) -> _Publishing:
+        name = str(link["id"])
+        mine = [p for p in points if p.link == name]
+        try:
+            match link["protocol"]:
+                case "dnp3":
+                    return _Outstation(
+                        SimOutstation(
+                            link=name,
+                            host=link["host"],
+                            port=link["port"],
+                            master_address=link["master_address"],
+                            outstation_address=link["outstation_address"],
+                            points=mine,
+                            plant=self.world,
+                            clock=self.clock,
+                        )
+                    )
+                case "opcua":
+                    certificate = instance / str(link["server_certificate"])
+                    password = (instance / str(link["password_file"])).read_text(encoding="utf-8")
+                    return _OpcUaServer(
+                        SimOpcUaServer(
+                            link=name,
+                            url=link["url"],
+                            certificate=certificate,
+                            key=instance / "secrets" / f"{certificate.stem}.pem",
+                            user=link["user"],
+                            password=password.strip(),
+                            trusted_client=instance / str(link["certificate"]),
+                            points=mine,
+                            plant=self.world,
+                            clock=self.clock,
+                        )
+                    )
+                case other:
+                    raise ConfigError(
+                        f"the simulator does not speak {other!r}",
+                        file=str(self.file),
+                        key=f"field.links.{name}.protocol",
+                        hint="dnp3 or opcua",
+                    )
+        except KeyError as error:
+            raise ConfigError(
+                f"link {name} has no {error}", file=str(self.file), key=f"field.links.{name}"
+            ) from None
+        except OSError as error:
+            raise ConfigError(
+                f"link {name}: {error.strerror} ({error.filename})",
+                file=str(self.file),
+                key=f"field.links.{name}",
+            ) from None
+
+    async def start(self) -> None:
+        """Listen everywhere. Raises OSError when a port is taken; nothing is left open then."""
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self.stop)
+            for server in self.servers.values():
+                await server.start()
+            await self.instructor.start()
+            opened.pop_all()
+
+    async def tick(self) -> None:
+        """Let the world catch up with the clock, and show it."""
+        try:
+            self.world.tick(self.clock.now_s())
+        except UnavailableError as error:
+            # The world stands as it was solved last; the heartbeat shows that it lives.
+            log.error("tick %d: %s", self.world.ticks, error)
+        for name, server in self.servers.items():
+            if not self.faults.stopped(name):
+                await server.publish()
+
+    async def stop(self) -> None:
+        """Let go of every port and socket."""
+        await self.instructor.stop()
+        for server in self.servers.values():
+            await server.stop()
+
+
+async def run_simulator(instance: Path, *, stop: asyncio.Event) -> None:
+    """Run the mirror of an instance until `stop` is set.
+
+    Prints one JSON line on stdout when everything listens. Raises ConfigError for an instance that
+    cannot be simulated, OSError for a port that is taken.
+    """
+    simulator = Simulator(instance)
+    await simulator.start()
+    try:
+        _say_ready(simulator)
+        await _tick_until(simulator, stop)
+    finally:
+        await simulator.stop()
+
+
+async def _tick_until(simulator: Simulator, stop: asyncio.Event) -> None:
+    """A tick every `tick_s`; what the machine misses is skipped, never made up for in a burst."""
+    loop = asyncio.get_running_loop()
+    period_s = simulator.table.tick_s
+    due_s = loop.time()
+    while not stop.is_set():
+        await simulator.tick()
+        due_s += period_s
+        late_s = loop.time() - due_s
+        if late_s > 0:
+            due_s += (late_s // period_s + 1) * period_s
+        try:
+            async with asyncio.timeout_at(due_s):
+                await stop.wait()
+        except TimeoutError:
+            continue
+
+
+def _say_ready(simulator: Simulator) -> None:
+    line = {
+        "ready": True,
+        "scenario": simulator.table.scenario,
+        "links": sorted(simulator.servers),
+        "points": len(simulator.world.points()),
+        "grid_s": simulator.clock.now_s(),
+    }
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()
+
+
+def _read_settings(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be read: {error.strerror}", file=str(file), hint="gridctl demo makes one"
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"is not TOML: {error}", file=str(file)) from None
+
+
+def _sim_table(settings: Mapping[str, Any], file: Path) -> SimTable:
+    if "sim" not in settings:
+        raise ConfigError(
+            "there is no [sim] table", file=str(file), key="sim", hint="only a pilot has a mirror"
+        )
+    try:
+        return SimTable.model_validate(settings["sim"])
+    except ValidationError as error:
+        raise ConfigError(str(error), file=str(file), key="sim") from None
+
+
+def _text(settings: Mapping[str, Any], table: str, key: str, file: Path) -> str:
+    value = settings.get(table, {}).get(key)
+    if not isinstance(value, str):
+        raise ConfigError("is missing", file=str(file), key=f"{table}.{key}")
+    return value
+
+
+def _clock(settings: Mapping[str, Any]) -> Clock:
+    clock = settings.get("clock")
+    if clock is None:
+        return system_clock()
+    return grid_clock(
+        anchor_real_s=float(clock["anchor_real_s"]),
+        anchor_grid_s=float(clock["anchor_grid_s"]),
+        rate=float(clock["rate"]),
+    )
+
+
+def _read_feeder(path: Path) -> Feeder:
+    try:
+        return TypeAdapter(Feeder).validate_json(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    except ValidationError as error:
+        raise ConfigError(f"is no feeder: {error}", file=str(path)) from None
