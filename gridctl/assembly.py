@@ -97,6 +97,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         effect_settle_s=dispatch.effect_settle_s,
         sample_interval_s=dispatch.sample_interval_s,
         clock_offset_max_s=dispatch.clock_offset_max_s,
+        confirm_timeout_s=dispatch.confirm_timeout_s,
         history_days=planning.history_days,
         stop_file=settings.field.stop_file,
     )

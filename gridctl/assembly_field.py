@@ -44,6 +44,7 @@ def field_settings(settings: Settings) -> FieldSettings:
         office_public_key=settings.link.office_public_key,
         stop_file=settings.field.stop_file,
         spool=settings.field.spool,
+        confirm_timeout_s=settings.dispatch.confirm_timeout_s,
     )
 
 

@@ -127,6 +127,7 @@ class DispatchTable(_Table):
     drift_voltage_pu: Annotated[float, Field(ge=0, le=0.05)] = 0.01
     sample_interval_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     clock_offset_max_s: Annotated[float, Field(gt=0, le=10)] = 1.0
+    confirm_timeout_s: Annotated[float, Field(ge=1, le=300)] = 30.0
 
 
 class WebTable(_Table):

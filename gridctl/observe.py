@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line on stderr, for machines; or plain lines for a person at a terminal."""
+"""Logs on stderr: one JSON object a line for machines, or plain lines for a person."""
 
 from __future__ import annotations
 
