@@ -1,0 +1,191 @@
+"""Bad input: each is a refusal to start that names file, key and hint."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gridctl.config import load_feeder, load_resources, load_settings
+from gridctl.demo import set_keys
+from gridctl.model.errors import ConfigError
+from gridctl.wallclock import check_machine_clock
+from tests.pilot import make_pilot
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pilot(tmp_path_factory.mktemp("original") / "pilot")
+
+
+@pytest.fixture
+def pilot(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "pilot"))
+
+
+def edit(file: Path, pattern: str, replacement: str) -> None:
+    """Replace exactly one place."""
+    text, count = re.subn(pattern, replacement, file.read_text(), count=1, flags=re.MULTILINE)
+    assert count == 1, pattern
+    file.write_text(text)
+
+
+def refusal(file: Path) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        load_settings(file)
+    assert str(file) in str(caught.value)
+    return caught.value
+
+
+def test_the_pilot_itself_loads(pilot: Path) -> None:
+    settings = load_settings(pilot / "gridctl.toml")
+    assert settings.site.feeder == pilot / "feeder.json"
+    assert settings.database.url == f"sqlite:///{pilot}/control.db"
+    feeder = load_feeder(settings.site.feeder)
+    resources = load_resources(settings.site.resources, feeder)
+    kinds = [type(r).__name__ for r in resources]
+    assert kinds.count("LoadGroup") >= 20
+    assert kinds.count("Battery") >= 10
+    assert kinds.count("PvInverter") >= 30
+
+
+def test_unknown_key_names_it_and_suggests(pilot: Path) -> None:
+    file = pilot / "gridctl.toml"
+    edit(file, r"^quantile = 0.9", "quantil = 0.9")
+    error = refusal(file)
+    assert "planning.quantil: unknown key, did you mean 'quantile'?" in str(error)
+    assert "planning.quantile: missing" in str(error)
+
+
+def test_all_mistakes_are_told_at_once(pilot: Path) -> None:
+    file = pilot / "gridctl.toml"
+    edit(file, r"^head_limit_kw = .*", "head_limit_kw = -1")
+    edit(file, r"^count = 24", 'count = "many"')
+    text = str(refusal(file))
+    assert "site.head_limit_kw" in text
+    assert "planning.count" in text
+
+
+def test_not_toml(pilot: Path) -> None:
+    file = pilot / "gridctl.toml"
+    file.write_text("[site\n")
+    assert "line 1" in str(refusal(file))
+
+
+def test_missing_file_says_what_makes_one(tmp_path: Path) -> None:
+    assert "gridctl demo" in refusal(tmp_path / "gridctl.toml").hint
+
+
+def test_missing_feeder(pilot: Path) -> None:
+    (pilot / "feeder.json").unlink()
+    assert refusal(pilot / "gridctl.toml").key == "site.feeder"
+
+
+def test_two_links_of_one_name(pilot: Path) -> None:
+    edit(pilot / "gridctl.toml", r'^id = "DR"', 'id = "SUB"')
+    assert refusal(pilot / "gridctl.toml").key == "field.links[1].id"
+
+
+def test_a_resource_at_a_node_that_is_not_there(pilot: Path) -> None:
+    settings = load_settings(pilot / "gridctl.toml")
+    feeder = load_feeder(settings.site.feeder)
+    edit(settings.site.resources, r'node = "[^"]+"', 'node = "nowhere"')
+    with pytest.raises(ConfigError, match=r"terminal nowhere\.. is not in feeder"):
+        load_resources(settings.site.resources, feeder)
+
+
+def test_shares_must_sum_to_one(pilot: Path) -> None:
+    settings = load_settings(pilot / "gridctl.toml")
+    edit(settings.site.resources, r"share = [0-9.]+", "share = 0.12")
+    with pytest.raises(ConfigError, match="sum to"):
+        load_resources(settings.site.resources, load_feeder(settings.site.feeder))
+
+
+def test_a_clock_that_cannot_be_right() -> None:
+    with pytest.raises(ConfigError, match=r"system clock:time.*cannot be right.*chrony"):
+        check_machine_clock(0.0)
+    check_machine_clock(1_795_000_000.0)
+
+
+def test_set_keys_keeps_the_rest(pilot: Path) -> None:
+    file = pilot / "gridctl.toml"
+    before = file.read_text().splitlines()
+    set_keys(file, {("clock", "rate"): 1.0, ("web", "port"): 9000})
+    after = file.read_text().splitlines()
+    assert len(after) == len(before)
+    assert [a for a, b in zip(after, before, strict=True) if a != b] == [
+        "rate = 1.0",
+        "port = 9000",
+    ]
+    with pytest.raises(ConfigError, match=r"web\.colour"):
+        set_keys(file, {("web", "colour"): "grey"})
+
+
+def gridctl(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gridctl.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_limits_file_absent_refuses_to_start(pilot: Path) -> None:
+    (pilot / "limits.toml").unlink()
+    for command in ("serve", "field"):
+        done = gridctl(command, "--instance", str(pilot))
+        assert done.returncode == 3, done.stderr
+        assert "limits.toml" in done.stderr
+
+
+def test_unknown_protocol_refuses_to_start(pilot: Path) -> None:
+    edit(pilot / "gridctl.toml", r'^protocol = "opcua"', 'protocol = "modbus"')
+    done = gridctl("field", "--instance", str(pilot))
+    assert done.returncode == 3, done.stderr
+    assert "modbus" in done.stderr
+
+
+def test_missing_certificate_refuses_to_start(pilot: Path) -> None:
+    (pilot / "pki" / "sim-server.der").unlink()
+    done = gridctl("field", "--instance", str(pilot))
+    assert done.returncode == 3, done.stderr
+    assert "sim-server.der" in done.stderr
+
+
+def test_duplicate_dnp3_address_refuses_to_start(pilot: Path) -> None:
+    file = pilot / "points.csv"
+    lines = file.read_text().splitlines()
+    sub = [i for i, line in enumerate(lines) if ",SUB,30:" in line][:2]
+    address = re.search(r",SUB,(30:\d+),", lines[sub[0]])
+    assert address is not None
+    lines[sub[1]] = re.sub(r",SUB,30:\d+,", f",SUB,{address[1]},", lines[sub[1]])
+    file.write_text("\n".join(lines) + "\n")
+    done = gridctl("field", "--instance", str(pilot))
+    assert done.returncode == 3, done.stderr
+    assert f"points.csv:{sub[1] + 1}" in done.stderr
+
+
+def test_port_in_use_refuses_to_start(pilot: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        set_keys(pilot / "gridctl.toml", {("web", "port"): taken.getsockname()[1]})
+        done = gridctl("serve", "--instance", str(pilot))
+    assert done.returncode == 3, done.stderr
+    assert "web.port" in done.stderr
+    assert "make demo PORT=" in done.stderr
+
+
+def test_doctor_tells_what_is_wrong_and_how_to_mend_it(pilot: Path) -> None:
+    (pilot / "pki" / "sim-server.der").unlink()
+    (pilot / "secrets" / "office.key").chmod(0o644)
+    done = gridctl("doctor", "--instance", str(pilot))
+    assert done.returncode == 1
+    assert re.search(r"BAD +certificate sim-server.der", done.stdout)
+    assert "chmod 600" in done.stdout
