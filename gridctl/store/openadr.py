@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
 
@@ -152,16 +153,17 @@ class Clients:
             return None
         return ClientRow(client_id=row.client_id, role=row.role), row.scope
 
-    async def add_program(self, row: ObjectRow) -> bool:
+    async def add_program(self, row: ObjectRow, entry: AuditEntry) -> bool:
         """Keep a new program; False when its name is taken."""
         table = schema.openadr_program
         async with self._transaction() as unit:
             if await _name_taken(unit.connection, row):
                 return False
             await unit.connection.execute(insert(table).values(_renamed(row, "name")))
+            await unit.audit(entry)
         return True
 
-    async def put_program(self, row: ObjectRow) -> bool:
+    async def put_program(self, row: ObjectRow, entry: AuditEntry) -> bool:
         """Replace name, body and modification time; False when the name is another program's."""
         table = schema.openadr_program
         async with self._transaction() as unit:
@@ -172,6 +174,7 @@ class Clients:
                 .where(table.c.id == row.id)
                 .values(name=row.parent, body=row.body, modified_s=row.modified_s)
             )
+            await unit.audit(entry)
         return True
 
     async def program(self, id_: str) -> ObjectRow | None:
@@ -182,14 +185,15 @@ class Clients:
             row = found.mappings().one_or_none()
         return None if row is None else _object_row(row, "name")
 
-    async def programs(self, *, skip: int, limit: int) -> Sequence[ObjectRow]:
-        """In the order of their creation."""
+    async def programs(self, *, after: int = 0, count_max: int) -> Sequence[tuple[int, ObjectRow]]:
+        """(number, program) in the order of their creation, from beyond number `after` on."""
         table = schema.openadr_program
-        query = select(table).order_by(table.c.number).offset(skip).limit(limit)
+        query = select(table).where(table.c.number > after).order_by(table.c.number)
         async with self._reading("programs") as connection:
-            return [_object_row(r, "name") for r in (await connection.execute(query)).mappings()]
+            rows = (await connection.execute(query.limit(count_max))).mappings()
+            return [(row["number"], _object_row(row, "name")) for row in rows]
 
-    async def delete_program(self, id_: str) -> bool:
+    async def delete_program(self, id_: str, entry: AuditEntry) -> bool:
         """Delete; False while events still belong to it."""
         event = schema.openadr_event
         async with self._transaction() as unit:
@@ -198,9 +202,10 @@ class Clients:
                 return False
             table = schema.openadr_program
             await unit.connection.execute(delete(table).where(table.c.id == id_))
+            await unit.audit(entry)
         return True
 
-    async def add_event(self, row: ObjectRow) -> bool:
+    async def add_event(self, row: ObjectRow, entry: AuditEntry) -> bool:
         """Keep a new event; False when there is no such program."""
         async with self._transaction() as unit:
             if not await _has_program(unit.connection, row.parent):
@@ -208,9 +213,10 @@ class Clients:
             await unit.connection.execute(
                 insert(schema.openadr_event).values(_renamed(row, "program_id"))
             )
+            await unit.audit(entry)
         return True
 
-    async def put_event(self, row: ObjectRow) -> bool:
+    async def put_event(self, row: ObjectRow, entry: AuditEntry) -> bool:
         """Replace program, body and modification time; False when there is no such program."""
         table = schema.openadr_event
         async with self._transaction() as unit:
@@ -221,6 +227,7 @@ class Clients:
                 .where(table.c.id == row.id)
                 .values(program_id=row.parent, body=row.body, modified_s=row.modified_s)
             )
+            await unit.audit(entry)
         return True
 
     async def event(self, id_: str) -> ObjectRow | None:
@@ -243,11 +250,12 @@ class Clients:
             rows = (await connection.execute(query.limit(count_max))).mappings()
             return [(row["number"], _object_row(row, "program_id")) for row in rows]
 
-    async def delete_event(self, id_: str) -> None:
+    async def delete_event(self, id_: str, entry: AuditEntry) -> None:
         """Delete; nothing happens for an unknown id."""
         table = schema.openadr_event
         async with self._transaction() as unit:
             await unit.connection.execute(delete(table).where(table.c.id == id_))
+            await unit.audit(entry)
 
 
 async def _name_taken(connection: AsyncConnection, row: ObjectRow) -> bool:

@@ -89,9 +89,21 @@ async def test_our_own_mistakes_cannot_change_it(database: Path, statement: str)
 
 @pytest.mark.parametrize(
     "column",
-    (
-        "who session source role action object before after reason plan_digest result previous hash"
-    ).split(),
+    [
+        "who",
+        "session",
+        "source",
+        "role",
+        "action",
+        "object",
+        "before",
+        "after",
+        "reason",
+        "plan_digest",
+        "result",
+        "previous",
+        "hash",
+    ],
 )
 async def test_every_column_counts(database: Path, column: str) -> None:
     change = f"UPDATE audit SET {column} = 'y' || {column} WHERE sequence = 2"  # noqa: S608

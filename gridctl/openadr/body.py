@@ -1,0 +1,113 @@
+"""Reading what a client sends: bounded, finite, flat enough, and only then validated."""
+
+from __future__ import annotations
+
+import json
+import math
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from gridctl.openadr.problem import ProblemError
+
+BYTES_MAX = 262_144
+DEPTH_MAX = 16
+_INTEGER_MAX = 2**53
+_ERRORS_SHOWN = 8
+
+M = TypeVar("M", bound=BaseModel)
+
+
+async def read_bytes(request: web.Request, *, bytes_max: int = BYTES_MAX) -> bytes:
+    """The body; 400 when it is longer than `bytes_max`, whatever Content-Length says."""
+    if request.content_length is not None and request.content_length > bytes_max:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"a body has at most {bytes_max} bytes")
+    found = bytearray()
+    async for chunk in request.content.iter_any():
+        found += chunk
+        if len(found) > bytes_max:
+            raise ProblemError(HTTPStatus.BAD_REQUEST, f"a body has at most {bytes_max} bytes")
+    return bytes(found)
+
+
+async def read_model(request: web.Request, kind: type[M]) -> M:
+    """The body as `kind`; 400 with the fields that are wrong."""
+    if request.content_type != "application/json":
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "the body has to be application/json")
+    raw = parsed(await read_bytes(request))
+    try:
+        return kind.model_validate(raw)
+    except ValidationError as error:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, _told(error)) from error
+
+
+def parsed(text: bytes) -> Any:
+    """JSON without NaN, infinity, double keys, NUL, broken Unicode or needless depth; else 400."""
+    try:
+        found = json.loads(
+            text.decode(),
+            parse_constant=_no_constant,
+            parse_float=_finite,
+            parse_int=_small,
+            object_pairs_hook=_unique,
+        )
+        _check(found, 0)
+    except (ValueError, RecursionError) as error:
+        detail = f"the body is not usable JSON: {str(error)[:200]}"
+        raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from error
+    return found
+
+
+def _no_constant(word: str) -> float:
+    raise ValueError(f"{word} is not a number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("a number is too large")
+    return value
+
+
+def _small(text: str) -> int:
+    if len(text) > 17 or abs(int(text)) > _INTEGER_MAX:  # noqa: PLR2004 - digits of 2**53, sign
+        raise ValueError("an integer is too large")
+    return int(text)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    for key in found:
+        _check_text(key)
+    return found
+
+
+def _check(value: object, depth: int) -> None:
+    if depth > DEPTH_MAX:
+        raise ValueError(f"more than {DEPTH_MAX} levels deep")
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _check(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check(item, depth + 1)
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise ValueError("a text contains NUL")
+    text.encode()  # a lone surrogate raises UnicodeEncodeError, which is a ValueError
+
+
+def _told(error: ValidationError) -> str:
+    told = [
+        f"{'.'.join(map(str, fault['loc'])) or 'body'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)[:_ERRORS_SHOWN]
+    ]
+    return "; ".join(told)

@@ -1,0 +1,157 @@
+"""Who gets a token, and what happens without one."""
+
+from __future__ import annotations
+
+import base64
+
+import pytest
+
+from gridctl.openadr.auth import TOKEN_LIFE_S
+from gridctl.store import schema
+from tests.gridctl.openadr.vtn import BASE, SECRET, Vtn, program
+
+TOKEN = f"{BASE}/auth/token"
+GOOD = {"grant_type": "client_credentials", "client_id": "bl", "client_secret": SECRET}
+
+
+async def test_the_server_tells_where_tokens_are(vtn: Vtn) -> None:
+    answer = await vtn.client.get(f"{BASE}/auth/server")
+    assert answer.status == 200
+    assert await answer.json() == {"tokenURL": str(vtn.client.make_url(TOKEN))}
+
+
+async def test_a_token(vtn: Vtn) -> None:
+    answer = await vtn.client.post(TOKEN, data=GOOD | {"scope": "write_events read_all unknown"})
+    assert answer.status == 200
+    assert answer.headers["Cache-Control"] == "no-store"
+    body = await answer.json()
+    assert body["token_type"] == "Bearer"
+    assert body["expires_in"] == TOKEN_LIFE_S
+    assert body["scope"] == "read_all write_events"
+    assert len(body["access_token"]) >= 43
+
+
+async def test_a_ven_asking_for_read_all_gets_what_it_may_have(vtn: Vtn) -> None:
+    answer = await vtn.client.post(TOKEN, data=GOOD | {"client_id": "ven", "scope": "read_all"})
+    assert (await answer.json())["scope"] == "read_targets read_ven_objects"
+
+
+async def test_basic_credentials(vtn: Vtn) -> None:
+    coded = base64.b64encode(f"bl:{SECRET}".encode()).decode()
+    headers = {"Authorization": f"Basic {coded}"}
+    form = {"grant_type": "client_credentials"}
+    assert (await vtn.client.post(TOKEN, data=form, headers=headers)).status == 200
+    answer = await vtn.client.post(TOKEN, data=GOOD, headers=headers)
+    assert answer.status == 400
+    headers = {"Authorization": "Basic *"}
+    answer = await vtn.client.post(TOKEN, data=form, headers=headers)
+    assert (answer.status, (await answer.json())["error"]) == (401, "invalid_client")
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "error"),
+    [
+        (GOOD | {"client_secret": "wrong"}, 401, "invalid_client"),
+        (GOOD | {"client_id": "nobody"}, 401, "invalid_client"),
+        (GOOD | {"grant_type": "password"}, 400, "unsupported_grant_type"),
+        ({"grant_type": "client_credentials", "client_id": "bl"}, 400, "invalid_request"),
+        (GOOD | {"client_secret": "x" * 20_000}, 400, "invalid_request"),
+        (GOOD | {"client_id": "b\x00l"}, 400, "invalid_request"),
+    ],
+)
+async def test_no_token(vtn: Vtn, form: dict[str, str], status: int, error: str) -> None:
+    answer = await vtn.client.post(TOKEN, data=form)
+    assert answer.status == status
+    assert (await answer.json())["error"] == error
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+async def test_only_a_form_is_taken(vtn: Vtn) -> None:
+    answer = await vtn.client.post(TOKEN, json=GOOD)
+    assert answer.status == 400
+    doubled = "grant_type=client_credentials&client_id=bl&client_id=ven&client_secret=x"
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = await vtn.client.post(TOKEN, data=doubled, headers=kind)
+    assert answer.status == 400
+
+
+async def test_failures_are_audited_but_do_not_flood(vtn: Vtn) -> None:
+    for _ in range(5):
+        await vtn.client.post(TOKEN, data=GOOD | {"client_secret": "wrong"})
+    rows = [r for r in await vtn.store.audit_rows() if r.entry.action == "openadr.token"]
+    assert len(rows) == 1
+    vtn.clock.advance(11)
+    await vtn.client.post(TOKEN, data=GOOD | {"client_secret": "wrong"})
+    newest = (await vtn.store.audit_rows())[0]
+    assert "5 since" in newest.entry.result
+
+
+@pytest.mark.parametrize("header", [None, "Bearer ", "Bearer wrong", "Basic Ymw6eA==", "x"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/programs"),
+        ("POST", "/programs"),
+        ("GET", "/programs/x"),
+        ("PUT", "/programs/x"),
+        ("DELETE", "/programs/x"),
+        ("GET", "/events"),
+        ("POST", "/events"),
+        ("GET", "/events/x"),
+        ("PUT", "/events/x"),
+        ("DELETE", "/events/x"),
+    ],
+)
+async def test_nothing_without_a_token(
+    vtn: Vtn, method: str, path: str, header: str | None
+) -> None:
+    headers = {} if header is None else {"Authorization": header}
+    answer = await vtn.client.request(method, BASE + path, headers=headers, json={})
+    assert answer.status == 401
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/programs"),
+        ("PUT", "/programs/x"),
+        ("DELETE", "/programs/x"),
+        ("POST", "/events"),
+        ("PUT", "/events/x"),
+        ("DELETE", "/events/x"),
+    ],
+)
+async def test_a_ven_does_not_write(vtn: Vtn, method: str, path: str) -> None:
+    answer = await vtn.call(method, path, program(), who="ven")
+    assert answer.status == 403
+    assert answer.content_type == "application/problem+json"
+
+
+async def test_a_token_runs_out(vtn: Vtn) -> None:
+    vtn.clock.advance(TOKEN_LIFE_S - 1)
+    assert (await vtn.call("GET", "/programs")).status == 200
+    vtn.clock.advance(2)
+    assert (await vtn.call("GET", "/programs")).status == 401
+
+
+async def test_no_secret_is_stored(vtn: Vtn) -> None:
+    async with vtn.store._reading("test") as connection:
+        rows = [
+            str(row)
+            for table in (schema.openadr_client, schema.openadr_token)
+            for row in await connection.execute(table.select())
+        ]
+    assert len(rows) >= 4
+    for word in (SECRET, *vtn.tokens.values()):
+        assert word not in "".join(rows)
+
+
+async def test_tokens_of_one_client_are_bounded(vtn: Vtn) -> None:
+    for _ in range(25):
+        vtn.clock.advance(1)
+        await vtn.token("bl")
+    async with vtn.store._reading("test") as connection:
+        rows = (await connection.execute(schema.openadr_token.select())).all()
+    assert len([row for row in rows if row.client_id == "bl"]) == 20

@@ -1,0 +1,165 @@
+"""What an event asks, and why others ask nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from gridctl.model.planning import Forecast, Horizon
+from gridctl.openadr.mapping import Ask, asked, forecast_peak
+from gridctl.openadr.wire import EventRequest, ProgramRequest
+from tests.gridctl.openadr.vtn import NOON_S, event, program
+
+
+def ask(body: dict[str, Any], in_program: dict[str, Any] | None = None) -> Ask:
+    return asked(
+        EventRequest.model_validate(body),
+        ProgramRequest.model_validate(in_program or program()),
+        event_id="e",
+        client_id="bl",
+        now_s=NOON_S,
+        peak_kw=lambda start_s, end_s: 3300.0 if end_s <= NOON_S + 8 * 3600 else None,
+    )
+
+
+def payload(kind: str, *values: object) -> list[dict[str, Any]]:
+    return [{"id": 0, "payloads": [{"type": kind, "values": list(values)}]}]
+
+
+def test_relative() -> None:
+    (request,) = ask(event("p", 400)).requests
+    assert (request.target_kw, request.start_s) == (400.0, NOON_S + 4 * 3600)
+
+
+def test_a_limit_is_held_against_the_forecast() -> None:
+    (request,) = ask(event("p", intervals=payload("IMPORT_CAPACITY_LIMIT", 3000))).requests
+    assert request.target_kw == 300.0
+    nothing = ask(event("p", intervals=payload("IMPORT_CAPACITY_LIMIT", 3400)))
+    assert "nothing is left" in nothing.reason
+    late = {"start": "2026-08-05T19:00:00Z", "duration": "PT2H"}
+    unknown = ask(event("p", intervals=payload("IMPORT_CAPACITY_LIMIT", 3000), intervalPeriod=late))
+    assert "no forecast" in unknown.reason
+
+
+def test_now_means_now() -> None:
+    (request,) = ask(
+        event("p", intervalPeriod={"start": "0001-01-01", "duration": "PT1H"})
+    ).requests
+    assert (request.start_s, request.end_s) == (NOON_S, NOON_S + 3600)
+
+
+def test_an_interval_may_have_its_own_time() -> None:
+    intervals = payload("DISPATCH_SETPOINT_RELATIVE", 10) + payload(
+        "DISPATCH_SETPOINT_RELATIVE", 20
+    )
+    intervals[1]["intervalPeriod"] = {"start": "2026-08-05T20:00:00+02:00", "duration": "PT30M"}
+    first, second = ask(event("p", intervals=intervals)).requests
+    assert first.end_s == NOON_S + 6 * 3600
+    assert (second.start_s, second.end_s) == (NOON_S + 6 * 3600, NOON_S + 6.5 * 3600)
+
+
+def test_event_duration_cuts_off() -> None:
+    intervals = payload("DISPATCH_SETPOINT_RELATIVE", 10) * 3
+    requests = ask(event("p", intervals=intervals, duration="PT3H")).requests
+    assert [r.end_s - r.start_s for r in requests] == [7200.0, 3600.0]
+
+
+def test_the_program_gives_what_the_event_leaves_out() -> None:
+    body = event("p")
+    del body["intervalPeriod"]
+    period = {"start": "2026-08-05T13:00:00Z", "duration": "P1D"}
+    (request,) = ask(body, program(intervalPeriod=period)).requests
+    assert request.end_s - request.start_s == 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("more", "word"),
+    [
+        ({"intervals": payload("DISPATCH_SETPOINT_RELATIVE", -400)}, "negative"),
+        ({"intervals": payload("DISPATCH_SETPOINT_RELATIVE", True)}, "one number"),
+        ({"intervals": payload("DISPATCH_SETPOINT_RELATIVE", 1, 2)}, "one number"),
+        ({"intervals": payload("DISPATCH_SETPOINT_RELATIVE", "400")}, "one number"),
+        ({"intervals": payload("DISPATCH_SETPOINT_RELATIVE", 0)}, "nothing is left"),
+        ({"intervals": payload("DISPATCH_SETPOINT", 400)}, "acts on"),
+        ({"intervals": []}, "no intervals"),
+        ({"intervals": None}, "no intervals"),
+        ({"intervals": [{"id": 0, "payloads": []}]}, "no payload"),
+        ({"targets": ["group-1"]}, "targets"),
+        ({"intervalPeriod": None}, "no start"),
+        ({"intervalPeriod": {"start": "2026-08-05T16:00:00Z"}}, "no duration"),
+        ({"intervalPeriod": {"start": "2026-08-05T08:00:00Z", "duration": "PT1H"}}, "over"),
+        ({"intervalPeriod": {"start": "2026-08-05T16:00:00Z", "duration": "-PT1H"}}, "before"),
+        ({"intervalPeriod": {"start": "2026-08-05T16:00:00Z", "duration": "P2Y"}}, "a year"),
+        ({"intervalPeriod": {"start": "9999-12-31T23:00:00Z", "duration": "P1M"}}, "no end"),
+        ({"duration": "P1D"}, "repeats"),
+        (
+            {
+                "payloadDescriptors": [
+                    {
+                        "objectType": "EVENT_PAYLOAD_DESCRIPTOR",
+                        "payloadType": "DISPATCH_SETPOINT_RELATIVE",
+                        "units": "MW",
+                    }
+                ]
+            },
+            "has to say KW",
+        ),
+    ],
+)
+def test_why_not(more: dict[str, Any], word: str) -> None:
+    found = ask(event("p") | more)
+    assert found.requests == ()
+    assert word in found.reason
+
+
+def test_no_units_no_kilowatts() -> None:
+    assert "no units" in ask(event("p"), {"programName": "bare"}).reason
+
+
+def test_peak_of_the_highest_quantile() -> None:
+    forecast = Forecast(
+        horizon=Horizon(start_s=0.0, step_s=900.0, count=4),
+        quantiles=(0.5, 0.9),
+        values_kw=((1.0, 2.0, 3.0, 4.0), (10.0, 40.0, 20.0, 30.0)),
+        method="",
+        history_days=1.0,
+        nmae_pct=None,
+    )
+    peak = forecast_peak(forecast)
+    assert peak(0.0, 900.0) == 10.0
+    assert peak(0.0, 901.0) == 40.0
+    assert peak(1800.0, 3600.0) == 30.0
+    assert peak(1800.0, 3601.0) is None
+    assert peak(-1.0, 900.0) is None
+    assert peak(950.0, 950.0) == 40.0
+    assert forecast_peak(None)(0.0, 1.0) is None
+
+
+TEXTS = st.from_regex(
+    r"-?P(\d{1,12}Y)?(\d{1,12}M)?(\d{1,12}[DW])?(T(\d{1,12}H)?(\d{1,12}M)?(\d{1,12}(\.\d{1,9})?S)?)?",
+    fullmatch=True,
+)
+STARTS = st.one_of(
+    st.datetimes().map(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")),
+    st.sampled_from(["0001-01-01", "9999-12-31T23:59:59Z", "0001-01-02T00:00:00+14:00"]),
+)
+
+
+@given(STARTS, TEXTS, TEXTS, st.floats(allow_nan=False, allow_infinity=False))
+def test_it_never_raises_and_never_asks_without_an_end(
+    start: str, length: str, whole: str, value: float
+) -> None:
+    body = event("p", value, intervalPeriod={"start": start, "duration": length}, duration=whole)
+    try:
+        found = ask(body)
+    except ValidationError:
+        return
+    assert bool(found.requests) != bool(found.reason)
+    for request in found.requests:
+        assert request.target_kw > 0
+        assert NOON_S < request.end_s <= NOON_S + 366 * 86_400
+        assert request.start_s <= request.end_s
