@@ -66,6 +66,8 @@ const short = new Intl.DateTimeFormat(undefined, {
 });
 const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "2-digit", month: "short" });
 
+const date = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short" });
+
 function parsed(iso: string | null | undefined): Date | null {
   if (!iso) return null;
   const at = new Date(iso);
@@ -80,6 +82,12 @@ export function timeOf(iso: string | null | undefined): string {
 export function minuteOf(iso: string | null | undefined): string {
   const at = parsed(iso);
   return at ? short.format(at) : UNKNOWN;
+}
+
+/** With the date in front, for records that reach over days. */
+export function dateTimeOf(iso: string | null | undefined): string {
+  const at = parsed(iso);
+  return at ? `${date.format(at)} ${clock.format(at)}` : UNKNOWN;
 }
 
 export function dayOf(iso: string | null | undefined): string {

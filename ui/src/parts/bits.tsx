@@ -1,7 +1,7 @@
 // Small things that every screen uses.
 import type { ComponentChildren } from "preact";
 import type { Alarm, PlanState, Validity } from "../api";
-import { age, timeOf, utcOf } from "../format";
+import { age, dateTimeOf, timeOf, utcOf } from "../format";
 import { PRIORITY_SHAPE, PRIORITY_WORD } from "../judge";
 
 export function Panel(props: {
@@ -45,8 +45,9 @@ export function Value(props: {
   );
 }
 
-export function Time(props: { at: string | null | undefined }) {
-  return <time title={utcOf(props.at)} dateTime={props.at ?? ""}>{timeOf(props.at)}</time>;
+export function Time(props: { at: string | null | undefined; dated?: boolean }) {
+  const words = props.dated ? dateTimeOf(props.at) : timeOf(props.at);
+  return <time title={utcOf(props.at)} dateTime={props.at ?? ""}>{words}</time>;
 }
 
 const PLAN_WORDS: Record<PlanState, string> = {

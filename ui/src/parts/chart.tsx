@@ -67,7 +67,7 @@ function options(
   return {
     width, height, legend: { show: false },
     cursor: { points: { size: 6 }, drag: { x: false, y: false, setScale: false } },
-    padding: [10, 12, 0, 0],
+    padding: [10, 22, 0, 0],
     scales: { x: { time: true }, y: { range: (_u, low, high) => roomy(low, high) } },
     axes: [
       { ...axis, size: 26, values: (_u, ticks) => ticks.map((t) => minuteOf(new Date(t * 1000).toISOString())), space: 70 },

@@ -14,7 +14,8 @@ import { Dialog, Failure } from "./dialog";
 interface DecisionProps {
   plan: PlanDetail;
   onClose: () => void;
-  onDone: (words: string) => void;
+  /** `after`: the state of the plan that the words are about. */
+  onDone: (words: string, after: string) => void;
   /** The plan is no longer what was shown: the server said 409. */
   onMoved: (why: string) => void;
 }
@@ -61,7 +62,7 @@ export function ApproveDialog(props: DecisionProps) {
     keep(answer.value);
     props.onDone(answer.value.approvals >= answer.value.approvals_needed
       ? "Approved. The commands go out now; watch the ladder."
-      : "Your approval is recorded. Nothing is sent until a second person approves.");
+      : "Your approval is recorded. Nothing is sent until a second person approves.", answer.value.state);
   };
   return (
     <Dialog title={`Approve plan ${plan.id} v${plan.version}?`} onClose={props.onClose}>
@@ -76,7 +77,7 @@ export function ApproveDialog(props: DecisionProps) {
               ? last ? "Second of two. The commands go out at once." : "First of two. A second person must approve before anything is sent."
               : "One person is enough. The commands go out at once."}
           </dd>
-          <dt>Bound to</dt><dd class="mono">{shortDigest(plan.digest)}, expires in {countdown(left)}</dd>
+          <dt>Bound to</dt><dd>digest <span class="mono">{shortDigest(plan.digest)}</span>, expires in <span class="num">{countdown(left)}</span></dd>
         </dl>
         <Reasons title="You can not approve this now:" list={blocks} class="blocked" />
         <Failure text={failure} />
@@ -109,7 +110,7 @@ export function RejectDialog(props: DecisionProps) {
       return;
     }
     keep(answer.value);
-    props.onDone("Rejected. The reason is in the audit trail.");
+    props.onDone("Rejected. The reason is in the audit trail.", answer.value.state);
   };
   return (
     <Dialog title={`Reject plan ${plan.id} v${plan.version}?`} onClose={props.onClose}>

@@ -13,10 +13,10 @@ export function Legend(props: { overlay?: boolean }) {
   );
   return (
     <ul class="legend">
-      {item("load_group", "idle", "load")}
-      {item("battery", "idle", "battery")}
-      {item("pv", "idle", "PV")}
-      {item("load_group", "intended", props.overlay ? "moved by this plan" : "intended")}
+      {item("load_group", props.overlay ? "intended" : "idle", "load")}
+      {item("battery", props.overlay ? "intended" : "idle", "battery")}
+      {item("pv", props.overlay ? "intended" : "idle", props.overlay ? "PV, moved by this plan" : "PV")}
+      {props.overlay ? null : item("load_group", "intended", "intended")}
       {props.overlay ? null : item("load_group", "confirmed", "confirmed")}
       {item("load_group", "excluded", "excluded")}
     </ul>

@@ -16,12 +16,12 @@ export const GLYPH = 10;
 
 /** Drawn in a box of GLYPH pixels with its upper left corner at x, y. */
 export function ResourceGlyph(props: {
-  kind: ResourceKind; x: number; y: number; state: GlyphState; soc?: number | null;
+  kind: ResourceKind; x: number; y: number; state: GlyphState; soc?: number | null; scale?: number;
 }) {
-  const { x, y } = props;
+  const { x, y, scale = 1 } = props;
   const soc = Math.min(100, Math.max(0, props.soc ?? 0));
   return (
-    <g class={`glyph ${props.kind} g-${props.state}`} transform={`translate(${x} ${y})`}>
+    <g class={`glyph ${props.kind} g-${props.state}`} transform={`translate(${x} ${y}) scale(${scale})`}>
       {props.kind === "load_group" ? <path class="body" d="M0.5 1.5h9L5 9.2z" /> : null}
       {props.kind === "battery" ? (
         <>

@@ -37,11 +37,9 @@ export function EffectBar(props: { effect: Effect }) {
     : e.kept ? "as promised" : "NOT as promised";
   return (
     <div class={`effect ${e.kept === false ? "broken" : ""}`}>
-      <p>
-        <span>Effect at the feeder head</span>
-        <b class="num">{signedKw(e.measured_kw === null ? null : -e.measured_kw)}</b> kW measured,
-        {" "}<span class="num">{signedKw(-e.expected_kw)}</span> kW promised
-        {" "}(<span class="num">{number(e.band_kw[0])}</span> to <span class="num">{number(e.band_kw[1])}</span> kW of relief)
+      <p title={`accepted band ${number(-e.band_kw[0])} to ${number(-e.band_kw[1])} kW`}>
+        <span><b class="num">{signedKw(e.measured_kw === null ? null : -e.measured_kw)} kW</b> measured at the head
+          {" "}of <b class="num">{signedKw(-e.expected_kw)} kW</b> promised</span>
         <span class={`chip ${e.kept === false ? "bad-chip" : ""}`}>{e.kept === true ? "✓ " : e.kept === false ? "▲ " : "… "}{verdict}</span>
       </p>
       <svg class="bar" width="100%" height="26" role="img"

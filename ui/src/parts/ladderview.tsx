@@ -49,13 +49,13 @@ export function Tally(props: { rows: CommandRow[] }) {
   );
 }
 
-export function LadderTable(props: { rows: CommandRow[]; withPlan?: boolean }) {
+export function LadderTable(props: { rows: CommandRow[] }) {
   if (props.rows.length === 0) return <Empty>No commands.</Empty>;
   return (
     <table class="data ladder">
       <thead>
         <tr>
-          <th>Device</th>{props.withPlan ? <th>Plan</th> : null}
+          <th>Device</th>
           <th class="r">Setpoint</th><th class="r">At head, kW</th>
           {RUNGS.map((r) => <th key={r} class="rung-head" title={MEANING[r]}>{r}</th>)}
           <th class="r">Measured, kW</th><th>Says</th>
@@ -67,7 +67,6 @@ export function LadderTable(props: { rows: CommandRow[]; withPlan?: boolean }) {
           return (
             <tr key={row.id} class={l.failed ? "failed-row" : ""}>
               <th scope="row" title={`${row.id}, ${row.point}`}>{row.name} <span class="small">{row.protocol}</span></th>
-              {props.withPlan ? <td>{row.plan}</td> : null}
               <td class="num r">{kw(row.value)} {row.unit}</td>
               <td class="num r">{signedKw(-row.effect_kw)}</td>
               {l.steps.map((s) => <Cell key={s.rung} step={s} />)}

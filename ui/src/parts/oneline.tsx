@@ -35,7 +35,8 @@ export interface ResourceLook {
 export interface OneLineProps {
   feeder: Feeder;
   look: (node: string) => NodeLook;
-  resource: (id: string) => ResourceLook;
+  /** Null: not drawn here. */
+  resource: (id: string) => ResourceLook | null;
   /** The card in the empty corner: about one node, or about the whole feeder. */
   card: (node: string | null) => ComponentChildren;
   /** One sentence for screen readers. */
@@ -230,7 +231,6 @@ function OpenSwitches(props: PictureProps) {
 function Node(props: PictureProps & { cell: Cell; its: NodeLook }) {
   const { cell, fixed, p, its: look } = props;
   const [x, y] = [p.x(cell.column), p.y(cell.row)];
-  const resources = fixed.resources.get(cell.id) ?? [];
   return (
     <g data-node={cell.id} class={look.severity}>
       <rect class="hit" x={x - 12} y={y - 12} width="24" height="24" />
@@ -238,11 +238,34 @@ function Node(props: PictureProps & { cell: Cell; its: NodeLook }) {
       {look.delta === null ? null : <Delta x={x} y={y} delta={look.delta} limit={p.pitchY * 0.62} />}
       {cell.id === props.feeder.source ? <Substation x={x} y={y} />
         : <Bus x={x} y={y} phases={fixed.phases.get(cell.id)?.length ?? 1} severity={look.severity} />}
-      {resources.map((r, i) => (
-        <ResourceGlyph key={r.id} kind={r.kind} x={x + 5 + i * (GLYPH + 3)} y={y + 4} {...props.resource(r.id)} />
-      ))}
+      <Resources {...props} />
       {cell.hidden.length > 0 ? <text class="folded" x={x + 9} y={y + 3.5}>+{cell.hidden.length}</text> : null}
     </g>
+  );
+}
+
+/** Symbols get smaller where rows are narrow, so that they stay out of the next one. */
+function glyphPitch(p: Plane): number {
+  return p.pitchY < 19 ? GLYPH * 0.8 + 2 : GLYPH + 3;
+}
+
+function drawn(props: PictureProps, node: string) {
+  return (props.fixed.resources.get(node) ?? []).flatMap((r) => {
+    const look = props.resource(r.id);
+    return look === null ? [] : [{ id: r.id, kind: r.kind, look }];
+  });
+}
+
+function Resources(props: PictureProps & { cell: Cell }) {
+  const { cell, p } = props;
+  const pitch = glyphPitch(p);
+  return (
+    <>
+      {drawn(props, cell.id).map((r, i) => (
+        <ResourceGlyph key={r.id} kind={r.kind} x={p.x(cell.column) + 5 + i * pitch} y={p.y(cell.row) + 4}
+          state={r.look.state} soc={r.look.soc} scale={p.pitchY < 19 ? 0.8 : 1} />
+      ))}
+    </>
   );
 }
 
@@ -267,8 +290,8 @@ function Labels(props: PictureProps & { looks: Map<string, NodeLook> }) {
     if (at.x < -20 || at.x > size.width + 20 || at.y < -20 || at.y > size.height + 20) continue;
     const exception = look.severity === "alarm" || look.severity === "warn";
     const pointed = cell.id === props.shown;
-    const resources = fixed.resources.get(cell.id) ?? [];
-    const notes = resources.map((r) => props.resource(r.id).note).filter(Boolean);
+    const resources = drawn(props, cell.id);
+    const notes = resources.map((r) => r.look.note).filter(Boolean);
     const value = look.value !== null && (exception || look.mark || pointed) ? ` ${look.value}` : "";
     wanted.push({
       id: cell.id, text: `${cell.id}${value}`, at, bold: exception || pointed,
@@ -276,7 +299,7 @@ function Labels(props: PictureProps & { looks: Map<string, NodeLook> }) {
     });
     obstacles.push({ x: at.x - 5, y: at.y - 4, w: 10, h: 8 });
     if (resources.length > 0) {
-      const w = resources.length * (GLYPH + 3);
+      const w = resources.length * glyphPitch(p);
       obstacles.push({ x: at.x + 5, y: at.y + 4, w, h: GLYPH + 1 });
       if (notes.length > 0) {
         wanted.push({ id: `${cell.id} note`, text: notes.join(" "), bold: false, rank: 5, at: { x: at.x + w, y: at.y } });

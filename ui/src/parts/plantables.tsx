@@ -33,7 +33,7 @@ export function CheckTable(props: { plan: PlanDetail; feeder: Feeder | null }) {
       <span class={`chip ${c.ok ? "" : "bad-chip"}`}>{c.ok ? "✓ passed" : "▲ not passed"}</span>
     }>
       <table class="data check">
-        <thead><tr><th>{c.engine}</th><th class="r">Without</th><th /><th class="r">With plan</th><th /></tr></thead>
+        <thead><tr><th>{c.engine}</th><th class="r">Without</th><th>at</th><th class="r">With plan</th><th>at</th></tr></thead>
         <tbody>
           {lines.map((line) => (
             <tr key={line.name}><th scope="row">{line.name}</th>{cell(c.before, line)}{cell(c.after, line)}</tr>

@@ -13,8 +13,8 @@ export function useCommands(plan: string | null): { rows: CommandRow[] | null; p
     let over = false;
     let timer = 0;
     const ask = async (): Promise<void> => {
-      const query = plan === "" ? "" : `?plan=${encodeURIComponent(plan)}`;
-      const answer = await call<{ commands: CommandRow[] }>("GET", `commands${query}`);
+      const query = `plan=${encodeURIComponent(plan)}`;
+      const answer = await call<{ commands: CommandRow[] }>("GET", `commands?${query}`);
       if (over) return;
       if (answer.ok) setRows(answer.value.commands);
       setProblem(answer.ok ? "" : explain(answer.problem));

@@ -81,10 +81,11 @@ export function planNode(
   };
 }
 
-export function planResource(plan: PlanDetail, id: string, live: Live | null): ResourceLook {
+/** Only what the plan moves or leaves out is drawn over it. */
+export function planResource(plan: PlanDetail, id: string, live: Live | null): ResourceLook | null {
   const soc = live?.resources[id]?.soc_pct ?? null;
   const row = plan.rows.find((r) => r.resource === id);
   if (row) return { state: "intended", soc, note: signedKw(-row.effect_kw) };
   if (plan.excluded.some((e) => e.resource === id)) return { state: "excluded", soc, note: null };
-  return { state: "idle", soc, note: null };
+  return null;
 }

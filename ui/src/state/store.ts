@@ -40,6 +40,8 @@ const stream = new Stream({
   },
   open(isOpen) {
     connected.value = isOpen;
+    // A server that has been away may have come back with another model.
+    if (isOpen && session.value) void loadFeeder();
   },
   async refused() {
     // The socket does not tell why it was refused; the session does.
@@ -55,16 +57,15 @@ export function signOut(): void {
   session.value = null;
 }
 
-export async function signIn(found: Session): Promise<void> {
+export function signIn(found: Session): void {
   useSession(found);
   session.value = found;
   stream.start();
-  await loadFeeder();
 }
 
 export async function loadFeeder(): Promise<void> {
   const answer = await call<Feeder>("GET", "feeder");
-  if (answer.ok) feeder.value = answer.value;
+  if (answer.ok && answer.value.digest !== feeder.value?.digest) feeder.value = answer.value;
   feederProblem.value = answer.ok ? "" : answer.problem.title;
 }
 
@@ -81,6 +82,6 @@ export async function begin(): Promise<void> {
     localStorage.setItem("gridctl.theme", theme.value);
   });
   const answer = await call<Session>("GET", "session");
-  if (answer.ok) await signIn(answer.value);
+  if (answer.ok) signIn(answer.value);
   else session.value = null;
 }

@@ -51,7 +51,7 @@ export function Alarms() {
       <Failure text={failure} />
       {all === null ? <Empty>Loading…</Empty> : rows.length === 0 ? <Empty>None.</Empty> : (
         <table class="data alarms">
-          <thead><tr><th>Priority</th><th>State</th><th>Alarm</th><th>What to do</th><th>Raised</th><th>Cleared</th><th>Acknowledged by</th><th /></tr></thead>
+          <thead><tr><th>Priority</th><th>State</th><th>Alarm</th><th>What to do</th><th>Raised</th><th>Cleared</th><th>Acknowledged by</th><th><span class="sr">Acknowledge</span></th></tr></thead>
           <tbody>
             {rows.map((a) => {
               const waits = a.state === "unacked" || a.state === "cleared_unacked";
@@ -61,8 +61,8 @@ export function Alarms() {
                   <td>{STATE_WORD[a.state]}</td>
                   <th scope="row" class="wrap">{a.text}</th>
                   <td>{a.response}</td>
-                  <td class="num"><Time at={a.raised} /></td>
-                  <td class="num">{a.cleared ? <Time at={a.cleared} /> : ""}</td>
+                  <td class="num"><Time at={a.raised} dated /></td>
+                  <td class="num">{a.cleared ? <Time at={a.cleared} dated /> : ""}</td>
                   <td>{a.acked_by ?? ""}</td>
                   <td>{waits ? <button type="button" disabled={!may} onClick={() => void ack(a)} aria-label={`Acknowledge: ${a.text}`}>Acknowledge</button> : null}</td>
                 </tr>

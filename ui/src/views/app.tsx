@@ -111,10 +111,7 @@ function TopBar() {
       <span class="grow" />
       <GridTime at={l?.at} />
       <LiveChip />
-      <span class={`chip link ${l === null ? "off" : l.field_connected ? "ok" : "bad"}`}>
-        <i aria-hidden="true" />
-        {l === null ? "field ?" : l.field_connected ? "field up" : "FIELD DOWN"}
-      </span>
+      <FieldChip />
       <AlarmChip />
       <User name={me?.name ?? me?.user ?? ""} role={me?.role ?? ""} />
       <StopButton />
@@ -140,12 +137,23 @@ function LiveChip() {
   return <span class="chip link bad"><i aria-hidden="true" />STALE {duration(since)}</span>;
 }
 
+/** While the data is stale nobody knows how the field link is. */
+function FieldChip() {
+  const l = live.value;
+  if (l === null || !fresh.value) return <span class="chip link off"><i aria-hidden="true" />field ?</span>;
+  return (
+    <span class={`chip link ${l.field_connected ? "ok" : "bad"}`}>
+      <i aria-hidden="true" />{l.field_connected ? "field up" : "FIELD DOWN"}
+    </span>
+  );
+}
+
 function AlarmChip() {
   const a = live.value?.alarms;
   const worst = a?.top.reduce((p, x) => Math.min(p, x.priority), 4) ?? 4;
   const name = worst === 4 ? "" : `p${worst}`;
   return (
-    <a class={`chip alarms ${a && a.unacked > 0 ? `${name} unacked` : ""}`} href={href("alarms")}
+    <a class={`chip alarms dims ${a && a.unacked > 0 ? `${name} unacked` : ""}`} href={href("alarms")}
       title="Active alarms, and how many of them nobody has acknowledged">
       <span aria-hidden="true">{worst === 4 ? "△" : PRIORITY_SHAPE[worst as 1 | 2 | 3]}</span>
       {a ? ` ${number(a.active)} active` : " ?"}{a && a.unacked > 0 ? `, ${number(a.unacked)} new` : ""}
@@ -159,7 +167,11 @@ function User(props: { name: string; role: string }) {
     signOut();
   };
   return (
-    <details class="user">
+    <details class="user" onFocusOut={(e) => {
+      if (!e.currentTarget.contains(e.relatedTarget as Node | null)) e.currentTarget.open = false;
+    }} onKeyDown={(e) => {
+      if (e.key === "Escape") e.currentTarget.open = false;
+    }}>
       <summary><b>{props.name}</b> <span class="role">{props.role}</span></summary>
       <div class="menu">
         <p>Palette</p>

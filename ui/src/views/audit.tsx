@@ -55,7 +55,7 @@ export function Audit() {
             {rows.map((r) => (
               <tr key={r.sequence} class={check?.first_bad === r.sequence ? "failed-row" : ""}>
                 <td class="num r">{number(r.sequence)}</td>
-                <td class="num"><Time at={r.at} /></td>
+                <td class="num"><Time at={r.at} dated /></td>
                 <th scope="row">{r.who} <span class="small">{r.role}</span></th>
                 <td class="small">{r.source}</td>
                 <td>{r.action}</td>

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { PlanRow } from "../api";
+import { isRunning } from "../judge";
 import { call } from "../net";
 import { Panel } from "../parts/bits";
 import { Failure } from "../parts/dialog";
@@ -16,14 +17,13 @@ export function Commands(props: { plan: string | undefined }) {
       if (a.ok) setAll(a.value.plans);
     });
   }, [key]);
-  const plan = props.plan ?? "";
+  const plan = props.plan ?? live.value?.plans.find(isRunning)?.id ?? all[0]?.id ?? null;
   const { rows, problem } = useCommands(plan);
   return (
-    <Panel title={plan ? `Commands of plan ${plan}` : "Commands of all plans, as the server keeps them"} aside={
+    <Panel title={plan ? `Commands of plan ${plan}` : "Commands"} aside={
       <>
         <label class="small">Plan{" "}
-          <select value={plan} onChange={(e) => go("commands", ...(e.currentTarget.value ? [e.currentTarget.value] : []))}>
-            <option value="">all</option>
+          <select value={plan ?? ""} onChange={(e) => go("commands", e.currentTarget.value)}>
             {all.map((p) => <option key={p.id} value={p.id}>{p.id} ({p.state})</option>)}
           </select>
         </label>
@@ -31,7 +31,7 @@ export function Commands(props: { plan: string | undefined }) {
       </>
     }>
       <Failure text={problem} />
-      <div class="dims">{rows ? <><Tally rows={rows} /><LadderTable rows={rows} withPlan={!plan} /></> : "Loading…"}</div>
+      <div class="dims">{rows ? <><Tally rows={rows} /><LadderTable rows={rows} /></> : plan ? "Loading…" : "There is no plan yet."}</div>
     </Panel>
   );
 }

@@ -16,7 +16,7 @@ export function Login() {
     setFailure("");
     const answer = await call<Session>("POST", "session", { user: user.trim(), password });
     setBusy(false);
-    if (answer.ok) await signIn(answer.value);
+    if (answer.ok) signIn(answer.value);
     else setFailure(answer.problem.status === 401
       ? "User or password is not right." : explain(answer.problem));
   };

@@ -11,7 +11,7 @@ import { HeadTrend } from "../parts/headtrend";
 import { OneLine } from "../parts/oneline";
 import { href } from "../router";
 import { liveNode, liveResource } from "../state/looks";
-import { ageOf, seconds, type Live } from "../state/merge";
+import { seconds, type Live } from "../state/merge";
 import { keyOf, plans, want } from "../state/plandetail";
 import { leftNow } from "../state/stale";
 import { feeder, live, second } from "../state/store";
@@ -27,7 +27,7 @@ export function Overview() {
         <FeederPanel live={l} feeder={f} />
         <TrendPanel live={l} />
       </div>
-      <aside class="overview-side" aria-label="What wants attention">
+      <aside class="overview-side dims" aria-label="What wants attention">
         <PlansPanel live={l} />
         <RequestsPanel list={l.requests} />
         <AlarmsPanel live={l} />
@@ -65,13 +65,13 @@ function Strip(props: { live: Live; feeder: Feeder }) {
       <div class="tile">
         <h3>Voltage</h3>
         <p><Value class="big" text={`${pu(v.low)} – ${pu(v.high)}`} unit="pu" /></p>
-        <p class="small">{v.out > 0 ? `${plural(v.out, "node")} outside ` : "all measured inside "}
+        <p class="small">{v.out > 0 ? `▲ ${number(v.out)} outside ` : "all within "}
           {number(f.voltage_min_pu, 2)} – {number(f.voltage_max_pu, 2)}</p>
       </div>
       <div class="tile">
         <h3>Dispatch</h3>
         <p><Value class="big" text={number(r.confirmed)} unit={`of ${number(r.intended)} confirmed`} /></p>
-        <p class="small">{plural(r.usable, "resource")} of {number(r.all)} usable</p>
+        <p class="small">{number(r.usable)} of {number(r.all)} resources usable</p>
       </div>
       <div class="tile">
         <h3>Planning cycle</h3>
@@ -254,9 +254,4 @@ function LinksPanel(props: { links: LinkState[] }) {
       </ul>
     </Panel>
   );
-}
-
-export function nodeAge(l: Live, id: string, nowMs: number): number | null {
-  const n = l.nodes[id];
-  return n ? ageOf(n, nowMs) : null;
 }

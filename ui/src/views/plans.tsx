@@ -57,7 +57,7 @@ function Table(props: { rows: PlanRow[] }) {
     <table class="data wide">
       <thead>
         <tr><th>Plan</th><th>State</th><th class="r">Expires in</th><th class="r">Net, kW</th><th>Controls</th>
-          <th class="r">Customers</th><th class="r">Cost</th><th>Approvals</th><th>Reason, blocked by</th><th>Created</th><th>Digest</th><th /></tr>
+          <th class="r">Customers</th><th class="r">Cost</th><th>Approvals</th><th>Reason, blocked by</th><th>Created</th><th>Digest</th><th><span class="sr">Open</span></th></tr>
       </thead>
       <tbody>
         {props.rows.map((p) => {
@@ -73,7 +73,7 @@ function Table(props: { rows: PlanRow[] }) {
               <td class="num r">{kw(p.cost)}</td>
               <td>{number(p.approvals)} of {number(p.approvals_needed)}</td>
               <td>{[p.reason, ...p.blocked].filter(Boolean).join("; ")}</td>
-              <td><Time at={p.created} /></td>
+              <td class="num"><Time at={p.created} dated /></td>
               <td class="mono" title={p.digest}>{shortDigest(p.digest)}</td>
               <td><a class={`button ${isOpen(p) ? "primary" : ""}`} href={href("plans", p.id)}>{isOpen(p) ? "Review" : isRunning(p) ? "Execution" : "Open"}</a></td>
             </tr>

@@ -42,9 +42,14 @@ export function Review(props: { id: string }) {
 function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: string }) {
   const { plan, row } = props;
   const [question, setQuestion] = useState<"approve" | "reject" | null>(null);
-  const [told, setTold] = useState("");
+  const [told, setWords] = useState("");
+  const [toldOf, setToldOf] = useState("");
   const l = live.value;
   const current: PlanRow = row ?? plan;
+  const setTold = (words: string, of: string = current.state): void => {
+    setWords(words);
+    setToldOf(of);
+  };
   const executing = !isOpen(current) && !["rejected", "expired", "void"].includes(current.state);
   const commands = useCommands(executing ? plan.id : null);
   const reload = (why: string): void => {
@@ -54,9 +59,13 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
     forget(plan.id);
     void want(plan.id, `again ${performance.now()}`);
   };
-  const done = (words: string): void => {
+  // What was said about an earlier state is not true of the next one.
+  useEffect(() => {
+    if (toldOf !== current.state) setTold("");
+  }, [current.state]);
+  const done = (words: string, after: string): void => {
     setQuestion(null);
-    setTold(words);
+    setTold(words, after);
     announcement.value = words;
   };
   return (
