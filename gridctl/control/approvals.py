@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NoReturn
 
 from gridctl.control.audit import OFFICE, entry
 from gridctl.control.ports import Person, Store
@@ -102,7 +101,7 @@ class Approvals:
             chosen = await self._waiting(mrid, "plan.approve", person)
             refusal = self._may_approve(chosen, shown_digest, person)
             if refusal is not None:
-                await self._refuse(refusal, "plan.approve", mrid, person, shown_digest)
+                raise await self._refused(refusal, "plan.approve", mrid, person, shown_digest)
             await self._accept(chosen, person)
         return chosen
 
@@ -120,7 +119,7 @@ class Approvals:
             elif len(reason.strip()) < REASON_MIN:
                 refusal = Refusal(code="no_reason", reasons=("say why, for those who read it",))
             if refusal is not None:
-                await self._refuse(refusal, "plan.reject", mrid, person, shown_digest)
+                raise await self._refused(refusal, "plan.reject", mrid, person, shown_digest)
             await self._end(chosen, PlanState.REJECTED, reason.strip(), person)
         return chosen
 
@@ -254,11 +253,11 @@ class Approvals:
                 refusal = Refusal(
                     code="not_open", reasons=(f"the plan is {stored.state}: {stored.reason}",)
                 )
-        await self._refuse(refusal, action, mrid, person, "")
+        raise await self._refused(refusal, action, mrid, person, "")
 
-    async def _refuse(
+    async def _refused(
         self, refusal: Refusal, action: str, mrid: str, person: Person, digest: str
-    ) -> NoReturn:
+    ) -> RefusedError:
         async with self._store.transaction() as unit:
             await unit.audit(
                 entry(
@@ -271,7 +270,7 @@ class Approvals:
                     result=f"refused: {refusal.code}",
                 )
             )
-        raise RefusedError(refusal)
+        return RefusedError(refusal)
 
     async def _end(self, chosen: OpenPlan, to: PlanState, reason: str, person: Person) -> None:
         await self._move(chosen, to, reason, person)

@@ -52,17 +52,15 @@ def interval(horizon: Horizon, now_s: float) -> int:
     return int((now_s - horizon.start_s) // horizon.step_s)
 
 
-def wanted(plan: Plan, k: int, release: Release) -> dict[str, Setpoint]:
-    """Setpoints of interval `k` that are not just the device's default, by resource."""
-    found: dict[str, Setpoint] = {}
-    for setpoint in plan.result.setpoints:
-        if setpoint.interval != k:
-            continue
+def wanted(release: Release) -> dict[int, dict[str, Setpoint]]:
+    """Setpoints that are not just the device's default, by interval and resource."""
+    found: dict[int, dict[str, Setpoint]] = {}
+    for setpoint in release.plan.result.setpoints:
         name = release.resources[setpoint.resource].points.setpoint
         device, point = release.devices.get(name), release.points.get(name)
         tolerance = 0.0 if point is None or point.tolerance is None else point.tolerance
         if device is None or abs(setpoint.kw - device.default_value) > tolerance:
-            found[setpoint.resource] = setpoint
+            found.setdefault(setpoint.interval, {})[setpoint.resource] = setpoint
     return found
 
 
@@ -77,13 +75,14 @@ def due(release: Release, *, first_number: int) -> list[Command]:
     Largest effect first. A renewal's effect is 0: it moves nothing.
     """
     commands: list[Command] = []
-    for mrid, setpoint in wanted(release.plan, release.k, release).items():
+    by_interval = wanted(release)
+    for mrid, setpoint in by_interval.get(release.k, {}).items():
         resource = release.resources[mrid]
         name = resource.points.setpoint
         point, device = release.points.get(name), release.devices.get(name)
         if point is None or device is None or point.expect is None or point.tolerance is None:
             continue  # the interlock names it
-        until_s = _lease_until_s(release, mrid, device)
+        until_s = _lease_until_s(release, by_interval, mrid, device)
         held, lease = release.held.get(mrid), release.leases.get(name)
         same = (
             held is not None
@@ -160,11 +159,16 @@ def _kw(commands: Iterable[Command]) -> float:
     return sum(abs(c.effect_kw) for c in commands)
 
 
-def _lease_until_s(release: Release, resource: str, device: DeviceLimit) -> float:
+def _lease_until_s(
+    release: Release,
+    by_interval: Mapping[int, Mapping[str, Setpoint]],
+    resource: str,
+    device: DeviceLimit,
+) -> float:
     """Until the plan wants the device back, or as long as OT allows: then it is renewed."""
     horizon = release.plan.result.horizon
     k = release.k
-    while resource in wanted(release.plan, k + 1, release):
+    while resource in by_interval.get(k + 1, {}):
         k += 1
     run_end_s = horizon.start_s + (k + 1) * horizon.step_s
     return float(min(run_end_s, release.now_s + LEASE_SHARE * device.lease_max_s))

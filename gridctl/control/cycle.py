@@ -1,0 +1,248 @@
+"""The nine verbs in order, on one page.
+
+observe → forecast → optimize → verify → propose → approve → dispatch → confirm → settle
+
+A step takes the plant as it is now as far as it can go. Where it ends before a proposal, it says
+why: "no plan" is a visible state with a reason, never a silent one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gridctl.control.activity import Activity
+from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.dispatcher import Dispatcher
+from gridctl.control.interlock import Situation, blocked, moved_on
+from gridctl.control.ports import CycleView, Planner, Store
+from gridctl.control.proposals import drafted, no_plan
+from gridctl.control.resources import Known, network_state, resource_states
+from gridctl.control.settings import OfficeSettings
+from gridctl.control.settlement import REDUCTION_POINT
+from gridctl.model.clock import Clock
+from gridctl.model.errors import UnavailableError
+from gridctl.model.measurement import Snapshot
+from gridctl.model.planning import (
+    Forecast,
+    ForecastTask,
+    Horizon,
+    NetworkLimits,
+    PlanningResult,
+    PlanningTask,
+    Series,
+)
+from gridctl.model.program import DispatchRequest, RequestState
+
+DAY_S = 86_400.0
+MEDIAN_AND_BAND = (0.1, 0.5, 0.9)
+WAITING_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
+
+
+class NoPlan(Exception):  # noqa: N818 - not an error: how most steps end
+    """Ends a step before a proposal, with its status and the reason."""
+
+    def __init__(self, *, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Cycle:
+    """One step after another; the office calls `step` each `cycle_s` real seconds."""
+
+    def __init__(
+        self,
+        *,
+        settings: OfficeSettings,
+        store: Store,
+        planner: Planner,
+        clock: Clock,
+        approvals: Approvals,
+        dispatcher: Dispatcher,
+        activity: Activity,
+        situation: Callable[[], Situation],
+        known: Callable[[], Known],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._planner = planner
+        self._clock = clock
+        self._approvals = approvals
+        self._dispatcher = dispatcher
+        self._activity = activity
+        self._situation = situation
+        self._known = known
+        self._one_at_a_time = asyncio.Lock()
+        self._rejected_until_mono_s = 0.0
+        self._rejected_requests: frozenset[str] = frozenset()
+        self.forecast: Forecast | None = None
+        """Import at the head without control, as last forecast."""
+        self.view: CycleView | None = None
+        self.proposed: OpenPlan | None = None
+
+    async def step(self, now_s: float, *, asked: bool = False) -> CycleView:
+        """One pass. `asked`: a person wants it, so a recent rejection does not hold it back."""
+        async with self._one_at_a_time:
+            self.proposed = None
+            try:
+                known = self._observe()
+                forecast = await self._forecast(now_s)
+                requests = await self._wanted(forecast.horizon, asked=asked)
+                task = self._task(known, forecast, requests, now_s)
+                result = await self._optimize(task)
+                self._verify(result)
+                self.proposed = await self._propose(task, result, known.snapshot)
+                status, reason = str(result.status), f"plan {self.proposed.plan.mrid} is proposed"
+            except NoPlan as end:
+                status, reason = end.status, end.reason
+            except UnavailableError as error:
+                status, reason = "unavailable", str(error)
+            # approve: people, at the desk. dispatch and confirm: the dispatcher, when they have.
+            # settle: the agenda, when a request is over.
+            self.view = CycleView(at_s=now_s, status=status, reason=reason)
+            return self.view
+
+    def rejected(self, requests: tuple[str, ...]) -> None:
+        """A person has said no: the same question is not asked again for the life of a plan."""
+        life_s = self._settings.approval.plan_life_s
+        self._rejected_until_mono_s = self._clock.monotonic_s() + life_s
+        self._rejected_requests = frozenset(requests)
+
+    def _observe(self) -> Known:
+        reasons = blocked(self._situation())
+        if reasons:
+            raise NoPlan(status="blocked", reason="; ".join(reasons))
+        return self._known()
+
+    async def _forecast(self, now_s: float) -> Forecast:
+        planning = self._settings.planning
+        start_s = now_s // planning.step_s * planning.step_s
+        if self.forecast is not None and self.forecast.horizon.start_s == start_s:
+            return self.forecast
+        horizon = Horizon(start_s=start_s, step_s=planning.step_s, count=planning.count)
+        history_s = self._settings.history_days * DAY_S // planning.step_s * planning.step_s
+        task = ForecastTask(
+            history=await self._baseline(start_s - history_s, start_s),
+            temperature_c=await self._temperature(start_s - history_s, start_s),
+            horizon=horizon,
+            quantiles=tuple(sorted({*MEDIAN_AND_BAND, planning.quantile})),
+            utc_offset_s=self._settings.utc_offset_s,
+        )
+        self.forecast = await self._planner.forecast(task, deadline_s=planning.deadline_s)
+        return self.forecast
+
+    async def _baseline(self, start_s: float, end_s: float) -> Series:
+        """The head's history as it would have been without us: reductions are added back."""
+        step_s = self._settings.planning.step_s
+        head = await self._store.series(
+            self._settings.head_point, start_s=start_s, end_s=end_s, step_s=step_s
+        )
+        ours = await self._store.series(
+            REDUCTION_POINT, start_s=start_s, end_s=end_s, step_s=step_s
+        )
+        return Series(
+            start_s=head.start_s,
+            step_s=head.step_s,
+            values=tuple(
+                None if measured is None else measured + (reduced or 0.0)
+                for measured, reduced in zip(head.values, ours.values, strict=True)
+            ),
+        )
+
+    async def _temperature(self, start_s: float, end_s: float) -> Series | None:
+        point = self._settings.temperature_point
+        if point is None:
+            return None
+        step_s = self._settings.planning.step_s
+        return await self._store.series(point, start_s=start_s, end_s=end_s, step_s=step_s)
+
+    async def _wanted(self, horizon: Horizon, *, asked: bool) -> tuple[DispatchRequest, ...]:
+        """What customers ask for in this horizon; ends the step when a plan answers it already."""
+        end_s = horizon.start_s + horizon.step_s * horizon.count
+        requests = tuple(
+            r
+            for r in await self._store.requests(states=WAITING_REQUESTS)
+            if r.start_s < end_s and r.end_s > self._clock.now_s()
+        )
+        names = frozenset(r.mrid for r in requests)
+        await self._void_what_moved_on(names)
+        for chosen in self._approvals.open.values():
+            raise NoPlan(status="waiting", reason=f"plan {chosen.plan.mrid} waits: {chosen.state}")
+        active = self._dispatcher.active
+        if active is not None and names <= frozenset(active.plan.requests):
+            raise NoPlan(status="active", reason=f"plan {active.plan.mrid} is carried out")
+        held_back = self._clock.monotonic_s() < self._rejected_until_mono_s
+        if held_back and not asked and names == self._rejected_requests:
+            raise NoPlan(status="rejected", reason="the last plan was rejected a moment ago")
+        return requests
+
+    async def _void_what_moved_on(self, requests: frozenset[str]) -> None:
+        """Open plans whose basis is gone (SG-14) do not wait any longer."""
+        for mrid, chosen in list(self._approvals.open.items()):
+            reasons = [
+                *moved_on(chosen.plan, self._situation()),
+                *self._dispatcher.drifted(chosen),
+            ]
+            if chosen.state.is_open and frozenset(chosen.plan.requests) != requests:
+                reasons.append("the requests have changed since the plan was made")
+            if reasons:
+                await self._approvals.void(mrid, "; ".join(reasons))
+
+    def _task(
+        self,
+        known: Known,
+        forecast: Forecast,
+        requests: tuple[DispatchRequest, ...],
+        now_s: float,
+    ) -> PlanningTask:
+        settings = self._settings
+        network = network_state(settings.feeder, known, head_point=settings.head_point)
+        if network is None:
+            raise NoPlan(status="blocked", reason="the import at the feeder head is not known")
+        self._activity.today(now_s)
+        return PlanningTask(
+            feeder=settings.feeder,
+            resources=settings.resources,
+            states=resource_states(settings.resources, known, self._activity),
+            network=network,
+            limits=NetworkLimits(
+                head_import_kw=settings.head_limit_kw,
+                voltage_min_pu=settings.voltage_min_pu,
+                voltage_max_pu=settings.voltage_max_pu,
+                loading_max_pct=settings.loading_max_pct,
+            ),
+            forecast=forecast,
+            quantile=settings.planning.quantile,
+            requests=requests,
+            horizon=forecast.horizon,
+            now_s=now_s,
+            utc_offset_s=settings.utc_offset_s,
+            deadline_s=settings.planning.deadline_s,
+        )
+
+    async def _optimize(self, task: PlanningTask) -> PlanningResult:
+        return await self._planner.plan(task)
+
+    def _verify(self, result: PlanningResult) -> None:
+        """The mind checks its plan by AC power flow; without that check it is not believed."""
+        refusal = no_plan(result)
+        if refusal is not None:
+            raise NoPlan(status=refusal.code, reason="; ".join(refusal.reasons))
+
+    async def _propose(
+        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
+    ) -> OpenPlan:
+        plan = drafted(
+            task=task,
+            result=result,
+            snapshot=snapshot,
+            limits_digest=self._settings.limits.digest(),
+            proposed_by="optimizer",
+        )
+        chosen = await self._approvals.propose(plan, snapshot=snapshot, forecast=task.forecast)
+        async with self._store.transaction() as unit:
+            for request in task.requests:
+                if request.state is RequestState.RECEIVED:
+                    await unit.move_request(request.mrid, RequestState.PLANNED)
+        return chosen

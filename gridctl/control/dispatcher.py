@@ -1,0 +1,402 @@
+"""An approved plan → orders, batch by batch, interval by interval, as long as everything holds.
+
+One plan at a time. Before each batch the same question again: may this be ordered now? Any no ends
+the plan; nothing is repaired behind the approvers' backs. What was ordered before is held by its
+leases and runs out by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gridctl.control.alarms import AlarmBook, Condition
+from gridctl.control.approvals import OpenPlan
+from gridctl.control.audit import OFFICE, entry
+from gridctl.control.batches import Held, Release, due, interval, last_interval, split
+from gridctl.control.effect import forecast_change_kw
+from gridctl.control.interlock import (
+    Drift,
+    Situation,
+    blocked,
+    head_drift,
+    moved_on,
+    outside_limits,
+    too_many_failed,
+    unusable,
+    voltage_drift,
+)
+from gridctl.control.journal import FAILED, CommandBook
+from gridctl.control.judge import Judge
+from gridctl.control.orders import Orders
+from gridctl.control.ports import Store
+from gridctl.control.resources import Known, why_excluded
+from gridctl.control.settings import OfficeSettings
+from gridctl.control.telemetry import ProcessImage
+from gridctl.model.budget import Move, count, last_s, moved_kw, spent_kw
+from gridctl.model.clock import Clock
+from gridctl.model.command import Command
+from gridctl.model.errors import UnavailableError
+from gridctl.model.measurement import Snapshot
+from gridctl.model.plan import PlanState
+from gridctl.model.program import RequestState
+
+log = logging.getLogger(__name__)
+
+FAILED_SHARE_MAX = 0.10
+LOOK_S = 0.25
+HOUR_S = 3_600.0
+
+
+class Halt(Exception):  # noqa: N818 - not an error: how a plan ends
+    """Ends the active plan in `state`."""
+
+    def __init__(self, *, state: PlanState, reason: str) -> None:
+        super().__init__(reason)
+        self.state = state
+        self.reason = reason
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """The active plan and how far it is."""
+
+    chosen: OpenPlan
+    before: Snapshot
+    number: int = 1
+    batch: int = 0
+    ordered_kw: float = 0.0
+    sent: int = 0
+    failed: int = 0
+    halt: Halt | None = None
+
+
+class Dispatcher:
+    """Carries out one plan at a time. `situation` and `known` are asked anew for every batch."""
+
+    def __init__(
+        self,
+        *,
+        settings: OfficeSettings,
+        store: Store,
+        clock: Clock,
+        image: ProcessImage,
+        book: CommandBook,
+        orders: Orders,
+        judge: Judge,
+        alarms: AlarmBook,
+        situation: Callable[[], Situation],
+        known: Callable[[], Known],
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._image = image
+        self._book = book
+        self._orders = orders
+        self._judge = judge
+        self._alarms = alarms
+        self._situation = situation
+        self._known = known
+        self._resources = {r.mrid: r for r in settings.resources}
+        self._devices = {d.point: d for d in settings.limits.devices}
+        self._areas = {a.area: a for a in settings.limits.areas}
+        self._held: dict[str, Held] = {}
+        self._moves: list[Move] = []
+        self._run: Run | None = None
+
+    @property
+    def active(self) -> OpenPlan | None:
+        """The plan that is being carried out."""
+        return None if self._run is None else self._run.chosen
+
+    def intended_kw(self, resource: str) -> float | None:
+        """What the active plan wants of `resource` now; None: nothing."""
+        if self._run is None:
+            return None
+        result = self._run.chosen.plan.result
+        k = interval(result.horizon, self._clock.now_s())
+        for setpoint in result.setpoints:
+            if setpoint.resource == resource and setpoint.interval == k:
+                return setpoint.kw
+        return None
+
+    def reduction_kw(self) -> float:
+        """Fall of the head's import by what the devices hold now, kW: sum of the promised effects
+        of confirmed setpoints."""
+        holding = {one.command.resource for one in self._book.in_force()}
+        return sum(held.effect_kw for name, held in self._held.items() if name in holding)
+
+    def halt(self, state: PlanState, reason: str) -> None:
+        """End the active plan: no further order leaves."""
+        if self._run is not None and self._run.halt is None:
+            self._run.halt = Halt(state=state, reason=reason)
+
+    async def carry_out(self, chosen: OpenPlan) -> None:
+        """Carry out an ACTIVE plan to its end, whichever that is."""
+        run = Run(chosen=chosen, before=self._image.snapshot())
+        self._run = run
+        try:
+            await self._requests(chosen, RequestState.ACTIVE)
+            end = await self._intervals(run)
+        except Halt as halt:
+            end = halt
+        except UnavailableError as error:
+            end = Halt(state=PlanState.STOPPED, reason=f"stopped: {error}")
+        finally:
+            self._run = None
+        await self._finish(chosen, end)
+
+    async def _intervals(self, run: Run) -> Halt:
+        """Release each interval at its start, renew leases in between, until the plan's end."""
+        plan = run.chosen.plan
+        last = last_interval(plan)
+        first = True
+        while True:
+            self._check_halt(run)
+            k = interval(plan.result.horizon, self._clock.now_s())
+            if k > last:
+                return Halt(state=PlanState.COMPLETED, reason="carried out to its end")
+            commands = due(self._release(run, k), first_number=run.number)
+            if not first:
+                commands = await self._still_possible(run, commands)
+            if commands:
+                run.number += len(commands)
+                await self._release_interval(run, commands, first=first)
+            first = False
+            await asyncio.sleep(LOOK_S)
+
+    async def _release_interval(
+        self, run: Run, commands: Sequence[Command], *, first: bool
+    ) -> None:
+        changes = [c for c in commands if c.effect_kw != 0]
+        renewals = [c for c in commands if c.effect_kw == 0]
+        expected_kw = sum(c.effect_kw for c in changes)
+        promise = self._judge.promise(run.chosen, expected_kw)
+        batches = split(changes, self._settings.limits, canary=first, first_batch=run.batch + 1)
+        batches += split(
+            renewals,
+            self._settings.limits,
+            canary=False,
+            first_batch=run.batch + len(batches) + 1,
+        )
+        run.batch += len(batches)
+        for number, batch in enumerate(batches):
+            await self._room_in_area(run, batch)
+            self._may_go(run, first=first)
+            await self._send(run, batch)
+            if number < len(batches) - 1 and batch[0].effect_kw != 0:
+                await self._pause(run, self._settings.batch_settle_s)
+        if changes:
+            await self._pause(run, self._settings.effect_settle_s)
+            await self._judge.judge(promise, changes)
+
+    def _may_go(self, run: Run, *, first: bool) -> None:
+        """Raises Halt with every reason why the next batch must not go (SG-14, SG-17)."""
+        self._check_halt(run)
+        plan, snapshot, now = run.chosen.plan, self._image.snapshot(), self._situation()
+        reasons = [*blocked(now), *moved_on(plan, now)]
+        reasons += too_many_failed(run.failed, run.sent, share_max=FAILED_SHARE_MAX)
+        if first:
+            known = self._known()
+            excluded = {m: why_excluded(r, known) for m, r in self._resources.items()}
+            reasons += unusable(plan, excluded)
+            reasons += self.drifted(run.chosen, ordered_kw=run.ordered_kw)
+        if run.ordered_kw != 0:
+            reasons += outside_limits(
+                snapshot,
+                self._image.points,
+                before=run.before,
+                voltage_min_pu=self._settings.voltage_min_pu,
+                voltage_max_pu=self._settings.voltage_max_pu,
+            )
+        if reasons:
+            state = PlanState.VOID if run.sent == 0 else PlanState.STOPPED
+            raise Halt(state=state, reason="; ".join(reasons))
+
+    def drifted(self, chosen: OpenPlan, *, ordered_kw: float = 0.0) -> tuple[str, ...]:
+        """How the feeder has moved away from what the plan was made for (SG-14)."""
+        points, bounds = self._image.points, self._settings.drift
+        now = self._image.snapshot()
+        then_head = chosen.snapshot.good(self._settings.head_point)
+        now_head = now.good(self._settings.head_point)
+        if then_head is None or now_head is None:
+            return ("the import at the feeder head is not known (SG-12)",)
+        drift = Drift(
+            then_kw=then_head.value,
+            now_kw=now_head.value,
+            forecast_change_kw=forecast_change_kw(
+                chosen.forecast, from_s=chosen.snapshot.at_s, to_s=now.at_s
+            ),
+            ordered_kw=ordered_kw,
+        )
+        reasons = head_drift(drift, bounds)
+        if ordered_kw == 0:
+            reasons += voltage_drift(chosen.snapshot, now, points, bounds)
+        return reasons
+
+    async def _send(self, run: Run, batch: Sequence[Command]) -> None:
+        chosen = run.chosen
+        now_s = self._clock.now_s()
+        self._moves = [m for m in self._moves if m.at_s > now_s - HOUR_S]
+        moves = [self._move(c, now_s) for c in batch]
+        worth = {c.mrid: self._worth_kw(c) for c in batch}
+        run.sent += len(batch)
+        run.ordered_kw += sum(c.effect_kw for c in batch)
+        order = await self._orders.dispatch(
+            chosen.plan, chosen.digest, [a.by for a in chosen.approvals], batch
+        )
+        await self._orders.ended(order, given_up=lambda: run.halt is not None)
+        refused = self._orders.refused(order)
+        if refused is not None:
+            run.failed += len(batch)
+            raise Halt(state=PlanState.STOPPED, reason=f"the field refused: {refused}")
+        self._moves += moves
+        for command in batch:
+            one = self._book.live.get(command.mrid)
+            if one is None or one.state in FAILED:
+                run.failed += 1
+            if one is not None:
+                self._held[command.resource] = Held(
+                    value=command.value, effect_kw=worth[command.mrid]
+                )
+
+    def _worth_kw(self, command: Command) -> float:
+        """What the device is worth at the head with `command`, kW: on top of what it holds already.
+        Asked before the command leaves, while the leases are still the old ones."""
+        before = self._held.get(command.resource)
+        if before is None or command.point not in self._image.leases:
+            return command.effect_kw
+        return before.effect_kw + command.effect_kw
+
+    async def _still_possible(self, run: Run, commands: list[Command]) -> list[Command]:
+        """In later intervals: hold what cannot go now, and say so; its lease runs out by itself."""
+        if not commands:
+            return commands
+        reasons = blocked(self._situation())
+        known = self._known()
+        possible: list[Command] = []
+        for command in commands:
+            excluded = why_excluded(self._resources[command.resource], known)
+            reason = excluded or self._too_fast(command)
+            if reason is None:
+                possible.append(command)
+            else:
+                reasons += (f"{command.resource}: {reason}",)
+        await self._alarms.follows(
+            bool(reasons),
+            Condition(
+                key="dispatch.held",
+                priority=2,
+                text=f"plan {run.chosen.plan.mrid} cannot be continued: {'; '.join(reasons)}",
+                response="what is not renewed returns to its default when its lease ends",
+            ),
+        )
+        return [] if blocked(self._situation()) else possible
+
+    def _too_fast(self, command: Command) -> str | None:
+        """Why OT's limits forbid a command so soon, by our own books (SG-05)."""
+        device, now_s = self._devices[command.point], self._clock.now_s()
+        last = last_s(self._moves, point=command.point)
+        if last is not None and now_s - last < device.interval_min_s:
+            return f"commanded {now_s - last:.0f} s ago"
+        sent = count(self._moves, point=command.point, now_s=now_s, window_s=HOUR_S)
+        if sent >= device.per_hour_max:
+            return f"{sent} commands in the last hour"
+        return None
+
+    async def _room_in_area(self, run: Run, batch: Sequence[Command]) -> None:
+        """Wait until the areas' budgets have room for `batch` (SG-05), at most a whole window."""
+        end_s = self._clock.now_s() + max(
+            (a.window_s for a in self._settings.limits.areas), default=0.0
+        )
+        while (short := self._over_budget(batch)) is not None:
+            self._check_halt(run)
+            if self._clock.now_s() > end_s:
+                raise Halt(state=PlanState.STOPPED, reason=short)
+            await asyncio.sleep(LOOK_S)
+
+    def _over_budget(self, batch: Sequence[Command]) -> str | None:
+        now_s = self._clock.now_s()
+        asked: dict[str, float] = {}
+        for command in batch:
+            move = self._move(command, now_s)
+            asked[move.area] = asked.get(move.area, 0.0) + move.kw
+        for area, kw in asked.items():
+            limit = self._areas[area]
+            spent = spent_kw(self._moves, area=area, now_s=now_s, window_s=limit.window_s)
+            if spent + kw > limit.budget_kw:
+                return f"area {area}: {spent:.0f} + {kw:.0f} kW is above {limit.budget_kw:g} kW"
+        return None
+
+    def _move(self, command: Command, now_s: float) -> Move:
+        measured = self._image.snapshot().good(command.expect_point)
+        kw = moved_kw(
+            command,
+            present_kw=command.value if measured is None else measured.value,
+            renews=command.point in self._image.leases,
+        )
+        area = self._devices[command.point].area
+        return Move(at_s=now_s, point=command.point, area=area, kw=kw)
+
+    def _release(self, run: Run, k: int) -> Release:
+        return Release(
+            plan=run.chosen.plan,
+            k=k,
+            now_s=self._clock.now_s(),
+            resources=self._resources,
+            points=self._image.points,
+            devices=self._devices,
+            leases=self._image.leases,
+            held=self._held,
+        )
+
+    async def _pause(self, run: Run, real_s: float) -> None:
+        end_s = self._clock.monotonic_s() + real_s
+        while self._clock.monotonic_s() < end_s:
+            self._check_halt(run)
+            await asyncio.sleep(min(LOOK_S, real_s))
+
+    def _check_halt(self, run: Run) -> None:
+        if run.halt is not None:
+            raise run.halt
+
+    async def _requests(self, chosen: OpenPlan, to: RequestState) -> None:
+        if not chosen.plan.requests:
+            return
+        async with self._store.transaction() as unit:
+            for mrid in chosen.plan.requests:
+                await unit.move_request(mrid, to)
+
+    async def _finish(self, chosen: OpenPlan, end: Halt) -> None:
+        plan, at_s = chosen.plan, self._clock.now_s()
+        if end.state is not PlanState.COMPLETED:
+            await self._alarms.raised(
+                Condition(
+                    key=f"plan.{plan.mrid}",
+                    priority=2,
+                    text=f"plan {plan.mrid} ended as {end.state}: {end.reason}",
+                    response="held setpoints return at the end of their leases; "
+                    "a new plan needs a new approval",
+                )
+            )
+        async with self._store.transaction() as unit:
+            await unit.move_plan(
+                plan.mrid, expected=PlanState.ACTIVE, to=end.state, at_s=at_s, reason=end.reason
+            )
+            await unit.audit(
+                entry(
+                    at_s=at_s,
+                    person=OFFICE,
+                    action=f"plan.{end.state}",
+                    object_=plan.mrid,
+                    before=PlanState.ACTIVE,
+                    after=end.state,
+                    reason=end.reason,
+                    plan_digest=chosen.digest,
+                )
+            )
+        chosen.state = end.state
+        log.info("plan %s ended as %s: %s", plan.mrid, end.state, end.reason)

@@ -1,0 +1,478 @@
+"""The office: joins memory, mind, line and people, and keeps the loops going.
+
+Each loop has one job and none of them waits for another: frames from the field, the control cycle,
+dispatch of what was approved, samples, and a watch over everything that just goes on by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from gridctl.control.activity import Activity
+from gridctl.control.agenda import Agenda, Job
+from gridctl.control.alarms import AlarmBook, Condition
+from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.audit import FIELD, OFFICE, entry
+from gridctl.control.cycle import Cycle
+from gridctl.control.desk import OperatorDesk
+from gridctl.control.dispatcher import Dispatcher
+from gridctl.control.effect import forecast_kw
+from gridctl.control.interlock import Situation, blocked
+from gridctl.control.journal import CommandBook
+from gridctl.control.judge import Judge
+from gridctl.control.orders import Orders
+from gridctl.control.ports import Desk, FieldLink, Planner, Store
+from gridctl.control.resources import Known
+from gridctl.control.settings import OfficeSettings
+from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
+from gridctl.control.stop import StopState
+from gridctl.control.telemetry import ProcessImage
+from gridctl.control.views import PictureMaker, PlanViews
+from gridctl.model.clock import Clock
+from gridctl.model.errors import GridctlError, UnavailableError
+from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, Outcome, Telemetry, UpFrame
+from gridctl.model.measurement import GOOD, Measurement, Origin, TimeQuality
+from gridctl.model.plan import PlanState
+
+log = logging.getLogger(__name__)
+
+WATCH_S = 0.5
+SWEEP_S = 10.0
+SETTLE_EVERY_S = 60.0
+AUDIT_CHECK_EVERY_S = 3_600.0
+FIELD_ALARM_RESPONSE = "see the communications screen; the field goes on by itself meanwhile"
+
+
+class Office:
+    """Everything that decides, asks and records, wired. `desk` is its face."""
+
+    def __init__(
+        self,
+        settings: OfficeSettings,
+        store: Store,
+        planner: Planner,
+        link: FieldLink,
+        clock: Clock,
+        jobs: Sequence[Job] = (),
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._link = link
+        self._clock = clock
+        self._model_digest = settings.feeder.digest()
+        self._limits_digest = settings.limits.digest()
+        self._audit_fault: str | None = None
+        self._wake = asyncio.Event()
+        self._carrying: asyncio.Task[None] | None = None
+        self.image = ProcessImage(clock=clock)
+        self.alarms = AlarmBook(store=store, clock=clock)
+        self._stop_state = StopState(settings.stop_file)
+        self._activity = Activity(utc_offset_s=settings.utc_offset_s)
+        self._book = CommandBook(
+            store=store, clock=clock, alarms=self.alarms, activity=self._activity
+        )
+        self._orders = Orders(
+            store=store,
+            link=link,
+            clock=clock,
+            book=self._book,
+            limits_digest=self._limits_digest,
+            clock_offset_max_s=settings.clock_offset_max_s,
+            confirm_timeout_s=settings.confirm_timeout_s,
+        )
+        self._judge = Judge(
+            image=self.image,
+            clock=clock,
+            head_point=settings.head_point,
+            book=self._book,
+            alarms=self.alarms,
+            stopped=lambda: self._stop_state.stopped,
+        )
+        self._dispatcher = Dispatcher(
+            settings=settings,
+            store=store,
+            clock=clock,
+            image=self.image,
+            book=self._book,
+            orders=self._orders,
+            judge=self._judge,
+            alarms=self.alarms,
+            situation=self.situation,
+            known=self.known,
+        )
+        self._approvals = Approvals(
+            store=store, clock=clock, policy=settings.approval, blocked=self._blocks
+        )
+        self._plan_views = PlanViews(
+            settings=settings,
+            approvals=self._approvals,
+            situation=self.situation,
+            known=self.known,
+        )
+        self.cycle = Cycle(
+            settings=settings,
+            store=store,
+            planner=planner,
+            clock=clock,
+            approvals=self._approvals,
+            dispatcher=self._dispatcher,
+            activity=self._activity,
+            situation=self.situation,
+            known=self.known,
+        )
+        self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
+        self.desk: Desk = OperatorDesk(
+            store=store,
+            clock=clock,
+            approvals=self._approvals,
+            dispatcher=self._dispatcher,
+            cycle=self.cycle,
+            orders=self._orders,
+            alarms=self.alarms,
+            image=self.image,
+            stop_state=self._stop_state,
+            stop_file=settings.stop_file,
+            pictures=PictureMaker(
+                settings=settings,
+                clock=clock,
+                image=self.image,
+                dispatcher=self._dispatcher,
+                judge=self._judge,
+                cycle=self.cycle,
+                alarms=self.alarms,
+                situation=self.situation,
+                known=self.known,
+            ),
+            plan_views=self._plan_views,
+            wake=self._wake.set,
+        )
+
+    def situation(self) -> Situation:
+        """What holds for the feeder as a whole, now."""
+        snapshot = self.image.snapshot()
+        heartbeat, hello = self.image.heartbeat, self.image.hello
+        return Situation(
+            field_connected=self._link.connected and heartbeat is not None,
+            stopped=self._stop_state.stopped or (heartbeat is not None and heartbeat.stopped),
+            clock_offset_s=self.image.clock_offset_s,
+            clock_offset_max_s=self._settings.clock_offset_max_s,
+            good_share=self.image.good_share(),
+            head_is_good=snapshot.good(self._settings.head_point) is not None,
+            limits_digest=self._limits_digest,
+            field_limits_digest=None if hello is None else hello.limits_digest,
+            model_digest=self._model_digest,
+            lost_audit=self._audit_fault,
+        )
+
+    def known(self) -> Known:
+        """What is known of the plant, now."""
+        return Known(
+            snapshot=self.image.snapshot(),
+            points=self.image.points,
+            links=self.image.links,
+            limits=self._settings.limits,
+        )
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop` is set. Raises what a loop could not cope with: a bug ends the office, and
+        the field goes on without it."""
+        await self._take_over()
+        self._agenda.start()
+        loops = [
+            asyncio.create_task(part, name=name)
+            for name, part in (
+                ("office.frames", self._frames()),
+                ("office.cycle", self._cycle_loop()),
+                ("office.dispatch", self._dispatch_loop()),
+                ("office.samples", self._sample_loop()),
+                ("office.watch", self._watch_loop()),
+            )
+        ]
+        ending = asyncio.create_task(stop.wait(), name="office.stop")
+        try:
+            done, _ = await asyncio.wait([*loops, ending], return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {ending}:
+                task.result()
+        finally:
+            self._agenda.stop()
+            ending.cancel()
+            for task in loops:
+                task.cancel()
+            await asyncio.gather(*loops, ending, return_exceptions=True)
+
+    async def _take_over(self) -> None:
+        """After a restart nothing is half: no old plan goes on, no command is sent again."""
+        await self.alarms.load()
+        doubtful = await self._book.recover()
+        if flag := await self._store.flag("stopped"):
+            self._stop_state.hold(flag)
+        unfinished = (PlanState.PROPOSED, PlanState.PARTIAL, PlanState.APPROVED, PlanState.ACTIVE)
+        at_s, ended = self._clock.now_s(), 0
+        for stored in await self._store.plans(states=unfinished, limit=1_000):
+            to = PlanState.STOPPED if stored.state is PlanState.ACTIVE else PlanState.VOID
+            async with self._store.transaction() as unit:
+                await unit.move_plan(
+                    stored.plan.mrid,
+                    expected=stored.state,
+                    to=to,
+                    at_s=at_s,
+                    reason="the office was restarted: its snapshot is gone",
+                )
+            ended += 1
+        async with self._store.transaction() as unit:
+            await unit.audit(
+                entry(
+                    at_s=at_s,
+                    person=OFFICE,
+                    action="office.start",
+                    object_=self._settings.feeder.mrid,
+                    after=f"{ended} plans ended, {doubtful} commands in doubt",
+                )
+            )
+        await self.alarms.follows(
+            doubtful > 0,
+            Condition(
+                key="restart",
+                priority=2,
+                text=f"{doubtful} commands were under way when the office was restarted",
+                response="see the command list: the field tells what became of them",
+            ),
+        )
+
+    async def _frames(self) -> None:
+        async for frame in self._link.frames():
+            await self._take(frame)
+
+    async def _take(self, frame: UpFrame) -> None:
+        match frame:
+            case Hello():
+                await self._greet(frame)
+            case Telemetry():
+                self.image.take(frame)
+            case Outcome():
+                await self._book.take_outcome(frame)
+            case Ack():
+                await self._book.take_ack(frame)
+            case FieldAlarm():
+                await self.alarms.follows(
+                    frame.active,
+                    Condition(
+                        key=f"field.{frame.key}",
+                        priority=frame.priority,
+                        text=frame.text,
+                        response=FIELD_ALARM_RESPONSE,
+                    ),
+                )
+            case Heartbeat():
+                self.image.beat(frame)
+
+    async def _greet(self, hello: Hello) -> None:
+        self.image.greet(hello)
+        missing = self._settings.head_point not in self.image.points
+        await self.alarms.follows(
+            missing or hello.limits_digest != self._limits_digest,
+            Condition(
+                key="field.mismatch",
+                priority=1,
+                text=f"the field does not know {self._settings.head_point}"
+                if missing
+                else "the field enforces other limits than the office knows",
+                response="give both sides the same points and limits files, then restart them",
+            ),
+        )
+        await self._audit_field("field.hello", f"{hello.agent}, {len(hello.points)} points")
+
+    async def _audit_field(self, action: str, text: str) -> None:
+        try:
+            async with self._store.transaction() as unit:
+                await unit.audit(
+                    entry(
+                        at_s=self._clock.now_s(),
+                        person=FIELD,
+                        action=action,
+                        object_="field",
+                        after=text,
+                    )
+                )
+        except UnavailableError as error:
+            self._audit_fault = str(error)
+
+    async def _cycle_loop(self) -> None:
+        """The fast cycle: its own loop on the injected clock; a late step is not made up for."""
+        next_s = self._clock.monotonic_s()
+        while True:
+            if self._clock.monotonic_s() >= next_s or self._wake.is_set():
+                self._wake.clear()
+                next_s = self._clock.monotonic_s() + self._settings.planning.cycle_s
+                await self.cycle.step(self._clock.now_s())
+            await asyncio.sleep(WATCH_S)
+
+    async def _dispatch_loop(self) -> None:
+        """What was approved is carried out, one plan at a time; a newer one takes over."""
+        while True:
+            await _soon(self._approvals.decided, WATCH_S)
+            self._approvals.decided.clear()
+            chosen = await self._take_approved()
+            if chosen is None:
+                continue
+            if self._carrying is not None and not self._carrying.done():
+                self._dispatcher.halt(PlanState.COMPLETED, f"replaced by plan {chosen.plan.mrid}")
+                await self._carrying
+            self._carrying = asyncio.create_task(
+                self._dispatcher.carry_out(chosen), name=f"plan {chosen.plan.mrid}"
+            )
+            self._carrying.add_done_callback(_show_failure)
+
+    async def _take_approved(self) -> OpenPlan | None:
+        if self.situation().stopped:
+            return None
+        try:
+            return await self._approvals.take()
+        except UnavailableError as error:
+            log.error("office: an approved plan cannot be released: %s", error)
+            return None
+
+    async def _sample_loop(self) -> None:
+        next_s = 0.0
+        while True:
+            now_s = self._clock.now_s()
+            if now_s >= next_s:
+                next_s = now_s + self._settings.sample_interval_s
+                await self._sample(now_s)
+            await asyncio.sleep(WATCH_S)
+
+    async def _sample(self, now_s: float) -> None:
+        """Keep the image in the history: every point that is known, plus two books of our own."""
+        kept = [
+            # A value that has not changed since is written again at its new moment, so that the
+            # history has no holes where nothing happened.
+            replace(m, source_time_s=now_s, time_quality=TimeQuality.RECEIVED)
+            if m.quality.is_good and now_s - m.source_time_s > self._settings.sample_interval_s
+            else m
+            for m in self.image.snapshot().values.values()
+        ]
+        if not kept:
+            return
+        kept.append(_own(REDUCTION_POINT, self._dispatcher.reduction_kw(), now_s))
+        if self.cycle.forecast is not None:
+            baseline = forecast_kw(self.cycle.forecast, now_s)
+            kept.append(_own(BASELINE_POINT, baseline, now_s))
+        try:
+            await self._store.add_samples(kept)
+        except UnavailableError as error:
+            self._audit_fault = str(error)
+        else:
+            self._audit_fault = None
+
+    async def _watch_loop(self) -> None:
+        """What just goes on by itself: expiry, STOP from elsewhere, alarms, forgotten commands."""
+        next_sweep_s = self._clock.monotonic_s() + SWEEP_S
+        while True:
+            try:
+                await self._approvals.expire()
+                await self._follow_stop()
+                if self._clock.monotonic_s() >= next_sweep_s:
+                    next_sweep_s = self._clock.monotonic_s() + SWEEP_S
+                    await self._book.sweep(self.image.leases)
+            except UnavailableError as error:
+                self._audit_fault = str(error)
+                log.error("office: %s", error)
+            await self._watch_alarms()
+            await asyncio.sleep(WATCH_S)
+
+    async def _follow_stop(self) -> None:
+        """STOP that came by file or from the field stops the office's own plans too."""
+        now = self.situation()
+        if not now.stopped:
+            return
+        reason = self._stop_state.reason or "STOP holds in the field"
+        self._dispatcher.halt(PlanState.STOPPED, reason)
+        if self._approvals.open:
+            await self._approvals.stop_all(reason, FIELD)
+
+    async def _watch_alarms(self) -> None:
+        now = self.situation()
+        await self.alarms.follows(
+            not now.field_connected,
+            Condition(
+                key="link",
+                priority=1,
+                text="the line to the field agent is down",
+                response="check the field agent's process; held setpoints run out by themselves",
+            ),
+        )
+        await self.alarms.follows(
+            now.stopped,
+            Condition(
+                key="stop",
+                priority=1,
+                text=f"STOP holds: {self._stop_state.reason or 'in the field'}",
+                response="find out why, then resume with a reason",
+            ),
+        )
+        others = [r for r in blocked(now) if now.field_connected and not now.stopped]
+        await self.alarms.follows(
+            bool(others),
+            Condition(
+                key="blocked",
+                priority=2,
+                text=f"nothing can be approved: {'; '.join(others)}",
+                response="mend what the reasons name; telemetry goes on meanwhile",
+            ),
+        )
+
+    def _blocks(self, chosen: OpenPlan) -> tuple[str, ...]:
+        return (*self._plan_views.blocked(chosen.plan), *self._dispatcher.drifted(chosen))
+
+    def _jobs(self) -> tuple[Job, ...]:
+        return (
+            Job(
+                name="settlement",
+                every_s=SETTLE_EVERY_S,
+                run=lambda: settle_due(
+                    self._store, self._clock, head_point=self._settings.head_point
+                ),
+            ),
+            Job(name="audit check", every_s=AUDIT_CHECK_EVERY_S, run=self._check_audit),
+        )
+
+    async def _check_audit(self) -> None:
+        check = await self._store.verify_audit()
+        await self.alarms.follows(
+            not check.ok,
+            Condition(
+                key="audit",
+                priority=1,
+                text=f"the audit chain is broken: {check.detail}",
+                response="keep the database as it is and call the security administrator",
+            ),
+        )
+
+
+def _own(point: str, value: float, now_s: float) -> Measurement:
+    return Measurement(
+        point=point,
+        value=value,
+        quality=replace(GOOD, origin=Origin.ESTIMATED),
+        source_time_s=now_s,
+        time_quality=TimeQuality.SYNCHRONIZED,
+        received_time_s=now_s,
+    )
+
+
+async def _soon(event: asyncio.Event, real_s: float) -> None:
+    """Wait for `event`, at most `real_s`."""
+    try:
+        async with asyncio.timeout(real_s):
+            await event.wait()
+    except TimeoutError:
+        return
+
+
+def _show_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        kind = "store" if isinstance(error, GridctlError) else "bug"
+        log.error("office: %s ended badly (%s): %r", task.get_name(), kind, error)

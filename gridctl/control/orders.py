@@ -1,0 +1,170 @@
+"""Orders to the field: numbered, written down, then sent; never the other way round.
+
+The journal is committed before the first byte leaves. What cannot be written is not sent; STOP
+alone goes out even when the database is dead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from gridctl.control.audit import OFFICE
+from gridctl.control.journal import ENDED, CommandBook
+from gridctl.control.ports import FieldLink, Person, Store
+from gridctl.control.telemetry import GridPace
+from gridctl.model.clock import Clock
+from gridctl.model.command import Command
+from gridctl.model.errors import Refusal, UnavailableError
+from gridctl.model.link import Ack
+from gridctl.model.order import Order, OrderKind
+from gridctl.model.plan import Plan
+
+ACK_TIMEOUT_S = 5.0
+ANSWER_SLACK_S = 15.0
+"""Real seconds on top of the field's own confirmation time, for the wire and for reading back."""
+PER_COMMAND_S = 1.5
+VALID_S = 60.0
+"""Real seconds in which the field may still begin with the last command of an order."""
+VALIDITY_MAX_S = 3_000.0
+LOOK_S = 0.1
+
+
+class Orders:
+    """Makes, writes and sends orders, and waits for what becomes of them."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        link: FieldLink,
+        clock: Clock,
+        book: CommandBook,
+        limits_digest: str,
+        clock_offset_max_s: float,
+        confirm_timeout_s: float,
+    ) -> None:
+        self._store = store
+        self._link = link
+        self._clock = clock
+        self._book = book
+        self._limits_digest = limits_digest
+        self._clock_offset_max_s = clock_offset_max_s
+        self._confirm_timeout_s = confirm_timeout_s
+        self._pace = GridPace(clock)
+        self._last = (0, 0)
+        self._stops = 0
+        self._boot = int(clock.now_s())
+
+    async def dispatch(
+        self, plan: Plan, digest: str, approved_by: Sequence[str], commands: Sequence[Command]
+    ) -> Order:
+        """Order `commands` of an approved plan. Raises UnavailableError: when it came before the
+        journal, nothing happened; after it, the commands are UNCONFIRMED."""
+        if not self._link.connected:
+            raise UnavailableError("the line to the field is down")
+        async with self._store.transaction() as unit:
+            self._last = await unit.next_sequence()
+            order = self._order(
+                OrderKind.DISPATCH,
+                plan=plan.mrid,
+                plan_digest=digest,
+                approved_by=approved_by,
+                commands=commands,
+            )
+            await self._book.write_order(
+                unit, order, person=OFFICE, reason=f"batch {commands[0].batch}"
+            )
+        self._book.written(order)
+        try:
+            await self._link.send(order)
+        except UnavailableError as error:
+            mrids = [c.mrid for c in commands]
+            await self._book.unanswered(mrids, f"the line broke while the order went out: {error}")
+            raise
+        return order
+
+    async def control(self, kind: OrderKind, *, person: Person, reason: str) -> Order:
+        """RESUME or DEFAULT, written down first. Raises UnavailableError."""
+        async with self._store.transaction() as unit:
+            self._last = await unit.next_sequence()
+            order = self._order(kind, approved_by=(person.user,))
+            await self._book.write_order(unit, order, person=person, reason=reason)
+        await self._link.send(order)
+        return order
+
+    async def stop(self) -> Order | None:
+        """STOP, sent without waiting for any record. None when the line is down."""
+        # It takes no number of its own: the field heeds every genuine STOP, and the next order's
+        # number comes from the database, which may be away now.
+        self._stops += 1
+        order = replace(self._order(OrderKind.STOP), mrid=f"S-{self._boot}-{self._stops}")
+        try:
+            await self._link.send(order)
+        except UnavailableError:
+            return None
+        return order
+
+    async def acknowledged(self, order: Order, *, timeout_s: float = ACK_TIMEOUT_S) -> Ack | None:
+        """The field's answer, or None when there is none within `timeout_s` (real seconds)."""
+        end_s = self._clock.monotonic_s() + timeout_s
+        while (ack := self._book.ack(order.mrid)) is None:
+            if self._clock.monotonic_s() >= end_s:
+                return None
+            await asyncio.sleep(LOOK_S)
+        return ack
+
+    async def ended(self, order: Order, *, given_up: Callable[[], bool]) -> None:
+        """Wait until every command of `order` has come to an end, or nobody waits any more. What
+        has not ended in time is UNCONFIRMED: nobody knows, and it is not sent again."""
+        mrids = [c.mrid for c in order.commands]
+        if await self.acknowledged(order) is None:
+            await self._book.unanswered(mrids, "the field did not answer the order")
+            return
+        end_s = (
+            self._clock.monotonic_s()
+            + self._confirm_timeout_s
+            + ANSWER_SLACK_S
+            + PER_COMMAND_S * len(mrids)
+        )
+        live = self._book.live
+        while any(mrid in live and live[mrid].state not in ENDED for mrid in mrids):
+            if self._clock.monotonic_s() >= end_s:
+                await self._book.unanswered(mrids, "the field did not tell how it ended")
+                return
+            if given_up():
+                return
+            await asyncio.sleep(LOOK_S)
+
+    def refused(self, order: Order) -> Refusal | None:
+        """The field's refusal of `order`, if it has refused it."""
+        ack = self._book.ack(order.mrid)
+        if ack is None or ack.admitted:
+            return None
+        return Refusal(code=ack.code, reasons=ack.reasons)
+
+    def _order(
+        self,
+        kind: OrderKind,
+        *,
+        plan: str = "",
+        plan_digest: str = "",
+        approved_by: Sequence[str] = (),
+        commands: Sequence[Command] = (),
+    ) -> Order:
+        epoch, sequence = self._last
+        now_s = self._clock.now_s()
+        return Order(
+            mrid=f"O-{epoch}-{sequence}",
+            kind=kind,
+            epoch=epoch,
+            sequence=sequence,
+            plan=plan,
+            plan_digest=plan_digest,
+            limits_digest=self._limits_digest,
+            approved_by=tuple(approved_by),
+            not_before_s=now_s - self._clock_offset_max_s,
+            not_after_s=now_s + min(self._pace.grid_s(VALID_S), VALIDITY_MAX_S),
+            commands=tuple(commands),
+        )
