@@ -115,6 +115,7 @@ class Application(o.IMasterApplication):
         self._clock = clock
         self._on_ready = on_ready
         self._ms = round(clock.now_s() * 1000)
+        self._after_iin: Callable[[int], None] | None = None
         self.heard_s: float | None = None
         self.iin1 = 0
         self.iin2 = 0
@@ -131,11 +132,22 @@ class Application(o.IMasterApplication):
     def _read_clock(self) -> None:
         self._ms = round(self._clock.now_s() * 1000)
 
+    def after_iin(self, waiting: Callable[[int], None]) -> None:
+        """Call `waiting` with the IIN2 octet of the answer that is being processed.
+
+        For command callbacks, on their strand: the stack calls them first and tells the IIN of the
+        same answer right afterwards (measured with 3.2.1.4), so at that moment it is not known yet.
+        """
+        self._after_iin = waiting
+
     @total(None)
     def OnReceiveIIN(self, iin: o.IINField) -> None:  # noqa: N802 - opendnp3's name
         self.heard_s = self._clock.monotonic_s()
         self.iin1 = int(iin.LSB)
         self.iin2 = int(iin.MSB)
+        waiting, self._after_iin = self._after_iin, None
+        if waiting is not None:
+            waiting(self.iin2)
 
     @total(None)
     def OnTaskStart(self, type: o.MasterTaskType, id: o.TaskId) -> None:  # noqa: A002, ARG002, N802

@@ -150,7 +150,7 @@ def build(binding: Binding, value: float) -> Wire | Refusal:
     return setpoint((value - row.offset) / row.scale)
 
 
-_SUCCESS = 0
+_SUCCESS, _UNDEFINED = 0, 127
 _NOT_SENT: Mapping[int, tuple[str, str]] = {
     Completion.START_TIMEOUT: (
         "NOT_SENT",
@@ -182,6 +182,9 @@ def judge(reply: Reply, index: int) -> Judgement:
     _, state, status_code = reply.points[0]
     name, sentence = status_text(status_code)
     match state:
+        case PointState.OPERATE_FAIL if status_code == _UNDEFINED:
+            # opendnp3 says the same of an OPERATE whose echo was altered: it may have happened.
+            return _unknown(reply, Phase.OPERATE_UNANSWERED)
         case PointState.SELECT_FAIL | PointState.OPERATE_FAIL if status_code != _SUCCESS:
             return _judged(Result.REJECTED, name, sentence, Phase.REFUSED)
         case PointState.SELECT_MISMATCH:

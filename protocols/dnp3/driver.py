@@ -152,7 +152,9 @@ class Dnp3Driver:
         while (left_s := deadline_s - self._clock.monotonic_s()) > 0:
             self._wake.clear()
             try:
-                await asyncio.wait_for(self._wake.wait(), left_s)
+                # Not wait_for: in Python 3.11 it swallows a cancellation that meets its result.
+                async with asyncio.timeout(left_s):
+                    await self._wake.wait()
             except TimeoutError:
                 return
             if until():

@@ -221,12 +221,17 @@ class Session:
 
         @total(None)
         def answered(result: o.ICommandTaskResult) -> None:
-            reply = Reply(
-                summary=int(result.summary),
-                points=tuple((int(p.index), int(p.state), int(p.status)) for p in result.to_list()),
-                iin2=self.application.iin2,
-            )
-            self._loop.call_soon_threadsafe(deliver, reply)
+            summary = int(result.summary)
+            points = tuple((int(p.index), int(p.state), int(p.status)) for p in result.to_list())
+
+            def tell(iin2: int) -> None:
+                reply = Reply(summary=summary, points=points, iin2=iin2)
+                self._loop.call_soon_threadsafe(deliver, reply)
+
+            if summary == Completion.SUCCESS:
+                self.application.after_iin(tell)
+            else:
+                tell(0)
 
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)

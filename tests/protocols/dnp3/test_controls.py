@@ -100,6 +100,7 @@ def test_rejected_only_when_nothing_can_have_been_operated(answer: Reply, status
     ("answer", "status", "phase"),
     [
         (reply(status=7), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),  # G7: summary is SUCCESS
+        (reply(state=S.OPERATE_FAIL, status=127), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
         (reply(index=13), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
         (reply(state=S.SELECT_SUCCESS), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
         (reply(state=S.SELECT_FAIL), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
