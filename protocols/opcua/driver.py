@@ -203,14 +203,12 @@ class OpcUaDriver:
 
     async def _supervise(self) -> None:
         while True:
-            reason = await self._one_session()
-            _log.warning("link %s is down: %s", self._link, reason)
-            self._enter("down", reason)
-            self._report_lost()
+            await self._one_session()
             await asyncio.sleep(self._backoff.pause_s())
 
-    async def _one_session(self) -> str:
-        """Open a session and hold it as long as it lives; why it ended, in words."""
+    async def _one_session(self) -> None:
+        """Open a session, hold it as long as it lives, tell that it is lost, and only then close
+        it: closing may take seconds when nobody answers."""
         session = Session(
             self._settings,
             self._targets,
@@ -227,14 +225,20 @@ class OpcUaDriver:
             self._told_lost = False
             self._enter("up", "")
             _log.info("link %s is up", self._link)
-            return await self._hold(session)
+            self._down(await self._hold(session))
         except WIRE_ERRORS as error:
-            return reason_of(error)
+            self._down(reason_of(error))
         finally:
             self._session = None
             if self._clock.monotonic_s() - opened_s > _STEADY_S:
                 self._backoff.reset()
             await session.close()
+
+    def _down(self, reason: str) -> None:
+        _log.warning("link %s is down: %s", self._link, reason)
+        self._session = None
+        self._enter("down", reason)
+        self._report_lost()
 
     async def _hold(self, session: Session) -> str:
         retry_s = self._clock.monotonic_s() + _RETRY_S

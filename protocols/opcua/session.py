@@ -143,10 +143,13 @@ class Session:
 
     async def close(self) -> None:
         """Let go within 3 s, whatever the server does; never raises one of WIRE_ERRORS."""
+        was_lost = self.is_lost
         self.give_up("closed")
         protocol = self._client.uaclient.protocol
         if protocol is None:
             return
+        if was_lost and protocol.transport is not None:
+            protocol.transport.abort()  # nobody there to say goodbye to
         try:
             async with asyncio.timeout(_CLOSE_S):
                 await self._client.disconnect()
