@@ -161,8 +161,12 @@ async def connected(engine: AsyncEngine, doing: str) -> AsyncIterator[AsyncConne
 @asynccontextmanager
 async def reading(readers: AsyncEngine, doing: str) -> AsyncIterator[AsyncConnection]:
     """A connection for a consistent read."""
-    async with connected(readers, doing) as connection:
-        yield connection
+    try:
+        async with connected(readers, doing) as connection:
+            yield connection
+    except OSError as error:
+        # a lost socket or the driver's own deadline (TimeoutError is an OSError)
+        raise UnavailableError(f"{doing}: the database does not answer: {error}") from error
 
 
 class FileLock:

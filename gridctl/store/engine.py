@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from functools import partial
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.alarm import Alarm
 from gridctl.model.clock import Clock
@@ -53,7 +54,7 @@ class SqlStore:
         self._epoch = Epoch()
         self._plans = Plans()
         self._samples = samples.Samples()
-        self._reading = partial(reading, engines.readers)
+        self._is_closed = False
         self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
         self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
 
@@ -66,6 +67,7 @@ class SqlStore:
         writer = self._engines.writer
         if writer is None:
             raise UnavailableError("this store was opened to read only")
+        self._check_open()
         task = asyncio.current_task()
         if self._writing is not None and self._writing is task:
             raise InvariantViolation("a transaction inside a transaction would wait for itself")
@@ -75,6 +77,7 @@ class SqlStore:
             raise UnavailableError(f"the store was busy for {WAIT_S:g} s") from None
         try:
             self._writing = task
+            self._check_open()
             async with connected(writer, "write") as connection, connection.begin():
                 unit = SqlTransaction(connection, self._epoch)
                 yield unit
@@ -82,6 +85,15 @@ class SqlStore:
         finally:
             self._writing = None
             self._write_lock.release()
+
+    def _reading(self, doing: str) -> AbstractAsyncContextManager[AsyncConnection]:
+        self._check_open()
+        return reading(self._engines.readers, doing)
+
+    def _check_open(self) -> None:
+        # an engine opens itself again after it was disposed of: by then the file may be another's
+        if self._is_closed:
+            raise UnavailableError("the store is closed")
 
     async def add_samples(self, measurements: Sequence[Measurement]) -> None:
         """Append to the history, in transactions of at most 5000 rows; replays are ignored."""
@@ -151,7 +163,11 @@ class SqlStore:
             return await flags.get(connection, key)
 
     async def close(self) -> None:
-        """Let go of the database; at most one transaction is waited for."""
+        """Let go of the database: a transaction that runs may end (within 10 s), none begins."""
+        self._is_closed = True
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._write_lock.acquire(), WAIT_S)
+            self._write_lock.release()
         await self._engines.dispose()
         if self._file_lock is not None:
             self._file_lock.release()

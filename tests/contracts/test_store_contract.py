@@ -139,6 +139,27 @@ async def test_writers_take_turns_and_readers_see_only_what_is_committed(store: 
     assert (await store.verify_audit()).rows == 12
 
 
+async def test_a_closed_store_stays_closed(store: SqlStore) -> None:
+    inside, go_on = asyncio.Event(), asyncio.Event()
+
+    async def last_words() -> None:
+        async with store.transaction() as unit:
+            inside.set()
+            await go_on.wait()
+            await unit.set_flag("last", "words")
+
+    running = asyncio.create_task(last_words())
+    await inside.wait()
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(running, closing)
+    with pytest.raises(UnavailableError, match="closed"):
+        await store.flag("last")
+    with pytest.raises(UnavailableError, match="closed"):
+        await store.add_samples([measurement()])
+
+
 async def test_a_measurement_comes_back_whole(store: SqlStore) -> None:
     written = [
         replace(
