@@ -27,6 +27,8 @@ from optimizer.similar_day import Calendar, LevelShift, SimilarDays, Trained, de
 SECONDS_PER_DAY = 86_400.0
 HISTORY_DAYS_MAX = 84
 """Older history is left out: the season has moved on."""
+GAP_DAYS_MAX = 7.0
+"""The newest value may be this old at the horizon's start; beyond, it says nothing about today."""
 FULL_METHOD_DAYS = 8.0
 KNOWN_HOURS_MIN = 1.0
 ERROR_DAYS = 75
@@ -76,6 +78,11 @@ def forecast(task: ForecastTask) -> Forecast:
         values, method, nmae_pct = _cold_start(grid, known, days, task.quantiles)
     else:
         values, method, nmae_pct = _full(grid, task.quantiles)
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "the history knows no comparable day for"
+            f" {int((~np.isfinite(values).all(axis=0)).sum())} of {grid.count} intervals"
+        )
     return Forecast(
         horizon=task.horizon,
         quantiles=task.quantiles,
@@ -131,6 +138,12 @@ def _grid(task: ForecastTask) -> _Grid:
     known = np.flatnonzero(np.isfinite(values))
     if not known.size:
         raise ValueError("the history has no value before the forecast's start: nothing but gaps")
+    gap_days = (start - skip - 1 - int(known[-1])) / per_day
+    if gap_days > GAP_DAYS_MAX:
+        raise ValueError(
+            f"the history ends {gap_days:.1f} days before the forecast's start:"
+            f" at most {GAP_DAYS_MAX:g} days"
+        )
     n = start - skip + task.horizon.count
     load = np.full(n, np.nan)
     load[: len(values)] = values

@@ -133,6 +133,7 @@ class SimilarDays:
             for day in range(days_back, self._days):
                 for rows in self._candidates(day, days_back):
                     self._fill(load[day], [d[day] for d in degrees], rows, day)
+                _bridge(load[day])
             warm = np.array([d[self._at] for d in degrees]).reshape(self.degrees.shape)
             self._bases[days_back] = (load[self._at], warm)
         return self._bases[days_back]
@@ -153,6 +154,13 @@ class SimilarDays:
         load[empty] = np.sum(share * np.nan_to_num(self._load[rows]), axis=0)[empty]
         for into, grid in zip(degrees, self._degrees, strict=True):
             into[empty] = np.sum(share * np.nan_to_num(grid[rows]), axis=0)[empty]
+
+
+def _bridge(slots: FloatArray) -> None:
+    """Times of day that no earlier day knows are taken between their neighbours."""
+    known = np.flatnonzero(np.isfinite(slots))
+    if known.size:
+        slots[:] = np.interp(np.arange(len(slots)), known, slots[known])
 
 
 class LevelShift:

@@ -87,7 +87,8 @@ def verify(
         *_worse_reasons(excess_of(before, limits, live), excess_of(after, limits, live), network),
         *_head_reasons(after, limits, shortfall_kw),
     )
-    deepest = int(np.argmax(np.abs(before.head_kw - after.head_kw)))
+    relief_kw = before.head_kw - after.head_kw
+    deepest = int(np.argmax(relief_kw if relief_kw.max() > 0.0 else np.abs(relief_kw)))
     return Verification(
         engine=ENGINE,
         before=_case(before, network, limits),

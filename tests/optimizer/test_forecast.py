@@ -170,6 +170,13 @@ def test_gaps_and_a_late_history_are_bridged() -> None:
     assert error_pct(forecast(late), load[cut : cut + 24]) < 4.0
 
 
+def test_a_time_of_day_that_was_never_seen_is_bridged() -> None:
+    load = summer_load_kw(20).reshape(20, PER_DAY)
+    load[:, 40:44] = np.nan
+    found = forecast(task_of(load[:19].ravel(), count=PER_DAY))
+    assert np.isfinite(found.values_kw).all()
+
+
 def test_temperature_helps_when_it_drives_the_load() -> None:
     days = 36
     random = np.random.default_rng(3)
@@ -222,6 +229,7 @@ def refusals() -> Iterator[tuple[ForecastTask, str]]:
     yield replace(good, horizon=replace(good.horizon, count=0)), "no interval"
     yield replace(good, horizon=replace(good.horizon, step_s=300.0)), "steps of 900 s"
     yield replace(good, history=replace(good.history, step_s=700.0)), "does not divide the day"
+    yield task_of(summer_load_kw(12), gap=8 * PER_DAY), "ends 8.0 days before"
     shifted = replace(good.horizon, start_s=good.horizon.start_s + 60.0)
     yield replace(good, horizon=shifted), "does not start on the history's steps"
     yield replace(good, utc_offset_s=60.0), "local midnight"
