@@ -26,7 +26,8 @@ export function worstVoltage(
   return worst;
 }
 
-const ORDER: Severity[] = ["alarm", "warn", "unknown", "unmeasured", "normal"];
+/** Worst first. */
+export const SEVERITIES: readonly Severity[] = ["alarm", "warn", "unknown", "normal", "unmeasured"];
 
 export function nodeSeverity(
   state: NodeState | undefined, age_s: number, low: number, high: number, staleAfter_s = 30,
@@ -38,7 +39,7 @@ export function nodeSeverity(
   let worst: Severity = "normal";
   for (const v of state.v) {
     const s: Severity = v === null ? "unknown" : voltageSeverity(v, low, high);
-    if (ORDER.indexOf(s) < ORDER.indexOf(worst)) worst = s;
+    if (SEVERITIES.indexOf(s) < SEVERITIES.indexOf(worst)) worst = s;
   }
   return worst;
 }

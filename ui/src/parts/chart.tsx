@@ -71,7 +71,7 @@ function options(
     scales: { x: { time: true }, y: { range: (_u, low, high) => roomy(low, high) } },
     axes: [
       { ...axis, size: 26, values: (_u, ticks) => ticks.map((t) => minuteOf(new Date(t * 1000).toISOString())), space: 70 },
-      { ...axis, size: 52, values: (_u, ticks) => ticks.map((t) => number(t)), space: 34 },
+      { ...axis, size: 52, values: (_u, ticks) => ticks.map((t) => number(t)), space: 26 },
     ],
     series: [{}, ...lines],
     ...(band ? { bands: [{ series: [1, 2] as [number, number], fill: colour(band.colour) }] } : {}),

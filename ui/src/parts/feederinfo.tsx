@@ -1,7 +1,7 @@
 // Words and tables about the feeder: legend, card of one bus, the diagram's data as a table.
 import type { Feeder, ResourceKind } from "../api";
 import { age, duration, kw, number, pct, plural, pu, UNKNOWN } from "../format";
-import { nodeSeverity, type Severity } from "../judge";
+import { nodeSeverity, SEVERITIES, type Severity } from "../judge";
 import { liveResource } from "../state/looks";
 import { ageOf, type Live } from "../state/merge";
 import { Value } from "./bits";
@@ -115,6 +115,10 @@ const SEVERITY_WORD: Record<Severity, string> = {
 
 export function NodeTable(props: { feeder: Feeder; live: Live; nowMs: number }) {
   const { feeder: f, live: l, nowMs } = props;
+  const judged = f.nodes.map((n) => {
+    const s = l.nodes[n.id];
+    return { n, s, severity: nodeSeverity(s, s ? ageOf(s, nowMs) : 0, f.voltage_min_pu, f.voltage_max_pu) };
+  }).sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
   const volt = (node: Feeder["nodes"][number], phase: string) => {
     const i = node.phases.indexOf(phase);
     const s = l.nodes[node.id];
@@ -126,9 +130,7 @@ export function NodeTable(props: { feeder: Feeder; live: Live; nowMs: number }) 
       <table class="data">
         <thead><tr><th>Node</th><th>A, pu</th><th>B, pu</th><th>C, pu</th><th>State</th><th>Age</th><th>Resources: power, setpoint</th></tr></thead>
         <tbody>
-          {f.nodes.map((n) => {
-            const s = l.nodes[n.id];
-            const severity = nodeSeverity(s, s ? ageOf(s, nowMs) : 0, f.voltage_min_pu, f.voltage_max_pu);
+          {judged.map(({ n, s, severity }) => {
             return (
               <tr key={n.id}>
                 <th scope="row">{n.id}</th>

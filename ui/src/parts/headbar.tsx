@@ -38,8 +38,8 @@ export function EffectBar(props: { effect: Effect }) {
   return (
     <div class={`effect ${e.kept === false ? "broken" : ""}`}>
       <p title={`accepted band ${number(-e.band_kw[0])} to ${number(-e.band_kw[1])} kW`}>
-        <span><b class="num">{signedKw(e.measured_kw === null ? null : -e.measured_kw)} kW</b> measured at the head
-          {" "}of <b class="num">{signedKw(-e.expected_kw)} kW</b> promised</span>
+        <span>measured <b class="num">{signedKw(e.measured_kw === null ? null : -e.measured_kw)}</b> of
+          {" "}<b class="num">{signedKw(-e.expected_kw)} kW</b> at the head</span>
         <span class={`chip ${e.kept === false ? "bad-chip" : ""}`}>{e.kept === true ? "✓ " : e.kept === false ? "▲ " : "… "}{verdict}</span>
       </p>
       <svg class="bar" width="100%" height="26" role="img"

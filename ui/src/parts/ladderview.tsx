@@ -56,9 +56,9 @@ export function LadderTable(props: { rows: CommandRow[] }) {
       <thead>
         <tr>
           <th>Device</th>
-          <th class="r">Setpoint</th><th class="r">At head, kW</th>
+          <th class="r">Setpoint</th><th class="r at-head">At head, kW</th>
           {RUNGS.map((r) => <th key={r} class="rung-head" title={MEANING[r]}>{r}</th>)}
-          <th class="r">Measured, kW</th><th>Says</th>
+          <th class="r">Now, kW</th><th>Says</th>
         </tr>
       </thead>
       <tbody>
@@ -68,7 +68,7 @@ export function LadderTable(props: { rows: CommandRow[] }) {
             <tr key={row.id} class={l.failed ? "failed-row" : ""}>
               <th scope="row" title={`${row.id}, ${row.point}`}>{row.name} <span class="small">{row.protocol}</span></th>
               <td class="num r">{kw(row.value)} {row.unit}</td>
-              <td class="num r">{signedKw(-row.effect_kw)}</td>
+              <td class="num r at-head">{signedKw(-row.effect_kw)}</td>
               {l.steps.map((s) => <Cell key={s.rung} step={s} />)}
               <td class="num r">{row.measured_kw === null ? UNKNOWN : kw(row.measured_kw)}</td>
               <td class="says">{l.failed ? <b class="s-alarm">▲ {row.state}: </b> : l.released ? "released, lease over " : ""}

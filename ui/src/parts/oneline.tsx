@@ -53,7 +53,10 @@ interface Static {
   open: Feeder["branches"];
 }
 
-const CARD: Size = { width: 320, height: 190 };
+/** About the size that the style sheet gives the card. */
+function cardSize(size: Size): Size {
+  return size.width < 820 ? { width: 220, height: 110 } : { width: 300, height: 150 };
+}
 
 export function useStatic(feeder: Feeder, collapsed: ReadonlySet<string>): Static {
   return useMemo(() => {
@@ -123,11 +126,11 @@ export function OneLine(props: OneLineProps) {
   };
 
   const shown = hovered ?? selected;
-  const corner = emptiestCorner(layout, p, size, CARD);
+  const corner = emptiestCorner(layout, p, size, cardSize(size));
   return (
     <div class="oneline" ref={box} onWheel={onWheel}>
       <svg
-        width={size.width} height={size.height} tabIndex={0} role="application"
+        width={size.width} height={size.height} tabindex={0} role="application"
         aria-label={`${props.name}. Arrow keys walk the feeder, plus and minus zoom, Enter folds a lateral.`}
         onKeyDown={onKeyDown} {...drag.handlers}
         onClick={(e) => {

@@ -71,7 +71,7 @@ function Strip(props: { live: Live; feeder: Feeder }) {
       <div class="tile">
         <h3>Dispatch</h3>
         <p><Value class="big" text={number(r.confirmed)} unit={`of ${number(r.intended)} confirmed`} /></p>
-        <p class="small">{number(r.usable)} of {number(r.all)} resources usable</p>
+        <p class="small">{number(r.usable)} of {number(r.all)} usable</p>
       </div>
       <div class="tile">
         <h3>Planning cycle</h3>

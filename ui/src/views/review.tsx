@@ -74,7 +74,7 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
         setTold("");
         setQuestion(q);
       }} told={told || props.problem} />
-      <div class="review-left">
+      <div class={`review-left ${executing ? "executing" : ""}`}>
         <OverlayPanel plan={plan} />
         <Panel title="Feeder head without and with the plan, kW" class="chart-panel">
           <div class="fill"><BeforeAfter plan={plan} live={l} /></div>

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { age, countdown, duration, kw, number, pu, shortDigest, signedKw, utcOf } from "../src/format";
+
+test("what is not known is a question mark, never zero", () => {
+  for (const f of [number, kw, signedKw, pu, duration, countdown]) {
+    assert.equal(f(null), "?");
+    assert.equal(f(undefined), "?");
+    assert.equal(f(Number.NaN), "?");
+  }
+});
+
+test("numbers have a real minus, thin groups, and no negative zero", () => {
+  assert.equal(number(-1234567.5, 1), "\u22121\u202f234\u202f567.5");
+  assert.equal(number(-0.2), "0");
+  assert.equal(number(0), "0");
+});
+
+test("small powers keep a decimal", () => {
+  assert.equal(kw(0.44), "0.4");
+  assert.equal(kw(-3), "\u22123.0");
+  assert.equal(kw(412.6), "413");
+  assert.equal(kw(0), "0");
+  assert.equal(signedKw(25), "+25");
+  assert.equal(signedKw(0), "0");
+});
+
+test("voltages have three decimals", () => {
+  assert.equal(pu(0.95), "0.950");
+});
+
+test("lengths of time in two units", () => {
+  assert.equal(duration(42.4), "42 s");
+  assert.equal(duration(185), "3 min 05 s");
+  assert.equal(duration(7800), "2 h 10 min");
+  assert.equal(duration(86400 * 3), "3 d");
+  assert.equal(countdown(299.9), "4:59");
+  assert.equal(countdown(-3), "0:00");
+});
+
+test("age is told only when it matters", () => {
+  assert.equal(age(2.9), "");
+  assert.equal(age(64), "1 min 04 s old");
+  assert.equal(age(null), "");
+});
+
+test("the same moment in UTC", () => {
+  assert.equal(utcOf("2026-07-14T20:35:00Z"), "2026-07-14 20:35:00 UTC");
+  assert.equal(utcOf("nonsense"), "time not known");
+  assert.equal(shortDigest("sha256:0123456789abcdef"), "0123456789ab");
+});
