@@ -37,6 +37,8 @@ from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.ua_binary import uatcp_to_binary
+from asyncua.ua.uaerrors._base import UaError
+from cryptography.exceptions import InvalidSignature
 
 WriteGuard: TypeAlias = Callable[[ua.DataValue], Awaitable[ua.StatusCode]]
 """Judges and carries out one write from outside; its status goes to the client."""
@@ -172,12 +174,18 @@ class _Processor(UaProcessor):
         try:
             return await super().process(header, body)  # type: ignore[no-untyped-call]
         except _UntrustedError:
-            code = ua.StatusCode(ua.UInt32(StatusCodes.BadCertificateUntrusted))
-            refusal = ua.ErrorMessage(code, ua.String("client certificate is not trusted"))
-            self._transport.write(
-                uatcp_to_binary(ua.MessageType.Error, refusal)  # type: ignore[arg-type]
-            )
-            return False
+            return self._hang_up(StatusCodes.BadCertificateUntrusted)
+        except (UaError, InvalidSignature):
+            # asyncua would log this and let the client wait for its timeout.
+            return self._hang_up(StatusCodes.BadSecurityChecksFailed)
+
+    def _hang_up(self, code: int) -> bool:
+        """Say why, then let the caller close the connection."""
+        refusal = ua.ErrorMessage(ua.StatusCode(ua.UInt32(code)), ua.String("not let in"))
+        self._transport.write(
+            uatcp_to_binary(ua.MessageType.Error, refusal)  # type: ignore[arg-type]
+        )
+        return False
 
     def _should_close_session_on_transport_loss(self) -> bool:
         # No other channel may ever take the session over, so it has nothing to wait for.
@@ -193,7 +201,7 @@ class _Processor(UaProcessor):
             raise ServiceError(StatusCodes.BadSessionIdInvalid)
         try:
             return await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
-        except (ServiceError, ua.uaerrors.UaError, ValueError):
+        except (ServiceError, UaError, InvalidSignature, ValueError):
             self.session = None
             await session.close_session(True)
             raise
