@@ -1,0 +1,157 @@
+"""The tables against the published figures, and the OpenDSS text against EPRI's rendering."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from math import sqrt
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from gridctl.model.canonical import canonical_json
+from gridctl.model.errors import ConfigError
+from gridctl.model.network import Connection, Feeder, LoadModel
+from sim.engine import Engine, _opendss
+from sim.feeder import REGULATOR_X_PCT, feeder_names, load_feeder
+
+_SHARED = Path(os.environ.get("GRIDCTL_SHARED", Path(__file__).parents[3] / "shared"))
+_PINNED = {"reg1a": 7, "reg2a": -1, "reg3a": 0, "reg3c": -1, "reg4a": 8, "reg4b": 1, "reg4c": 5}
+
+
+@pytest.fixture(scope="module")
+def feeder() -> Feeder:
+    return load_feeder("ieee123")
+
+
+def test_published_totals(feeder: Feeder) -> None:
+    assert len(feeder.lines) == 118
+    assert len(feeder.consumers) == 85
+    assert sum(sum(c.kw) for c in feeder.consumers) == pytest.approx(3490.0)
+    assert sum(sum(c.kvar) for c in feeder.consumers) == pytest.approx(1920.0)
+    per_phase = {"A": 0.0, "B": 0.0, "C": 0.0}
+    for consumer in feeder.consumers:
+        if consumer.connection is Connection.WYE:
+            for phase, kw in zip(consumer.phases, consumer.kw, strict=True):
+                per_phase[phase] += kw
+    # Published per phase: 1420, 915 and 1155 kW, delta loads under their first phase.
+    assert per_phase["A"] == pytest.approx(1420.0 - 40 - 35 - 105)
+    assert per_phase["B"] == pytest.approx(915.0 - 35 - 70)
+    assert per_phase["C"] == pytest.approx(1155.0 - 70 - 70)
+
+
+def test_units_are_the_models(feeder: Feeder) -> None:
+    line = next(one for one in feeder.lines if one.mrid == "L149-1")
+    assert line.length_km == pytest.approx(0.12192)
+    assert line.r_ohm_per_km[0][0] == pytest.approx(0.4576 / 1.609344)
+    assert line.x_ohm_per_km[0][1] == line.x_ohm_per_km[1][0]
+    assert line.b_us_per_km[2][2] == pytest.approx(5.3971 / 1.609344)
+    assert line.rating_a == 1060.0
+    delta = next(c for c in feeder.consumers if c.node == "76")
+    assert (delta.phases, delta.connection, delta.model) == (
+        "ABC",
+        Connection.DELTA,
+        LoadModel.CONSTANT_CURRENT,
+    )
+    assert delta.kw == (105.0, 70.0, 70.0)
+    assert next(c for c in feeder.consumers if c.node == "35").phases == "AB"
+
+
+def test_every_place_named_exists(feeder: Feeder) -> None:
+    nodes = feeder.node_index()
+    ends = [
+        (branch.mrid, node, branch.phases)
+        for table in (feeder.lines, feeder.switches, feeder.transformers, feeder.regulators)
+        for branch in table
+        for node in (branch.from_node, branch.to_node)
+    ]
+    for mrid, node, phases in ends:
+        assert set(phases) <= set(nodes[node].phases), mrid
+    for consumer in feeder.consumers:
+        assert set(consumer.phases) <= set(nodes[consumer.node].phases)
+    for line in feeder.lines:
+        assert line.rating_a is not None
+        assert len(line.r_ohm_per_km) == len(line.phases)
+
+
+def test_canonical_json_round_trips(feeder: Feeder) -> None:
+    again = TypeAdapter(Feeder).validate_json(canonical_json(feeder))
+    assert again == feeder
+    assert again.digest() == feeder.digest()
+
+
+def test_unknown_feeder_is_refused() -> None:
+    with pytest.raises(ConfigError, match="known feeders: ") as refused:
+        load_feeder("ieee8500")
+    assert "ieee123" in refused.value.hint
+    assert "ieee123" in feeder_names()
+
+
+def _reference(text: str, edits: list[str]) -> dict[str, complex]:
+    """Voltages of EPRI's rendering with taps pinned at the published positions."""
+    dss = _opendss()
+    folder = Path.cwd()
+    try:
+        dss.text(f"compile {text}")
+    finally:
+        os.chdir(folder)
+    for command in ("set controlmode=off", *edits, "set tolerance=1e-9", "set maxiterations=100"):
+        dss.text(command)
+    dss.solution.solve_no_control()
+    assert dss.solution.converged
+    flat = np.asarray(dss.circuit.buses_volts)
+    return dict(zip(dss.circuit.nodes_names, flat[0::2] + 1j * flat[1::2], strict=True))
+
+
+@pytest.fixture(scope="module")
+def master() -> str:
+    path = _SHARED / "data" / "feeders" / "123Bus" / "IEEE123Master.dss"
+    if not path.is_file():
+        pytest.skip(f"no oracle: {path} is not there (set GRIDCTL_SHARED)")
+    return str(path)
+
+
+def _pins(*, same_leakage: bool) -> list[str]:
+    ideal = f"xhl={REGULATOR_X_PCT} %loadloss=1e-6" if same_leakage else ""
+    return [
+        f"edit transformer.{name} {ideal} wdg=2 tap={1 + tap * 0.00625}"
+        for name, tap in _PINNED.items()
+    ]
+
+
+def _worst_pu(feeder: Feeder, reference: dict[str, complex]) -> float:
+    engine = Engine(feeder)
+    volts = engine.solve().voltages_pu
+    nominal = feeder.node_index()
+    worst = 0.0
+    for name, pu in zip(engine.node_phases, volts, strict=True):
+        node, phase = name.split(".")
+        base_v = nominal[node].nominal_kv * 1e3 / sqrt(3)
+        theirs = reference[f"{node}.{'ABC'.index(phase) + 1}"] / base_v
+        worst = max(worst, abs(theirs - pu))
+    return worst
+
+
+def test_same_voltages_as_the_reference(feeder: Feeder, master: str) -> None:
+    """1e-6 pu once the reference's own choices (2.4 and 2.402 kV bases, leakage) are made alike."""
+    reference = _reference(master, _pins(same_leakage=True))
+    alike = replace(
+        feeder,
+        consumers=tuple(
+            replace(c, nominal_kv=2.4 * sqrt(3))
+            if c.connection is Connection.WYE and (len(c.kw) == 1 or c.node == "49")
+            else c
+            for c in feeder.consumers
+        ),
+        capacitors=tuple(
+            replace(c, nominal_kv=2.402 * sqrt(3)) if len(c.phases) == 1 else c
+            for c in feeder.capacitors
+        ),
+    )
+    assert _worst_pu(alike, reference) < 1e-6
+
+
+def test_untouched_reference_is_near(feeder: Feeder, master: str) -> None:
+    assert _worst_pu(feeder, _reference(master, _pins(same_leakage=False))) < 1e-4
