@@ -27,6 +27,7 @@ app = typer.Typer(
     "approve, dispatch, confirm, settle.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode=None,
     epilog="Exit codes: 0 done, 1 refused, 2 wrong usage, 3 configuration, 4 no answer.",
 )
@@ -149,7 +150,7 @@ def sim(
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
 ) -> None:
     """The feeder simulator: DNP3 outstations and an OPC UA server in front of a real feeder."""
-    from gridctl.demo import run_sim  # noqa: PLC0415 - lazy on purpose
+    from gridctl.assembly_sim import run_sim  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: run_sim(instance, child=child))
 

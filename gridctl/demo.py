@@ -1,4 +1,4 @@
-"""`gridctl demo`: a whole pilot on this machine, and `gridctl sim`: the mirror alone."""
+"""`gridctl demo`: a whole pilot on this machine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ from gridctl.config import Settings, load_settings
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.measurement import GOOD, Measurement, TimeQuality
-from gridctl.observe import set_up_logging
 from gridctl.store.engine import SqlStore
-from gridctl.supervise import end, parent_gone, spawn, stop_on_signals
+from gridctl.supervise import end, spawn, stop_on_signals
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
-from sim.process import run_simulator
 
 log = logging.getLogger(__name__)
 
@@ -35,23 +33,6 @@ AFTERNOON_H = 15.0 + 40.0 / 60.0
 EVENING_H = 19.0
 DNP3_PORTS = (20_101, 20_102)
 OPCUA_PORT = 4_841
-
-
-async def run_sim(instance: Path, *, child: bool) -> None:
-    """`gridctl sim`: until a signal, or until the parent of a child is gone."""
-    set_up_logging(level="warning", as_json=True)
-    stop = asyncio.Event()
-    stop_on_signals(stop)
-    async with asyncio.TaskGroup() as group:
-        orphan = group.create_task(_stop_when_orphaned(stop)) if child else None
-        await run_simulator(instance, stop=stop)
-        if orphan is not None:
-            orphan.cancel()
-
-
-async def _stop_when_orphaned(stop: asyncio.Event) -> None:
-    await parent_gone()
-    stop.set()
 
 
 async def run_demo(instance: Path, *, port: int, rate: float, fresh: bool = False) -> None:
