@@ -100,8 +100,8 @@ class OperatorDesk:
         return await self._known_plan(mrid)
 
     async def stop(self, *, reason: str, person: Person) -> float:
-        """STOP all dispatch (SG-21). Returns real seconds until the field confirmed, or until it was
-        clear that only the stop file will tell it."""
+        """STOP all dispatch (SG-21). Returns real seconds until the field confirmed, or until it
+        was clear that only the stop file will tell it."""
         start_s = self._clock.monotonic_s()
         self._stop_state.hold(reason or "STOP")
         self._dispatcher.halt(PlanState.STOPPED, f"STOP by {person.user}: {reason}")

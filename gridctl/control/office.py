@@ -56,6 +56,7 @@ class Office:
         planner: Planner,
         link: FieldLink,
         clock: Clock,
+        *,
         jobs: Sequence[Job] = (),
     ) -> None:
         self._settings = settings

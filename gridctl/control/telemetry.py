@@ -127,11 +127,13 @@ class ProcessImage:
         return self._snapshot
 
     def good_share(self) -> float:
-        """Share of the known points whose value is good, 0 … 1."""
-        if not self._points:
+        """Share of the readable points whose value is good, 0 … 1. What a device holds shows in the
+        feedback point of a setpoint, never in the setpoint itself."""
+        readable = [p.mrid for p in self._points.values() if not p.kind.commandable]
+        if not readable:
             return 0.0
         snapshot = self.snapshot()
-        return sum(1 for m in snapshot.values.values() if m.quality.is_good) / len(self._points)
+        return sum(1 for mrid in readable if snapshot.good(mrid) is not None) / len(readable)
 
 
 def _stale(measured: Measurement) -> Measurement:
