@@ -376,17 +376,20 @@ async def test_the_audit_chain(store: SqlStore) -> None:
     assert (check.rows, check.ok, check.first_bad) == (2, True, None)
 
 
-@pytest.mark.parametrize("table", ["audit", "approval", "plan_state", "command_state"])
-@pytest.mark.parametrize("act", ["UPDATE {} SET {}", "DELETE FROM {}"])
-async def test_journals_are_only_added_to(store: SqlStore, table: str, act: str) -> None:
+async def test_journals_are_only_added_to(store: SqlStore) -> None:
+    async def rewrite(statement: str) -> None:
+        async with store.transaction() as unit:
+            await unit.connection.exec_driver_sql(statement)
+
     async with store.transaction() as unit:
         await unit.add_plan(plan(), PlanState.PROPOSED, T0)
         await unit.add_approval(approval(plan(), "op1", "s1"))
         await unit.add_command(command(), state=CommandState.PROPOSED, at_s=T0)
         await unit.audit(entry())
-    with pytest.raises(InvariantViolation, match="append-only"):
-        async with store.transaction() as unit:
-            await unit.connection.exec_driver_sql(act.format(table, "at_s = 0"))
+    for table in ("audit", "approval", "plan_state", "command_state"):
+        for statement in (f"UPDATE {table} SET at_s = 0", f"DELETE FROM {table}"):  # noqa: S608
+            with pytest.raises(InvariantViolation, match="append-only"):
+                await rewrite(statement)
 
 
 async def test_sequences_go_up_across_restarts_and_fence_the_old_office(

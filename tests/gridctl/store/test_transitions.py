@@ -20,7 +20,7 @@ PLAN_MOVES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(COMMAND_MOVES)
 def test_commands(moves: list[CommandState]) -> None:
     async def run() -> None:
@@ -42,7 +42,7 @@ def test_commands(moves: list[CommandState]) -> None:
     asyncio.run(run())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(PLAN_MOVES)
 def test_plans(moves: list[tuple[PlanState, PlanState]]) -> None:
     async def run() -> None:
