@@ -174,6 +174,7 @@ def _read_row(
 
 
 def _address(row: _Row) -> PointAddress:
+    link = row.text("link", needed=True)
     point = Point(
         mrid=row.text("mrid", needed=True),
         name=row.text("name", needed=True),
@@ -188,7 +189,7 @@ def _address(row: _Row) -> PointAddress:
     )
     return PointAddress(
         point=point,
-        link=row.text("link", needed=True),
+        link=link,
         address=row.text("address", needed=True),
         command=row.text("command", needed=False),
         lease=row.text("lease", needed=False),

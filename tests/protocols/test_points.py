@@ -42,6 +42,7 @@ def test_rows_become_points_in_order() -> None:
         Unit.KW,
         Phase.ABC,
     )
+    assert head.point.link == "SUB"
     assert (head.link, head.address, head.deadband, head.point.scan_s) == ("SUB", "30:0", 5.0, 2.0)
     assert (head.min_value, head.point.expect, head.line) == (None, None, 2)
     assert (setpoint.command, setpoint.lease) == ("ao-float", "41:70")
