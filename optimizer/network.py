@@ -39,8 +39,8 @@ class NetworkModel:
 
     `taps` by regulator mrid (missing or None: the feeder's own); `closed_capacitors` and
     `open_switches` by mrid (None: the feeder's own states). Raises ValueError for an unknown mrid,
-    a tap outside its range, equipment on phases that its node does not have, and regulators in a
-    loop without impedance.
+    a tap outside its range, equipment on phases that its node does not have, regulators in a loop
+    without impedance, and a wye consumer behind an ungrounded delta winding.
     """
 
     def __init__(
@@ -107,18 +107,15 @@ class NetworkModel:
 
         `load_scale` (T,) or (C, T) multiplies consumers' kW and kvar; `injection_*` (n, T) are
         constant-power injections to earth; `start`: an earlier flow of the same T to begin from.
-        Divergence is a value (`converged` false); ValueError for shapes that do not fit and for
-        an injection at a dead node-phase.
+        Divergence is a value (`converged` false); ValueError for shapes that do not fit, for an
+        injection at a dead node-phase, and for one behind an ungrounded delta winding.
         """
         scale = np.atleast_1d(np.asarray(load_scale, dtype=np.float64))
         shape = (len(self.node_phases), scale.shape[-1])
         kw = _shaped("injection_kw", injection_kw, shape)
         kvar = _shaped("injection_kvar", injection_kvar, shape)
         injection_va = complex_va(kw, kvar)
-        dead = np.flatnonzero(np.any(injection_va != 0.0, axis=1) & ~self.energised)
-        if dead.size:
-            node, phase = self.node_phases[dead[0]]
-            raise ValueError(f"injection at {node}.{phase}, which is not energised")
+        self._refuse_misplaced(injection_va)
         fix = iterate(
             self._system,
             self._elements,
@@ -211,6 +208,17 @@ class NetworkModel:
             converged=fix.converged,
             iterations=fix.iterations,
         )
+
+    def _refuse_misplaced(self, injection_va: ComplexArray) -> None:
+        active = np.any(injection_va != 0.0, axis=1)
+        for place, why in (
+            (~self.energised, "which is not energised"),
+            (self._admittance.floating, "where a delta winding leaves no path to earth"),
+        ):
+            wrong = np.flatnonzero(active & place)
+            if wrong.size:
+                node, phase = self.node_phases[wrong[0]]
+                raise ValueError(f"injection at {node}.{phase}, {why}")
 
     def _element_scale(self, load_scale: FloatArray) -> FloatArray:
         """(1, T) for one factor per interval, else (e, T)."""

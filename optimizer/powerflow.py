@@ -75,7 +75,10 @@ class Elements:
 def load_elements(
     consumers: Sequence[EnergyConsumer], admittance: Admittance, index: PhaseIndex
 ) -> Elements:
-    """The elements of `consumers`; pieces at dead node-phases draw nothing and are left out."""
+    """The elements of `consumers`; pieces at dead node-phases draw nothing and are left out.
+
+    Raises ValueError for a wye consumer where there is no earth.
+    """
     rows: list[tuple[int, int]] = []
     va: list[complex] = []
     nominal: list[float] = []
@@ -85,6 +88,11 @@ def load_elements(
     for c, item in enumerate(consumers):
         pairs = shunt_pairs(item, index)
         for pair, kw, kvar in zip(pairs, item.kw, item.kvar, strict=True):
+            if pair[1] < 0 and admittance.floating[pair[0]]:
+                raise ValueError(
+                    f"{item.mrid}: a load to earth at {item.node}, where a delta winding leaves"
+                    " no path to earth"
+                )
             if all(live[k] for k in pair if k >= 0):
                 rows.append(pair)
                 va.append(complex(kw, kvar) * 1e3)

@@ -51,8 +51,9 @@ class Admittance:
 
     `y` (n, n) without the source; `roots` (n, m) is T; `y_source` (3, 3) and `emf_v` (3,) volts
     stand at the roots `source_roots`. `root_rows` are the node-phases that are energised roots.
-    `ties` are a spanning forest: a tie that only closes a loop of ties carries a current that the
-    model cannot tell and is left out.
+    `floating` (n,): behind a delta winding without a path to earth, where nothing may be connected
+    to earth. `ties` are a spanning forest: a tie that only closes a loop of ties carries a current
+    that the model cannot tell and is left out.
     """
 
     node_phases: tuple[tuple[str, str], ...]
@@ -62,6 +63,7 @@ class Admittance:
     root_of: IntArray
     root_rows: IntArray
     energised: BoolArray
+    floating: BoolArray
     source_rows: IntArray
     source_roots: IntArray
     y_source: ComplexArray
@@ -154,6 +156,7 @@ def build_admittance(
         root_of=compact,
         root_rows=root_rows[energised[root_rows]],
         energised=energised,
+        floating=energised & ~_earthed(feeder, index, compact, compact[source_rows]),
         source_rows=source_rows,
         source_roots=compact[source_rows],
         y_source=y_source,
@@ -297,4 +300,35 @@ def _energised(y: sp.csr_array, root_of: IntArray, source_roots: IntArray) -> Bo
     _, label = connected_components(pattern, directed=False)
     live = np.isin(label, label[source_roots])
     result: BoolArray = live[root_of]
+    return result
+
+
+def _earthed(
+    feeder: Feeder, index: PhaseIndex, root_of: IntArray, source_roots: IntArray
+) -> BoolArray:
+    """(n,) whether conductors lead to the source, a wye winding or a wye capacitor."""
+    pairs: list[tuple[int, int]] = []
+    earth = list(source_roots.tolist())
+    for line in feeder.lines:
+        near = root_of[index.rows(line.from_node, line.phases, line.mrid)]
+        far = root_of[index.rows(line.to_node, line.phases, line.mrid)]
+        pairs += zip(near.tolist(), far.tolist(), strict=True)
+    for item in feeder.transformers:
+        for node, connection in (
+            (item.from_node, item.from_connection),
+            (item.to_node, item.to_connection),
+        ):
+            if connection is Connection.WYE:
+                earth += root_of[index.rows(node, item.phases, item.mrid)].tolist()
+    for bank in feeder.capacitors:
+        if bank.connection is Connection.WYE:
+            earth += root_of[index.rows(bank.node, bank.phases, bank.mrid)].tolist()
+    count = int(root_of.max()) + 1
+    ends = (
+        np.array([a for a, _ in pairs], dtype=np.intp),
+        np.array([b for _, b in pairs], dtype=np.intp),
+    )
+    pattern = sp.coo_array((np.ones(len(pairs)), ends), shape=(count, count))
+    _, label = connected_components(pattern, directed=False)
+    result: BoolArray = np.isin(label, label[earth])[root_of]
     return result

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gridctl.model.network import Connection
 from optimizer.network import ControlColumn, NetworkModel
 from sim.feeder import load_feeder
 from tests.optimizer.feeders import line, one_of_everything, regulator, switch
@@ -140,6 +141,18 @@ def test_what_is_cut_off_draws_nothing_and_takes_no_injection() -> None:
         network.solve(load_scale=np.ones(1), injection_kw=kw)
     column = ControlColumn(shares=((network.index("m2", "A"), 1.0, 0.0),))
     assert not network.sensitivity(flow, 0, [column]).dv_pu_per_kw.any()
+
+
+def test_nothing_is_connected_to_earth_behind_an_ungrounded_delta() -> None:
+    feeder = load_feeder("ieee123")
+    network = NetworkModel(feeder)
+    kw = np.zeros((len(network.node_phases), 1))
+    kw[network.index("610", "A")] = 1.0
+    with pytest.raises(ValueError, match=r"610\.A, where a delta winding leaves no path to earth"):
+        network.solve(load_scale=np.ones(1), injection_kw=kw)
+    low = one_of_everything(high=Connection.DELTA, low=Connection.DELTA, loads=Connection.WYE)
+    with pytest.raises(ValueError, match="LDm2ABC: a load to earth at m2"):
+        NetworkModel(low)
 
 
 def test_shapes_are_checked() -> None:
