@@ -250,6 +250,7 @@ class Dnp3Driver:
                 started_s, Result.REJECTED, prepared.code, "; ".join(prepared.reasons)
             )
         session, binding, wire, lease = prepared
+        self._commands += 1
         if lease is not None and binding.lease_index is not None:
             held = await self._operate(session, lease, binding.lease_index, aborted)
             if held.result is not Result.ACCEPTED:
@@ -299,7 +300,6 @@ class Dnp3Driver:
         if aborted():
             return _aborted("Stopped before SELECT; nothing was sent.")
         future = session.operate(wire, index)
-        self._commands += 1
         settings = self._settings
         deadline_s = (
             self._clock.monotonic_s()
