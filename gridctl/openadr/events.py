@@ -78,7 +78,7 @@ class Events:
 
         found = await listing.listed(
             lambda after: self._store.openadr.events(
-                program=program, after=after, count_max=listing.chunk_rows()
+                program=program, after=after, count_max=listing.CHUNK_ROWS
             ),
             page,
             keep,
@@ -164,7 +164,12 @@ class Events:
         kept = {request.mrid for request in ask.requests}
         open_ones = await self._store.requests(states=OPEN)
         if {r.mrid for r in open_ones if r.event_id == event_id} - kept:
-            await self._desk.cancel_request(event_id, person=caller.person())
+            try:
+                await self._desk.cancel_request(event_id, person=caller.person())
+            except RefusedError as refused:
+                # it ended between our look and the desk's: there is nothing left to withdraw
+                if refused.refusal.code != "no_such_request":
+                    raise
 
     async def _row(self, request: web.Request) -> ObjectRow:
         row = await self._store.openadr.event(listing.object_id(request.match_info["event_id"]))

@@ -18,7 +18,8 @@ from gridctl.openadr.wire import ID_PATTERN
 from gridctl.store.openadr import ObjectRow
 
 LIMIT_MAX = 50
-_CHUNK_ROWS = 200
+CHUNK_ROWS = 200
+"""Rows that a `Fetch` has to bring at once."""
 _INTEGER_MAX = 2**31 - 1
 
 Fetch = Callable[[int], Awaitable[Sequence[tuple[int, ObjectRow]]]]
@@ -97,14 +98,9 @@ async def listed(
                 to_skip -= 1
             elif len(found) < wanted.limit:
                 found.append(body)
-        if len(rows) < _CHUNK_ROWS:
+        if len(rows) < CHUNK_ROWS:
             break
     return found
-
-
-def chunk_rows() -> int:
-    """Rows that a `Fetch` has to bring at once."""
-    return _CHUNK_ROWS
 
 
 def _whole(request: web.Request, name: str, default: int, most: int) -> int:

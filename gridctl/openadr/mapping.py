@@ -94,7 +94,7 @@ def asked(
             )
             for index, window in enumerate(windows)
             if (target_kw := _target_kw(window, event, program, peak_kw)) > 0
-            and window.end_s > now_s
+            and window.end_s > max(now_s, window.start_s)
         ]
     except _NothingToDoError as reason:
         return Ask(reason=str(reason))

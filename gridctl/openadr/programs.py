@@ -51,7 +51,7 @@ class Programs:
         caller = await self._auth.caller(request)
         page = listing.page(request)
         found = await listing.listed(
-            lambda after: self._store.openadr.programs(after=after, count_max=listing.chunk_rows()),
+            lambda after: self._store.openadr.programs(after=after, count_max=listing.CHUNK_ROWS),
             page,
             lambda body: listing.visible(body, caller, page.targets),
             KIND,

@@ -44,7 +44,6 @@ class Engines:
 
     writer: AsyncEngine | None
     readers: AsyncEngine
-    is_sqlite: bool
 
     async def dispose(self) -> None:
         """Close every connection."""
@@ -87,7 +86,6 @@ def engines(url: URL, *, read_only: bool) -> Engines:
         return Engines(
             writer=None if read_only else _sqlite_engine(url, writes=True),
             readers=_sqlite_engine(url, writes=False),
-            is_sqlite=True,
         )
     engine = create_async_engine(
         url,
@@ -96,7 +94,7 @@ def engines(url: URL, *, read_only: bool) -> Engines:
         pool_timeout=WAIT_S,
         connect_args={"timeout": WAIT_S, "command_timeout": 60.0},
     )
-    return Engines(writer=None if read_only else engine, readers=engine, is_sqlite=False)
+    return Engines(writer=None if read_only else engine, readers=engine)
 
 
 def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:

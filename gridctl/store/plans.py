@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Select, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.approval import Approval
@@ -19,7 +19,14 @@ from gridctl.model.record import StoredPlan
 from gridctl.store import schema
 from gridctl.store.restore import restored
 
-_REMEMBERED = 64
+_REMEMBERED = 128
+_FATE = select(
+    schema.plan.c.mrid,
+    schema.plan.c.digest,
+    schema.plan.c.state,
+    schema.plan.c.state_at_s,
+    schema.plan.c.reason,
+)
 
 
 class Plans:
@@ -30,32 +37,27 @@ class Plans:
 
     async def get(self, connection: AsyncConnection, mrid: str) -> StoredPlan | None:
         """The plan with its approvals, or None."""
-        table = schema.plan
-        row = (await connection.execute(select(table).where(table.c.mrid == mrid))).one_or_none()
-        return None if row is None else (await self._stored(connection, [row]))[0]
+        found = await self._stored(connection, _FATE.where(schema.plan.c.mrid == mrid))
+        return found[0] if found else None
 
     async def listed(
         self, connection: AsyncConnection, *, states: Sequence[PlanState], limit: int
     ) -> Sequence[StoredPlan]:
         """Newest first; all states when `states` is empty."""
-        table = schema.plan
-        query = select(table).order_by(table.c.number.desc()).limit(limit)
+        columns = schema.plan.c
+        query = _FATE.order_by(columns.number.desc()).limit(limit)
         if states:
-            query = query.where(table.c.state.in_([state.value for state in states]))
-        return await self._stored(connection, (await connection.execute(query)).all())
+            query = query.where(columns.state.in_([state.value for state in states]))
+        return await self._stored(connection, query)
 
-    async def _stored(
-        self, connection: AsyncConnection, rows: Sequence[Row[Any]]
-    ) -> list[StoredPlan]:
-        given: dict[str, list[Approval]] = {row.mrid: [] for row in rows}
-        table = schema.approval
-        columns = [column for column in table.c if column is not table.c.number]
-        query = select(*columns).where(table.c.plan.in_(list(given))).order_by(table.c.number)
-        for found in (await connection.execute(query)).mappings():
-            given[found["plan"]].append(Approval(**found))
+    async def _stored(self, connection: AsyncConnection, query: Select[Any]) -> list[StoredPlan]:
+        rows = (await connection.execute(query)).all()
+        mrids = [row.mrid for row in rows]
+        plans = await self._bodies(connection, mrids)
+        given = await _approvals(connection, mrids)
         return [
             StoredPlan(
-                plan=self._plan(row),
+                plan=plans[row.mrid],
                 digest=row.digest,
                 state=PlanState(row.state),
                 state_at_s=row.state_at_s,
@@ -65,18 +67,35 @@ class Plans:
             for row in rows
         ]
 
-    def _plan(self, row: Row[Any]) -> Plan:
-        known = self._remembered.get(row.mrid)
-        if known is not None:
-            self._remembered.move_to_end(row.mrid)
-            return known
-        if hashlib.sha256(row.body.encode()).hexdigest() != row.digest:
-            raise InvariantViolation(f"plan {row.mrid} in the database is not what was proposed")
-        plan = restored(Plan, row.body)
-        self._remembered[row.mrid] = plan
-        if len(self._remembered) > _REMEMBERED:
+    async def _bodies(self, connection: AsyncConnection, mrids: Sequence[str]) -> dict[str, Plan]:
+        """The plans themselves; a body (some 200 kB) is read and parsed once."""
+        plans = {mrid: self._remembered[mrid] for mrid in mrids if mrid in self._remembered}
+        table = schema.plan.c
+        unknown = [mrid for mrid in mrids if mrid not in plans]
+        if unknown:
+            query = select(table.mrid, table.digest, table.body).where(table.mrid.in_(unknown))
+            for mrid, digest, body in await connection.execute(query):
+                if hashlib.sha256(body.encode()).hexdigest() != digest:
+                    raise InvariantViolation(f"plan {mrid} is not what was proposed")
+                plans[mrid] = restored(Plan, body)
+        for mrid in mrids:
+            self._remembered[mrid] = plans[mrid]
+            self._remembered.move_to_end(mrid)
+        while len(self._remembered) > _REMEMBERED:
             self._remembered.popitem(last=False)
-        return plan
+        return plans
+
+
+async def _approvals(
+    connection: AsyncConnection, mrids: Sequence[str]
+) -> dict[str, list[Approval]]:
+    given: dict[str, list[Approval]] = {mrid: [] for mrid in mrids}
+    table = schema.approval
+    columns = [column for column in table.c if column is not table.c.number]
+    query = select(*columns).where(table.c.plan.in_(mrids)).order_by(table.c.number)
+    for found in (await connection.execute(query)).mappings():
+        given[found["plan"]].append(Approval(**found))
+    return given
 
 
 async def add(connection: AsyncConnection, plan: Plan, state: PlanState, at_s: float) -> None:

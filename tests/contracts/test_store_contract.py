@@ -293,6 +293,18 @@ async def test_plans_are_listed_newest_first(store: SqlStore) -> None:
     assert [p.plan.mrid for p in await store.plans(states=[PlanState.VOID])] == ["P1"]
 
 
+async def test_an_altered_plan_is_not_given_out(
+    store: SqlStore, url: str, clock: ManualClock
+) -> None:
+    async with store.transaction() as unit:
+        await unit.add_plan(plan(), PlanState.PROPOSED, T0)
+        await unit.connection.exec_driver_sql(
+            "UPDATE plan SET body = replace(body, '103.25', '103.26')"
+        )
+    with pytest.raises(InvariantViolation, match="not what was proposed"):
+        await store.plan("P1")
+
+
 async def test_a_command_keeps_its_journal(store: SqlStore) -> None:
     s = CommandState
     async with store.transaction() as unit:

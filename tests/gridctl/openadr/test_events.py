@@ -120,6 +120,12 @@ async def test_a_cancelled_event_is_withdrawn(vtn: Vtn, program_id: str, way: st
     assert len(vtn.desk.submitted) == 1
 
 
+async def test_an_event_that_ends_while_it_is_deleted(vtn: Vtn, program_id: str) -> None:
+    made = await vtn.made("/events", event(program_id))
+    vtn.desk.all_over = True
+    assert (await vtn.call("DELETE", f"/events/{made['id']}")).status == 200
+
+
 async def test_an_event_needs_its_program(vtn: Vtn, program_id: str) -> None:
     assert (await vtn.call("POST", "/events", event("program-none"))).status == 409
     made = await vtn.made("/events", event(program_id))

@@ -33,6 +33,7 @@ class RecordingDesk:
         self.cancelled: list[str] = []
         self.people: list[Person] = []
         self.refusal: Refusal | None = None
+        self.all_over = False
         self.forecast: Forecast | None = Forecast(
             horizon=Horizon(start_s=NOON_S, step_s=900.0, count=32),
             quantiles=(0.5, 0.9),
@@ -71,6 +72,8 @@ class RecordingDesk:
 
     async def cancel_request(self, event_id: str, *, person: Person) -> None:
         self.cancelled.append(event_id)
+        if self.all_over:
+            raise RefusedError(Refusal(code="no_such_request", reasons=("it is over",)))
         for request in await self._store.requests():
             if request.event_id == event_id:
                 async with self._store.transaction() as unit:

@@ -59,7 +59,7 @@ RESULT = PlanningResult(
         ok=True,
         reasons=(),
     ),
-    excluded=(Exclusion(resource="PV07", reason="kommuniziert nicht – seit 40 s"),),
+    excluded=(Exclusion(resource="PV07", reason="no answer – for 40 s"),),
     bindings=(Binding(limit="head", where="150", interval=0, price=0.12, unit="1/kWh"),),
     shortfalls=(Shortfall(limit="head", where="150", interval=1, amount=2.5, unit="kW"),),
     solver="HiGHS",
@@ -125,7 +125,7 @@ def entry(action: str = "approve", **changes: str) -> AuditEntry:
         object="plan P1",
         before="proposed",
         after="partial",
-        reason="Abend­spitze, “hot day”",
+        reason="evening peak – “hot day” ½",
         plan_digest="e" * 64,
         result="ok",
     )
