@@ -1,3 +1,4 @@
+# ruff: noqa: A002, N801, N802, N803, N815 - the names are opendnp3's
 """The part of yadnp3 (opendnp3) that gridctl uses; the wheel ships no types of its own."""
 
 from collections.abc import Callable, Sequence
@@ -259,4 +260,3 @@ class DNP3Manager:
         listener: IChannelListener,
     ) -> IChannel: ...
     def Shutdown(self) -> None: ...
-
