@@ -29,11 +29,18 @@ export function worstVoltage(
 /** Worst first. */
 export const SEVERITIES: readonly Severity[] = ["alarm", "warn", "unknown", "normal", "unmeasured"];
 
+/** A key of which the stream has said nothing for this long is not believed any more. */
+const SILENT_AFTER_S = 30;
+
+/**
+ * Staleness of a point is the server's judgement (it knows the scan period) and comes as quality;
+ * `silent_s` is how long the stream has not mentioned this node.
+ */
 export function nodeSeverity(
-  state: NodeState | undefined, age_s: number, low: number, high: number, staleAfter_s = 30,
+  state: NodeState | undefined, silent_s: number, low: number, high: number,
 ): Severity {
   if (state === undefined) return "unmeasured";
-  if (state.q !== "good" || age_s > staleAfter_s || state.v.every((v) => v === null)) {
+  if (state.q !== "good" || silent_s > SILENT_AFTER_S || state.v.every((v) => v === null)) {
     return "unknown";
   }
   let worst: Severity = "normal";

@@ -65,6 +65,7 @@ test("a node: not measured, not known, or judged by its worst phase", () => {
   assert.equal(nodeSeverity(undefined, 0, 0.95, 1.05), "unmeasured");
   assert.equal(nodeSeverity(node([1, 1], "invalid"), 0, 0.95, 1.05), "unknown");
   assert.equal(nodeSeverity(node([1, 1]), 31, 0.95, 1.05), "unknown");
+  assert.equal(nodeSeverity({ v: [1], q: "good", age_s: 300 }, 1, 0.95, 1.05), "normal");
   assert.equal(nodeSeverity(node([null, null]), 0, 0.95, 1.05), "unknown");
   assert.equal(nodeSeverity(node([1, null]), 0, 0.95, 1.05), "unknown");
   assert.equal(nodeSeverity(node([0.94, null]), 0, 0.95, 1.05), "alarm");

@@ -1,5 +1,6 @@
-// A feeder for the mock server, read at run time from the published OpenDSS files of the IEEE
-// 123-node feeder (GRIDCTL_SHARED or ../shared). Nothing of it is kept in the project.
+// A feeder for the mock server: the IEEE 123-node feeder, read at run time from its published
+// OpenDSS files (GRIDCTL_SHARED or ../shared) of which nothing is kept in the project; without them
+// an invented tree of the same size.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -7,8 +8,7 @@ function sharedFolder() {
   const here = new URL(".", import.meta.url).pathname;
   const tried = [process.env.GRIDCTL_SHARED, join(here, "..", "..", "..", "shared")];
   const found = tried.find((p) => p && existsSync(join(p, "data/feeders/123Bus")));
-  if (!found) throw new Error("mock server: set GRIDCTL_SHARED to the folder with data/feeders/123Bus");
-  return join(found, "data/feeders/123Bus");
+  return found ? join(found, "data/feeders/123Bus") : null;
 }
 
 const LETTERS = ["", "A", "B", "C"];
@@ -17,8 +17,27 @@ const phasesOf = (bus) => {
   return numbers.length ? numbers.map((n) => LETTERS[n]).join("") : "ABC";
 };
 
-export function readFeeder() {
+/** The three files' texts: published, or of an invented tree in the same form. */
+function texts() {
   const folder = sharedFolder();
+  if (folder) {
+    return ["IEEE123Master.dss", "BusCoords.dat", "IEEE123Loads.DSS"].map((n) => readFileSync(join(folder, n), "utf8"));
+  }
+  const lines = ["New Line.l115 Bus1=150r Bus2=1 "];
+  const loads = [];
+  const id = (i) => ({ 8: "9", 9: "9r", 24: "25", 25: "25r", 59: "160", 60: "160r", 61: "61s" })[i] ?? String(i + 200);
+  for (let i = 1; i < 118; i += 1) {
+    if ([9, 25, 60].includes(i)) continue;
+    const parent = i < 4 ? "1" : id(i - 1 - ((i * 7) % 5));
+    lines.push(`New Line.L${i} Bus1=${parent} Bus2=${i === 3 ? "66" : id(i)} `);
+    if (i % 2) loads.push(`New Load.S${i} Bus1=${id(i)} kW=${20 + ((i * 13) % 40)} `);
+  }
+  for (const n of ["83", "88", "90", "92"]) lines.push(`New Line.L${n}c Bus1=1 Bus2=${n} `);
+  return [lines.join("\n"), "", loads.join("\n")];
+}
+
+export function readFeeder() {
+  const [master, places, spots] = texts();
   const nodes = new Map();
   const branches = [];
   const add = (bus, phases, kv = 4.16) => {
@@ -27,7 +46,7 @@ export function readFeeder() {
     if (!seen || phases.length > seen.phases.length) nodes.set(id, { id, phases, kv, x: null, y: null });
     return id;
   };
-  for (const line of readFileSync(join(folder, "IEEE123Master.dss"), "utf8").split("\n")) {
+  for (const line of master.split("\n")) {
     const found = /^New Line\.(\S+).*Bus1=(\S+)\s+Bus2=(\S+)/i.exec(line);
     if (!found) continue;
     const [, name, one, two] = found;
@@ -43,13 +62,13 @@ export function readFeeder() {
     ["reg1a", "150", "150r", "ABC"], ["reg2", "9", "9r", "A"], ["reg3", "25", "25r", "AC"], ["reg4", "160", "160r", "ABC"],
   ]) branches.push({ id, from: add(from, phases), to: add(to, phases), phases, kind: "regulator" });
   branches.push({ id: "xfm1", from: add("61s", "ABC"), to: add("610", "ABC", 0.48), phases: "ABC", kind: "transformer" });
-  for (const line of readFileSync(join(folder, "BusCoords.dat"), "utf8").split("\n")) {
+  for (const line of places.split("\n")) {
     const [id, x, y] = line.trim().split(/\s+/);
     const node = nodes.get((id ?? "").toLowerCase());
     if (node) Object.assign(node, { x: Number(x), y: Number(y) });
   }
   const loads = new Map();
-  for (const line of readFileSync(join(folder, "IEEE123Loads.DSS"), "utf8").split("\n")) {
+  for (const line of spots.split("\n")) {
     const found = /^New Load\.\S+\s+Bus1=(\S+).*kW=([\d.]+)/i.exec(line);
     if (!found) continue;
     const id = found[1].split(".")[0];

@@ -3,7 +3,7 @@ import type { Feeder, ResourceKind } from "../api";
 import { age, duration, kw, number, pct, plural, pu, UNKNOWN } from "../format";
 import { nodeSeverity, SEVERITIES, type Severity } from "../judge";
 import { liveResource } from "../state/looks";
-import { ageOf, type Live } from "../state/merge";
+import { ageOf, silence, type Live } from "../state/merge";
 import { Value } from "./bits";
 import { GLYPH, KIND_WORD, ResourceGlyph, type GlyphState } from "./glyphs";
 
@@ -72,7 +72,7 @@ function FeederSummary(props: { feeder: Feeder; live: Live; nowMs: number }) {
   const count: Record<Severity, number> = { normal: 0, warn: 0, alarm: 0, unknown: 0, unmeasured: 0 };
   for (const n of f.nodes) {
     const s = l.nodes[n.id];
-    count[nodeSeverity(s, s ? ageOf(s, props.nowMs) : 0, f.voltage_min_pu, f.voltage_max_pu)] += 1;
+    count[nodeSeverity(s, silence(s, props.nowMs), f.voltage_min_pu, f.voltage_max_pu)] += 1;
   }
   const kinds = (["load_group", "battery", "pv"] as const).map((k) => {
     const all = f.resources.filter((r) => r.kind === k);
@@ -117,7 +117,7 @@ export function NodeTable(props: { feeder: Feeder; live: Live; nowMs: number }) 
   const { feeder: f, live: l, nowMs } = props;
   const judged = f.nodes.map((n) => {
     const s = l.nodes[n.id];
-    return { n, s, severity: nodeSeverity(s, s ? ageOf(s, nowMs) : 0, f.voltage_min_pu, f.voltage_max_pu) };
+    return { n, s, severity: nodeSeverity(s, silence(s, nowMs), f.voltage_min_pu, f.voltage_max_pu) };
   }).sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
   const volt = (node: Feeder["nodes"][number], phase: string) => {
     const i = node.phases.indexOf(phase);

@@ -2,6 +2,7 @@
 import type { Case, Feeder, PlanDetail } from "../api";
 import { kw, minuteOf, number, pct, plural, pu, signedKw, UNKNOWN, utcOf } from "../format";
 import { voltageSeverity } from "../judge";
+import { runs, type Run } from "../runs";
 import type { Live } from "../state/merge";
 import { Empty, Panel, Reasons } from "./bits";
 import { GLYPH, KIND_WORD, ResourceGlyph } from "./glyphs";
@@ -87,8 +88,15 @@ export function CommandTable(props: { plan: PlanDetail; live: Live | null }) {
   );
 }
 
+function when(run: Run): string {
+  if (run.intervals === 1) return minuteOf(run.first);
+  return `${plural(run.intervals, "interval")}, ${minuteOf(run.first)} to ${minuteOf(run.last)}`;
+}
+
 export function WhyPanels(props: { plan: PlanDetail }) {
   const { plan } = props;
+  const short = runs(plan.shortfalls.map((s) => ({ ...s, figure: s.amount })));
+  const binding = runs(plan.bindings.map((b) => ({ ...b, figure: b.price })));
   return (
     <div class="why">
       <Panel title={`Excluded: ${number(plan.excluded.length)}`}>
@@ -96,17 +104,17 @@ export function WhyPanels(props: { plan: PlanDetail }) {
           <ul class="rows">{plan.excluded.map((e) => <li key={e.resource}><span class="row-main"><b>{e.name}</b> {e.reason}</span></li>)}</ul>
         )}
       </Panel>
-      <Panel title={`What limits it: ${number(plan.bindings.length)}`}>
-        {plan.shortfalls.length > 0 ? (
-          <Reasons class="blocked" title={`${plural(plan.shortfalls.length, "target")} not met in full:`}
-            list={plan.shortfalls.map((s) => `${s.limit} at ${s.where}, ${minuteOf(s.at)}: ${number(s.amount, s.unit === "kW" ? 0 : 3)} ${s.unit} short`)} />
+      <Panel title={`What limits it: ${number(binding.length)}`}>
+        {short.length > 0 ? (
+          <Reasons class="blocked" title={`${plural(short.length, "target")} not met in full:`}
+            list={short.map((s) => `${s.limit} at ${s.where}, ${when(s)}: up to ${number(s.most, s.unit === "kW" ? 0 : 3)} ${s.unit} short`)} />
         ) : null}
         {plan.bindings.length === 0 ? <Empty>No limit binds.</Empty> : (
           <ul class="rows">
-            {plan.bindings.map((b) => (
-              <li key={`${b.limit} ${b.where} ${b.at}`}>
-                <span class="row-main">{b.limit} <span class="small">at {b.where}, <time title={utcOf(b.at)}>{minuteOf(b.at)}</time></span></span>
-                <span class="num small" title="What one unit more of this limit would save">{number(b.price, 2)} {b.unit}</span>
+            {binding.map((b) => (
+              <li key={`${b.limit} ${b.where} ${b.unit}`}>
+                <span class="row-main">{b.limit} <span class="small">at {b.where}, <time title={utcOf(b.first)}>{when(b)}</time></span></span>
+                <span class="num small" title="What one unit more of this limit would save, at most">{number(b.most, 2)} {b.unit}</span>
               </li>
             ))}
           </ul>

@@ -3,7 +3,7 @@ import type { Feeder, PlanDetail } from "../api";
 import { kw, pu, signedKw } from "../format";
 import { nodeSeverity, voltageSeverity, worstVoltage } from "../judge";
 import type { NodeLook, ResourceLook } from "../parts/oneline";
-import { ageOf, type Live } from "./merge";
+import { silence, type Live } from "./merge";
 
 const DEAD_BELOW_PU = 0.1;
 /** A setpoint counts as reached within this. */
@@ -13,7 +13,7 @@ export function liveNode(feeder: Feeder, live: Live | null, id: string, nowMs: n
   const state = live?.nodes[id];
   const low = feeder.voltage_min_pu;
   const high = feeder.voltage_max_pu;
-  const severity = nodeSeverity(state, state ? ageOf(state, nowMs) : 0, low, high);
+  const severity = nodeSeverity(state, silence(state, nowMs), low, high);
   const known = state?.v.filter((v) => v !== null) ?? [];
   return {
     severity, delta: null, mark: severity === "unknown",

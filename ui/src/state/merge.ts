@@ -13,7 +13,8 @@ export interface Live extends Omit<Frame, "nodes" | "resources" | "trend"> {
 
 const TREND_WINDOW_S = 2 * 3600;
 const TREND_POINTS_MAX = 8000;
-const TREND_GAP_S = 300;
+/** Longer than the coarsest history that the server keeps (15 min means). */
+const TREND_GAP_S = 1200;
 
 function stamped<T extends object>(values: Record<string, T>, rx: number) {
   const found: Record<string, Received<T>> = {};
@@ -66,6 +67,11 @@ export function merge(before: Live | null, frame: Frame, rx: number): Live | nul
     resources: { ...keep?.resources, ...stamped(frame.resources, rx) },
     trend: trendAfter(keep, frame),
   };
+}
+
+/** How long the stream has said nothing of a value. */
+export function silence(value: { rx: number } | undefined, nowMs: number): number {
+  return value ? Math.max(0, nowMs - value.rx) / 1000 : 0;
 }
 
 /** Age of a value now: what it had when it came, plus the time since. */
