@@ -34,7 +34,12 @@ class Instructor:
                     writer.close()
         except (OSError, TimeoutError) as error:
             raise UnavailableError(f"the instructor station does not answer: {error}") from None
-        answer: dict[str, Any] = json.loads(line or b'{"error": "no answer"}')
-        if "error" in answer:
-            raise UnavailableError(f"the instructor station says: {answer['error']}")
+        answer: dict[str, Any] = json.loads(line or b'{"ok": false, "reasons": ["no answer"]}')
+        if not answer["ok"]:
+            raise UnavailableError(f"the instructor station says: {'; '.join(answer['reasons'])}")
         return answer
+
+    async def commands(self) -> int:
+        """How many commands the simulated devices have received."""
+        status = await self.ask({"do": "status"})
+        return int(status["commands"]["total"])

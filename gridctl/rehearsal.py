@@ -93,8 +93,7 @@ class Rehearsal:
             if not ok:
                 break
         with contextlib.suppress(GridctlError):
-            status = await self._sim.ask({"do": "status"})
-            self._report.facts["commands_sent"] = int(status["commands_received"])
+            self._report.facts["commands_sent"] = await self._sim.commands()
 
     async def _get(self, path: str) -> dict[str, Any]:
         return await asyncio.to_thread(self._operators[0].get, path)
@@ -192,6 +191,13 @@ class Rehearsal:
                 {
                     "programID": program["id"],
                     "eventName": "hot afternoon",
+                    "payloadDescriptors": [
+                        {
+                            "objectType": "EVENT_PAYLOAD_DESCRIPTOR",
+                            "payloadType": "DISPATCH_SETPOINT_RELATIVE",
+                            "units": "KW",
+                        }
+                    ],
                     "intervalPeriod": {"start": "0001-01-01T00:00:00Z", "duration": "PT2H"},
                     "intervals": [
                         {
@@ -288,7 +294,7 @@ class Rehearsal:
             await self._sim.ask({"do": "fault", "name": "rejected-select", "on": True})
         if self._break == "dead-outstation":
             await self._sim.ask(
-                {"do": "fault", "name": "dead-outstation", "link": "DR", "on": True}
+                {"do": "fault", "name": "dead-outstation", "target": "DR", "on": True}
             )
         path = f"/commands?plan={self._plan['id']}"
         good = {CommandState.CONFIRMED, CommandState.EFFECTIVE, CommandState.RELEASED}
@@ -357,9 +363,9 @@ class Rehearsal:
         )
         self._report.facts["stop"] = {"latency_s": answer["latency_s"]}
         await asyncio.sleep(1.0)
-        before = int((await self._sim.ask({"do": "status"}))["commands_received"])
+        before = await self._sim.commands()
         await asyncio.sleep(2.0)
-        after = int((await self._sim.ask({"do": "status"}))["commands_received"])
+        after = await self._sim.commands()
         if after != before:
             raise StageFailed(f"{after - before} commands arrived after STOP")
         return f"confirmed by the field in {answer['latency_s']:.2f} s"

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 FAILED_SHARE_MAX = 0.10
 LOOK_S = 0.25
+PAUSE_LOOK_S = 0.05
 HOUR_S = 3_600.0
 
 
@@ -353,11 +354,12 @@ class Dispatcher:
             held=self._held,
         )
 
-    async def _pause(self, run: Run, real_s: float) -> None:
-        end_s = self._clock.monotonic_s() + real_s
-        while self._clock.monotonic_s() < end_s:
+    async def _pause(self, run: Run, grid_s: float) -> None:
+        """Let the devices follow: they live in grid time."""
+        end_s = self._clock.now_s() + grid_s
+        while self._clock.now_s() < end_s:
             self._check_halt(run)
-            await asyncio.sleep(min(LOOK_S, real_s))
+            await asyncio.sleep(PAUSE_LOOK_S)
 
     def _check_halt(self, run: Run) -> None:
         if run.halt is not None:

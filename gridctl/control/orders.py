@@ -164,7 +164,7 @@ class Orders:
             plan_digest=plan_digest,
             limits_digest=self._limits_digest,
             approved_by=tuple(approved_by),
-            not_before_s=now_s - self._clock_offset_max_s,
+            not_before_s=now_s - self._pace.grid_s(self._clock_offset_max_s),
             not_after_s=now_s + min(self._pace.grid_s(VALID_S), VALIDITY_MAX_S),
             commands=tuple(commands),
         )

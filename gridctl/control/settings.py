@@ -37,9 +37,9 @@ class DriftBounds:
 class OfficeSettings:
     """All of it.
 
-    `batch_settle_s`, `effect_settle_s`, `confirm_timeout_s`: real seconds. `sample_interval_s`,
-    `clock_offset_max_s`: grid seconds. `utc_offset_s`: local standard time minus UTC. `limits`: the
-    office's read-only copy of the OT file.
+    `batch_settle_s`, `effect_settle_s`, `sample_interval_s`: grid seconds, the time of the devices.
+    `confirm_timeout_s`, `clock_offset_max_s`: real seconds. `utc_offset_s`: local standard time
+    minus UTC. `limits`: the office's read-only copy of the OT file.
     """
 
     feeder: Feeder

@@ -6,6 +6,7 @@ report of it came for its staleness bound, and so is everything when the line is
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -16,6 +17,7 @@ from gridctl.model.measurement import Flag, Measurement, Point, Quality, Snapsho
 from gridctl.model.staleness import stale_after_s
 
 UNKNOWN = Quality(validity=Validity.INVALID, flags=frozenset({Flag.INITIAL}))
+OFFSETS_KEPT = 5
 HEARTBEAT_LATE_S = 5.0
 """Real seconds without a heartbeat after which what it said is not believed any more."""
 
@@ -36,8 +38,8 @@ class ProcessImage:
         self._heartbeat: Heartbeat | None = None
         self._heartbeat_mono_s = 0.0
         self.hello: Hello | None = None
-        self.clock_offset_s: float | None = None
-        """Field's grid time minus the office's, at the last heartbeat."""
+        self._pace = GridPace(clock)
+        self._offsets_s: deque[float] = deque(maxlen=OFFSETS_KEPT)
         self.lost_frames = 0
         """Telemetry frames that never came, since start."""
 
@@ -51,6 +53,14 @@ class ProcessImage:
         """The last heartbeat, while it is fresh."""
         late_s = self._clock.monotonic_s() - self._heartbeat_mono_s
         return self._heartbeat if late_s <= HEARTBEAT_LATE_S else None
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Field's clock minus the office's, real seconds; None before the first heartbeat.
+
+        The best of the last few: a heartbeat that waited in a queue looks like a slow clock.
+        """
+        return min(self._offsets_s, key=abs, default=None)
 
     @property
     def links(self) -> tuple[LinkHealth, ...]:
@@ -77,13 +87,15 @@ class ProcessImage:
         self._points = MappingProxyType({p.mrid: p for p in hello.points})
         self._values = {k: v for k, v in self._values.items() if k in self._points}
         self._telemetry_sequence = None
+        self._offsets_s.clear()
         self._changed = True
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """The field lives."""
         self._heartbeat = heartbeat
         self._heartbeat_mono_s = self._clock.monotonic_s()
-        self.clock_offset_s = heartbeat.at_s - self._clock.now_s()
+        offset_s = heartbeat.at_s - self._clock.now_s()
+        self._offsets_s.append(offset_s / self._pace.grid_s(1.0))
 
     def take(self, telemetry: Telemetry) -> None:
         """New values. Points that the field never told of are ignored."""
