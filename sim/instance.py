@@ -210,7 +210,7 @@ def _setting_tables(
     yield toml_table(
         "[approval]",
         {
-            "two_person_kw": 500.0,
+            "two_person_kw": 300.0,
             "two_person_customers": 100,
             "plan_life_s": 300.0,
             "approval_life_s": 600.0,
