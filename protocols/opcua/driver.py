@@ -1,7 +1,8 @@
 """One OPC UA link: keeps a session alive, reports every point, executes permits.
 
 The supervisor makes a new session for every attempt, waits between attempts with growing, jittered
-pauses, and watches the subscription itself: a server that is silent for three keep-alives is lost.
+pauses, and watches the subscription itself: a server that stays silent for three keep-alive times
+is lost.
 """
 
 from __future__ import annotations

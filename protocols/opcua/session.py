@@ -285,7 +285,7 @@ class Session:
         revised_s = result.RevisedPublishingInterval * result.RevisedMaxKeepAliveCount / 1000.0
         if revised_s > _SILENCE_MAX_S:
             raise UnavailableError(
-                f"the server would stay silent for {revised_s:.0f} s between two keep-alives, "
+                f"the server wants to stay silent for up to {revised_s:.0f} s, "
                 f"{_SILENCE_MAX_S:.0f} s is the most that can be watched"
             )
         self.keepalive_s = max(revised_s, self._settings.keepalive_s)

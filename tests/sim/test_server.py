@@ -1,9 +1,8 @@
-"""The simulated OPC UA server: what it shows, how it obeys, and who does not get in."""
+"""The simulated OPC UA server: what it shows and how it obeys."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -12,16 +11,7 @@ import pytest
 import pytest_asyncio
 from asyncua import ua
 from asyncua.client.client import Client
-from asyncua.common.node import Node
-from asyncua.crypto.security_policies import (
-    SecurityPolicyAes256Sha256RsaPss,
-    SecurityPolicyBasic256Sha256,
-)
-from asyncua.ua.uaerrors._base import UaError
 
-from gridctl.pki import make_application_certificate
-from gridctl.wallclock import system_clock
-from sim.plant import PlantPoint
 from sim.server import SimOpcUaServer
 from sim.server_space import CHILDREN_MAX
 from tests.contracts import driver_peer as bench
@@ -31,76 +21,11 @@ from tests.contracts.peer_opcua import (
     NAMESPACE,
     PASSWORD,
     USER,
-    WRITE_WIRES,
     make_pki,
 )
-
-CLOCK = system_clock()
-REFUSALS = (UaError, OSError, TimeoutError, AssertionError)
+from tests.sim.opcua_stand import CLOCK, Stand, bare, connected, make_server, node, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-class Stand:
-    """A running server with both kinds of command, and its plant."""
-
-    def __init__(self, folder: Path) -> None:
-        make_pki(folder)
-        self.folder = folder
-        self.port = free_port()
-        self.plant = BenchPlant(clock=CLOCK)
-        self.plant.touch()
-        # SETPOINT is written, LOCKED_SETPOINT is commanded by a method.
-        wires = WRITE_WIRES | {bench.LOCKED_SETPOINT: METHOD_WIRES[bench.LOCKED_SETPOINT]}
-        self.server = make_server(
-            folder, self.port, plant_points(bench_points("DER", wires)), self.plant
-        )
-
-    def client(
-        self,
-        *,
-        user: str | None = USER,
-        password: str = PASSWORD,
-        end: str = "field",
-        policy: object = SecurityPolicyBasic256Sha256,
-        mode: ua.MessageSecurityMode = ua.MessageSecurityMode.SignAndEncrypt,
-    ) -> Client:
-        client = Client(f"opc.tcp://127.0.0.1:{self.port}/gridctl", timeout=2)
-        client.application_uri = "urn:gridctl:field"
-        client.session_timeout = 30_000
-        if user is not None:
-            client.set_user(user)
-            client.set_password(password)
-        self.policy = (policy, mode, end)
-        return client
-
-    async def secured(self, client: Client) -> Client:
-        policy, mode, end = self.policy
-        await client.set_security(
-            policy,  # type: ignore[arg-type]
-            str(self.folder / f"{end}.der"),
-            str(self.folder / f"{end}.pem"),
-            server_certificate=str(self.folder / "server.der"),
-            mode=mode,
-        )
-        return client
-
-
-def make_server(
-    folder: Path, port: int, points: tuple[PlantPoint, ...], plant: BenchPlant
-) -> SimOpcUaServer:
-    return SimOpcUaServer(
-        link="DER",
-        url=f"opc.tcp://127.0.0.1:{port}/gridctl",
-        certificate=folder / "server.der",
-        key=folder / "server.pem",
-        user=USER,
-        password=PASSWORD,
-        trusted_client=folder / "field.der",
-        points=points,
-        plant=plant,
-        clock=CLOCK,
-    )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -109,28 +34,6 @@ async def stand(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stand
     await stand.server.start()
     yield stand
     await stand.server.stop()
-
-
-@asynccontextmanager
-async def connected(stand: Stand) -> AsyncIterator[Client]:
-    client = await stand.secured(stand.client())
-    async with client:
-        yield client
-
-
-async def node(client: Client, identifier: str) -> Node:
-    index = await client.get_namespace_index(NAMESPACE)
-    return client.get_node(ua.NodeId(ua.String(identifier), ua.Int16(index)))
-
-
-def bare(value: object, kind: ua.VariantType) -> ua.DataValue:
-    return ua.DataValue(ua.Variant(value, kind), StatusCode=None)
-
-
-async def write(client: Client, identifier: str, value: ua.DataValue) -> str:
-    target = await node(client, identifier)
-    (status,) = await client.uaclient.write_attributes([target.nodeid], [value])
-    return status.name
 
 
 async def call(client: Client, value: float, command_id: str, until_s: float) -> str:
@@ -292,91 +195,6 @@ async def test_rejecting_server_refuses_before_the_plant(stand: Stand) -> None:
     finally:
         stand.server.reject_commands = False
     assert stand.plant.operated == []
-
-
-async def _not_let_in(client: Client) -> None:
-    with pytest.raises(REFUSALS):
-        await client.connect()
-    protocol = client.uaclient.protocol
-    if protocol is not None and protocol.transport is not None:
-        protocol.transport.abort()
-
-
-async def test_unencrypted_channel_is_refused(stand: Stand) -> None:
-    await _not_let_in(stand.client())
-
-
-async def test_signed_only_channel_is_refused(stand: Stand) -> None:
-    await _not_let_in(await stand.secured(stand.client(mode=ua.MessageSecurityMode.Sign)))
-
-
-async def test_other_policy_is_refused(stand: Stand) -> None:
-    await _not_let_in(await stand.secured(stand.client(policy=SecurityPolicyAes256Sha256RsaPss)))
-
-
-async def test_anonymous_is_refused(stand: Stand) -> None:
-    await _not_let_in(await stand.secured(stand.client(user=None)))
-
-
-@pytest.mark.parametrize(
-    ("user", "password"), [(USER, "guess"), (USER, ""), ("admin", PASSWORD), ("admin", "")]
-)
-async def test_wrong_user_or_password_is_refused(stand: Stand, user: str, password: str) -> None:
-    client = await stand.secured(stand.client(user=user, password=password))
-    await _not_let_in(client)
-
-
-async def test_untrusted_client_certificate_is_refused(stand: Stand) -> None:
-    make_application_certificate(
-        certificate=stand.folder / "rogue.der",
-        key=stand.folder / "rogue.pem",
-        common_name="rogue",
-        application_uri="urn:gridctl:field",
-        hosts=("localhost",),
-        now_s=CLOCK.now_s(),
-        days=1,
-    )
-    await _not_let_in(await stand.secured(stand.client(end="rogue")))
-
-
-async def test_session_tokens_cannot_be_guessed(stand: Stand) -> None:
-    async with connected(stand) as one, connected(stand) as two:
-        tokens = [c.uaclient.session.authentication_token for c in (one, two)]
-    for token in tokens:
-        assert isinstance(token.Identifier, bytes)
-        assert len(token.Identifier) == 32
-    assert tokens[0] != tokens[1]
-
-
-@pytest.mark.parametrize("password", ["guess", PASSWORD])
-async def test_another_channel_cannot_take_a_session_over(stand: Stand, password: str) -> None:
-    """opcua.md §4: after a failed ActivateSession on a second channel, asyncua's server serves
-    that channel in the first user's name. Here not even the right password takes it over."""
-    stand.plant.operated.clear()
-    async with connected(stand) as victim:
-        setpoint = (await node(victim, bench.SETPOINT)).nodeid
-        thief = await stand.secured(stand.client(password=password))
-        await thief.connect_sessionless()
-        try:
-            session = thief.uaclient.session
-            session.restore_authentication_token(victim.uaclient.session.authentication_token)
-            with pytest.raises(REFUSALS):
-                await thief.activate_session(username=USER, password=password)
-            with pytest.raises(REFUSALS):
-                await session.write_attributes([setpoint], [bare(9.0, ua.VariantType.Double)])
-        finally:
-            await thief.disconnect_sessionless()
-        assert stand.plant.operated == []
-        # The victim goes on undisturbed.
-        assert await write(victim, bench.SETPOINT, bare(8.0, ua.VariantType.Double)) == "Good"
-
-
-async def test_failed_reactivation_ends_the_session(stand: Stand) -> None:
-    async with connected(stand) as client:
-        with pytest.raises(REFUSALS):
-            await client.activate_session(username=USER, password="guess")
-        with pytest.raises(REFUSALS):
-            await (await node(client, bench.POWER)).read_value()
 
 
 async def test_sixty_devices_start_quickly_in_small_folders(stand: Stand, tmp_path: Path) -> None:
