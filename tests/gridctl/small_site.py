@@ -103,8 +103,7 @@ for _i, _g in enumerate(LOAD_GROUPS):
         f"{_g}.Avail,Available,{_g},analog,kW,ABC,DR,30:{10 * _i + 2},,,1,0,0,0.1,,,,",
         f"{_g}.Remote,Remote,{_g},discrete,state,,DR,1:{10 * _i},,,1,0,0,0.1,,,,",
         f"{_g}.Flt,Fault,{_g},discrete,state,,DR,1:{10 * _i + 1},,,1,0,0,0.1,,,,",
-        f"{_g}.ShedSpt,Shed,{_g},setpoint,kW,ABC,DR,41:{_i},ao-float,,1,0,0,0.1,"
-        f"{_g}.ShedFb,0.5,0,100",
+        f"{_g}.ShedSpt,Shed,{_g},setpoint,kW,ABC,DR,41:{_i},ao-float,,1,0,0,0.1,{_g}.ShedFb,0.5,0,100",
     ]
 
 LIMITS = """version = 1
@@ -603,11 +602,11 @@ def _office_settings(
             approval_life_s=plan_life_s,
         ),
         drift=DriftBounds(head_pct=5.0, head_kw=100.0, voltage_pu=0.01),
-        batch_settle_s=0.05,
-        effect_settle_s=0.3,
+        batch_settle_s=1.0,
+        effect_settle_s=5.0,
         confirm_timeout_s=1.5,
         sample_interval_s=10.0,
-        clock_offset_max_s=10.0,
+        clock_offset_max_s=1.0,
         history_days=1.0,
         stop_file=folder / "STOP",
     )

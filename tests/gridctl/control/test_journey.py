@@ -281,11 +281,12 @@ async def test_sg22_leases_run_out_with_the_office_dead(tmp_path: Path) -> None:
         operated = len(running.plant.operated)
         running.start_office()
         await plan_is(running, mrid, PlanState.STOPPED, within_s=5)
+        rows = await commands(running, mrid)
         for _ in range(60):
-            rows = await commands(running, mrid)
             if all(r.state.is_final for r in rows):
                 break
             await asyncio.sleep(0.1)
+            rows = await commands(running, mrid)
         assert {r.state for r in rows} == {CommandState.RELEASED}
         assert len(running.plant.operated) == operated
 
