@@ -8,12 +8,14 @@ the programme, and they stay in it between solves.
 Every limit is soft, so that there always is a solution; what a kW, a per cent or 0.01 pu too much
 costs goes up from tier to tier: contract target, import limit, thermal limit, voltage, voltage
 beyond the emergency band. A limit that is broken in interval 0 already, without any control, may
-stay as it is there but must not get worse.
+stay as it is there but must not get worse. The same holds for voltages more than an hour ahead: the
+model holds the taps still where regulators will move, so control of customers is not asked to mend
+what the regulators mend.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,7 +23,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gridctl.model.program import DispatchRequest, RequestState
-from optimizer.arrays import FloatArray
+from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
 from optimizer.network import FlowResult, NetworkModel, Sensitivity
 from optimizer.problem import Problem, block
@@ -36,6 +38,8 @@ LOADING_TOLERANCE_PCT = 0.02
 EMERGENCY_BAND_PU = 0.05
 PCT_PU = 100.0
 """Voltage rows are in 0.01 pu: numbers of the size of the others."""
+TAPS_HOLD_S = 3600.0
+"""How long the taps of now are taken for true. Later, regulators will have moved."""
 PRE_EXISTING_MARGIN_PU = 1e-4
 PRE_EXISTING_MARGIN_PCT = 0.1
 DROP_BELOW = 1e-7
@@ -109,20 +113,32 @@ def wanted_kw(requests: Sequence[DispatchRequest], grid: TimeGrid) -> FloatArray
     return total
 
 
+def taps_hold(grid: TimeGrid) -> BoolArray:
+    """Intervals (T,) in which the taps of now are taken for true."""
+    return np.asarray(grid.begin_s < grid.now_s + TAPS_HOLD_S)
+
+
 def limit_bounds(problem: Problem, network: NetworkModel) -> Bounds:
     """The task's limits on every row, with what is broken already let be (not worse)."""
     limits, flow = problem.task.limits, problem.base_flow
-    low = np.full_like(flow.v_pu, limits.voltage_min_pu)
-    high = np.full_like(flow.v_pu, limits.voltage_max_pu)
-    v_now = flow.v_pu[:, 0]
-    below, above = v_now < limits.voltage_min_pu, v_now > limits.voltage_max_pu
-    low[below] = np.minimum(low, flow.v_pu - PRE_EXISTING_MARGIN_PU)[below]
-    high[above] = np.maximum(high, flow.v_pu + PRE_EXISTING_MARGIN_PU)[above]
+    far = ~taps_hold(problem.grid)
+    v_now = flow.v_pu[:, [0]]
+    low = np.where(
+        (v_now < limits.voltage_min_pu) | far,
+        np.minimum(flow.v_pu - PRE_EXISTING_MARGIN_PU, limits.voltage_min_pu),
+        limits.voltage_min_pu,
+    )
+    high = np.where(
+        (v_now > limits.voltage_max_pu) | far,
+        np.maximum(flow.v_pu + PRE_EXISTING_MARGIN_PU, limits.voltage_max_pu),
+        limits.voltage_max_pu,
+    )
     low[~network.energised], high[~network.energised] = -np.inf, np.inf
-    loading = np.full_like(flow.branch_loading_pct, limits.loading_max_pct)
-    over = flow.branch_loading_pct[:, 0] > limits.loading_max_pct
-    worse = flow.branch_loading_pct + PRE_EXISTING_MARGIN_PCT
-    loading[over] = np.maximum(loading, worse)[over]
+    loading = np.where(
+        flow.branch_loading_pct[:, [0]] > limits.loading_max_pct,
+        np.maximum(flow.branch_loading_pct + PRE_EXISTING_MARGIN_PCT, limits.loading_max_pct),
+        limits.loading_max_pct,
+    )
     wanted = wanted_kw(problem.task.requests, problem.grid)
     return Bounds(
         import_kw=limits.head_import_kw,
@@ -131,6 +147,14 @@ def limit_bounds(problem: Problem, network: NetworkModel) -> Bounds:
         v_high_pu=high,
         loading_pct=loading,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fixed:
+    """What a later stage holds: the runs of each block, and columns that stay at zero."""
+
+    runs: Mapping[int, BoolArray]
+    zero: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -181,7 +205,9 @@ class Programme:
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
         )
+        self.fixed: Fixed | None = None
         self._injection = _block_diagonal([b.injection for b in self.blocks])
+        self._standing_kw = np.zeros((len(self.members), problem.grid.count))
         self._rules = _block_diagonal([b.matrix for b in self.blocks])
         self._charging, self._charging_price = self._comfort()
         self._unit = _unit_price(self.blocks, problem.grid)
@@ -196,10 +222,35 @@ class Programme:
         """Columns of block `index`."""
         return slice(int(self._starts[index]), int(self._starts[index + 1]))
 
+    def hold(self, fixed: Fixed) -> None:
+        """Fix the runs; from now on what follows their ends (rebound) is part of the injection."""
+        self.fixed = fixed
+        injections, standing = [], np.zeros_like(self._standing_kw)
+        for index, own in enumerate(self.blocks):
+            if own.runs is None or index not in fixed.runs:
+                injections.append(own.injection)
+                continue
+            after, standing[index] = own.runs.aftermath(fixed.runs[index])
+            injections.append(sp.csr_array(own.injection + after))
+        self._injection, self._standing_kw = _block_diagonal(injections), standing
+
+    def relax(self, assumed_kw: FloatArray | None = None) -> None:
+        """Let runs be free (and fractional); what follows their ends is `assumed_kw` (members, T)
+        or, without it, nothing."""
+        self.fixed = None
+        self._injection = _block_diagonal([b.injection for b in self.blocks])
+        self._standing_kw = np.zeros_like(self._standing_kw) if assumed_kw is None else assumed_kw
+
+    def aftermath_kw(self, x: FloatArray) -> FloatArray:
+        """(members, T): the part of a solution's injection that follows the ends of runs."""
+        direct = _block_diagonal([b.injection for b in self.blocks]) @ x[: self.own_columns]
+        after: FloatArray = self.injection_kw(x) - direct.reshape(self._standing_kw.shape)
+        return after
+
     def injection_kw(self, x: FloatArray) -> FloatArray:
         """(members, T): what a solution injects."""
         flat: FloatArray = self._injection @ x[: self.own_columns]
-        return flat.reshape(len(self.members), self.problem.grid.count)
+        return flat.reshape(self._standing_kw.shape) + self._standing_kw
 
     def own_cost(self, x: FloatArray) -> float:
         """Cost of the resources alone, without any slack."""
@@ -250,7 +301,8 @@ class Programme:
         count, own, lazy = self.problem.grid.count, self.own_columns, len(self.rows)
         head = self._by_interval(np.tile(self.dhead[:, None], (1, count)), np.arange(count))
         slack = -sp.eye_array(count, format="csr")
-        a_lazy, lazy_upper, first, second = self._lazy()
+        standing = self.linear(self._standing_kw)
+        a_lazy, lazy_upper, first, second = self._lazy(standing)
         a = sp.block_array(
             [
                 [self._rules, None, None, None, None, None],
@@ -264,11 +316,12 @@ class Programme:
         if a.shape != (self._rules.shape[0] + 3 * count + lazy, own + 3 * count + 2 * lazy):
             raise ValueError(f"programme has shape {a.shape}")
         hours, unit = self.problem.grid.hours, self._unit
+        lower, upper = self._own_bounds()
         soft_upper = np.concatenate(
             [
                 np.maximum(RECHARGE_SHARE * self.bounds.import_kw - self.problem.head_kw, 0.0),
-                np.full(count, self.bounds.import_kw) - self.offsets.head_kw,
-                self.bounds.target_kw - self.offsets.head_kw,
+                np.full(count, self.bounds.import_kw) - standing.head_kw,
+                self.bounds.target_kw - standing.head_kw,
                 lazy_upper,
             ]
         )
@@ -278,10 +331,8 @@ class Programme:
             a=a,
             row_lower=np.concatenate([*rules_lower, np.full(len(soft_upper), -np.inf)]),
             row_upper=np.concatenate([*rules_upper, soft_upper]),
-            lower=np.concatenate([*(b.lower for b in self.blocks), np.zeros(3 * count + 2 * lazy)]),
-            upper=np.concatenate(
-                [*(b.upper for b in self.blocks), np.full(3 * count, np.inf), first[0], second[0]]
-            ),
+            lower=np.concatenate([lower, np.zeros(3 * count + 2 * lazy)]),
+            upper=np.concatenate([upper, np.full(3 * count, np.inf), first[0], second[0]]),
             cost=np.concatenate(
                 [
                     *(b.cost for b in self.blocks),
@@ -293,6 +344,27 @@ class Programme:
                 ]
             ),
         )
+
+    def _own_bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds of the blocks' columns, with what is held."""
+        lower = np.concatenate([*(b.lower for b in self.blocks), np.zeros(0)])
+        upper = np.concatenate([*(b.upper for b in self.blocks), np.zeros(0)])
+        if self.fixed is None:
+            return lower, upper
+        for index, on in self.fixed.runs.items():
+            runs = self.blocks[index].runs
+            if runs is None:
+                continue
+            first = self.columns_of(index).start
+            was_on = np.concatenate(([runs.rules.active], on[:-1]))
+            for columns, values in (
+                (runs.on, on),
+                (runs.start, on & ~was_on),
+                (runs.stop, was_on & ~on),
+            ):
+                lower[first + columns] = upper[first + columns] = values.astype(np.float64)
+        upper[list(self.fixed.zero)] = 0.0
+        return lower, upper
 
     def soft_rows(self) -> tuple[slice, slice, slice]:
         """Rows of import, target and lazy limits in `matrices().a`."""
@@ -331,7 +403,7 @@ class Programme:
         return sp.csr_array(chosen @ self._injection)
 
     def _lazy(
-        self,
+        self, standing: Offsets
     ) -> tuple[
         sp.csr_array, FloatArray, tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]
     ]:
@@ -345,14 +417,14 @@ class Programme:
             price = unit * float(hours[row.interval])
             if row.limit is Limit.LOADING:
                 weight[:, j] = self.dloading[row.where]
-                upper[j] = self.bounds.loading_pct[at] - self.offsets.loading_pct[at]
+                upper[j] = self.bounds.loading_pct[at] - standing.loading_pct[at]
                 prices[:, j] = tiers.loading_pct * price
                 continue
             sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
             low = row.limit is Limit.VOLTAGE_LOW
             bound = self.bounds.v_low_pu[at] if low else self.bounds.v_high_pu[at]
             weight[:, j] = sign * self.dv[row.where]
-            upper[j] = sign * (bound - self.offsets.v_pu[at])
+            upper[j] = sign * (bound - standing.v_pu[at])
             first_upper[j] = EMERGENCY_BAND_PU * PCT_PU
             prices[:, j] = tiers.voltage_pct_pu * price, tiers.emergency_pct_pu * price
         rows = self._by_interval(weight, np.array([r.interval for r in self.rows], dtype=np.int64))

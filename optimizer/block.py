@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,13 +54,18 @@ class Rows:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunColumns:
     """The on/off part of a resource: the columns on, start and stop of each interval, the rules of
-    its runs, and the kW that "on" may reach."""
+    its runs, and the kW that "on" may reach.
+
+    `aftermath`: what the end of each of the given runs (T,) adds to the injection: a matrix (T, n)
+    on the columns, and a constant (T,) for what was done before the horizon.
+    """
 
     on: IntArray
     start: IntArray
     stop: IntArray
     rules: RunRules
     full_kw: float
+    aftermath: Callable[[BoolArray], tuple[sp.csr_array, FloatArray]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -11,7 +11,7 @@ import numpy as np
 
 from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
 from optimizer.arrays import FloatArray
-from optimizer.assemble import OPEN_REQUESTS, Bounds, Limit, Programme
+from optimizer.assemble import OPEN_REQUESTS, Bounds, Limit, Programme, taps_hold
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.problem import Problem
 from optimizer.solve import Solution
@@ -56,25 +56,30 @@ def bindings(programme: Programme, solution: Solution, network: NetworkModel) ->
 def shortfalls(
     problem: Problem, bounds: Bounds, network: NetworkModel, flow: FlowResult
 ) -> list[Shortfall]:
-    """What `flow` does not keep, beyond the tolerances of the AC check; worst first a family."""
+    """What `flow` does not keep, beyond the tolerances of the AC check; worst first a family.
+
+    A voltage beyond its limit later than the taps of now hold counts only where the plan is the
+    cause.
+    """
     task, limits = problem.task, problem.task.limits
     kw = HEAD_TOLERANCE * abs(limits.head_import_kw)
     found = [
         *_head(Limit.IMPORT, task.feeder.source.node, flow.head_kw - limits.head_import_kw, kw),
         *_head(Limit.TARGET, request_names(task), flow.head_kw - bounds.target_kw, kw),
     ]
-    live = network.energised[:, None]
-    low = np.where(live, limits.voltage_min_pu - flow.v_pu, 0.0)
-    high = np.where(live, flow.v_pu - limits.voltage_max_pu, 0.0)
+    judged = network.energised[:, None] & taps_hold(problem.grid)
+    low, high = limits.voltage_min_pu - flow.v_pu, flow.v_pu - limits.voltage_max_pu
+    worse_low, worse_high = bounds.v_low_pu - flow.v_pu, flow.v_pu - bounds.v_high_pu
     base = problem.base_flow
-    for limit, excess, was_broken in (
-        (Limit.VOLTAGE_LOW, low, base.v_pu[:, 0] < limits.voltage_min_pu),
-        (Limit.VOLTAGE_HIGH, high, base.v_pu[:, 0] > limits.voltage_max_pu),
+    for limit, beyond, worse, was_broken in (
+        (Limit.VOLTAGE_LOW, low, worse_low, base.v_pu < limits.voltage_min_pu),
+        (Limit.VOLTAGE_HIGH, high, worse_high, base.v_pu > limits.voltage_max_pu),
     ):
+        excess = np.where(judged | (worse > VOLTAGE_TOLERANCE_PU), beyond, 0.0)
         for row, t in _worst(excess, VOLTAGE_TOLERANCE_PU):
             found.append(
                 Shortfall(
-                    limit=_said(limit, already=bool(was_broken[row])),
+                    limit=_said(limit, already=bool(was_broken[row, t])),
                     where=place(network, row),
                     interval=t,
                     amount=round(float(excess[row, t]), 5),
@@ -83,7 +88,7 @@ def shortfalls(
             )
     over = flow.branch_loading_pct - limits.loading_max_pct
     for row, t in _worst(over, LOADING_TOLERANCE_PCT):
-        already = bool(base.branch_loading_pct[row, 0] > limits.loading_max_pct)
+        already = bool(base.branch_loading_pct[row, t] > limits.loading_max_pct)
         found.append(
             Shortfall(
                 limit=_said(Limit.LOADING, already=already),

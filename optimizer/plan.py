@@ -25,7 +25,7 @@ from optimizer.assemble import Bounds, Offsets, Programme, Tiers, limit_bounds
 from optimizer.explain import bindings, exclusions, shortfalls
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.problem import Problem, build_problem, default_kw
-from optimizer.solve import Counter, Fixed, Solution, SolverError, first_plan, settled
+from optimizer.solve import Effort, Solution, SolverError, first_plan, settled
 from optimizer.verify import verify
 
 AC_ROUNDS_MAX = 6
@@ -34,13 +34,15 @@ HEAD_RESIDUAL = 5e-4
 VOLTAGE_RESIDUAL_PU = 2e-4
 LOADING_RESIDUAL_PCT = 0.05
 GAP_OPTIMAL = 0.01
-BUDGET_SHARE = 0.6
-"""Share of the deadline after which no further round is begun."""
+BUDGET_SHARE = 0.8
+"""Share of the deadline that the linear programmes may use up."""
 ACTION_MIN_KW = 0.05
 SETPOINT_DIGITS = 3
 RELEASE_MIN_KW = 0.5
 RELEASE_SHARE = 0.01
 PENALTY_MIN = 1e-3
+PENALTY_GROWTH = 1.05
+"""New runs are looked for when the AC truth makes broken limits dearer than by this factor."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -48,7 +50,6 @@ class _Attempt:
     """A plan in the making, with the AC flow of its setpoints."""
 
     solution: Solution
-    fixed: Fixed
     gap: float
     setpoints: tuple[Setpoint, ...]
     linear: Offsets
@@ -87,8 +88,7 @@ def plan_task(
     except ValueError as problem:
         result = no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {problem}")
     except SolverError as trouble:
-        status = SolveStatus.INFEASIBLE if trouble.infeasible else SolveStatus.FAILED
-        result = no_plan(task, status, str(trouble))
+        result = no_plan(task, trouble.status, str(trouble))
     return replace(result, solve_s=monotonic_s() - begun_s)
 
 
@@ -150,19 +150,15 @@ def _plan(
         problem.base_flow, int(np.argmax(problem.head_kw)), problem.columns
     )
     programme = Programme(problem, bounds=bounds, sensitivity=sensitivity, tiers=tiers)
-    counter = Counter()
-    attempt = _corrected(programme, network, counter, lambda: elapsed_s() < _budget_s(task))
+    effort = Effort(left_s=lambda: BUDGET_SHARE * task.deadline_s - elapsed_s())
+    attempt = _corrected(programme, network, effort)
     if not attempt.flow.converged:
         return replace(
             bare,
             status=SolveStatus.DIVERGED,
             reason="the AC power flow of the plan's setpoints does not converge",
         )
-    return _answer(programme, network, attempt, counter, bare)
-
-
-def _budget_s(task: PlanningTask) -> float:
-    return BUDGET_SHARE * task.deadline_s
+    return _answer(programme, network, attempt, effort, bare)
 
 
 def _needed(problem: Problem, bounds: Bounds) -> bool:
@@ -199,17 +195,12 @@ def _not_needed(problem: Problem) -> str:
     )
 
 
-def _corrected(
-    programme: Programme,
-    network: NetworkModel,
-    counter: Counter,
-    may_go_on: Callable[[], bool],
-) -> _Attempt:
-    """Solve, check by AC, move the offsets, solve again. Raises SolverError."""
-    solution, fixed, relaxed = first_plan(programme, counter)
-    gap = _gap(solution, relaxed)
-    flow: FlowResult = programme.problem.base_flow
-    rounds = 0
+def _corrected(programme: Programme, network: NetworkModel, effort: Effort) -> _Attempt:
+    """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
+    programme has no answer; one that comes too late in a later round leaves the last attempt."""
+    solution, bound = first_plan(programme, effort)
+    penalty = _penalty(programme, solution)
+    flow, rounds = programme.problem.base_flow, 0
     while True:
         rounds += 1
         setpoints = setpoints_of(programme, solution)
@@ -217,25 +208,33 @@ def _corrected(
         u = injection_kw[programme.members]
         linear = programme.linear(u)
         flow = programme.problem.case(injection_kw).flow(network, start=flow)
-        agreed = flow.converged and agrees(programme, linear, flow)
         attempt = _Attempt(
             solution=solution,
-            fixed=fixed,
-            gap=gap,
+            gap=_gap(solution, bound),
             setpoints=setpoints,
             linear=linear,
             flow=flow,
             rounds=rounds,
-            agreed=agreed,
+            agreed=flow.converged and agrees(programme, linear, flow),
         )
-        if agreed or not flow.converged or rounds >= AC_ROUNDS_MAX or not may_go_on():
+        if attempt.agreed or not flow.converged or rounds >= AC_ROUNDS_MAX:
             return attempt
         programme.shift(u, flow)
         programme.add_broken(u)
-        solution, fixed = settled(programme, fixed, counter)
-        if solution.objective - programme.own_cost(solution.x) > PENALTY_MIN:
-            solution, fixed, relaxed = first_plan(programme, counter)
-            gap = _gap(solution, relaxed)
+        try:
+            solution = settled(programme, effort)
+            if _penalty(programme, solution) > PENALTY_GROWTH * penalty + PENALTY_MIN:
+                solution, bound = first_plan(programme, effort)
+                penalty = _penalty(programme, solution)
+        except SolverError as late:
+            if late.status is not SolveStatus.TIMEOUT:
+                raise
+            return attempt
+
+
+def _penalty(programme: Programme, solution: Solution) -> float:
+    """What the broken limits of a solution cost."""
+    return solution.objective - programme.own_cost(solution.x)
 
 
 def _gap(solution: Solution, relaxed: float) -> float:
@@ -297,7 +296,7 @@ def _answer(
     programme: Programme,
     network: NetworkModel,
     attempt: _Attempt,
-    counter: Counter,
+    effort: Effort,
     bare: PlanningResult,
 ) -> PlanningResult:
     problem, bounds = programme.problem, programme.bounds
@@ -331,7 +330,7 @@ def _answer(
         verification=check,
         bindings=tuple(bindings(programme, attempt.solution, network)),
         shortfalls=tuple(missed),
-        solver=f"HiGHS in scipy {scipy.__version__}: {counter.programmes} programmes, "
+        solver=f"HiGHS in scipy {scipy.__version__}: {effort.programmes} programmes, "
         f"gap {100 * attempt.gap:.2f} %",
         rounds=attempt.rounds,
     )

@@ -9,7 +9,7 @@ the proven gap. No clock is involved, so the same task gives the same plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,26 +17,31 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.optimize import linprog
 
+from gridctl.model.planning import SolveStatus
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.assemble import Matrices, Programme
+from optimizer.assemble import Fixed, Programme
 from optimizer.runs import best_runs
 
 LAZY_ROUNDS_MAX = 30
 THRESHOLDS = (0.02, 0.25, 0.5, 0.75)
 BOTH_WAYS_KW = 1e-3
-OPTIMAL, INFEASIBLE, TROUBLE = 0, 2, 4
+OPTIMAL, LATE, INFEASIBLE, TROUBLE = 0, 1, 2, 4
+_TROUBLES = {LATE: SolveStatus.TIMEOUT, INFEASIBLE: SolveStatus.INFEASIBLE}
+LEFT_MIN_S = 0.05
+REBOUND_ROUNDS = 2
+GAP_ENOUGH = 0.01
 _LINPROG: Callable[..., Any] = linprog
 """The stubs do not know that it takes sparse matrices."""
 
 
 class SolverError(Exception):
-    """The solver did not answer with a solution; `infeasible` tells a contradiction from trouble.
+    """The solver did not answer with a solution; `status` and the message say why not.
 
-    All limits are soft, so "infeasible" means contradictory rules of a resource: a bug or bad data.
+    All limits are soft, so INFEASIBLE means contradictory rules of a resource: a bug or bad data.
     """
 
-    def __init__(self, message: str, *, infeasible: bool) -> None:
-        self.infeasible = infeasible
+    def __init__(self, status: SolveStatus, message: str) -> None:
+        self.status = status
         super().__init__(message)
 
 
@@ -50,95 +55,61 @@ class Solution:
     row_price: FloatArray
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fixed:
-    """What the second stage holds: runs by block, and columns of pairs held at zero."""
+@dataclass(slots=True, kw_only=True)
+class Effort:
+    """What may still be spent and what was: seconds left, linear programmes solved."""
 
-    runs: dict[int, BoolArray]
-    zero: tuple[int, ...] = ()
-
-
-@dataclass(slots=True)
-class Counter:
-    """How many linear programmes were solved."""
-
+    left_s: Callable[[], float]
     programmes: int = 0
 
 
-def solve_once(matrices: Matrices, counter: Counter, *, presolve: bool) -> Solution:
-    """One linear programme by HiGHS. Raises SolverError.
+def solve_once(programme: Programme, effort: Effort) -> Solution:
+    """The programme as it stands, by HiGHS. Raises SolverError.
 
-    Presolve pays where many columns are held, and costs (measured: 3 times) where none is.
+    Presolve pays where the runs are held, and costs (measured: 3 times) where none is. The time
+    limit only turns a late answer into an honest "too late"; it never makes a different plan.
     """
+    matrices = programme.matrices()
     lower, upper = matrices.row_lower, matrices.row_upper
     equal = lower == upper
     above, below = np.isfinite(upper) & ~equal, np.isfinite(lower) & ~equal
-    a_above, a_below, a_equal = matrices.a[above], matrices.a[below], matrices.a[equal]
     result = None
-    for method in ("highs", "highs-ipm"):
-        counter.programmes += 1
+    for method in ("highs-ds", "highs-ipm"):
+        effort.programmes += 1
         result = _LINPROG(
             matrices.cost,
-            A_ub=sp.vstack([a_above, -a_below], format="csr"),
+            A_ub=sp.vstack([matrices.a[above], -matrices.a[below]], format="csr"),
             b_ub=np.concatenate([upper[above], -lower[below]]),
-            A_eq=a_equal,
+            A_eq=matrices.a[equal],
             b_eq=upper[equal],
             bounds=np.column_stack([matrices.lower, matrices.upper]),
             method=method,
-            options={"presolve": presolve},
+            options={
+                "presolve": programme.fixed is not None,
+                "time_limit": max(effort.left_s(), LEFT_MIN_S),
+            },
         )
-        if result.status == OPTIMAL:
+        if result.status != TROUBLE:
             break
     if result is None or result.status != OPTIMAL or result.x is None:
         status = TROUBLE if result is None else int(result.status)
         message = "no answer" if result is None else str(result.message)
-        raise SolverError(f"HiGHS: {message}", infeasible=status == INFEASIBLE)
+        raise SolverError(_TROUBLES.get(status, SolveStatus.FAILED), f"HiGHS: {message}")
     price = np.zeros(len(lower))
-    split = int(above.sum())
-    price[above] = -np.asarray(result.ineqlin.marginals)[:split]
+    price[above] = -np.asarray(result.ineqlin.marginals)[: int(above.sum())]
     return Solution(
         x=np.asarray(result.x, dtype=np.float64), objective=float(result.fun), row_price=price
     )
 
 
-def solve_lazily(programme: Programme, fixed: Fixed | None, counter: Counter) -> Solution:
+def solve_lazily(programme: Programme, effort: Effort) -> Solution:
     """Solve, add the voltage and loading rows that it breaks, until it breaks none."""
     for _ in range(LAZY_ROUNDS_MAX):
-        solution = solve_once(
-            held(programme, programme.matrices(), fixed), counter, presolve=fixed is not None
-        )
+        solution = solve_once(programme, effort)
         if not programme.add_broken(programme.injection_kw(solution.x)):
             return solution
     raise SolverError(
-        f"voltage rows still missing after {LAZY_ROUNDS_MAX} rounds", infeasible=False
-    )
-
-
-def held(programme: Programme, matrices: Matrices, fixed: Fixed | None) -> Matrices:
-    """`matrices` with the runs of `fixed` as bounds."""
-    if fixed is None:
-        return matrices
-    lower, upper = matrices.lower.copy(), matrices.upper.copy()
-    for index, on in fixed.runs.items():
-        runs = programme.blocks[index].runs
-        if runs is None:
-            continue
-        first = programme.columns_of(index).start
-        was_on = np.concatenate(([runs.rules.active], on[:-1]))
-        for columns, values in (
-            (runs.on, on),
-            (runs.start, on & ~was_on),
-            (runs.stop, was_on & ~on),
-        ):
-            lower[first + columns] = upper[first + columns] = values.astype(np.float64)
-    upper[list(fixed.zero)] = 0.0
-    return Matrices(
-        a=matrices.a,
-        row_lower=matrices.row_lower,
-        row_upper=matrices.row_upper,
-        lower=lower,
-        upper=upper,
-        cost=matrices.cost,
+        SolveStatus.FAILED, f"voltage rows still missing after {LAZY_ROUNDS_MAX} rounds"
     )
 
 
@@ -168,42 +139,45 @@ def both_ways(programme: Programme, x: FloatArray) -> tuple[int, ...]:
     return tuple(zero)
 
 
-def first_plan(programme: Programme, counter: Counter) -> tuple[Solution, Fixed, float]:
-    """Relaxation, repair, best fixed solution; with the objective of the relaxation.
+def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
+    """Relaxation, repair, best fixed solution; with the objective of the relaxation, which is a
+    lower bound (it knows no rebound). The programme holds the runs of the solution afterwards.
+
+    The runs that answer the relaxation set off rebound that it did not know of; so it is asked
+    again with that rebound given, and the better of both answers is kept. Raises SolverError.
+    """
+    programme.relax()
+    programme.add_broken(np.zeros((len(programme.members), programme.problem.grid.count)))
+    relaxed = solve_lazily(programme, effort)
+    bound, best, seen = relaxed.objective, None, set[bytes]()
+    for _ in range(REBOUND_ROUNDS):
+        for threshold in THRESHOLDS:
+            fixed = Fixed(runs=repaired(programme, relaxed.x, threshold))
+            key = b"".join(on.tobytes() for on in fixed.runs.values())
+            if key in seen:
+                continue
+            seen.add(key)
+            programme.hold(fixed)
+            solution = solve_once(programme, effort)
+            if best is None or solution.objective < best[0].objective:
+                best = solution, fixed
+        if best is None or best[0].objective - bound <= GAP_ENOUGH * max(abs(bound), 1.0):
+            break
+        programme.hold(best[1])
+        programme.relax(programme.aftermath_kw(best[0].x))
+        relaxed = solve_lazily(programme, effort)
+    programme.hold(Fixed(runs={}) if best is None else best[1])
+    return settled(programme, effort), bound
+
+
+def settled(programme: Programme, effort: Effort) -> Solution:
+    """The lazy solution with the runs that are held, and no battery used both ways.
 
     Raises SolverError.
     """
-    programme.add_broken(np.zeros((len(programme.members), programme.problem.grid.count)))
-    relaxed = solve_lazily(programme, None, counter)
-    candidates = _distinct([repaired(programme, relaxed.x, level) for level in THRESHOLDS])
-    best: tuple[Solution, Fixed] | None = None
-    for runs in candidates:
-        fixed = Fixed(runs=runs)
-        solution = solve_once(held(programme, programme.matrices(), fixed), counter, presolve=True)
-        if best is None or solution.objective < best[0].objective:
-            best = solution, fixed
-    if best is None:
-        return relaxed, Fixed(runs={}), relaxed.objective
-    solution, fixed = settled(programme, best[1], counter)
-    return solution, fixed, relaxed.objective
-
-
-def settled(programme: Programme, fixed: Fixed, counter: Counter) -> tuple[Solution, Fixed]:
-    """The lazy solution with `fixed` held, and no battery used both ways. Raises SolverError."""
-    solution = solve_lazily(programme, fixed, counter)
+    solution = solve_lazily(programme, effort)
     zero = both_ways(programme, solution.x)
-    if zero:
-        fixed = Fixed(runs=fixed.runs, zero=(*fixed.zero, *zero))
-        solution = solve_lazily(programme, fixed, counter)
-    return solution, fixed
-
-
-def _distinct(candidates: Sequence[dict[int, BoolArray]]) -> list[dict[int, BoolArray]]:
-    seen: set[bytes] = set()
-    result = []
-    for runs in candidates:
-        key = b"".join(on.tobytes() for on in runs.values())
-        if key not in seen:
-            seen.add(key)
-            result.append(runs)
-    return result
+    if zero and programme.fixed is not None:
+        programme.hold(Fixed(runs=programme.fixed.runs, zero=(*programme.fixed.zero, *zero)))
+        solution = solve_lazily(programme, effort)
+    return solution

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import LoadGroup
-from optimizer.block import COST_MIN, Block, Rows, RunColumns, block_of, selection
+from optimizer.block import COST_MIN, Block, BoolArray, Rows, RunColumns, block_of, selection
 from optimizer.runs import RunRules
 from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
 
@@ -114,11 +115,10 @@ def run_rules(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> RunRule
 
 
 def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
-    """Columns of each interval: shed kW, on, started, stopped, and, where there is rebound, the
-    energy shed so far in this run and the energy that a release sets free (kWh)."""
+    """Columns of each interval: shed kW, on, started, stopped. Rebound depends on where runs end,
+    so it comes in when the runs are fixed (`aftermath`)."""
     count, rules = grid.count, run_rules(group, state, grid)
-    families = 6 if any(group.rebound) else 4
-    columns = families * count
+    columns = 4 * count
     shed, on, start, stop = (np.arange(count) + k * count for k in range(4))
     cap_kw = _cap_kw(group, state)
     level_kw = max(group.level_min * group.rating_kw, LEVEL_SHARE_MIN * cap_kw)
@@ -135,29 +135,7 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
         rows.add([(int(shed[t]), 1.0), (int(on[t]), -cap_kw)], upper=0.0)
         rows.add([(int(shed[t]), 1.0), (int(on[t]), -level_kw)], lower=0.0)
     _add_runs(rows, rules, on, start, stop)
-    injection = selection(count, columns, shed, 1.0)
-    if families == 6:  # noqa: PLR2004 - with the two columns of rebound
-        energy, released = shed + 4 * count, shed + 5 * count
-        so_far_kwh = shed_so_far_kwh(state, grid.now_s)
-        most_kwh = so_far_kwh + cap_kw * np.minimum(
-            np.cumsum(grid.hours), group.duration_max_s / SECONDS_PER_HOUR
-        )
-        for t in range(count):
-            before = [] if t == 0 else [(int(energy[t - 1]), -1.0)]
-            first_kwh = so_far_kwh if t == 0 else 0.0
-            rows.add(
-                [
-                    (int(energy[t]), 1.0),
-                    *before,
-                    (int(shed[t]), -float(grid.hours[t])),
-                    (int(released[t]), 1.0),
-                ],
-                lower=first_kwh,
-                upper=first_kwh,
-            )
-            rows.add([(int(energy[t]), 1.0), (int(on[t]), -float(most_kwh[t]))], upper=0.0)
-            rows.add([(int(released[t]), 1.0), (int(stop[t]), -float(most_kwh[t]))], upper=0.0)
-        injection = injection - _rebound(group, grid, columns, released)
+    shedding = selection(count, columns, shed, 1.0)
     return block_of(
         resource=group.mrid,
         default_kw=default_kw(group),
@@ -165,23 +143,46 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
         upper=upper,
         cost=cost,
         rows=rows,
-        action=selection(count, columns, shed, 1.0),
-        injection=injection,
+        action=shedding,
+        injection=shedding,
         offset_kw=np.zeros(count),
-        runs=RunColumns(on=on, start=start, stop=stop, rules=rules, full_kw=cap_kw),
+        runs=RunColumns(
+            on=on,
+            start=start,
+            stop=stop,
+            rules=rules,
+            full_kw=cap_kw,
+            aftermath=partial(_aftermath, group, state, grid),
+        ),
     )
 
 
-def _rebound(group: LoadGroup, grid: TimeGrid, columns: int, released: IntArray) -> sp.csr_array:
-    """kW that come back in each interval per kWh set free."""
+def _aftermath(
+    group: LoadGroup, state: ResourceState, grid: TimeGrid, on: BoolArray
+) -> tuple[sp.csr_array, FloatArray]:
+    """Rebound of the given runs: minus a share of each run's energy after its release.
+
+    The shed's columns come first in the block. What a run that is on now has shed before the
+    horizon comes back as a constant.
+    """
     count = grid.count
-    row, column, value = [], [], []
+    row: list[int] = []
+    column: list[int] = []
+    value: list[float] = []
+    constant = np.zeros(count)
+    so_far_kwh, members = shed_so_far_kwh(state, grid.now_s), list[int]()
     for t in range(count):
+        if on[t]:
+            members.append(t)
+            continue
         for k, share in enumerate(group.rebound[: count - t]):
-            row.append(t + k)
-            column.append(int(released[t]))
-            value.append(share / float(grid.hours[t + k]))
-    return sp.csr_array((value, (row, column)), shape=(count, columns))
+            per_kwh = -share / float(grid.hours[t + k])
+            constant[t + k] += per_kwh * so_far_kwh
+            row += [t + k] * len(members)
+            column += members
+            value += [per_kwh * float(grid.hours[m]) for m in members]
+        so_far_kwh, members = 0.0, []
+    return sp.csr_array((value, (row, column)), shape=(count, 4 * count)), constant
 
 
 def _add_runs(rows: Rows, rules: RunRules, on: IntArray, start: IntArray, stop: IntArray) -> None:

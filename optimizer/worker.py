@@ -1,0 +1,137 @@
+"""The mind's own process: `python -m optimizer.worker`.
+
+One JSON object a line on stdin, one answer a line on stdout, in order:
+
+    {"id": 7, "kind": "plan", "task": {…}}      →  {"id": 7, "ok": true, "result": {…}}
+    {"id": 8, "kind": "forecast", "task": {…}}  →  {"id": 8, "ok": false, "error": "…"}
+
+Tasks and results are the dataclasses of `gridctl.model.planning`, checked here because it is an
+edge. Nothing else is written to stdout; what a library prints goes to stderr. A line that cannot be
+understood is answered with its error (id null when it has none), never with a crash. The process
+ends with its stdin.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, BinaryIO, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from gridctl.model.canonical import canonical_json, digest
+from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask
+from optimizer.forecast import forecast
+from optimizer.network import NetworkModel
+from optimizer.plan import network_of, plan_task
+
+NETWORKS_KEPT = 4
+ERRORS_TOLD = 5
+LINE_MAX_BYTES = 64 * 1024 * 1024
+
+
+class Request(BaseModel):
+    """One line in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: int
+    kind: Literal["plan", "forecast"]
+    task: dict[str, Any]
+
+
+_STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
+# "| None": pydantic applies a configuration to standard dataclasses only inside of a union.
+_PLANNING_TASK: TypeAdapter[PlanningTask | None] = TypeAdapter(PlanningTask | None, config=_STRICT)
+_FORECAST_TASK: TypeAdapter[ForecastTask | None] = TypeAdapter(ForecastTask | None, config=_STRICT)
+
+
+class Worker:
+    """Answers lines; keeps the network models of the last few network states."""
+
+    def __init__(self, *, monotonic_s: Callable[[], float]) -> None:
+        self._monotonic_s = monotonic_s
+        self._networks: OrderedDict[str, NetworkModel] = OrderedDict()
+
+    def answer(self, line: bytes) -> bytes:
+        """The answer to one line, without the line's end."""
+        request_id: int | None = None
+        try:
+            request = Request.model_validate_json(line)
+            request_id = request.id
+            result = self._result(request.kind, json.dumps(request.task))
+            return canonical_json({"id": request_id, "ok": True, "result": result})
+        except ValidationError as wrong:
+            error = f"the task is not understood: {_told(wrong)}"
+        except (ValueError, ArithmeticError, LookupError, TypeError) as wrong:
+            # One bad task must not take the mind away from the next one.
+            error = f"{type(wrong).__name__}: {wrong}"
+        return canonical_json({"id": request_id, "ok": False, "error": error})
+
+    def _result(self, kind: str, task_json: str) -> PlanningResult | Forecast:
+        if kind == "plan":
+            planning = _PLANNING_TASK.validate_json(task_json)
+            if planning is not None:
+                return self.plan(planning)
+        else:
+            forecasting = _FORECAST_TASK.validate_json(task_json)
+            if forecasting is not None:
+                return forecast(forecasting)
+        raise ValueError("there is no task")
+
+    def plan(self, task: PlanningTask) -> PlanningResult:
+        """Plan with a network model that is kept while the network's state stays as it is."""
+        state = task.network
+        key = digest([task.feeder, state.taps, state.closed_capacitors, state.open_switches])
+        network = self._networks.get(key)
+        if network is None:
+            try:
+                network = network_of(task)
+            except ValueError:
+                return plan_task(task, monotonic_s=self._monotonic_s)
+            self._networks[key] = network
+            if len(self._networks) > NETWORKS_KEPT:
+                self._networks.popitem(last=False)
+        self._networks.move_to_end(key)
+        return plan_task(task, monotonic_s=self._monotonic_s, network=network)
+
+
+def _told(wrong: ValidationError) -> str:
+    """The first few errors as "where: what"."""
+    errors = wrong.errors(include_url=False, include_context=False, include_input=False)
+    told = [f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in errors[:ERRORS_TOLD]]
+    if len(errors) > ERRORS_TOLD:
+        told.append(f"and {len(errors) - ERRORS_TOLD} more")
+    return "; ".join(told)
+
+
+def serve(source: BinaryIO, sink: BinaryIO, worker: Worker) -> None:
+    """Answer line by line until `source` ends. An overlong line is refused and skipped."""
+    while line := source.readline(LINE_MAX_BYTES):
+        if not line.endswith(b"\n") and len(line) == LINE_MAX_BYTES:
+            while line and not line.endswith(b"\n"):
+                line = source.readline(LINE_MAX_BYTES)
+            answer = canonical_json({"id": None, "ok": False, "error": "line too long"})
+        elif not line.strip():
+            continue
+        else:
+            answer = worker.answer(line)
+        sink.write(answer + b"\n")
+        sink.flush()
+
+
+def main() -> int:
+    """Serve stdin and stdout; file descriptor 1 is turned to stderr so that only answers go out."""
+    sink = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    with sink:
+        serve(sys.stdin.buffer, sink, Worker(monotonic_s=time.monotonic))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
