@@ -31,7 +31,7 @@ from gridctl.store.engine import SqlStore, open_store
 from gridctl.supervise import keep_alive, stop_on_signals
 from gridctl.wallclock import check_machine_clock
 from gridctl.web.app import WebParts, build_app
-from optimizer.client import WorkerPlanner
+from optimizer.client import WorkerClient
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ async def run_office(
             if asyncio.iscoroutine(result):
                 await result
         users, clients = await first_start(store)
-        planner = WorkerPlanner(clock=clock)
+        planner = WorkerClient()
         stack.push_async_callback(planner.close)
         settings.link.socket.parent.mkdir(parents=True, exist_ok=True)
         link = OfficeLink(endpoint=UnixEndpoint(path=settings.link.socket), key=key)

@@ -23,8 +23,11 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(entry, ensure_ascii=False)
 
 
-QUIET = ("asyncua", "aiohttp.access", "apscheduler", "alembic", "py1815")
+QUIET = ("aiohttp.access", "apscheduler", "alembic", "py1815")
 """Libraries that tell every packet; their warnings still come through."""
+SILENT = ("asyncua",)
+"""Logs a trace at each link loss, which our own line already explains, and at its lowest level
+whole requests, passwords included."""
 
 
 def set_up_logging(*, level: str, as_json: bool) -> None:
@@ -40,3 +43,5 @@ def set_up_logging(*, level: str, as_json: bool) -> None:
     root.setLevel(level.upper())
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in SILENT:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

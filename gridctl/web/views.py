@@ -28,8 +28,8 @@ from gridctl.web.json_values import Json, iso, rounded
 from gridctl.web.plan_views import plan_row
 
 ALARMS_ON_TOP_MAX = 8
-GAP_S = 20 * 60.0
-"""Longer than the coarsest history that is kept (15 min means), so that it draws as a line."""
+GAP_S = 31 * 60.0
+"""A little more than two intervals of the coarsest history (15 min), which draws as a line."""
 
 
 def feeder_view(
