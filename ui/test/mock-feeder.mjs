@@ -36,7 +36,26 @@ function texts() {
   return [lines.join("\n"), "", loads.join("\n")];
 }
 
+function depths(source, branches) {
+  const depth = new Map([[source, 0]]);
+  for (let moved = true; moved;) {
+    moved = false;
+    for (const b of branches) {
+      if (b.kind === "open_switch") continue;
+      for (const [a, z] of [[b.from, b.to], [b.to, b.from]]) {
+        if (depth.has(a) && !depth.has(z)) { depth.set(z, depth.get(a) + 1); moved = true; }
+      }
+    }
+  }
+  return depth;
+}
+
+/** MOCK_FEEDER: a file with the answer of GET /api/v1/feeder, to try the console on another model. */
 export function readFeeder() {
+  if (process.env.MOCK_FEEDER) {
+    const feeder = JSON.parse(readFileSync(process.env.MOCK_FEEDER, "utf8"));
+    return { feeder, depth: depths(feeder.source, feeder.branches) };
+  }
   const [master, places, spots] = texts();
   const nodes = new Map();
   const branches = [];
@@ -74,16 +93,7 @@ export function readFeeder() {
     const id = found[1].split(".")[0];
     loads.set(id, (loads.get(id) ?? 0) + Number(found[2]));
   }
-  const depth = new Map([["150", 0]]);
-  for (let moved = true; moved;) {
-    moved = false;
-    for (const b of branches) {
-      if (b.kind === "open_switch") continue;
-      for (const [a, z] of [[b.from, b.to], [b.to, b.from]]) {
-        if (depth.has(a) && !depth.has(z)) { depth.set(z, depth.get(a) + 1); moved = true; }
-      }
-    }
-  }
+  const depth = depths("150", branches);
   const resources = [];
   const loaded = [...loads.entries()].sort((a, b) => b[1] - a[1]).map(([id]) => id);
   const pick = (n, from, kind, make) => {

@@ -5,7 +5,7 @@ import { nodeSeverity, SEVERITIES, type Severity } from "../judge";
 import { liveResource } from "../state/looks";
 import { ageOf, silence, type Live } from "../state/merge";
 import { Value } from "./bits";
-import { GLYPH, KIND_WORD, ResourceGlyph, type GlyphState } from "./glyphs";
+import { GLYPH, KIND_WORD, KIND_WORDS, ResourceGlyph, type GlyphState } from "./glyphs";
 
 export function Legend(props: { overlay?: boolean }) {
   const item = (kind: ResourceKind, state: GlyphState, words: string) => (
@@ -91,7 +91,7 @@ function FeederSummary(props: { feeder: Feeder; live: Live; nowMs: number }) {
       </p>
       <table class="mini"><tbody>
         {kinds.map((x) => (
-          <tr key={x.k}><th scope="row">{number(x.n)} {KIND_WORD[x.k]}</th><td class="num">{x.kw === null ? UNKNOWN : kw(x.kw)} kW</td></tr>
+          <tr key={x.k}><th scope="row">{number(x.n)} {KIND_WORDS[x.k]}</th><td class="num">{x.kw === null ? UNKNOWN : kw(x.kw)} kW</td></tr>
         ))}
       </tbody></table>
       <p class="small hint">Point at a node, or use the arrow keys.</p>

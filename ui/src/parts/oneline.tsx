@@ -309,6 +309,10 @@ function Labels(props: PictureProps & { looks: Map<string, NodeLook> }) {
       }
     }
   }
+  for (const end of fixed.open.flatMap((b) => [b.from, b.to])) {
+    const cell = fixed.layout.cells.get(end);
+    if (cell) obstacles.push({ x: p.x(cell.column) + 4, y: p.y(cell.row) - 15, w: 16, h: 10 });
+  }
   const placed = placeLabels(wanted, obstacles, size);
   return (
     <g class="labels" aria-hidden="true">

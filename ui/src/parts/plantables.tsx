@@ -73,7 +73,7 @@ export function CommandTable(props: { plan: PlanDetail; live: Live | null }) {
             {plan.rows.map((r, i) => (
               <tr key={r.resource}>
                 <td class="num r">{i + 1}</td>
-                <th scope="row"><svg width={GLYPH + 2} height={GLYPH + 1} aria-hidden="true"><ResourceGlyph kind={r.kind} x={1} y={0.5} state="idle" /></svg> {r.name}<span class="sr"> {KIND_WORD[r.kind]}</span></th>
+                <th scope="row" title={r.resource}><svg width={GLYPH + 2} height={GLYPH + 1} aria-hidden="true"><ResourceGlyph kind={r.kind} x={1} y={0.5} state="idle" /></svg> {r.name}<span class="sr"> {KIND_WORD[r.kind]}</span></th>
                 <td>{r.node}</td><td>{r.area}</td>
                 <td class="num r">{kw(r.now_kw)} → <b>{kw(r.to_kw)}</b></td>
                 <td class="num r">{signedKw(-r.effect_kw)}</td>

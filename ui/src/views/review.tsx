@@ -61,7 +61,10 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
   };
   // What was said about an earlier state is not true of the next one.
   useEffect(() => {
-    if (toldOf !== current.state) setTold("");
+    if (told && toldOf !== current.state) {
+      setTold("");
+      announcement.value = `Plan ${plan.id} is ${current.state}.`;
+    }
   }, [current.state]);
   const done = (words: string, after: string): void => {
     setQuestion(null);
@@ -144,7 +147,7 @@ function Head(props: {
           </div>
         ) : null}
       </div>
-      {props.told ? <p class="told" role="status">{props.told}</p> : null}
+      {props.told ? <p class="told">{props.told}</p> : null}
       {open ? <div id="blocks"><Reasons title="You can not approve this now:" list={blocks} class="blocked" /></div> : null}
     </section>
   );

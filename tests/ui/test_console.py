@@ -1,0 +1,192 @@
+"""The console in Chromium against the mock server of ui/test: policy, staleness, STOP, approval.
+
+Real parts: the built bundle, a browser, HTTP and a WebSocket. Only the utility is invented.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+NODE = shutil.which("node")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(NODE is None, reason="no Node on this machine"),
+    pytest.mark.skipif(
+        not (ROOT / "gridctl/web/static/app.js").is_file(),
+        reason="the console is not built: python hatch_build.py",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    """Address of a mock server of its own, on a free port."""
+    process = subprocess.Popen(
+        [NODE or "node", "ui/test/mock-server.mjs", "0"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        line = process.stdout.readline() if process.stdout else ""
+        yield line.removeprefix("mock server: ").strip()
+    finally:
+        process.terminate()
+        process.wait(timeout=10)
+        if process.stdout:
+            process.stdout.close()
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What the browser's console complains about: policy, scripts, warnings."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, server: str, said: list[str]) -> Iterator[Page]:
+    """An operator who has signed in."""
+    context = browser.new_context(viewport={"width": 1366, "height": 768})
+    opened = context.new_page()
+
+    def hear(message: ConsoleMessage) -> None:
+        # The first question, "is there a session?", is answered with 401, and Chromium notes it.
+        if message.type in ("error", "warning") and "401" not in message.text:
+            said.append(message.text)
+
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    sign_in(opened, server, "operator1")
+    yield opened
+    context.close()
+
+
+def sign_in(page: Page, server: str, user: str) -> None:
+    page.goto(server)
+    page.get_by_label("User").fill(user)
+    page.get_by_label("Password").fill("any")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("application")).to_be_visible()
+
+
+def ask(page: Page, path: str) -> None:
+    """Tell the mock server something."""
+    page.request.post(page.url.split("#")[0].rstrip("/") + path)
+
+
+def test_no_screen_breaks_the_content_security_policy(page: Page, said: list[str]) -> None:
+    for screen in ("plans", "commands", "alarms", "audit", "comms", "overview"):
+        page.locator(f'nav a[href="#/{screen}"]').click()
+        expect(page.locator(f"main.{screen}")).to_be_visible()
+        page.wait_for_timeout(300)
+    page.get_by_role("link", name="Review").first.click()
+    expect(page.get_by_role("heading", name="AC check")).to_be_visible()
+    page.wait_for_timeout(300)
+    assert said == []
+
+
+def test_stale_data_dims_the_values_and_blocks_approval(page: Page) -> None:
+    """SG-13: at most 3 s after the last frame, plus one tick."""
+    page.get_by_role("link", name="Review").first.click()
+    approve = page.get_by_role("button", name="Approve…")
+    expect(approve).to_be_enabled()
+    ask(page, "/mock/silence")
+    expect(page.get_by_text("DATA STALE")).to_be_visible(timeout=5_500)
+    expect(approve).to_be_disabled()
+    expect(page.locator('.shell[data-stale="yes"]')).to_have_count(1)
+    ask(page, "/mock/speak")
+    expect(approve).to_be_enabled(timeout=4_000)
+
+
+def test_field_link_down_blocks_approval_and_says_so(page: Page) -> None:
+    page.get_by_role("link", name="Review").first.click()
+    ask(page, "/mock/cut-field")
+    expect(page.get_by_role("button", name="Approve…")).to_be_disabled(timeout=4_000)
+    expect(page.locator("#blocks").get_by_text("The field link is down.").first).to_be_visible()
+
+
+def test_stop_by_two_keys_from_any_screen_also_from_a_dialog(page: Page) -> None:
+    """SG-21: F9 and Enter."""
+    page.get_by_role("link", name="Review").first.click()
+    page.get_by_role("button", name="Approve…").click()
+    page.keyboard.press("F9")
+    expect(page.get_by_role("button", name="Stop all dispatch now")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("DISPATCH STOPPED")).to_be_visible()
+    expect(page.get_by_role("button", name="Resume…")).to_be_attached()
+
+
+def test_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before(
+    page: Page, browser: Browser, server: str
+) -> None:
+    """SG-04, SG-06, SG-10: focus on Cancel, first approval sends nothing, then the ladder moves."""
+    page.get_by_role("link", name="Review").first.click()
+    page.get_by_role("button", name="Approve…").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(page.get_by_text("A second person must approve")).to_be_visible()
+    page.get_by_role("button", name="Approve 22 commands").click()
+    expect(page.locator(".told")).to_contain_text("Nothing is sent until a second person")
+    expect(page.get_by_role("button", name="Approve…")).to_be_disabled()
+    expect(page.get_by_role("heading", name="Execution")).to_have_count(0)
+    context = browser.new_context()
+    second = context.new_page()
+    sign_in(second, server, "supervisor1")
+    second.get_by_role("link", name="Review").first.click()
+    second.get_by_role("button", name="Approve…").click()
+    second.get_by_role("button", name="Approve 22 commands").click()
+    context.close()
+    expect(page.get_by_role("heading", name="Execution")).to_be_visible(timeout=4_000)
+    expect(page.get_by_text("Nothing is sent until")).to_have_count(0)
+    tally = page.locator(".tally li")
+    expect(tally.nth(0)).to_contain_text("22 of 22")
+    expect(tally.nth(4)).to_contain_text("0 of 22")
+
+
+def test_a_viewer_has_no_stop_and_no_approval(browser: Browser, server: str) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    sign_in(page, server, "viewer1")
+    expect(page.get_by_role("button", name="STOP")).to_have_count(0)
+    page.get_by_role("link", name="Review").first.click()
+    expect(page.get_by_role("button", name="Approve…")).to_be_disabled()
+    context.close()
+
+
+def test_the_one_line_is_one_tab_stop_that_arrow_keys_walk(page: Page) -> None:
+    diagram = page.get_by_role("application")
+    diagram.focus()
+    page.keyboard.press("ArrowRight")
+    first = page.locator(".oneline-card h3").inner_text()
+    page.keyboard.press("ArrowRight")
+    second = page.locator(".oneline-card h3").inner_text()
+    assert first.startswith("Node")
+    assert second.startswith("Node")
+    assert first != second
+    assert diagram.locator("[tabindex]").count() == 0
