@@ -20,7 +20,7 @@ from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.effect import forecast_kw
-from gridctl.control.interlock import Situation, blocked
+from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
 from gridctl.control.orders import Orders
@@ -31,6 +31,7 @@ from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_d
 from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
+from gridctl.control.watch import Watch
 from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, UnavailableError
 from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, Outcome, Telemetry, UpFrame
@@ -123,6 +124,13 @@ class Office:
             activity=self._activity,
             situation=self.situation,
             known=self.known,
+        )
+        self._watch = Watch(
+            alarms=self.alarms,
+            approvals=self._approvals,
+            dispatcher=self._dispatcher,
+            stop_state=self._stop_state,
+            situation=self.situation,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(
@@ -369,61 +377,19 @@ class Office:
             self._audit_fault = None
 
     async def _watch_loop(self) -> None:
-        """What just goes on by itself: expiry, STOP from elsewhere, alarms, forgotten commands."""
+        """What goes on by itself: expiry, STOP from elsewhere, alarms, forgotten commands."""
         next_sweep_s = self._clock.monotonic_s() + SWEEP_S
         while True:
             try:
-                await self._approvals.expire()
-                await self._follow_stop()
+                await self._watch.plans()
                 if self._clock.monotonic_s() >= next_sweep_s:
                     next_sweep_s = self._clock.monotonic_s() + SWEEP_S
                     await self._book.sweep(self.image.leases)
             except UnavailableError as error:
                 self._audit_fault = str(error)
                 log.error("office: %s", error)
-            await self._watch_alarms()
+            await self._watch.conditions()
             await asyncio.sleep(WATCH_S)
-
-    async def _follow_stop(self) -> None:
-        """STOP that came by file or from the field stops the office's own plans too."""
-        now = self.situation()
-        if not now.stopped:
-            return
-        reason = self._stop_state.reason or "STOP holds in the field"
-        self._dispatcher.halt(PlanState.STOPPED, reason)
-        if self._approvals.open:
-            await self._approvals.stop_all(reason, FIELD)
-
-    async def _watch_alarms(self) -> None:
-        now = self.situation()
-        await self.alarms.follows(
-            not now.field_connected,
-            Condition(
-                key="link",
-                priority=1,
-                text="the line to the field agent is down",
-                response="check the field agent's process; held setpoints run out by themselves",
-            ),
-        )
-        await self.alarms.follows(
-            now.stopped,
-            Condition(
-                key="stop",
-                priority=1,
-                text=f"STOP holds: {self._stop_state.reason or 'in the field'}",
-                response="find out why, then resume with a reason",
-            ),
-        )
-        others = [r for r in blocked(now) if now.field_connected and not now.stopped]
-        await self.alarms.follows(
-            bool(others),
-            Condition(
-                key="blocked",
-                priority=2,
-                text=f"nothing can be approved: {'; '.join(others)}",
-                response="mend what the reasons name; telemetry goes on meanwhile",
-            ),
-        )
 
     def _blocks(self, chosen: OpenPlan) -> tuple[str, ...]:
         return (*self._plan_views.blocked(chosen.plan), *self._dispatcher.drifted(chosen))
