@@ -19,6 +19,17 @@ async def test_wrong_password_is_401_with_a_problem(console: Console) -> None:
     assert (await answer.json())["code"] == "bad_credentials"
 
 
+async def test_every_try_to_sign_in_is_audited(console: Console) -> None:
+    await console.client.post("/api/v1/session", json={"user": "nobody", "password": "x"})
+    await console.sign_in("op")
+    rows = await console.store.audit_rows()
+    assert [(r.entry.who, r.entry.action, r.entry.result) for r in rows] == [
+        ("op", "sign in", "done"),
+        ("nobody", "sign in", "refused"),
+    ]
+    assert (await console.store.verify_audit()).ok
+
+
 async def test_every_route_with_a_permission_refuses_a_stranger(console: Console) -> None:
     public = {
         "/",
