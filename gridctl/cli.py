@@ -17,7 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from gridctl import __version__
-from gridctl.model.errors import ConfigError, RefusedError, UnavailableError
+from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
 
@@ -74,16 +74,36 @@ def fail(text: str, code: int) -> NoReturn:
 
 def _run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
     """Run a coroutine; turn our own errors into exit codes."""
+    _guarded(lambda: asyncio.run(work()))
+
+
+def _guarded(work: Callable[[], int | None]) -> None:
+    """Run something; turn our own errors into exit codes, alone or out of a task group."""
     try:
-        code = asyncio.run(work())
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
-    except RefusedError as error:
-        fail(str(error), EXIT_REFUSED)
-    except UnavailableError as error:
-        fail(str(error), EXIT_UNAVAILABLE)
-    if code:
-        raise typer.Exit(code)
+        code = work()
+    except GridctlError as error:
+        _leave(error)
+    except ExceptionGroup as group:
+        ours = group.subgroup(GridctlError)
+        if ours is None or group.split(GridctlError)[1] is not None:
+            raise
+        first: BaseException = ours
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        _leave(first)
+    else:
+        if code:
+            raise typer.Exit(code)
+
+
+def _leave(error: BaseException) -> NoReturn:
+    match error:
+        case ConfigError():
+            fail(str(error), EXIT_CONFIG)
+        case UnavailableError():
+            fail(str(error), EXIT_UNAVAILABLE)
+        case _:
+            fail(str(error), EXIT_REFUSED)
 
 
 @app.command(short_help="A whole pilot on this machine: simulator to console.")
@@ -278,20 +298,6 @@ def openadr_add(
     from gridctl.cli_store import add_client  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: add_client(instance, client_id, role=role))
-
-
-def _guarded(work: Callable[[], int | None]) -> None:
-    """Run something that is not async; turn our own errors into exit codes."""
-    try:
-        code = work()
-    except ConfigError as error:
-        fail(str(error), EXIT_CONFIG)
-    except RefusedError as error:
-        fail(str(error), EXIT_REFUSED)
-    except UnavailableError as error:
-        fail(str(error), EXIT_UNAVAILABLE)
-    if code:
-        raise typer.Exit(code)
 
 
 def main() -> None:
