@@ -204,6 +204,7 @@ async def _listening(
             resources=part.resources,
             voltage_min_pu=part.voltage_min_pu,
             voltage_max_pu=part.voltage_max_pu,
+            utc_offset_s=part.utc_offset_s,
             secure=secure,
         ),
         mounted=[(OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock))],

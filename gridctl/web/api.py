@@ -74,12 +74,19 @@ class Api:
         resources: tuple[Resource, ...],
         voltage_min_pu: float,
         voltage_max_pu: float,
+        utc_offset_s: float,
     ) -> None:
         self._desk = desk
         self._store = store
         self._gate = gate
         self._clock = clock
-        self._feeder = views.feeder_view(feeder, resources, voltage_min_pu, voltage_max_pu)
+        self._feeder = views.feeder_view(
+            feeder,
+            resources,
+            voltage_min_pu=voltage_min_pu,
+            voltage_max_pu=voltage_max_pu,
+            utc_offset_s=utc_offset_s,
+        )
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:
         body = await body_of(request, user=str, password=str)

@@ -68,6 +68,7 @@ class WebParts:
     resources: tuple[Resource, ...]
     voltage_min_pu: float
     voltage_max_pu: float
+    utc_offset_s: float
     secure: bool
 
 
@@ -97,6 +98,7 @@ def build_app(
         resources=parts.resources,
         voltage_min_pu=parts.voltage_min_pu,
         voltage_max_pu=parts.voltage_max_pu,
+        utc_offset_s=parts.utc_offset_s,
     )
     app = web.Application(middlewares=[_answers], client_max_size=BODY_BYTES_MAX)
     app.on_response_prepare.append(_add_headers)

@@ -10,6 +10,10 @@ from gridctl.model.resource import ResourceKind, kind_of
 from gridctl.web.json_values import Json, iso, rounded
 
 
+MOVES_KW = 0.05
+"""Less than this at the head is a device that stays where it is."""
+
+
 def _interval_at(horizon: Horizon, interval: int) -> str:
     return iso(horizon.start_s + interval * horizon.step_s)
 
@@ -51,7 +55,8 @@ def _device_rows(view: PlanView, picture: Picture) -> list[Json]:
         if shown is None:
             continue
         resource = shown.resource
-        first = min(values)
+        moving = [k for k, (_, effect_kw) in values.items() if abs(effect_kw) > MOVES_KW]
+        first = min(moving or values)
         point = picture.points.get(resource.points.setpoint)
         protocol = "" if point is None else protocols.get(point.link, "")
         rows.append(
@@ -61,15 +66,18 @@ def _device_rows(view: PlanView, picture: Picture) -> list[Json]:
                 "kind": kind_of(resource),
                 "node": resource.terminals[0].node,
                 "area": resource.area,
+                "starts": _interval_at(result.horizon, first),
                 "now_kw": rounded(shown.confirmed_kw, 1),
                 "to_kw": round(values[first][0], 1),
                 "effect_kw": round(values[first][1], 1),
                 "series_kw": [
-                    round(values.get(k, (0.0, 0.0))[0], 1) for k in range(result.horizon.count)
+                    rounded(values[k][0], 1) if k in values else None
+                    for k in range(result.horizon.count)
                 ],
                 "how": {"dnp3": "DNP3 SBO", "opcua": "OPC UA"}.get(protocol, protocol),
             }
         )
+    rows.sort(key=lambda row: (row["starts"], -abs(row["effect_kw"])))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The model's values as the console's JSON (the contract is ui/api.ts). Pure functions.
+"""The model's values as the console's JSON (the contract is ui/src/api.ts). Pure functions.
 
 Unknown is null, never zero; times are ISO 8601 UTC in grid time; ages are real seconds.
 """
@@ -33,7 +33,12 @@ GAP_S = 31 * 60.0
 
 
 def feeder_view(
-    feeder: Feeder, resources: Sequence[Resource], voltage_min_pu: float, voltage_max_pu: float
+    feeder: Feeder,
+    resources: Sequence[Resource],
+    *,
+    voltage_min_pu: float,
+    voltage_max_pu: float,
+    utc_offset_s: float,
 ) -> Json:
     """The static picture of a feeder (api.ts Feeder)."""
     branches: list[Json] = []
@@ -87,6 +92,7 @@ def feeder_view(
         "capacitors": [{"id": c.mrid, "node": c.node} for c in feeder.capacitors],
         "voltage_min_pu": voltage_min_pu,
         "voltage_max_pu": voltage_max_pu,
+        "utc_offset_s": utc_offset_s,
     }
 
 

@@ -39,6 +39,7 @@ export interface Feeder {
     area: string; customers: number }[];
   capacitors: { id: string; node: string }[];
   voltage_min_pu: number; voltage_max_pu: number;
+  utc_offset_s: number; // local standard time of the site minus UTC: the console shows site time
 }
 export type ResourceKind = "load_group" | "battery" | "pv";
 
@@ -112,9 +113,10 @@ export interface PlanDetail extends PlanRow {
   approved_by: { by: string; at: string }[];
   horizon: { start: string; step_s: number; count: number };
   head_before_kw: number[]; head_after_kw: number[]; limit_kw: number;
-  // one row a resource that moves, in command order: first interval's `now` -> `to`
+  // one row a resource that moves, in command order; `to_kw` and `effect_kw` are those of the
+  // interval in which it first moves (`starts`); null in `series_kw`: no setpoint in that interval
   rows: { resource: string; name: string; kind: ResourceKind; node: string; area: string;
-    now_kw: number | null; to_kw: number; effect_kw: number; series_kw: number[]; how: string }[];
+    starts: string; now_kw: number | null; to_kw: number; effect_kw: number; series_kw: (number | null)[]; how: string }[];
   excluded: { resource: string; name: string; reason: string }[];
   bindings: { limit: string; where: string; at: string; price: number; unit: string }[];
   shortfalls: { limit: string; where: string; at: string; amount: number; unit: string }[];

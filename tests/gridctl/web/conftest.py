@@ -51,6 +51,7 @@ async def console() -> AsyncIterator[Console]:
                 resources=(BATTERY,),
                 voltage_min_pu=0.95,
                 voltage_max_pu=1.05,
+                utc_offset_s=-18_000.0,
                 secure=False,
             ),
             mounted=[],
