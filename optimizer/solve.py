@@ -28,7 +28,7 @@ BOTH_WAYS_KW = 1e-3
 OPTIMAL, LATE, INFEASIBLE, TROUBLE = 0, 1, 2, 4
 _TROUBLES = {LATE: SolveStatus.TIMEOUT, INFEASIBLE: SolveStatus.INFEASIBLE}
 LEFT_MIN_S = 0.05
-REBOUND_ROUNDS = 2
+REBOUND_ROUNDS = 3
 GAP_ENOUGH = 0.01
 _LINPROG: Callable[..., Any] = linprog
 """The stubs do not know that it takes sparse matrices."""
@@ -144,13 +144,15 @@ def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
     lower bound (it knows no rebound). The programme holds the runs of the solution afterwards.
 
     The runs that answer the relaxation set off rebound that it did not know of; so it is asked
-    again with that rebound given, and the better of both answers is kept. Raises SolverError.
+    again with the rebound that its own shed would set off in the best runs so far, and the best of
+    all answers is kept. Raises SolverError.
     """
     programme.relax()
     programme.add_broken(np.zeros((len(programme.members), programme.problem.grid.count)))
     relaxed = solve_lazily(programme, effort)
     bound, best, seen = relaxed.objective, None, set[bytes]()
     for _ in range(REBOUND_ROUNDS):
+        known = len(seen)
         for threshold in THRESHOLDS:
             fixed = Fixed(runs=repaired(programme, relaxed.x, threshold))
             key = b"".join(on.tobytes() for on in fixed.runs.values())
@@ -161,10 +163,11 @@ def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
             solution = solve_once(programme, effort)
             if best is None or solution.objective < best[0].objective:
                 best = solution, fixed
-        if best is None or best[0].objective - bound <= GAP_ENOUGH * max(abs(bound), 1.0):
+        near = best is not None and best[0].objective - bound <= GAP_ENOUGH * max(abs(bound), 1.0)
+        if best is None or near or len(seen) == known:
             break
         programme.hold(best[1])
-        programme.relax(programme.aftermath_kw(best[0].x))
+        programme.relax(programme.aftermath_kw(relaxed.x))
         relaxed = solve_lazily(programme, effort)
     programme.hold(Fixed(runs={}) if best is None else best[1])
     return settled(programme, effort), bound

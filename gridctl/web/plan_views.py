@@ -9,7 +9,6 @@ from gridctl.model.planning import CaseResult, Horizon, Verification
 from gridctl.model.resource import ResourceKind, kind_of
 from gridctl.web.json_values import Json, iso, rounded
 
-
 MOVES_KW = 0.05
 """Less than this at the head is a device that stays where it is."""
 

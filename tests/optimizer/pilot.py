@@ -88,7 +88,9 @@ def afternoon() -> Afternoon:
 def _state(world: World, resource: Resource) -> ResourceState:
     points = resource.points
     read = {p: world.read(p).value for p in (points.setpoint, points.power)}
-    available = resource.rating_kw if points.available is None else world.read(points.available).value
+    available = (
+        resource.rating_kw if points.available is None else world.read(points.available).value
+    )
     soc = None if points.soc is None else world.read(points.soc).value
     power = read[points.power]
     if isinstance(resource, LoadGroup | PvInverter) and points.available is None:

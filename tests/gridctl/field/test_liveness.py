@@ -75,7 +75,7 @@ def test_sg12_a_silent_point_turns_stale_once_and_recovers() -> None:
 
 def test_sg23_a_frozen_heartbeat_makes_the_whole_link_stale_however_much_it_talks() -> None:
     now = image()
-    for second in range(0, 10):
+    for second in range(10):
         now.accept([measured("HB", 7.0), measured("X", float(second))], float(second))
         now.judge(float(second))
     assert flags(now.present("X")) == frozenset()

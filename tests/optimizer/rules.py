@@ -1,0 +1,108 @@
+"""The rules of a plan, checked in plain Python: no array, nothing of the optimizer's own code."""
+
+from __future__ import annotations
+
+from gridctl.model.planning import PlanningResult, PlanningTask, ResourceState
+from gridctl.model.resource import Battery, LoadGroup, PvInverter
+
+TOLERANCE_KW = 0.01
+TOLERANCE_KWH = 0.5
+"""Setpoints are rounded to watts and tiny ones dropped; over a day that may sum up to this."""
+
+
+def series_of(result: PlanningResult) -> dict[str, list[float]]:
+    """Setpoints by resource, in the order of the intervals; each series is complete."""
+    found: dict[str, dict[int, float]] = {}
+    for setpoint in result.setpoints:
+        found.setdefault(setpoint.resource, {})[setpoint.interval] = setpoint.kw
+    count = result.horizon.count
+    for mrid, values in found.items():
+        assert sorted(values) == list(range(count)), f"{mrid} has a setpoint for {sorted(values)}"
+    return {mrid: [values[k] for k in range(count)] for mrid, values in found.items()}
+
+
+def broken(task: PlanningTask, result: PlanningResult) -> list[str]:
+    """Every rule that `result` breaks, in words."""
+    resources = {r.mrid: r for r in task.resources}
+    states = {s.resource: s for s in task.states}
+    found: list[str] = []
+    for mrid, series in series_of(result).items():
+        resource, state = resources[mrid], states[mrid]
+        if state.excluded is not None:
+            found.append(f"{mrid}: has setpoints although it is excluded: {state.excluded}")
+        match resource:
+            case LoadGroup():
+                found += _group(task, resource, state, series)
+            case Battery():
+                found += _battery(task, resource, state, series)
+            case PvInverter():
+                found += [
+                    f"{mrid}: ceiling of {kw:g} kW"
+                    for kw in series
+                    if not -TOLERANCE_KW <= kw <= resource.rating_kw + TOLERANCE_KW
+                ]
+    return found
+
+
+def _begin_s(task: PlanningTask, k: int) -> float:
+    return max(task.horizon.start_s + k * task.horizon.step_s, task.now_s)
+
+
+def _end_s(task: PlanningTask, k: int) -> float:
+    return task.horizon.start_s + (k + 1) * task.horizon.step_s
+
+
+def _group(
+    task: PlanningTask, group: LoadGroup, state: ResourceState, series: list[float]
+) -> list[str]:
+    found = []
+    cap = min(group.rating_kw, state.available_kw)
+    for k, kw in enumerate(series):
+        if kw < -TOLERANCE_KW or kw > cap + TOLERANCE_KW:
+            found.append(f"{group.mrid}: {kw:g} kW in interval {k}, {cap:g} available")
+        if 0.0 < kw < group.level_min * group.rating_kw - TOLERANCE_KW:
+            found.append(f"{group.mrid}: {kw:g} kW is below its least useful level")
+    on_since = state.active_since_s
+    released = state.released_at_s if on_since is None else None
+    starts: dict[int, int] = {}
+    today = int((task.now_s + task.utc_offset_s) // 86_400)
+    starts[today] = state.starts_today
+    for k, kw in enumerate(series):
+        at = _begin_s(task, k)
+        if kw > 0.0 and on_since is None:
+            if released is not None and at - released < group.recovery_s - 1e-6:
+                found.append(f"{group.mrid}: starts {at - released:g} s after its release")
+            on_since = at
+            day = int((at + task.utc_offset_s) // 86_400)
+            starts[day] = starts.get(day, 0) + 1
+        elif kw <= 0.0 and on_since is not None:
+            if at - on_since < group.duration_min_s - 1e-6:
+                found.append(f"{group.mrid}: released after {at - on_since:g} s in interval {k}")
+            on_since, released = None, at
+        if on_since is not None and _end_s(task, k) - on_since > group.duration_max_s + 1e-6:
+            found.append(f"{group.mrid}: on for {_end_s(task, k) - on_since:g} s in interval {k}")
+    found += [
+        f"{group.mrid}: {number} starts on day {day}"
+        for day, number in starts.items()
+        if number > max(group.starts_per_day_max, state.starts_today if day == today else 0)
+    ]
+    return found
+
+
+def _battery(
+    task: PlanningTask, battery: Battery, state: ResourceState, series: list[float]
+) -> list[str]:
+    found = []
+    assert state.soc_pct is not None
+    energy = state.soc_pct / 100 * battery.energy_kwh
+    low = min(battery.soc_min_pct / 100 * battery.energy_kwh, energy) - TOLERANCE_KWH
+    high = max(battery.soc_max_pct / 100 * battery.energy_kwh, energy) + TOLERANCE_KWH
+    power = min(battery.rating_kw, state.available_kw) + TOLERANCE_KW
+    for k, kw in enumerate(series):
+        hours = (_end_s(task, k) - _begin_s(task, k)) / 3600
+        energy -= hours * (kw / battery.efficiency if kw > 0 else kw * battery.efficiency)
+        if abs(kw) > power:
+            found.append(f"{battery.mrid}: {kw:g} kW in interval {k}")
+        if not low <= energy <= high:
+            found.append(f"{battery.mrid}: {energy:.1f} kWh after interval {k}")
+    return found
