@@ -111,11 +111,16 @@ def _nodes(folder: Path) -> tuple[ConnectivityNode, ...]:
             mrid=row["node"],
             nominal_kv=float(row["nominal_kv"]),
             phases=row["phases"],
-            x=round(float(row["x_ft"]) * _M_PER_FOOT, 1),
-            y=round(float(row["y_ft"]) * _M_PER_FOOT, 1),
+            x=_metres(row["x_ft"]),
+            y=_metres(row["y_ft"]),
         )
         for row in _rows(folder, "nodes")
     )
+
+
+def _metres(feet: str) -> float | None:
+    """A place on the drawing; empty where the document gives none."""
+    return round(float(feet) * _M_PER_FOOT, 1) if feet else None
 
 
 def _matrix(row: Row, phases: str) -> Matrix:

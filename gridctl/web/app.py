@@ -167,7 +167,7 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 @web.middleware
 async def _answers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Expected noes become problem answers; only bugs become 500, logged with their trace."""
+    """An expected "no" becomes a problem answer; only bugs become 500, logged with their trace."""
     try:
         return await handler(request)
     except BadBody as error:

@@ -246,7 +246,7 @@ async def test_frames_go_up_and_orders_down(endpoint: UnixEndpoint | LoopbackEnd
     async with office(endpoint) as link, running(client.run(), heard.listen(link)):
         await eventually(lambda: link.connected)
         client.tell(outcome("C-1"))
-        client.tell(ALL[5])  # type: ignore[arg-type]
+        client.tell(ALL[5])
         client.report([measured("Y", 2.0)])
         await eventually(lambda: heard.of(Outcome) and heard.of(Heartbeat))
         await link.send(order())

@@ -43,9 +43,12 @@ def fleet() -> tuple[Resource, ...]:
 
 def state_of(resource: Resource) -> ResourceState:
     """A healthy resource in the afternoon that nothing is asked of."""
+    power, setpoint = 0.0, 0.0
+    available = 0.8 * resource.rating_kw
+    soc: float | None = None
     match resource:
         case LoadGroup():
-            available, power, setpoint, soc = 0.8 * resource.rating_kw, 0.0, 0.0, None
+            pass
         case Battery():
             available, power, setpoint, soc = resource.rating_kw, 0.0, 0.0, 80.0
         case PvInverter():
@@ -76,7 +79,7 @@ def network_state(head_kw: float) -> NetworkState:
 def evening_peak(count: int, step_s: float, *, base_kw: float, peak_kw: float) -> np.ndarray:
     """A bell of two hours' width around 18:30 local, seen from 16:00."""
     hours = 16.0 + (np.arange(count) + 0.5) * step_s / 3600.0
-    return base_kw + (peak_kw - base_kw) * np.exp(-(((hours - 18.5) / 1.5) ** 2))
+    return base_kw + (peak_kw - base_kw) * np.asarray(np.exp(-(((hours - 18.5) / 1.5) ** 2)))
 
 
 def forecast_of(values: np.ndarray, horizon: Horizon) -> Forecast:

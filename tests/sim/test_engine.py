@@ -89,3 +89,34 @@ def test_collapse_is_told(feeder: Feeder) -> None:
     engine.set_injection("114", "A", kw=-50_000.0, kvar=-50_000.0)
     with pytest.raises(UnavailableError, match="converge"):
         engine.solve()
+
+
+_IEEE13 = {
+    "RG60": (1.0625, 1.0500, 1.0687),
+    "632": (1.0210, 1.0420, 1.0174),
+    "633": (1.0180, 1.0401, 1.0148),
+    "634": (0.9940, 1.0218, 0.9960),
+    "645": (None, 1.0329, 1.0155),
+    "646": (None, 1.0311, 1.0134),
+    "671": (0.9900, 1.0529, 0.9778),
+    "680": (0.9900, 1.0529, 0.9777),
+    "684": (0.9881, None, 0.9758),
+    "611": (None, None, 0.9738),
+    "652": (0.9825, None, None),
+    "675": (0.9835, 1.0553, 0.9758),
+}
+"""Voltages of the IEEE 13 node solution document, pu on 4.16 kV and 480 V, phases A, B, C."""
+
+
+def test_published_voltages_of_the_13_node_feeder() -> None:
+    engine = Engine(load_feeder("ieee13"))
+    solution = engine.solve()
+    seen = dict(zip(engine.node_phases, abs(solution.voltages_pu), strict=True))
+    worst = max(
+        abs(seen[f"{node}.{phase}"] - volts)
+        for node, published in _IEEE13.items()
+        for phase, volts in zip("ABC", published, strict=True)
+        if volts is not None
+    )
+    assert worst < 0.0015
+    assert solution.head_kw == pytest.approx(3577.2, rel=0.003)

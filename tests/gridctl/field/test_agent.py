@@ -389,7 +389,7 @@ async def test_it_refuses_to_start_with_a_file_that_it_cannot_use(
                 settings = replace(settings, links=(first, *settings.links[1:]))
             case "link":
                 settings = replace(settings, links=settings.links[:2])
-            case "spool":
+            case _:
                 settings.spool.write_text("?", encoding="utf-8")
         with pytest.raises(ConfigError, match=match):
             await run_field(

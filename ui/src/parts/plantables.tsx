@@ -65,7 +65,7 @@ function Sparkline(props: { values: number[] }) {
 export function CommandTable(props: { plan: PlanDetail; live: Live | null }) {
   const { plan } = props;
   return (
-    <Panel title={`Commands in order: ${number(plan.rows.length)}`} aside={<span class="note">first interval, {minuteOf(plan.horizon.start)}</span>}>
+    <Panel title={`Commands in order: ${number(plan.rows.length)}`} aside={<span class="note">intervals from {minuteOf(plan.horizon.start)}</span>}>
       {plan.rows.length === 0 ? <Empty>This plan moves nothing.</Empty> : (
         <table class="data commands">
           <thead><tr><th class="r">#</th><th>Device</th><th>Node</th><th>Area</th><th class="r">Now → to, kW</th><th class="r">At head, kW</th><th>Over the horizon</th><th>How</th></tr></thead>
@@ -75,9 +75,9 @@ export function CommandTable(props: { plan: PlanDetail; live: Live | null }) {
                 <td class="num r">{i + 1}</td>
                 <th scope="row" title={r.resource}><svg width={GLYPH + 2} height={GLYPH + 1} aria-hidden="true"><ResourceGlyph kind={r.kind} x={1} y={0.5} state="idle" /></svg> {r.name}<span class="sr"> {KIND_WORD[r.kind]}</span></th>
                 <td>{r.node}</td><td>{r.area}</td>
-                <td class="num r">{kw(r.now_kw)} → <b>{kw(r.to_kw)}</b></td>
+                <td class="num r">{kw(r.now_kw)} → <b>{kw(r.to_kw)}</b>{r.starts !== plan.horizon.start && <span class="note"> from {minuteOf(r.starts)}</span>}</td>
                 <td class="num r">{signedKw(-r.effect_kw)}</td>
-                <td title={`kW by interval: ${r.series_kw.map((v) => kw(v)).join(" ")}`}><Sparkline values={r.series_kw} /></td>
+                <td title={`kW by interval: ${r.series_kw.map((v) => kw(v)).join(" ")}`}><Sparkline values={r.series_kw.map((v) => v ?? r.now_kw ?? 0)} /></td>
                 <td class="small how">{r.how}</td>
               </tr>
             ))}
