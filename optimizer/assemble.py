@@ -1,35 +1,26 @@
 """The linear programme of a plan, in the reduced form: no power flow variables.
 
-Voltages, loadings and the head's import are affine in the injections u (kW):
-`V_t = Vbase_t + H u_t` with one H for all intervals; only the offsets move, towards the AC truth
-(`shift`). Of the many thousand voltage and loading rows only those that some solution broke are in
-the programme, and they stay in it between solves.
-
-Every limit is soft, so that there always is a solution; what a kW, a per cent or 0.01 pu too much
-costs goes up from tier to tier: contract target, import limit, thermal limit, voltage, voltage
-beyond the emergency band. A limit that is broken in interval 0 already, without any control, may
-stay as it is there but must not get worse. The same holds for voltages more than an hour ahead: the
-model holds the taps still where regulators will move, so control of customers is not asked to mend
-what the regulators mend.
+Voltages, loadings and the head's import are affine in the injections (`optimizer.linear`). Of the
+many thousand voltage and loading rows only those that some solution broke are in the programme, and
+they stay in it between solves. Every limit is soft (`optimizer.limits`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 
-from gridctl.model.program import DispatchRequest, RequestState
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
-from optimizer.network import FlowResult, NetworkModel, Sensitivity
+from optimizer.limits import Bounds, Limit, Tiers
+from optimizer.linear import Cut, LinearModel, Offsets
+from optimizer.network import FlowResult, NetworkModel
 from optimizer.problem import Problem, block
 from optimizer.timegrid import IntArray, TimeGrid
 
-OPEN_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
 ROWS_PER_SIDE_MAX = 8
 RECHARGE_SHARE = 0.9
 """Batteries fill up again freely only while the import stays below this share of its limit."""
@@ -38,115 +29,18 @@ LOADING_TOLERANCE_PCT = 0.02
 EMERGENCY_BAND_PU = 0.05
 PCT_PU = 100.0
 """Voltage rows are in 0.01 pu: numbers of the size of the others."""
-TAPS_HOLD_S = 3600.0
-"""How long the taps of now are taken for true. Later, regulators will have moved."""
-PRE_EXISTING_MARGIN_PU = 1e-4
-PRE_EXISTING_MARGIN_PCT = 0.1
 DROP_BELOW = 1e-7
-
-
-class Limit(StrEnum):
-    """Families of rows that a plan must respect."""
-
-    IMPORT = "head import"
-    TARGET = "contract target"
-    VOLTAGE_LOW = "voltage low"
-    VOLTAGE_HIGH = "voltage high"
-    LOADING = "branch loading"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tiers:
-    """Price of one unit too much for one hour, as multiples of the dearest resource's kWh."""
-
-    target_kw: float = 20.0
-    import_kw: float = 100.0
-    loading_pct: float = 5e3
-    voltage_pct_pu: float = 1e5
-    emergency_pct_pu: float = 1e6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LazyRow:
     """A voltage or loading row that is in the programme: where (row of node-phases or branches),
-    when."""
+    when. `cut`: number of the tangent that it is, None for the model's present one."""
 
     limit: Limit
     where: int
     interval: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Offsets:
-    """What the network would show without injections, as the linear model sees it."""
-
-    v_pu: FloatArray
-    head_kw: FloatArray
-    loading_pct: FloatArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bounds:
-    """Limits of each node-phase, branch and interval; infinite where there is none.
-
-    `target_kw` (T,): greatest import that keeps all contract targets, infinite outside of events.
-    """
-
-    import_kw: float
-    target_kw: FloatArray
-    v_low_pu: FloatArray
-    v_high_pu: FloatArray
-    loading_pct: FloatArray
-
-
-def wanted_kw(requests: Sequence[DispatchRequest], grid: TimeGrid) -> FloatArray:
-    """Reduction of the import that the open requests ask for in each interval, kW (T,).
-
-    Requests that overlap add up: each asker is owed its own kW against the import without control.
-    A request counts in full in every interval that it touches.
-    """
-    total = np.zeros(grid.count)
-    for request in requests:
-        if request.state in OPEN_REQUESTS:
-            touched = (request.start_s < grid.end_s) & (request.end_s > grid.begin_s)
-            total += np.where(touched, request.target_kw, 0.0)
-    return total
-
-
-def taps_hold(grid: TimeGrid) -> BoolArray:
-    """Intervals (T,) in which the taps of now are taken for true."""
-    return np.asarray(grid.begin_s < grid.now_s + TAPS_HOLD_S)
-
-
-def limit_bounds(problem: Problem, network: NetworkModel) -> Bounds:
-    """The task's limits on every row, with what is broken already let be (not worse)."""
-    limits, flow = problem.task.limits, problem.base_flow
-    far = ~taps_hold(problem.grid)
-    v_now = flow.v_pu[:, [0]]
-    low = np.where(
-        (v_now < limits.voltage_min_pu) | far,
-        np.minimum(flow.v_pu - PRE_EXISTING_MARGIN_PU, limits.voltage_min_pu),
-        limits.voltage_min_pu,
-    )
-    high = np.where(
-        (v_now > limits.voltage_max_pu) | far,
-        np.maximum(flow.v_pu + PRE_EXISTING_MARGIN_PU, limits.voltage_max_pu),
-        limits.voltage_max_pu,
-    )
-    low[~network.energised], high[~network.energised] = -np.inf, np.inf
-    loading = np.where(
-        flow.branch_loading_pct[:, [0]] > limits.loading_max_pct,
-        np.maximum(flow.branch_loading_pct + PRE_EXISTING_MARGIN_PCT, limits.loading_max_pct),
-        limits.loading_max_pct,
-    )
-    wanted = wanted_kw(problem.task.requests, problem.grid)
-    return Bounds(
-        import_kw=limits.head_import_kw,
-        target_kw=np.where(wanted > 0.0, problem.head_kw - wanted, np.inf),
-        v_low_pu=low,
-        v_high_pu=high,
-        loading_pct=loading,
-    )
+    cut: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -182,7 +76,7 @@ class Programme:
         problem: Problem,
         *,
         bounds: Bounds,
-        sensitivity: Sensitivity,
+        network: NetworkModel,
         tiers: Tiers,
     ) -> None:
         self.problem = problem
@@ -195,13 +89,8 @@ class Programme:
         self.blocks: list[Block] = [
             block(r, problem.states[r.mrid], problem.grid) for r in resources
         ]
-        flow = problem.base_flow
-        self.offsets = Offsets(
-            v_pu=flow.v_pu, head_kw=flow.head_kw, loading_pct=flow.branch_loading_pct
-        )
-        self.dv = sensitivity.dv_pu_per_kw[:, self.members]
-        self.dhead = sensitivity.dhead_kw_per_kw[self.members]
-        self.dloading = sensitivity.dloading_pct_per_kw[:, self.members]
+        self.model = LinearModel(problem, members=self.members, bounds=bounds, network=network)
+        self.cuts: list[Cut] = []
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
         )
@@ -256,27 +145,25 @@ class Programme:
         """Cost of the resources alone, without any slack."""
         return float(sum(b.cost @ x[self.columns_of(i)] for i, b in enumerate(self.blocks)))
 
-    def linear(self, u: FloatArray) -> Offsets:
-        """What the linear model says of injections `u` (members, T)."""
-        return Offsets(
-            v_pu=self.offsets.v_pu + self.dv @ u,
-            head_kw=self.offsets.head_kw + self.dhead @ u,
-            loading_pct=self.offsets.loading_pct + self.dloading @ u,
-        )
+    def penalty(self, x: FloatArray) -> float:
+        """What the broken limits of a solution of `matrices()` cost."""
+        count, own, cost = self.problem.grid.count, self.own_columns, self.matrices().cost
+        limits = np.r_[own : own + 2 * count, own + 3 * count : len(cost)]
+        return float(cost[limits] @ x[limits])
 
     def shift(self, u: FloatArray, truth: FlowResult) -> None:
-        """Move the offsets so that the linear model tells the AC truth at `u`."""
-        said = self.linear(u)
-        now = self.offsets
-        self.offsets = Offsets(
-            v_pu=now.v_pu + truth.v_pu - said.v_pu,
-            head_kw=now.head_kw + truth.head_kw - said.head_kw,
-            loading_pct=now.loading_pct + truth.branch_loading_pct - said.loading_pct,
-        )
+        """Move the linear model to the AC truth at `u`; tangents of loadings that it leaves behind
+        stay as rows."""
+        bent = set(self.model.bent(u, truth))
+        for row in list(self.rows):
+            if row.limit is Limit.LOADING and row.cut is None and row.interval in bent:
+                self.rows.append(replace(row, cut=len(self.cuts)))
+                self.cuts.append(self.model.tangent(row.where, row.interval))
+        self.model.shift(u, truth)
 
     def add_broken(self, u: FloatArray) -> int:
         """Add the worst voltage and loading rows that `u` breaks; how many were added."""
-        said, known = self.linear(u), set(self.rows)
+        said, known = self.model.say(u), set(self.rows)
         families = (
             (Limit.VOLTAGE_LOW, self.bounds.v_low_pu - said.v_pu, VOLTAGE_TOLERANCE_PU),
             (Limit.VOLTAGE_HIGH, said.v_pu - self.bounds.v_high_pu, VOLTAGE_TOLERANCE_PU),
@@ -299,9 +186,9 @@ class Programme:
     def matrices(self) -> Matrices:
         """The programme as it stands now."""
         count, own, lazy = self.problem.grid.count, self.own_columns, len(self.rows)
-        head = self._by_interval(np.tile(self.dhead[:, None], (1, count)), np.arange(count))
+        head = self._by_interval(np.tile(self.model.dhead[:, None], (1, count)), np.arange(count))
         slack = -sp.eye_array(count, format="csr")
-        standing = self.linear(self._standing_kw)
+        standing = self.model.say(self._standing_kw)
         a_lazy, lazy_upper, first, second = self._lazy(standing)
         a = sp.block_array(
             [
@@ -416,14 +303,16 @@ class Programme:
             at = (row.where, row.interval)
             price = unit * float(hours[row.interval])
             if row.limit is Limit.LOADING:
-                weight[:, j] = self.dloading[row.where]
-                upper[j] = self.bounds.loading_pct[at] - standing.loading_pct[at]
+                cut = self.model.tangent(*at) if row.cut is None else self.cuts[row.cut]
+                weight[:, j] = cut.slope
+                standing_pct = cut.slope @ self._standing_kw[:, row.interval]
+                upper[j] = self.bounds.loading_pct[at] - cut.at_zero_pct - standing_pct
                 prices[:, j] = tiers.loading_pct * price
                 continue
             sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
             low = row.limit is Limit.VOLTAGE_LOW
             bound = self.bounds.v_low_pu[at] if low else self.bounds.v_high_pu[at]
-            weight[:, j] = sign * self.dv[row.where]
+            weight[:, j] = sign * self.model.dv[row.where]
             upper[j] = sign * (bound - standing.v_pu[at])
             first_upper[j] = EMERGENCY_BAND_PU * PCT_PU
             prices[:, j] = tiers.voltage_pct_pu * price, tiers.emergency_pct_pu * price

@@ -11,7 +11,8 @@ import numpy as np
 
 from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
 from optimizer.arrays import FloatArray
-from optimizer.assemble import OPEN_REQUESTS, Bounds, Limit, Programme, taps_hold
+from optimizer.assemble import Programme
+from optimizer.limits import OPEN_REQUESTS, Bounds, Limit, taps_hold
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.problem import Problem
 from optimizer.solve import Solution

@@ -21,8 +21,10 @@ from gridctl.model.planning import (
     SolveStatus,
 )
 from optimizer.arrays import FloatArray
-from optimizer.assemble import Bounds, Offsets, Programme, Tiers, limit_bounds
+from optimizer.assemble import Programme
 from optimizer.explain import bindings, exclusions, shortfalls
+from optimizer.limits import Bounds, Tiers, limit_bounds
+from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.problem import Problem, build_problem, default_kw
 from optimizer.solve import Effort, Solution, SolverError, first_plan, settled
@@ -32,7 +34,6 @@ AC_ROUNDS_MAX = 6
 HEAD_RESIDUAL = 5e-4
 """Share of the head's limit by which AC and linear import may differ when the rounds end."""
 VOLTAGE_RESIDUAL_PU = 2e-4
-LOADING_RESIDUAL_PCT = 0.05
 GAP_OPTIMAL = 0.02
 """A plan within this of its lower bound counts as optimal."""
 BUDGET_SHARE = 0.8
@@ -147,10 +148,7 @@ def _plan(
             reason=f"{what} cannot be kept: no resource may be used ({len(task.resources)} "
             "excluded, each with its reason)",
         )
-    sensitivity = network.sensitivity(
-        problem.base_flow, int(np.argmax(problem.head_kw)), problem.columns
-    )
-    programme = Programme(problem, bounds=bounds, sensitivity=sensitivity, tiers=tiers)
+    programme = Programme(problem, bounds=bounds, network=network, tiers=tiers)
     effort = Effort(left_s=lambda: BUDGET_SHARE * task.deadline_s - elapsed_s())
     attempt = _corrected(programme, network, effort)
     if not attempt.flow.converged:
@@ -200,14 +198,14 @@ def _corrected(programme: Programme, network: NetworkModel, effort: Effort) -> _
     """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
     programme has no answer; one that comes too late in a later round leaves the last attempt."""
     solution, bound = first_plan(programme, effort)
-    penalty = _penalty(programme, solution)
+    penalty = programme.penalty(solution.x)
     flow, rounds = programme.problem.base_flow, 0
     while True:
         rounds += 1
         setpoints = setpoints_of(programme, solution)
         injection_kw = programme.problem.injection_kw(setpoints)
         u = injection_kw[programme.members]
-        linear = programme.linear(u)
+        linear = programme.model.say(u)
         flow = programme.problem.case(injection_kw).flow(network, start=flow)
         attempt = _Attempt(
             solution=solution,
@@ -224,18 +222,13 @@ def _corrected(programme: Programme, network: NetworkModel, effort: Effort) -> _
         programme.add_broken(u)
         try:
             solution = settled(programme, effort)
-            if _penalty(programme, solution) > PENALTY_GROWTH * penalty + PENALTY_MIN:
+            if programme.penalty(solution.x) > PENALTY_GROWTH * penalty + PENALTY_MIN:
                 solution, bound = first_plan(programme, effort)
-                penalty = _penalty(programme, solution)
+                penalty = programme.penalty(solution.x)
         except SolverError as late:
             if late.status is not SolveStatus.TIMEOUT:
                 raise
             return attempt
-
-
-def _penalty(programme: Programme, solution: Solution) -> float:
-    """What the broken limits of a solution cost."""
-    return solution.objective - programme.own_cost(solution.x)
 
 
 def _gap(solution: Solution, relaxed: float) -> float:
@@ -286,7 +279,7 @@ def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ..
 def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setpoint, ...]:
     injection_kw = programme.problem.injection_kw(setpoints)[programme.members]
     row = {block.resource: i for i, block in enumerate(programme.blocks)}
-    effect = -programme.dhead[:, None] * injection_kw
+    effect = -programme.model.dhead[:, None] * injection_kw
     return tuple(
         replace(s, effect_kw=round(float(effect[row[s.resource], s.interval]), SETPOINT_DIGITS))
         for s in setpoints

@@ -77,6 +77,8 @@ def _broken_length(rules: RunRules, start: int, end: int, *, ended: bool) -> lis
     else:
         low, high = int(rules.length_min[start]), int(rules.length_max[start])
         length = end - start
+        if low > high:
+            return [f"run from interval {start}: no length is allowed there"]
     if length > high:
         return [f"run from interval {start} lasts {length}, at most {high} allowed"]
     if ended and length < low:

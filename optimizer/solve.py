@@ -29,7 +29,7 @@ OPTIMAL, LATE, INFEASIBLE, TROUBLE = 0, 1, 2, 4
 _TROUBLES = {LATE: SolveStatus.TIMEOUT, INFEASIBLE: SolveStatus.INFEASIBLE}
 LEFT_MIN_S = 0.05
 REBOUND_ROUNDS = 3
-GAP_ENOUGH = 0.01
+GAP_ENOUGH = 0.03
 _LINPROG: Callable[..., Any] = linprog
 """The stubs do not know that it takes sparse matrices."""
 

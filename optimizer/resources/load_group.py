@@ -59,8 +59,10 @@ def unusable(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> str | No
     """Why it cannot be planned with, or None."""
     if state.excluded is not None:
         return state.excluded
+    if not math.isfinite(state.available_kw):
+        return "what can be shed is not known"
     cap_kw = _cap_kw(group, state)
-    if not math.isfinite(cap_kw) or cap_kw <= SHED_MIN_KW:
+    if cap_kw <= SHED_MIN_KW:
         return "nothing to shed now"
     if cap_kw < group.level_min * group.rating_kw:
         return (

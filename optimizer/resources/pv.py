@@ -25,9 +25,10 @@ def available_kw(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> FloatA
     Now's `available_kw` (of an excluded inverter: what flows) times the sun's course between now
     and then: sin of the sun's hour angle with sunrise at 6 and sunset at 18 local standard time,
     the one geometry (equinox) that needs neither latitude nor date. Held when the sun stands too
-    low now to scale with, and never above the rating.
+    low now to scale with, never above the rating, nothing where it is not known.
     """
-    now_kw = max(state.power_kw if state.excluded is not None else state.available_kw, 0.0)
+    told_kw = state.power_kw if state.excluded is not None else state.available_kw
+    now_kw = max(told_kw, 0.0) if np.isfinite(told_kw) else 0.0
     shape_now = float(_sun(grid.local_hour(np.array([grid.now_s])))[0])
     if shape_now < SHAPE_MIN:
         ratio = np.ones(grid.count)

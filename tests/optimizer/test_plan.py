@@ -241,6 +241,19 @@ def test_starts_made_today_count() -> None:
     assert "no usable resource can help" in result.reason
 
 
+def test_pv_is_curtailed_only_when_and_as_far_as_a_limit_needs_it() -> None:
+    # The line carries 100 kVA; from the second hour on, 150 kW would flow back over it.
+    feeder = two_nodes(rating_a=100 / (3**0.5 * 12.47))
+    result = planned(hourly_task([-10, -150, -150], PV, feeder=feeder))
+    series = series_of(result)["P"]
+    assert series[0] == PV.rating_kw
+    assert all(0.0 < kw < 250.0 for kw in series[1:])
+    assert result.verification is not None
+    assert result.verification.ok
+    assert result.verification.before.worst_loading_pct > 150.0
+    assert 99.0 < result.verification.after.worst_loading_pct <= 100.1
+
+
 def test_pv_is_left_alone_without_such_a_limit() -> None:
     result = planned(hourly_task([-10, -150, -150], PV))
     assert result.status is SolveStatus.NOT_NEEDED

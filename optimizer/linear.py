@@ -1,0 +1,109 @@
+"""The network as the linear programme sees it: affine in the injections u (kW).
+
+`V_t = Vbase_t + H u_t`, the same H for all intervals; only the offsets move, towards the AC truth
+(`shift`). Loadings are magnitudes of currents and bend where the flow turns round, so they have a
+slope of their own in each interval that comes near a limit, and tangents that were left behind stay
+as cuts: the loading is convex in u, so each tangent bounds it from below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.arrays import BoolArray, FloatArray
+from optimizer.limits import Bounds
+from optimizer.network import FlowResult, NetworkModel
+from optimizer.problem import Problem
+
+NEAR_PCT = 30.0
+"""Points below its limit at which a loading is looked at with a slope of its own interval."""
+LOADING_RESIDUAL_PCT = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Offsets:
+    """What the network would show without injections, as the linear model sees it."""
+
+    v_pu: FloatArray
+    head_kw: FloatArray
+    loading_pct: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cut:
+    """A tangent of one branch's loading in one interval: `at_zero_pct` + `slope` u_t."""
+
+    where: int
+    interval: int
+    slope: FloatArray
+    at_zero_pct: float
+
+
+class LinearModel:
+    """Offsets and slopes for the usable resources (`members` of the task's resources)."""
+
+    def __init__(
+        self, problem: Problem, *, members: list[int], bounds: Bounds, network: NetworkModel
+    ) -> None:
+        self._problem, self._members = problem, members
+        self._bounds, self._network = bounds, network
+        flow = problem.base_flow
+        self.offsets = Offsets(
+            v_pu=flow.v_pu, head_kw=flow.head_kw, loading_pct=flow.branch_loading_pct
+        )
+        peak = int(np.argmax(problem.head_kw))
+        sensitivity = network.sensitivity(flow, peak, problem.columns)
+        self.dv = sensitivity.dv_pu_per_kw[:, members]
+        self.dhead = sensitivity.dhead_kw_per_kw[members]
+        slope = sensitivity.dloading_pct_per_kw[:, members]
+        self.dloading = [slope] * problem.grid.count
+        for t in np.flatnonzero(self._near(flow.branch_loading_pct).any(axis=0)):
+            self.dloading[t] = self._slope(flow, int(t))
+
+    def say(self, u: FloatArray) -> Offsets:
+        """What the linear model says of injections `u` (members, T)."""
+        loading = self.offsets.loading_pct.copy()
+        for t, slope in enumerate(self.dloading):
+            loading[:, t] += slope @ u[:, t]
+        return Offsets(
+            v_pu=self.offsets.v_pu + self.dv @ u,
+            head_kw=self.offsets.head_kw + self.dhead @ u,
+            loading_pct=loading,
+        )
+
+    def tangent(self, where: int, interval: int) -> Cut:
+        """The present tangent of one branch in one interval."""
+        return Cut(
+            where=where,
+            interval=interval,
+            slope=self.dloading[interval][where],
+            at_zero_pct=float(self.offsets.loading_pct[where, interval]),
+        )
+
+    def shift(self, u: FloatArray, truth: FlowResult) -> None:
+        """Move the offsets so that the linear model tells the AC truth at `u`, with new slopes in
+        the intervals that are `bent`."""
+        for t in self.bent(u, truth):
+            self.dloading[t] = self._slope(truth, t)
+        said, now = self.say(u), self.offsets
+        self.offsets = Offsets(
+            v_pu=now.v_pu + truth.v_pu - said.v_pu,
+            head_kw=now.head_kw + truth.head_kw - said.head_kw,
+            loading_pct=now.loading_pct + truth.branch_loading_pct - said.loading_pct,
+        )
+
+    def bent(self, u: FloatArray, truth: FlowResult) -> list[int]:
+        """Intervals in which a loading near its limit differs between both models."""
+        said, found = self.say(u).loading_pct, truth.branch_loading_pct
+        wrong = np.abs(said - found) > LOADING_RESIDUAL_PCT
+        near = self._near(said) | self._near(found)
+        return [int(t) for t in np.flatnonzero((wrong & near).any(axis=0))]
+
+    def _near(self, loading_pct: FloatArray) -> BoolArray:
+        return np.asarray(loading_pct > self._bounds.loading_pct - NEAR_PCT)
+
+    def _slope(self, flow: FlowResult, t: int) -> FloatArray:
+        found = self._network.sensitivity(flow, t, self._problem.columns)
+        return found.dloading_pct_per_kw[:, self._members]
