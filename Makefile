@@ -6,11 +6,11 @@ SEED    ?= 1
 VENV    := .venv
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE    := gridctl protocols optimizer sim tests benchmarks
+CODE    := gridctl protocols optimizer sim tests hatch_build.py
 STAMP   := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock clean bench-protocols bench-simulator bench-optimizer bench-api bench-forecast
+.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,9 +76,6 @@ cover: setup-dev  ## branch coverage
 
 soak: setup-dev  ## long campaigns: make soak SEED=7
 	GRIDCTL_SEED=$(SEED) $(BIN)/python -m pytest -m soak --timeout=3600
-
-bench-protocols bench-simulator bench-optimizer bench-api bench-forecast: setup-dev  ## a peer and us side by side, as JSON
-	@$(BIN)/python benchmarks/$(@:bench-%=%).py $(ARGS)
 
 wheel: setup-dev  ## the distribution
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) wheel --no-build-isolation --no-deps -w dist .
