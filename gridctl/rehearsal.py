@@ -309,9 +309,8 @@ class Rehearsal:
 
         def settled(answer: dict[str, Any]) -> bool:
             rows = answer["commands"]
-            return len(rows) >= wanted and (
-                all(r["state"] in good for r in rows) or any(r["state"] in bad for r in rows)
-            )
+            failed = any(r["state"] in bad for r in rows)
+            return failed or (len(rows) >= wanted and all(r["state"] in good for r in rows))
 
         try:
             rows = (await self._wait(path, settled))["commands"]

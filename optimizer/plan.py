@@ -27,7 +27,7 @@ from optimizer.limits import Bounds, Tiers, limit_bounds
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.problem import Problem, build_problem, default_kw
-from optimizer.solve import Effort, Solution, SolverError, first_plan, settled
+from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
 from optimizer.verify import verify
 
 AC_ROUNDS_MAX = 6
@@ -223,7 +223,7 @@ def _corrected(programme: Programme, network: NetworkModel, effort: Effort) -> _
         try:
             solution = settled(programme, effort)
             if programme.penalty(solution.x) > PENALTY_GROWTH * penalty + PENALTY_MIN:
-                solution, bound = first_plan(programme, effort)
+                solution = better_plan(programme, solution, bound, effort)
                 penalty = programme.penalty(solution.x)
         except SolverError as late:
             if late.status is not SolveStatus.TIMEOUT:

@@ -143,7 +143,7 @@ def _best_length(
     if not len(lengths):
         return -np.inf, 0
     after = np.minimum(t + lengths + rules.recovery, rules.count)
-    same = np.array([_same_day(rules, t, int(a)) for a in after])
+    same = (after < rules.count) & (rules.day[np.minimum(after, rules.count - 1)] == rules.day[t])
     gains = total[t + lengths] - total[t] + value[after, np.where(same, used + 1, 0)]
     best = int(np.argmax(gains))
     return float(gains[best]), int(lengths[best])

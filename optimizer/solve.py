@@ -23,13 +23,17 @@ from optimizer.assemble import Fixed, Programme
 from optimizer.runs import best_runs
 
 LAZY_ROUNDS_MAX = 30
-THRESHOLDS = (0.02, 0.25, 0.5, 0.75)
+THRESHOLDS = (0.02, 0.4)
 BOTH_WAYS_KW = 1e-3
 OPTIMAL, LATE, INFEASIBLE, TROUBLE = 0, 1, 2, 4
 _TROUBLES = {LATE: SolveStatus.TIMEOUT, INFEASIBLE: SolveStatus.INFEASIBLE}
 LEFT_MIN_S = 0.05
 REBOUND_ROUNDS = 3
 GAP_ENOUGH = 0.03
+GAP_FAR = 0.1
+GAIN_MIN = 1e-3
+POLISH_ROUNDS = 16
+POLISHED_AT_ONCE = 4
 _LINPROG: Callable[..., Any] = linprog
 """The stubs do not know that it takes sparse matrices."""
 
@@ -142,35 +146,113 @@ def both_ways(programme: Programme, x: FloatArray) -> tuple[int, ...]:
 def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
     """Relaxation, repair, best fixed solution; with the objective of the relaxation, which is a
     lower bound (it knows no rebound). The programme holds the runs of the solution afterwards.
-
-    The runs that answer the relaxation set off rebound that it did not know of; so it is asked
-    again with the rebound that its own shed would set off in the best runs so far, and the best of
-    all answers is kept. Raises SolverError.
+    Raises SolverError.
     """
     programme.relax()
     programme.add_broken(np.zeros((len(programme.members), programme.problem.grid.count)))
     relaxed = solve_lazily(programme, effort)
-    bound, best, seen = relaxed.objective, None, set[bytes]()
+    found = _improved(programme, relaxed, None, relaxed.objective, effort)
+    programme.hold(found[1])
+    return settled(programme, effort), relaxed.objective
+
+
+def better_plan(programme: Programme, solution: Solution, bound: float, effort: Effort) -> Solution:
+    """Look for better runs than those that are held, whose solution is `solution`; `bound` is the
+    lower bound. The programme holds the better ones afterwards. Raises SolverError."""
+    held = programme.fixed if programme.fixed is not None else Fixed(runs={})
+    programme.relax(programme.aftermath_kw(solution.x))
+    relaxed = solve_lazily(programme, effort)
+    found = _improved(programme, relaxed, (solution, held), bound, effort)
+    programme.hold(found[1])
+    return settled(programme, effort)
+
+
+def _improved(
+    programme: Programme,
+    relaxed: Solution,
+    best: tuple[Solution, Fixed] | None,
+    bound: float,
+    effort: Effort,
+) -> tuple[Solution, Fixed]:
+    """The best of `best` and the runs near `relaxed`.
+
+    The runs that answer a relaxation set off rebound that it did not know of; so it is asked again
+    with the rebound that its own shed would set off in the best runs so far.
+    """
+    seen: set[bytes] = set() if best is None else {_key(best[1])}
     for _ in range(REBOUND_ROUNDS):
         known = len(seen)
         for threshold in THRESHOLDS:
             fixed = Fixed(runs=repaired(programme, relaxed.x, threshold))
-            key = b"".join(on.tobytes() for on in fixed.runs.values())
-            if key in seen:
+            if _key(fixed) in seen:
                 continue
-            seen.add(key)
+            seen.add(_key(fixed))
             programme.hold(fixed)
             solution = solve_once(programme, effort)
             if best is None or solution.objective < best[0].objective:
                 best = solution, fixed
-        near = best is not None and best[0].objective - bound <= GAP_ENOUGH * max(abs(bound), 1.0)
-        if best is None or near or len(seen) == known:
+        if best is None or len(seen) == known:
+            break
+        if best[0].objective - bound <= GAP_ENOUGH * max(abs(bound), 1.0):
             break
         programme.hold(best[1])
         programme.relax(programme.aftermath_kw(relaxed.x))
         relaxed = solve_lazily(programme, effort)
-    programme.hold(Fixed(runs={}) if best is None else best[1])
-    return settled(programme, effort), bound
+    if best is None:
+        return relaxed, Fixed(runs={})
+    return _polished(programme, best, bound, effort)
+
+
+def _polished(
+    programme: Programme, best: tuple[Solution, Fixed], bound: float, effort: Effort
+) -> tuple[Solution, Fixed]:
+    """Change the runs of the groups that the prices of `best` say gain most, while that helps.
+
+    Only for plans that are far from the bound, which is where limits are broken.
+    """
+    at_once, tried = POLISHED_AT_ONCE, {_key(best[1])}
+    for _ in range(POLISH_ROUNDS):
+        if best[0].objective - bound <= GAP_FAR * max(abs(bound), 1.0):
+            break
+        programme.hold(best[1])
+        better = _priced(programme, best[0], best[1])[:at_once]
+        fixed = Fixed(runs={**best[1].runs, **dict(better)}, zero=best[1].zero)
+        if better and _key(fixed) not in tried:
+            tried.add(_key(fixed))
+            programme.hold(fixed)
+            solution = solve_once(programme, effort)
+            if solution.objective < best[0].objective:
+                best, at_once = (solution, fixed), POLISHED_AT_ONCE
+                continue
+        if at_once == 1 or not better:
+            break
+        at_once //= 2
+    return best
+
+
+def _priced(programme: Programme, solution: Solution, fixed: Fixed) -> list[tuple[int, BoolArray]]:
+    """Runs that are worth more at the prices of `solution` than those held, greatest gain first."""
+    matrices = programme.matrices()
+    price = np.zeros(matrices.a.shape[0])
+    price[: len(solution.row_price)] = solution.row_price
+    price[: programme.soft_rows()[0].start] = 0.0
+    worth = -(matrices.a.T @ price) - matrices.cost
+    gains: list[tuple[float, int, BoolArray]] = []
+    for index, on in fixed.runs.items():
+        block = programme.blocks[index]
+        if block.runs is None:
+            continue
+        wish = block.runs.full_kw * (block.action @ worth[programme.columns_of(index)])
+        runs = best_runs(block.runs.rules, wish)
+        gain = float(wish[runs].sum() - wish[on].sum())
+        if gain > GAIN_MIN:
+            gains.append((gain, index, runs))
+    gains.sort(key=lambda found: -found[0])
+    return [(index, runs) for _, index, runs in gains]
+
+
+def _key(fixed: Fixed) -> bytes:
+    return b"".join(on.tobytes() for on in fixed.runs.values())
 
 
 def settled(programme: Programme, effort: Effort) -> Solution:
