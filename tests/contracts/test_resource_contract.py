@@ -25,7 +25,7 @@ from tests.optimizer.small import BATTERY, PV, at_rest, group
 
 START_S = 1_782_561_600.0
 COUNT = 12
-PUSHES = 25
+PUSHES = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
