@@ -1,5 +1,7 @@
-"""A public key infrastructure for one test run: pairs made by `gridctl.pki`, an authority, and every
-kind of bad certificate. RSA keys take their time, so each is made once and written many times."""
+"""Certificates for one test run: self-signed pairs, an authority, and every kind of bad one.
+
+RSA keys take their time, so each is made once and written many times.
+"""
 
 from __future__ import annotations
 

@@ -262,7 +262,7 @@ def _install(lock: Path, folder: Path, command: Sequence[str]) -> None:
     """Run `command` unless `folder` was made from this very `lock`; one process at a time."""
     wanted = hashlib.sha256(lock.read_bytes()).hexdigest()
     stamp = folder / ".lock.sha256"
-    with (lock.parent / ".installing").open("w") as gate:
+    with lock.open(encoding="utf-8") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)
         if stamp.is_file() and stamp.read_text() == wanted:
             return

@@ -1,9 +1,10 @@
 """An OPC UA server on o6 (open62541 in C), as a peer for gridctl's interoperability tests.
 
-    PYTHONPATH=<where o6 is> python server.py '{"port": 21000, "folder": "...", "variables": 100, …}'
+    PYTHONPATH=<where o6 is> python server.py '{"port": 21000, "folder": "...", …}'
 
-Prints READY when it listens, and one line `SEEN <json>` for each command that reached it. o6 ends its
-process ten minutes after it was imported without a licence key; a test's server lives for seconds.
+Prints READY when it listens, and one line `SEEN <json>` for each command that reached it. o6 ends
+its process ten minutes after it was imported without a licence key; a test's server lives for
+seconds.
 Its own namespace is the application's URI: o6 publishes others from compiled models only.
 """
 
