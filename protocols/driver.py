@@ -39,7 +39,9 @@ class PointAddress:
     engineering value = wire value * scale + offset. `address` and `command` are the protocol's
     own notation (docs/reference/points-file.md); `line` is the row's line in `file`, for errors.
     `lease` is the address of the device's own reversion timeout in seconds (IEEE 1815.2 AO85
-    style), written before each dispatch; "" where the command itself carries the lease.
+    style), written before each dispatch; "" where the command itself carries the lease. `enable`
+    is the address of an enabling output (IEEE 1815.2 BO17 style) that must be on before the
+    setpoint counts; several setpoints may share one; "" where the device needs none.
     """
 
     point: Point
@@ -54,6 +56,7 @@ class PointAddress:
     max_value: float | None
     file: str
     line: int
+    enable: str = ""
 
 
 class Result(StrEnum):

@@ -38,6 +38,9 @@ COLUMNS = [
     "min",
     "max",
 ]
+"""Columns that a points file must have, in any order."""
+OPTIONAL_COLUMNS = ["enable"]
+"""Columns that it may have; a file without one reads as if each cell of it were empty."""
 ROWS_MAX = 200_000
 ERRORS_SHOWN_MAX = 50
 
@@ -121,17 +124,11 @@ def parse_points(lines: Iterable[str], *, file: str) -> tuple[PointAddress, ...]
     found: list[PointAddress] = []
     try:
         header = next(reader, None)
-        if header != COLUMNS:
-            raise ConfigError(
-                _header_fault(header),
-                file=file,
-                key="1",
-                hint=f"the first line is exactly {','.join(COLUMNS)}",
-            )
+        columns = _columns(header, file)
         for cells in reader:
             if not any(cell.strip() for cell in cells):
                 continue
-            address = _read_row(cells, file, reader.line_num, errors)
+            address = _read_row(columns, cells, file, reader.line_num, errors)
             if address is not None:
                 found.append(address)
             if len(found) > ROWS_MAX:
@@ -149,23 +146,38 @@ def parse_points(lines: Iterable[str], *, file: str) -> tuple[PointAddress, ...]
     return tuple(found)
 
 
-def _header_fault(header: list[str] | None) -> str:
-    if header is None:
-        return "is empty"
-    missing = [name for name in COLUMNS if name not in header]
-    unknown = [name for name in header if name not in COLUMNS]
-    if missing or unknown:
-        return f"missing columns: {missing}; unknown columns: {unknown}"
-    return "has the right columns in the wrong order, or a column twice"
+def _columns(header: list[str] | None, file: str) -> list[str]:
+    """The names of the columns, in the file's order. Raises ConfigError."""
+    columns = [name.strip() for name in header or ()]
+    known = COLUMNS + OPTIONAL_COLUMNS
+    faults: list[str] = []
+    if not columns:
+        faults.append("is empty")
+    elif missing := [name for name in COLUMNS if name not in columns]:
+        faults.append(f"missing columns: {missing}")
+    if unknown := [name for name in columns if name not in known]:
+        faults.append(f"unknown columns: {unknown}")
+    if twice := sorted({name for name in columns if columns.count(name) > 1 and name in known}):
+        faults.append(f"columns twice: {twice}")
+    if faults:
+        raise ConfigError(
+            "; ".join(faults),
+            file=file,
+            key="1",
+            hint=f"the first line names {','.join(COLUMNS)} and, if needed, "
+            f"{','.join(OPTIONAL_COLUMNS)}",
+        )
+    return columns
 
 
 def _read_row(
-    cells: list[str], file: str, line: int, errors: list[tuple[int, str, str]]
+    columns: list[str], cells: list[str], file: str, line: int, errors: list[tuple[int, str, str]]
 ) -> PointAddress | None:
-    if len(cells) != len(COLUMNS):
-        errors.append((line, "row", f"has {len(cells)} cells, must have {len(COLUMNS)}"))
+    if len(cells) != len(columns):
+        errors.append((line, "row", f"has {len(cells)} cells, must have {len(columns)}"))
         return None
-    row = _Row(file, line, dict(zip(COLUMNS, cells, strict=True)))
+    absent = dict.fromkeys(OPTIONAL_COLUMNS, "")
+    row = _Row(file, line, absent | dict(zip(columns, cells, strict=True)))
     address = _address(row)
     _check_numbers(row, address)
     _check_command(row, address)
@@ -198,6 +210,7 @@ def _address(row: _Row) -> PointAddress:
         deadband=row.needed_number("deadband"),
         min_value=row.number("min"),
         max_value=row.number("max"),
+        enable=row.text("enable", needed=False),
         file=row.file,
         line=row.line,
     )
@@ -225,7 +238,7 @@ def _check_command(row: _Row, address: PointAddress) -> None:
             if not row.cells[column].strip():
                 row.wrong(column, f"is empty: a {kind} cannot be commanded without it")
         return
-    for column in ("command", "lease"):
+    for column in ("command", "lease", "enable"):
         if row.cells[column].strip():
             row.wrong(column, f"must be empty: a point of kind {kind} takes no command")
 

@@ -26,7 +26,7 @@ _LEASES_FROM: Final = 500
 _BINARY, _COUNTER, _ANALOG, _ANALOG_OUTPUT = 1, 20, 30, 41
 _COLUMNS: Final = (
     "mrid", "name", "equipment", "kind", "unit", "phase", "link", "address", "command", "lease",
-    "scale", "offset", "deadband", "scan_s", "expect", "tolerance", "min", "max",
+    "enable", "scale", "offset", "deadband", "scan_s", "expect", "tolerance", "min", "max",
 )  # fmt: skip
 
 MONITORED: Final = (
@@ -93,7 +93,7 @@ def write_points(path: Path, feeder: Feeder, fleet: Fleet) -> None:
             writer.writerow(
                 [
                     row.mrid, row.name, row.equipment, row.kind, row.unit, row.phase, row.link,
-                    address, row.command, lease, 1.0, 0.0, row.deadband, row.scan_s, row.expect,
+                    address, row.command, lease, "", 1.0, 0.0, row.deadband, row.scan_s, row.expect,
                     _TOLERANCE_KW if row.expect else "", _text(row.low), _text(row.high),
                 ]
             )  # fmt: skip

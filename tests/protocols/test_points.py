@@ -83,6 +83,22 @@ def test_a_bad_cell_is_told_with_its_place(cells: dict[str, str], told: str) -> 
     assert f"points.csv{told}" in refused(changed(READABLE, **cells))
 
 
+def test_columns_come_in_any_order_and_some_may_be_absent() -> None:
+    names = [*reversed(COLUMNS), "enable"]
+    cells = dict(zip(COLUMNS, SETPOINT.split(","), strict=True)) | {"enable": "10:17"}
+    feedback = dict(zip(COLUMNS, FEEDBACK.split(","), strict=True)) | {"enable": ""}
+    lines = [names, [feedback[n] for n in names], [cells[n] for n in names]]
+    (_, setpoint) = parse_points([",".join(line) for line in lines], file="points.csv")
+    assert (setpoint.lease, setpoint.enable, setpoint.max_value) == ("41:70", "10:17", 80.0)
+    (_, plain) = parse_points([HEADER, FEEDBACK, SETPOINT], file="points.csv")
+    assert plain.enable == ""
+
+
+def test_only_what_takes_a_command_may_be_enabled() -> None:
+    with pytest.raises(ConfigError, match=":2:enable: must be empty"):
+        parse_points([HEADER + ",enable", READABLE + ",10:17"], file="points.csv")
+
+
 @pytest.mark.parametrize("column", ["command", "expect", "tolerance", "min", "max"])
 def test_a_setpoint_needs_every_limit(column: str) -> None:
     text = refused(FEEDBACK, changed(SETPOINT, **{column: ""}))
@@ -112,7 +128,8 @@ def test_an_address_is_used_once_on_a_link() -> None:
         ([], "is empty"),
         ([HEADER], "has no points"),
         ([HEADER.replace("scan_s", "scan")], "missing columns: ['scan_s']; unknown"),
-        ([",".join(reversed(COLUMNS))], "wrong order"),
+        ([HEADER + ",enabled"], "unknown columns: ['enabled']"),
+        ([HEADER + ",unit"], "columns twice: ['unit']"),
         ([HEADER, 'A,"open'], "is not CSV"),
     ],
 )
