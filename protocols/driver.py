@@ -42,6 +42,11 @@ class PointAddress:
     style), written before each dispatch; "" where the command itself carries the lease. `enable`
     is the address of an enabling output (IEEE 1815.2 BO17 style) that must be on before the
     setpoint counts; several setpoints may share one; "" where the device needs none.
+
+    `group` names the `[field.groups.NAME]` table that the point belongs to, "" for none. From it
+    come `soe` (sequence of events: every single change counts, so neither deadband nor sampling
+    may swallow one) and `event_class` (1 to 3: the event class that the device is asked to report
+    the point in; 0: none, polled only; None: as the device is configured).
     """
 
     point: Point
@@ -57,6 +62,9 @@ class PointAddress:
     file: str
     line: int
     enable: str = ""
+    group: str = ""
+    soe: bool = False
+    event_class: int | None = None
 
 
 class Result(StrEnum):

@@ -6,7 +6,8 @@ Up: Hello, Telemetry, Outcome, Heartbeat. Down: SignedOrder. Each order is answe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from gridctl.model.command import CommandState
@@ -15,13 +16,23 @@ from gridctl.model.order import Order
 
 FRAME_VERSION = 1
 MEASUREMENTS_PER_FRAME_MAX = 2_000
+DIAGNOSTICS_MAX = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkHealth:
-    """State of one field link, for the console's communications screen.
+    """State of one field link, for the console's communications screen and the metrics.
 
-    `state`: "up", "connecting", "down". Counters since start; times in seconds.
+    `state`: "up", "connecting", "down". Counters since the driver's start; times in seconds,
+    `since_s`, `last_error_s` and `certificate_expires_s` as grid time (the last as real UTC, since
+    certificates know no other). The fields with a default are filled by a driver that can know
+    them; None and "" mean "not known", never zero.
+
+    `active_endpoint`: the one in use where there are several. `round_trip_p50_s` and `_p99_s` over
+    a bounded window of requests (`protocols.traffic`). `frame_errors`: what the link layer threw
+    away (checksum, length); `protocol_errors`: what was whole and made no sense. `lock_owner`: the
+    command that holds the device now. `diagnostics`: the protocol's own words by key (internal
+    indications, session and subscription state), at most DIAGNOSTICS_MAX of them.
     """
 
     link: str
@@ -36,6 +47,24 @@ class LinkHealth:
     reconnects: int
     round_trip_s: float | None
     detail: str
+    active_endpoint: str = ""
+    round_trip_p50_s: float | None = None
+    round_trip_p99_s: float | None = None
+    retries: int = 0
+    timeouts: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    frame_errors: int = 0
+    protocol_errors: int = 0
+    events: int = 0
+    last_error: str = ""
+    last_error_s: float | None = None
+    certificate_expires_s: float | None = None
+    commands_in_flight: int = 0
+    lock_owner: str = ""
+    diagnostics: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
