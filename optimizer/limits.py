@@ -2,10 +2,11 @@
 
 Every limit is soft, so that there always is a solution; what a kW, a per cent or 0.01 pu too much
 costs goes up from tier to tier: contract target, import limit, thermal limit, voltage, voltage
-beyond the emergency band. A limit that is broken in interval 0 already, without any control, may
-stay as it is there but must not get worse. The same holds for voltages more than an hour ahead: the
-model holds the taps still where regulators will move, so control of customers is not asked to mend
-what the regulators mend.
+beyond the emergency band. An overloaded branch is mended as far as any resource can, also one that
+is overloaded now: nothing but the customers and the devices can take current off it. A voltage that
+is broken in interval 0 already, without any control, may stay as it is there but must not get
+worse. The same holds for voltages more than an hour ahead: the model holds the taps still where
+regulators will move, so control of customers is not asked to mend what the regulators mend.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ OPEN_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIV
 TAPS_HOLD_S = 3600.0
 """How long the taps of now are taken for true. Later, regulators will have moved."""
 PRE_EXISTING_MARGIN_PU = 1e-4
-PRE_EXISTING_MARGIN_PCT = 0.1
 
 
 class Limit(StrEnum):
@@ -99,16 +99,11 @@ def limit_bounds(problem: Problem, network: NetworkModel) -> Bounds:
         limits.voltage_max_pu,
     )
     low[~network.energised], high[~network.energised] = -np.inf, np.inf
-    loading = np.where(
-        flow.branch_loading_pct[:, [0]] > limits.loading_max_pct,
-        np.maximum(flow.branch_loading_pct + PRE_EXISTING_MARGIN_PCT, limits.loading_max_pct),
-        limits.loading_max_pct,
-    )
     wanted = wanted_kw(problem.task.requests, problem.grid)
     return Bounds(
         import_kw=limits.head_import_kw,
         target_kw=np.where(wanted > 0.0, problem.head_kw - wanted, np.inf),
         v_low_pu=low,
         v_high_pu=high,
-        loading_pct=loading,
+        loading_pct=np.full(flow.branch_loading_pct.shape, limits.loading_max_pct),
     )

@@ -8,7 +8,7 @@ Nothing here raises for a hard problem: the status and a reason in words say wha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from gridctl.model.planning import (
     PlanningResult,
     PlanningTask,
     Setpoint,
+    Shortfall,
     SolveStatus,
 )
 from optimizer.arrays import FloatArray
@@ -28,7 +29,7 @@ from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.problem import Problem, build_problem, default_kw
 from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
-from optimizer.verify import verify
+from optimizer.verify import base_reasons, verify
 
 AC_ROUNDS_MAX = 6
 HEAD_RESIDUAL = 5e-4
@@ -129,6 +130,10 @@ def _plan(
             "the AC power flow of the case without control does not converge: "
             "the forecast load is more than the feeder model can carry",
         )
+    if unlike := base_reasons(problem):
+        return no_plan(
+            task, SolveStatus.FAILED, f"the forecast does not fit the feeder model: {unlike[0]}"
+        )
     bounds = limit_bounds(problem, network)
     broken = shortfalls(problem, bounds, network, problem.base_flow)
     bare = replace(
@@ -139,7 +144,7 @@ def _plan(
         shortfalls=tuple(broken),
     )
     if not _needed(problem, bounds):
-        return replace(bare, reason=_not_needed(problem))
+        return replace(bare, reason=_not_needed(problem, broken))
     if len(problem.excluded) == len(task.resources):
         what = broken[0].limit if broken else "a limit"
         return replace(
@@ -184,13 +189,18 @@ def _astray(problem: Problem) -> set[str]:
     return found
 
 
-def _not_needed(problem: Problem) -> str:
+def _not_needed(problem: Problem, broken: Sequence[Shortfall]) -> str:
     room_kw = problem.task.limits.head_import_kw - problem.head_kw
     t = int(np.argmin(room_kw))
     return (
         f"no control needed: the import stays {room_kw[t]:.0f} kW or more below its limit of "
         f"{problem.task.limits.head_import_kw:.0f} kW (closest in interval {t}), "
-        "no demand event is open, and no voltage or loading leaves its limits"
+        "no demand event is open, and "
+        + (
+            f"{len(broken)} voltages beyond their limits are as they are now"
+            if broken
+            else "no voltage or loading leaves its limits"
+        )
     )
 
 
@@ -298,7 +308,7 @@ def _answer(
     if not attempt.setpoints:
         what = missed[0] if missed else None
         if what is None:
-            return replace(bare, reason=_not_needed(problem), shortfalls=())
+            return replace(bare, reason=_not_needed(problem, ()), shortfalls=())
         return replace(
             bare,
             status=SolveStatus.INFEASIBLE,

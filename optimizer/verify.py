@@ -83,7 +83,7 @@ def verify(
             reasons=diverged,
         )
     reasons = (
-        *_base_reasons(problem),
+        *base_reasons(problem),
         *_worse_reasons(excess_of(before, limits, live), excess_of(after, limits, live), network),
         *_head_reasons(after, limits, shortfall_kw),
     )
@@ -153,14 +153,14 @@ def _place(network: NetworkModel, row: int) -> str:
     return f"{node}.{phase}"
 
 
-def _base_reasons(problem: Problem) -> tuple[str, ...]:
+def base_reasons(problem: Problem) -> tuple[str, ...]:
     """The case without a plan must be the forecast, or the check is of some other day."""
     miss = np.abs(problem.base_flow.head_kw - problem.head_kw)
     k = int(np.argmax(miss))
     if miss[k] <= max(BASE_TOLERANCE_KW, HEAD_TOLERANCE * abs(float(problem.head_kw[k]))):
         return ()
-    found, asked = problem.base_flow.head_kw[k], problem.head_kw[k]
-    return (f"interval {k}: scaled to a forecast of {asked:.0f} kW, the loads draw {found:.0f} kW",)
+    found, asked = round(float(problem.base_flow.head_kw[k])), round(float(problem.head_kw[k]))
+    return (f"interval {k}: scaled to a forecast of {asked} kW, the loads draw {found} kW",)
 
 
 def _worse_reasons(before: Excess, after: Excess, network: NetworkModel) -> tuple[str, ...]:

@@ -25,6 +25,8 @@ from tests.optimizer.small import (
 )
 
 MADE = (SolveStatus.OPTIMAL, SolveStatus.FEASIBLE)
+BATTERY_FULL = replace(BATTERY, soc_max_pct=50.0)
+"""Half full is all that this one takes, so that it cannot swallow a surplus."""
 
 
 def planned(task: PlanningTask) -> PlanningResult:
@@ -252,6 +254,45 @@ def test_pv_is_curtailed_only_when_and_as_far_as_a_limit_needs_it() -> None:
     assert result.verification.ok
     assert result.verification.before.worst_loading_pct > 150.0
     assert 99.0 < result.verification.after.worst_loading_pct <= 100.1
+
+
+def test_pv_is_curtailed_for_a_branch_that_is_overloaded_now() -> None:
+    """150 kW flow back over a line of 100 kVA already, and only the sun can be turned down."""
+    feeder = two_nodes(rating_a=100 / (3**0.5 * 12.47))
+    result = planned(hourly_task([-150, -150, -10], PV, BATTERY_FULL, feeder=feeder))
+    assert result.status in MADE
+    series = series_of(result)["P"]
+    assert all(0.0 < kw < 250.0 for kw in series[:2])
+    assert series[2] == PV.rating_kw
+    check = result.verification
+    assert check is not None
+    assert check.ok, check.reasons
+    # Both overloaded hours are mended, and nothing else is broken by it.
+    assert (check.before.violations, check.after.violations) == (2, 0)
+    assert check.before.worst_loading_pct > 150.0
+    assert 99.0 < check.after.worst_loading_pct <= 100.1
+    assert result.shortfalls == ()
+    binding = {(b.limit, b.where, b.interval) for b in result.bindings}
+    assert {("branch loading", "line", 0), ("branch loading", "line", 1)} <= binding
+    # One per cent of the line is a kVA; turning the sun down costs 0.06 a kWh.
+    assert all(0.05 < b.price < 0.1 for b in result.bindings if b.limit == "branch loading")
+
+
+def test_an_overload_that_no_resource_can_mend_is_said_to_be_one() -> None:
+    """A group can only add to what flows back: it is left alone and the overload is told."""
+    feeder = two_nodes(rating_a=100 / (3**0.5 * 12.47))
+    states = (at_rest(group("a")), at_rest(PV, excluded="local control"))
+    result = planned(hourly_task([-150, -150], group("a"), PV, states=states, feeder=feeder))
+    assert result.status is SolveStatus.INFEASIBLE
+    assert "branch loading" in result.reason
+    assert result.setpoints == ()
+    assert [(s.where, s.unit) for s in result.shortfalls] == [("line", "%")]
+
+
+def test_an_export_that_nothing_explains_is_not_planned_with() -> None:
+    result = plan_task(hourly_task([900, -150], group("a")), monotonic_s=time.monotonic)
+    assert result.status is SolveStatus.FAILED
+    assert "interval 1: scaled to a forecast of -150 kW, the loads draw 0 kW" in result.reason
 
 
 def test_pv_is_left_alone_without_such_a_limit() -> None:
