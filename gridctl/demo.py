@@ -9,13 +9,15 @@ import json
 import logging
 import shutil
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gridctl.assembly import Ready, run_office
-from gridctl.config import Settings, load_settings
+from gridctl.config import FieldLinkTable, Settings, load_settings
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.measurement import GOOD, Measurement, TimeQuality
@@ -23,6 +25,7 @@ from gridctl.store.engine import SqlStore
 from gridctl.supervise import end, spawn, stop_on_signals
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
+from sim.instance_ports import reserved_ports
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +34,21 @@ SIM_READY_DEADLINE_S = 60.0
 GRID_TIME_SAVE_S = 2.0
 AFTERNOON_H = 15.0 + 40.0 / 60.0
 EVENING_H = 19.0
-DNP3_PORTS = (20_101, 20_102)
-OPCUA_PORT = 4_841
+DEVICE_PORTS = (20_101, 20_102, 4_841)
+"""Of a new pilot: the two outstations, the OPC UA server; others when these are taken."""
 
 
 async def run_demo(instance: Path, *, port: int, rate: float, fresh: bool = False) -> None:
     """`gridctl demo`: makes the instance at first start, goes on from its state after that."""
     if fresh:
         shutil.rmtree(instance, ignore_errors=True)
-    if prepare_instance(instance, port=port, rate=rate):
-        print(f"Made a pilot in {instance}", file=sys.stderr)
+    with device_ports(instance) as ports:
+        if prepare_instance(instance, port=port, rate=rate, devices=ports):
+            print(f"Made a pilot in {instance}", file=sys.stderr)
+        await _run(instance)
+
+
+async def _run(instance: Path) -> None:
     settings = load_settings(instance / "gridctl.toml")
     stop = asyncio.Event()
     stop_on_signals(stop)
@@ -60,8 +68,45 @@ async def run_demo(instance: Path, *, port: int, rate: float, fresh: bool = Fals
                 await saving
 
 
-def prepare_instance(instance: Path, *, port: int, rate: float) -> bool:
-    """Make the instance folder, or wind its clock on; whether it was made."""
+@contextmanager
+def device_ports(instance: Path) -> Iterator[tuple[int, ...]]:
+    """The ports of the simulated devices, ours until the block ends: those of the last time, or
+    others when another pilot on this machine has them now."""
+    file = instance / "gridctl.toml"
+    before = DEVICE_PORTS
+    if file.exists():
+        before = tuple(_device_port(link, file) for link in load_settings(file).field.links)
+    with reserved_ports(len(before), first_choice=before) as ports:
+        yield ports
+
+
+def _device_port(link: FieldLinkTable, file: Path) -> int:
+    options = link.options()
+    port = options.get("port") or urlsplit(str(options.get("url", ""))).port
+    if not isinstance(port, int):
+        raise ConfigError("names no port", file=str(file), key=f"field.links.{link.id}")
+    return port
+
+
+def _moved(links: Sequence[FieldLinkTable], ports: Sequence[int]) -> dict[tuple[str, str], object]:
+    """What to set so that the links have these ports."""
+    keys: dict[tuple[str, str], object] = {}
+    for i, (link, port) in enumerate(zip(links, ports, strict=True)):
+        url = link.options().get("url")
+        if url is None:
+            keys[f"field.links[{i}]", "port"] = port
+        else:
+            parts = urlsplit(str(url))
+            moved = parts._replace(netloc=f"{parts.hostname}:{port}")
+            keys[f"field.links[{i}]", "url"] = moved.geturl()
+    return keys
+
+
+def prepare_instance(instance: Path, *, port: int, rate: float, devices: Sequence[int]) -> bool:
+    """Make the instance folder, or wind its clock on; whether it was made.
+
+    `port` is the console's, `devices` are those of the links, in their order.
+    """
     now_real_s = system_clock().now_s()
     file = instance / "gridctl.toml"
     if not file.exists():
@@ -70,7 +115,7 @@ def prepare_instance(instance: Path, *, port: int, rate: float) -> bool:
             scenario=SCENARIO,
             rate=rate,
             now_real_s=now_real_s,
-            ports=Ports(sub=DNP3_PORTS[0], dr=DNP3_PORTS[1], der=OPCUA_PORT, web=port),
+            ports=Ports(web=port, sub=devices[0], dr=devices[1], der=devices[2]),
         )
         return True
     settings = load_settings(file)
@@ -81,6 +126,7 @@ def prepare_instance(instance: Path, *, port: int, rate: float) -> bool:
             ("clock", "anchor_grid_s"): _resume_at(instance, settings),
             ("clock", "rate"): rate,
             ("web", "port"): port,
+            **_moved(settings.field.links, devices),
         },
     )
     return False
@@ -88,9 +134,11 @@ def prepare_instance(instance: Path, *, port: int, rate: float) -> bool:
 
 def _resume_at(instance: Path, settings: Settings) -> float:
     """Grid time to go on from: where the pilot stopped, or the next afternoon when that was in
-    the evening. Never back: history stays in order."""
+    the evening. Never back, so that history stays in order: what may have run since the time was
+    last saved is skipped."""
     try:
         last_s = float((instance / "run" / "grid-time").read_text(encoding="utf-8"))
+        last_s += GRID_TIME_SAVE_S * (settings.clock.rate if settings.clock else 1.0)
     except (OSError, ValueError):
         last_s = settings.clock.anchor_grid_s if settings.clock else system_clock().now_s()
     local = datetime.fromtimestamp(last_s, UTC) + timedelta(hours=settings.site.utc_offset_h)
@@ -111,15 +159,20 @@ async def _save_grid_time(instance: Path, clock: Clock) -> None:
 def set_keys(file: Path, values: Mapping[tuple[str, str], object]) -> None:
     """Replace single values of a TOML file, keeping everything else as the person wrote it.
 
+    `values`: by table and key; the n-th `[[a.b]]` is the table `a.b[n]`, from 0.
     Raises ConfigError for a table or key that is not there.
     """
     wanted = dict(values)
     table = ""
+    arrays: Counter[str] = Counter()
     lines = file.read_text(encoding="utf-8").splitlines()
     for i, line in enumerate(lines):
         text = line.strip()
         if text.startswith("["):
             table = text.split("#")[0].strip().strip("[]").strip()
+            if text.startswith("[["):
+                arrays[table] += 1
+                table = f"{table}[{arrays[table] - 1}]"
             continue
         key = text.partition("=")[0].strip()
         if (table, key) in wanted:

@@ -10,8 +10,8 @@ import asyncio
 import contextlib
 import json
 import logging
-import socket
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from gridctl.assembly import Ready, run_office
@@ -22,6 +22,7 @@ from gridctl.model.errors import GridctlError, UnavailableError
 from gridctl.rehearsal import SHORT_LIFE_S, Rehearsal, Report, stage
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
+from sim.instance_ports import reserved_ports
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +44,8 @@ async def run_script(*, break_name: str | None, as_json: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="gridctl-script-") as folder:
         instance = Path(folder) / "pilot"
         report = Report(facts={"break": break_name} if break_name else {})
-        await _run(instance, break_name, report)
+        with reserved_ports(4) as ports:
+            await _run(instance, ports, break_name, report)
     outcome = report.as_json()
     if as_json:
         print(json.dumps(outcome, indent=2, ensure_ascii=False))
@@ -54,14 +56,16 @@ async def run_script(*, break_name: str | None, as_json: bool) -> int:
     return 0 if outcome["ok"] else 1
 
 
-async def _run(instance: Path, break_name: str | None, report: Report) -> None:
-    free = free_ports(4)
+async def _run(
+    instance: Path, ports: Sequence[int], break_name: str | None, report: Report
+) -> None:
+    web, sub, dr, der = ports
     create_instance(
         instance,
         scenario=SCENARIO,
         rate=RATE,
         now_real_s=system_clock().now_s(),
-        ports=Ports(sub=free[0], dr=free[1], der=free[2], web=free[3]),
+        ports=Ports(web=web, sub=sub, dr=dr, der=der),
     )
     file = instance / "gridctl.toml"
     set_keys(file, {("planning", "cycle_s"): 5.0})
@@ -91,33 +95,18 @@ async def _run(instance: Path, break_name: str | None, report: Report) -> None:
                 prepare=lambda store: seed_history(store, settings),
             )
         )
+        office.add_done_callback(lambda _: decided.set())
         try:
-            office.add_done_callback(lambda _: decided.set())
             await decided.wait()
-            if not answered:
-                await office
-                return
-            instructor = Instructor(instance / "run" / "sim.sock")
-            loop = Rehearsal(answered[0], settings, instructor, break_name, report)
-            await loop.walk()
-        except GridctlError as error:
-            report.stages.append(stage("office", False, 0.0, str(error)))
+            if answered:
+                instructor = Instructor(instance / "run" / "sim.sock")
+                loop = Rehearsal(answered[0], settings, instructor, break_name, report)
+                await loop.walk()
         finally:
             stop.set()
-            with contextlib.suppress(GridctlError):
-                await office
-
-
-def free_ports(count: int) -> list[int]:
-    """`count` different loopback ports below the ephemeral range that are free now."""
-    found: list[int] = []
-    for port in range(21_000, 32_000):
-        with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-        found.append(port)
-        if len(found) == count:
-            return found
-    raise UnavailableError("no free loopback ports between 21000 and 32000")
+                await office
+            except* GridctlError as errors:
+                report.stages.extend(
+                    stage("office", False, 0.0, str(error)) for error in errors.exceptions
+                )

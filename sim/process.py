@@ -157,11 +157,20 @@ class Simulator:
             ) from None
 
     async def start(self) -> None:
-        """Listen everywhere. Raises OSError when a port is taken; nothing is left open then."""
+        """Listen everywhere. Raises ConfigError for a port that it cannot have; nothing is left
+        open then."""
         async with AsyncExitStack() as opened:
             opened.push_async_callback(self.stop)
-            for server in self.servers.values():
-                await server.start()
+            for name, server in self.servers.items():
+                try:
+                    await server.start()
+                except OSError as error:
+                    raise ConfigError(
+                        f"link {name} cannot listen: {error.strerror or error}",
+                        file=str(self.file),
+                        key=f"field.links.{name}",
+                        hint="another program has the port: end it, or choose another port here",
+                    ) from None
             await self.instructor.start()
             opened.pop_all()
 
@@ -187,7 +196,7 @@ async def run_simulator(instance: Path, *, stop: asyncio.Event) -> None:
     """Run the mirror of an instance until `stop` is set.
 
     Prints one JSON line on stdout when everything listens. Raises ConfigError for an instance that
-    cannot be simulated, OSError for a port that is taken.
+    cannot be simulated or whose ports are taken.
     """
     simulator = Simulator(instance)
     await simulator.start()

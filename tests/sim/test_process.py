@@ -40,7 +40,7 @@ async def test_a_taken_port_ends_the_start_and_leaves_nothing_open(instance: Pat
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", port_of(instance, "DR")))
         taken.listen()
-        with pytest.raises(OSError, match=r"in use|Errno"):
+        with pytest.raises(ConfigError, match=r"field\.links\.DR: link DR cannot listen.*in use"):
             await run_simulator(instance, stop=asyncio.Event())
     assert not await listens(port_of(instance, "SUB"))
 
