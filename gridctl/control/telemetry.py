@@ -7,8 +7,9 @@ report of it came for its staleness bound, and so is everything when the line is
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from types import MappingProxyType
 
 from gridctl.model.clock import Clock
@@ -30,9 +31,15 @@ class ProcessImage:
         self._values: dict[str, Measurement] = {}
         self._received_mono_s: dict[str, float] = {}
         self._points: Mapping[str, Point] = {}
+        # Per staleness bound the points that are not stale, longest unheard first: what has run
+        # out is found at the front, without a look at the ten thousands behind it.
+        self._fresh: dict[float, dict[str, None]] = {}
+        self._fresh_of: dict[str, dict[str, None]] = {}
+        self._stale: dict[str, Measurement] = {}
+        self._readable: frozenset[str] = frozenset()
+        self._good: set[str] = set()
         self._revision = 0
         self._changed = True
-        self._stale: frozenset[str] = frozenset()
         self._snapshot = Snapshot(revision=0, at_s=clock.now_s())
         self._telemetry_sequence: int | None = None
         self._heartbeat: Heartbeat | None = None
@@ -85,7 +92,14 @@ class ProcessImage:
         """A field agent has connected: its points replace the ones known before."""
         self.hello = hello
         self._points = MappingProxyType({p.mrid: p for p in hello.points})
-        self._values = {k: v for k, v in self._values.items() if k in self._points}
+        self._readable = frozenset(p.mrid for p in hello.points if not p.kind.commandable)
+        self._fresh, self._stale, self._good = {}, {}, set()
+        self._fresh_of = {
+            p.mrid: self._fresh.setdefault(stale_after_s(p.scan_s), {}) for p in hello.points
+        }
+        known, self._values = self._values, {}
+        heard = sorted(known.keys() & self._points.keys(), key=self._received_mono_s.__getitem__)
+        self._keep([known[mrid] for mrid in heard])
         self._telemetry_sequence = None
         self._offsets_s.clear()
         self._changed = True
@@ -104,10 +118,35 @@ class ProcessImage:
             self.lost_frames += abs(telemetry.sequence - expected - 1)
         self._telemetry_sequence = telemetry.sequence
         mono_s = self._clock.monotonic_s()
-        for measurement in telemetry.measurements:
-            if measurement.point in self._points:
-                self._values[measurement.point] = measurement
-                self._received_mono_s[measurement.point] = mono_s
+        known = [m for m in telemetry.measurements if m.point in self._points]
+        self._received_mono_s.update(dict.fromkeys((m.point for m in known), mono_s))
+        self._keep(known)
+
+    def _keep(self, measurements: Sequence[Measurement]) -> None:
+        """Into the image, each point at the end of its queue. Once per value: kept lean."""
+        values, stale, good, fresh_of = self._values, self._stale, self._good, self._fresh_of
+        for measurement in measurements:
+            point = measurement.point
+            values[point] = measurement
+            if point in stale:
+                del stale[point]
+            fresh = fresh_of[point]
+            fresh.pop(point, None)
+            fresh[point] = None
+            if measurement.quality.validity is not Validity.GOOD:
+                good.discard(point)
+            elif point in self._readable:
+                good.add(point)
+        self._changed = True
+
+    def _age(self) -> None:
+        """Points that were not reported within their bound are stale from now on."""
+        for bound_s, fresh in self._fresh.items():
+            late = list(takewhile(lambda mrid: self.age_s(mrid) > bound_s, fresh))  # noqa: B023
+            for mrid in late:
+                del fresh[mrid]
+                self._stale[mrid] = _stale(self._values[mrid])
+                self._good.discard(mrid)
                 self._changed = True
 
     def age_s(self, point: str) -> float:
@@ -117,35 +156,22 @@ class ProcessImage:
 
     def snapshot(self) -> Snapshot:
         """The image now, frozen. The same object again as long as nothing has changed."""
-        stale = frozenset(
-            mrid
-            for mrid in self._values
-            if self.age_s(mrid) > stale_after_s(self._points[mrid].scan_s)
-        )
-        if not self._changed and stale == self._stale:
-            return self._snapshot
-        self._changed, self._stale = False, stale
-        self._revision += 1
-        self._snapshot = Snapshot(
-            revision=self._revision,
-            at_s=self._clock.now_s(),
-            values=MappingProxyType(
-                {
-                    mrid: _stale(measured) if mrid in stale else measured
-                    for mrid, measured in self._values.items()
-                }
-            ),
-        )
+        self._age()
+        if self._changed:
+            self._changed = False
+            self._revision += 1
+            self._snapshot = Snapshot(
+                revision=self._revision,
+                at_s=self._clock.now_s(),
+                values=MappingProxyType(self._values | self._stale),
+            )
         return self._snapshot
 
     def good_share(self) -> float:
         """Share of the readable points whose value is good, 0 … 1. What a device holds shows in the
         feedback point of a setpoint, never in the setpoint itself."""
-        readable = [p.mrid for p in self._points.values() if not p.kind.commandable]
-        if not readable:
-            return 0.0
-        snapshot = self.snapshot()
-        return sum(1 for mrid in readable if snapshot.good(mrid) is not None) / len(readable)
+        self._age()
+        return len(self._good) / len(self._readable) if self._readable else 0.0
 
 
 def _stale(measured: Measurement) -> Measurement:

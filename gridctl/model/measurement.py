@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from hashlib import sha256
 
-from gridctl.model.canonical import digest
+from gridctl.model.canonical import canonical_json
 from gridctl.model.quantity import Phase, Unit
 
 
@@ -158,5 +159,23 @@ class Snapshot:
         return found if found is not None and found.quality.is_good else None
 
     def digest(self) -> str:
-        """Digest of what was seen; approvals are bound to it."""
-        return digest({"revision": self.revision, "at_s": self.at_s, "values": self.values})
+        """Digest of what was seen; approvals are bound to it.
+
+        SHA-256 over the head and one line a point in the order of their mRIDs. Written out here
+        because a snapshot is by far the largest thing that is ever digested, and because a value
+        that is not a number, refused everywhere else, may well have been seen.
+        """
+        hashed = sha256(canonical_json({"revision": self.revision, "at_s": self.at_s}))
+        # A plant has some dozens of different qualities and ten thousands of values.
+        written: dict[int, str] = {}
+        for mrid in sorted(self.values):
+            seen = self.values[mrid]
+            quality = written.get(id(seen.quality))
+            if quality is None:
+                quality = written[id(seen.quality)] = canonical_json(seen.quality).decode()
+            line = (
+                f"\n{mrid!r} {seen.value!r} {seen.source_time_s!r} {seen.received_time_s!r} "
+                f"{seen.time_quality.value} {quality}"
+            )
+            hashed.update(line.encode())
+        return hashed.hexdigest()
