@@ -34,7 +34,7 @@ SIM_READY_DEADLINE_S = 60.0
 GRID_TIME_SAVE_S = 2.0
 AFTERNOON_H = 15.0 + 40.0 / 60.0
 EVENING_H = 19.0
-DEVICE_PORTS = (20_101, 20_102, 4_841)
+DEVICE_PORTS: tuple[int, ...] = (20_101, 20_102, 4_841)
 """Of a new pilot: the two outstations, the OPC UA server; others when these are taken."""
 
 
