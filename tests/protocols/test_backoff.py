@@ -39,7 +39,7 @@ def test_pauses_that_make_no_sense_are_refused(first_s: float, cap_s: float) -> 
 
 
 def test_two_hundred_links_that_lost_one_server_come_back_spread() -> None:
-    source = random.Random(7)
+    source = random.Random(7)  # noqa: S311 - spread, not secrecy
     at_s = []
     for _ in range(200):
         backoff = Backoff(randomness=source)
@@ -51,7 +51,7 @@ def test_two_hundred_links_that_lost_one_server_come_back_spread() -> None:
 
 def test_starts_are_spread_and_a_single_link_does_not_wait() -> None:
     assert start_delays_s(1, randomness=Fixed(0.9)) == [0.0]
-    delays_s = start_delays_s(500, randomness=random.Random(7))
+    delays_s = start_delays_s(500, randomness=random.Random(7))  # noqa: S311
     assert delays_s[0] == 0.0
     assert all(a <= b for a, b in pairwise(delays_s))
     assert max(delays_s) <= STAGGER_MAX_S
