@@ -95,6 +95,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         ),
         batch_settle_s=dispatch.batch_settle_s,
         effect_settle_s=dispatch.effect_settle_s,
+        effect_watch_s=dispatch.effect_watch_s,
         sample_interval_s=dispatch.sample_interval_s,
         clock_offset_max_s=dispatch.clock_offset_max_s,
         confirm_timeout_s=dispatch.confirm_timeout_s,

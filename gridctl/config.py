@@ -117,11 +117,13 @@ class ApprovalTable(_Table):
 class DispatchTable(_Table):
     """`[dispatch]`: waits, and how far the feeder may drift before a plan is void (SG-14, SG-17).
 
-    Settle times and the sample interval in grid seconds. None of these moves power by itself.
+    Settle and watch times and the sample interval in grid seconds. None of these moves power by
+    itself.
     """
 
     batch_settle_s: Annotated[float, Field(ge=0, le=600)] = 30.0
-    effect_settle_s: Annotated[float, Field(ge=0, le=600)] = 60.0
+    effect_settle_s: Annotated[float, Field(ge=0, le=600)] = 120.0
+    effect_watch_s: Annotated[float, Field(ge=1, le=600)] = 120.0
     drift_head_pct: Annotated[float, Field(ge=0, le=20)] = 5.0
     drift_head_kw: Annotated[float, Field(ge=0, le=1000)] = 100.0
     drift_voltage_pu: Annotated[float, Field(ge=0, le=0.05)] = 0.01

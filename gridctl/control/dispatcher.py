@@ -29,7 +29,7 @@ from gridctl.control.interlock import (
     voltage_drift,
 )
 from gridctl.control.journal import FAILED, CommandBook
-from gridctl.control.judge import Judge
+from gridctl.control.judge import Judge, Promise
 from gridctl.control.orders import Orders
 from gridctl.control.ports import Store
 from gridctl.control.resources import Known, why_excluded
@@ -72,6 +72,8 @@ class Run:
     sent: int = 0
     failed: int = 0
     halt: Halt | None = None
+    promise: Promise | None = None
+    judging: asyncio.Task[None] | None = None
 
 
 class Dispatcher:
@@ -148,6 +150,7 @@ class Dispatcher:
             end = Halt(state=PlanState.STOPPED, reason=f"stopped: {error}")
         finally:
             self._run = None
+            await self._stop_judging(run)
         await self._finish(chosen, end)
 
     async def _intervals(self, run: Run) -> Halt:
@@ -166,6 +169,8 @@ class Dispatcher:
             if commands:
                 run.number += len(commands)
                 await self._release_interval(run, commands, first=first)
+            elif run.judging is not None and run.judging.done():
+                await self._judged(run)
             first = False
             await asyncio.sleep(LOOK_S)
 
@@ -174,25 +179,53 @@ class Dispatcher:
     ) -> None:
         changes = [c for c in commands if c.effect_kw != 0]
         renewals = [c for c in commands if c.effect_kw == 0]
-        expected_kw = sum(c.effect_kw for c in changes)
-        promise = self._judge.promise(run.chosen, expected_kw)
         batches = split(changes, self._settings.limits, canary=first, first_batch=run.batch + 1)
+        moving = len(batches)
         batches += split(
-            renewals,
-            self._settings.limits,
-            canary=False,
-            first_batch=run.batch + len(batches) + 1,
+            renewals, self._settings.limits, canary=False, first_batch=run.batch + moving + 1
         )
         run.batch += len(batches)
+        if changes:
+            await self._judged(run)
+            run.promise = self._judge.promise(run.chosen, sum(c.effect_kw for c in changes))
         for number, batch in enumerate(batches):
             await self._room_in_area(run, batch)
             self._may_go(run, first=first)
+            if run.promise is None or number >= moving:
+                await self._send(run, batch)
+                continue
+            self._judge.next_batch(run.promise)
             await self._send(run, batch)
-            if number < len(batches) - 1 and batch[0].effect_kw != 0:
+            self._judge.moved(run.promise)
+            if number < moving - 1:
                 await self._pause(run, self._settings.batch_settle_s)
-        if changes:
-            await self._pause(run, self._settings.effect_settle_s)
-            await self._judge.judge(promise, changes)
+        if changes and run.promise is not None:
+            # Beside everything else: leases are renewed meanwhile.
+            run.judging = asyncio.create_task(self._judge.judge(run.promise, changes))
+
+    async def _judged(self, run: Run) -> None:
+        """Let the judgement that is under way end before something else moves the head. Raises
+        what it could not cope with."""
+        if run.judging is None:
+            return
+        if run.promise is not None:
+            run.promise.in_haste = True
+        while not run.judging.done():
+            self._check_halt(run)
+            await asyncio.sleep(PAUSE_LOOK_S)
+        judging, run.judging = run.judging, None
+        judging.result()
+
+    async def _stop_judging(self, run: Run) -> None:
+        if run.judging is None or run.promise is None:
+            return
+        if not run.judging.done():
+            run.judging.cancel()
+            self._judge.give_up(run.promise)
+        results = await asyncio.gather(run.judging, return_exceptions=True)
+        for error in results:
+            if isinstance(error, Exception):
+                log.error("the effect of %s was not judged: %s", run.chosen.plan.mrid, error)
 
     def _may_go(self, run: Run, *, first: bool) -> None:
         """Raises Halt with every reason why the next batch must not go (SG-14, SG-17)."""

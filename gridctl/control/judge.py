@@ -1,20 +1,26 @@
-"""Watches the feeder head after an order and says whether the promise was kept (SG-18)."""
+"""Watches the feeder head around the commands of a release and says whether the promise was kept
+(SG-18). What counts as measured is in `gridctl.control.effect`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import OpenPlan
 from gridctl.control.effect import (
     JUDGED_MIN_KW,
     KEPT_SHARE_MIN,
+    Line,
+    Reading,
     band_kw,
+    fall_kw,
     forecast_change_kw,
     is_kept,
-    measured_kw,
+    line,
 )
 from gridctl.control.journal import CommandBook
 from gridctl.control.ports import EffectView
@@ -23,27 +29,39 @@ from gridctl.model.clock import Clock
 from gridctl.model.command import Command
 from gridctl.model.measurement import Measurement
 
-LOOKS = 3
-"""Fresh measurements of the head that one judgement rests on."""
-ROUNDS = 3
-"""Judgements before a promise counts as broken: after the settle time and two scans later."""
-LOOK_S = 0.2
-SCANS_MAX = 6
+READINGS_KEPT = 2_000
+LATEST = 3
+"""Readings that the running figure rests on while devices still move."""
+LOOK_S = 0.1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Promise:
-    """What a release shall do to the head: `expected_kw` fall from `before_kw`, taken at `at_s`.
-    `before_kw` None: the head was not known, nothing can be judged."""
+    """What a release shall do to the head: `expected_kw` fall. `before` None: the head was not
+    known, nothing can be judged.
+
+    `fallen_kw`: fall of the steps that are over. `moved_s`: when the last batch was through (grid);
+    None: none has gone since the last step was closed. `in_haste`: something else waits to move.
+    """
 
     chosen: OpenPlan
     expected_kw: float
-    before_kw: float | None
-    at_s: float
+    before: Line | None
+    fallen_kw: float = 0.0
+    moved_s: float | None = None
+    in_haste: bool = field(default=False)
+
+    @property
+    def is_judged(self) -> bool:
+        return abs(self.expected_kw) >= JUDGED_MIN_KW and self.before is not None
 
 
 class Judge:
-    """Keeps the effect of the active plan, or of the last one, for all to see."""
+    """Keeps the effect of the active plan, or of the last one, for all to see.
+
+    `settle_s`: grid seconds that a device needs to follow; `watch_s`: grid seconds of quiet that a
+    judgement rests on, before and after.
+    """
 
     def __init__(
         self,
@@ -51,6 +69,8 @@ class Judge:
         image: ProcessImage,
         clock: Clock,
         head_point: str,
+        settle_s: float,
+        watch_s: float,
         book: CommandBook,
         alarms: AlarmBook,
         stopped: Callable[[], bool],
@@ -58,53 +78,100 @@ class Judge:
         self._image = image
         self._clock = clock
         self._head_point = head_point
+        self._settle_s = settle_s
+        self._watch_s = watch_s
         self._book = book
         self._alarms = alarms
         self._stopped = stopped
+        self._readings: deque[Reading] = deque(maxlen=READINGS_KEPT)
+        self._quiet_from_s = float("-inf")
         self.view: EffectView | None = None
 
-    def promise(self, chosen: OpenPlan, expected_kw: float) -> Promise:
-        """Note the head right before the first order of a release."""
+    def note(self) -> None:
+        """Keep the head's newest good measurement; called with each report of the field."""
         head = self._head()
-        made = Promise(
-            chosen=chosen,
-            expected_kw=expected_kw,
-            before_kw=None if head is None else head.value,
-            at_s=self._clock.now_s(),
-        )
+        if head is None:
+            return
+        if not self._readings or head.source_time_s > self._readings[-1].at_s:
+            self._readings.append(Reading(at_s=head.source_time_s, kw=head.value))
+
+    def promise(self, chosen: OpenPlan, expected_kw: float) -> Promise:
+        """Take the head's line right before the first order of a release."""
+        made = Promise(chosen=chosen, expected_kw=expected_kw, before=self._quiet_line())
         if abs(expected_kw) >= JUDGED_MIN_KW:
-            self.view = EffectView(
-                plan=chosen.plan.mrid,
-                expected_kw=expected_kw,
-                band_kw=band_kw(expected_kw),
-                measured_kw=None,
-                settled=False,
-                kept=None,
-            )
+            self._show(made, None, settled=not made.is_judged, kept=None)
         return made
+
+    def next_batch(self, made: Promise) -> None:
+        """A batch is about to go. When the feeder has been quiet since the one before, that one is
+        measured now, and the next has a line of its own: waiting does not count as effect."""
+        quiet_s = self._clock.now_s() - self._quiet_from_s
+        if made.before is None or made.moved_s is None or quiet_s < self._watch_s:
+            return
+        after = self._quiet_line()
+        if after is not None:
+            made.fallen_kw += self._step_kw(made, made.before, after)
+            made.before, made.moved_s = after, None
+            self._show(made, made.fallen_kw, settled=False, kept=None)
+
+    def moved(self, made: Promise) -> None:
+        """A batch is through: its devices follow from now on."""
+        now_s = self._clock.now_s()
+        made.moved_s = now_s
+        self._quiet_from_s = now_s + self._settle_s
 
     async def judge(self, made: Promise, commands: Sequence[Command]) -> None:
         """Measure, and move the commands on: EFFECTIVE when the promise was kept, else UNCONFIRMED
         with an alarm. Small changes are below the head's noise and stay CONFIRMED."""
-        if abs(made.expected_kw) < JUDGED_MIN_KW or made.before_kw is None:
+        if not made.is_judged or made.before is None:
             return
-        kept, measured = False, 0.0
-        for _ in range(ROUNDS):
-            heads = await self._fresh_heads()
-            if not heads or self._stopped():
+        while self._clock.now_s() < self._quiet_from_s + self._wanted_s(made):
+            await asyncio.sleep(LOOK_S)
+            if self._stopped():
+                self._show(made, None, settled=True, kept=None)
                 return
-            change_kw = forecast_change_kw(
-                made.chosen.forecast, from_s=made.at_s, to_s=self._clock.now_s()
-            )
-            measured = measured_kw(before_kw=made.before_kw, after_kw=heads, change_kw=change_kw)
-            kept = is_kept(made.expected_kw, measured)
-            self._show(made, measured, settled=False, kept=None)
-            if kept:
-                break
+            self._show_so_far(made)
+        after = self._quiet_line()
+        if after is None:
+            self._show(made, None, settled=True, kept=None)
+            await self._alarms.raised(self._condition(made, "the head is not measured any more"))
+            return
+        measured = made.fallen_kw + self._step_kw(made, made.before, after)
+        kept = is_kept(made.expected_kw, measured)
         self._show(made, measured, settled=True, kept=kept)
         await self._tell(made, commands, measured, kept=kept)
 
-    def _show(self, made: Promise, measured: float, *, settled: bool, kept: bool | None) -> None:
+    def give_up(self, made: Promise) -> None:
+        """The plan has ended before its effect could be judged."""
+        if made.is_judged:
+            self._show(made, None, settled=True, kept=None)
+
+    def _wanted_s(self, made: Promise) -> float:
+        return self._watch_s / 2 if made.in_haste else self._watch_s
+
+    def _step_kw(self, made: Promise, before: Line, after: Line) -> float:
+        span_s = max(1.0, after.mid_s - before.mid_s)
+        change_kw = forecast_change_kw(
+            made.chosen.forecast, from_s=before.mid_s, to_s=before.mid_s + span_s
+        )
+        return fall_kw(before, after, otherwise_kw_s=change_kw / span_s)
+
+    def _quiet_line(self) -> Line | None:
+        """The head since the devices have followed, at most `watch_s` back; None: not known."""
+        from_s = max(self._quiet_from_s, self._clock.now_s() - self._watch_s)
+        quiet = [r for r in self._readings if r.at_s >= from_s]
+        return line(quiet) if quiet else None
+
+    def _show_so_far(self, made: Promise) -> None:
+        """The running figure, while devices still follow."""
+        latest = [r for r in self._readings if made.moved_s is None or r.at_s > made.moved_s]
+        if latest and made.before is not None:
+            step_kw = self._step_kw(made, made.before, line(latest[-LATEST:]))
+            self._show(made, made.fallen_kw + step_kw, settled=False, kept=None)
+
+    def _show(
+        self, made: Promise, measured: float | None, *, settled: bool, kept: bool | None
+    ) -> None:
         self.view = EffectView(
             plan=made.chosen.plan.mrid,
             expected_kw=made.expected_kw,
@@ -128,30 +195,15 @@ class Judge:
             await self._book.effective(mrids, {c.mrid: c.effect_kw * share for c in commands})
         else:
             await self._book.without_effect(mrids, text)
-        await self._alarms.follows(
-            not kept,
-            Condition(
-                key="effect",
-                priority=1,
-                text=f"plan {made.chosen.plan.mrid} does not do what it promised: {text}",
-                response="check the devices of the plan; STOP or return to default if in doubt",
-            ),
-        )
+        await self._alarms.follows(not kept, self._condition(made, text))
 
-    async def _fresh_heads(self) -> list[float]:
-        """Some new good measurements of the head, kW; none when they do not come in time."""
-        scan_s = self._image.points[self._head_point].scan_s
-        end_s = self._clock.monotonic_s() + SCANS_MAX * scan_s * LOOKS + 1.0
-        known = self._head()
-        last_s = None if known is None else known.source_time_s
-        heads: list[float] = []
-        while len(heads) < LOOKS and self._clock.monotonic_s() < end_s:
-            await asyncio.sleep(min(LOOK_S, scan_s))
-            head = self._head()
-            if head is not None and head.source_time_s != last_s:
-                last_s = head.source_time_s
-                heads.append(head.value)
-        return heads
+    def _condition(self, made: Promise, text: str) -> Condition:
+        return Condition(
+            key="effect",
+            priority=1,
+            text=f"plan {made.chosen.plan.mrid} does not show what it promised: {text}",
+            response="check the devices of the plan; STOP or return to default if in doubt",
+        )
 
     def _head(self) -> Measurement | None:
         return self._image.snapshot().good(self._head_point)

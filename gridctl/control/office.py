@@ -89,6 +89,8 @@ class Office:
             image=self.image,
             clock=clock,
             head_point=settings.head_point,
+            settle_s=settings.effect_settle_s,
+            watch_s=settings.effect_watch_s,
             book=self._book,
             alarms=self.alarms,
             stopped=lambda: self._stop_state.stopped,
@@ -261,6 +263,7 @@ class Office:
                 await self._greet(frame)
             case Telemetry():
                 self.image.take(frame)
+                self._judge.note()
             case Outcome():
                 await self._book.take_outcome(frame)
             case Ack():

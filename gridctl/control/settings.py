@@ -37,7 +37,8 @@ class DriftBounds:
 class OfficeSettings:
     """All of it.
 
-    `batch_settle_s`, `effect_settle_s`, `sample_interval_s`: grid seconds, the time of the devices.
+    `batch_settle_s`, `effect_settle_s`, `effect_watch_s`, `sample_interval_s`: grid seconds, the
+    time of the devices.
     `confirm_timeout_s`, `clock_offset_max_s`: real seconds. `utc_offset_s`: local standard time
     minus UTC. `limits`: the office's read-only copy of the OT file.
     """
@@ -57,6 +58,7 @@ class OfficeSettings:
     drift: DriftBounds
     batch_settle_s: float
     effect_settle_s: float
+    effect_watch_s: float
     confirm_timeout_s: float
     sample_interval_s: float
     clock_offset_max_s: float
