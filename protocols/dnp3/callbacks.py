@@ -18,8 +18,8 @@ from protocols.dnp3.stack import total
 SAMPLES_MAX = 100_000
 """More objects than this in one fragment are not ours: a fragment has 2,048 octets."""
 
-_DOUBLE_BIT = {0: (0.0, False), 1: (0.0, True), 2: (1.0, True), 3: (0.0, False)}
-"""Value and whether it is determined, of IEEE 1815-2012 g3 states."""
+_DOUBLE_BIT = (0.0, 0.0, 1.0, 0.0)
+"""Value of the four states of IEEE 1815-2012 g3."""
 
 
 class Readings(o.ISOEHandler):
@@ -87,9 +87,10 @@ def _sample(
     boxed = indexed.value
     flags: int | None = int(boxed.flags.value) if flagged else None  # type: ignore[attr-defined]
     if isinstance(boxed, o.DoubleBitBinary):
-        value, determined = _DOUBLE_BIT[int(boxed.value)]
-        if not determined and flags is not None:
-            flags &= ~0x01  # neither open nor closed is no position to act on
+        state = int(boxed.value)
+        value = _DOUBLE_BIT[state]
+        if flags is not None:
+            flags = flags & 0x3F | state << 6
     else:
         value = float(boxed.value)  # type: ignore[attr-defined]
     time = boxed.time  # type: ignore[attr-defined]

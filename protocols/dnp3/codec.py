@@ -39,11 +39,13 @@ _READ_GROUP: Mapping[int, int] = {
     20: 20,
     21: 21,
     30: 30,
+    31: 31,
     40: 40,
     41: 40,
+    110: 110,
 }
 _GROUPS: Mapping[PointKind, frozenset[int]] = {
-    PointKind.ANALOG: frozenset({30, 40}),
+    PointKind.ANALOG: frozenset({30, 31, 40, 110}),
     PointKind.DISCRETE: frozenset({1, 3, 10}),
     PointKind.COUNTER: frozenset({20, 21}),
     PointKind.SETPOINT: frozenset({40, 41}),
@@ -67,6 +69,8 @@ _ONLINE, _RESTART, _COMM_LOST, _REMOTE_FORCED, _LOCAL_FORCED, _BIT_5, _BIT_6 = (
     0x40,
 )
 _BINARY = frozenset({1, 3, 10})
+_DOUBLE_BIT = 3
+_UNDETERMINED: Mapping[int, str] = {0: "INTERMEDIATE", 3: "INDETERMINATE"}
 _COUNTER = frozenset({20, 21})
 
 
@@ -136,6 +140,11 @@ class PointTable:
             self._by_object.setdefault((binding.group, binding.index), []).append(binding)
         if errors:
             raise _refused(errors)
+
+    @property
+    def objects(self) -> Mapping[tuple[int, int], Sequence[Binding]]:
+        """Every object that is read, as (group, index), with the points that it is read for."""
+        return self._by_object
 
     def at(self, group: int, index: int) -> Sequence[Binding]:
         """The points that read object `group`:`index`; none for an object nobody asked for."""
@@ -220,11 +229,15 @@ def quality_of(group: int, flags: int | None, variation: str) -> Quality:
         found.add(Flag.OSCILLATORY if group in _BINARY else Flag.OUT_OF_RANGE)
     if flags & _BIT_6 and group not in _BINARY:
         found.add(Flag.INCONSISTENT if group in _COUNTER else Flag.BAD_REFERENCE)
+    if group == _DOUBLE_BIT and flags >> 6 in _UNDETERMINED:
+        # Neither open nor closed is no position to act on, however sure the device is of it.
+        found.add(Flag.INCONSISTENT)
+        names.append(_UNDETERMINED[flags >> 6])
     online = bool(flags & _ONLINE)
     if not online and not found:
         found.add(Flag.DEVICE_FAILURE)
     forced = bool(flags & (_REMOTE_FORCED | _LOCAL_FORCED))
-    if not online:
+    if not online or (group == _DOUBLE_BIT and flags >> 6 in _UNDETERMINED):
         validity = Validity.INVALID
     elif found:
         validity = Validity.QUESTIONABLE

@@ -1,0 +1,448 @@
+"""What may pass between the native stack and the device, fragment by fragment. No socket here.
+
+The stack speaks the protocol: start-up, polls, confirms, time, select before operate. The line
+ends the link layer towards the device, lets through only what belongs to the conversation, takes
+the values, and keeps the stack's gaps (dnp3.md G1 to G14) from showing on the wire.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from protocols.dnp3 import frames as f
+from protocols.dnp3.exchange import Exchange, cancelled
+from protocols.dnp3.fragments import (
+    FIN,
+    FIR,
+    NO_RESPONSE,
+    UNS,
+    Fragment,
+    Function,
+    Reassembler,
+    Segmenter,
+    parse_fragment,
+)
+from protocols.dnp3.indications import Indications
+from protocols.dnp3.objects import Broken, walk
+
+log = logging.getLogger(__name__)
+
+FRAGMENTS_MAX: Final = 64
+RESPONSE_MAX_S: Final = 5.0
+"""A response that has not ended by then, in however many fragments, never will."""
+ERRORS_MAX: Final = 32
+ERRORS_PER_S: Final = 2.0
+UNSOLICITED_BURST: Final = 200
+UNSOLICITED_PER_S: Final = 50.0
+LINK_BURST: Final = 40
+LINK_PER_S: Final = 4.0
+
+_PASSED: Final = frozenset(
+    {
+        Function.READ,
+        Function.WRITE,
+        Function.IMMED_FREEZE,
+        Function.FREEZE_CLEAR,
+        Function.ASSIGN_CLASS,
+        Function.RECORD_CURRENT_TIME,
+    }
+)
+"""Requests that pass as they are. DIRECT OPERATE is not among them, nor is a restart (SG-01)."""
+_DELAY_ZERO: Final = bytes((52, 2, 0x07, 1, 0, 0))
+_CLASS_0: Final = 1
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the line has seen since it was opened."""
+
+    octets_in: int = 0
+    octets_out: int = 0
+    fragments_in: int = 0
+    requests: int = 0
+    unsolicited: int = 0
+    repeated: int = 0
+    foreign: int = 0
+    unasked: int = 0
+    malformed: int = 0
+    undecoded: int = 0
+    withheld_confirms: int = 0
+    withheld_requests: int = 0
+    answered_for_device: int = 0
+
+
+class Receiver(Protocol):
+    """What the line tells its session. `take` raises when the values could not be kept."""
+
+    def take(self, response: Fragment, *, first: bool) -> int:
+        """Keep the values of `response`; returns how many octets of its objects were readable."""
+        ...
+
+    def integrity_done(self) -> None: ...
+
+    def round_trip(self, seconds: float) -> None: ...
+
+    def heard(self, iin: int) -> None: ...
+
+
+class Allowance:
+    """At most `burst` at once and `per_s` in the long run."""
+
+    def __init__(self, burst: float, per_s: float, mono_s: float) -> None:
+        self._burst, self._per_s = burst, per_s
+        self._left, self._at_s = burst, mono_s
+
+    def spend(self, mono_s: float) -> bool:
+        """Whether one more is allowed now."""
+        grown = self._left + (mono_s - self._at_s) * self._per_s
+        self._left, self._at_s = min(self._burst, grown) - 1.0, mono_s
+        return self._left >= 0.0
+
+
+@dataclass(slots=True)
+class _Asked:
+    """The request whose answer is awaited."""
+
+    function: int
+    request: Fragment
+    expected: int
+    integrity: bool
+    sent_s: float
+    fragments: int = 0
+
+
+class Conversation:
+    """Both directions of one connection. Feed octets, send on what comes out.
+
+    `fault` is set once, to the reason why this connection has to be closed. `lean`: answers to
+    READ and unsolicited data go to the stack without their objects, which have been taken
+    already, so that no hostile object ever reaches native code.
+    """
+
+    def __init__(
+        self,
+        *,
+        master: int,
+        outstation: int,
+        receiver: Receiver,
+        monotonic_s: Callable[[], float],
+        response_timeout_s: float,
+        unsolicited_classes: frozenset[int],
+        plain_time: bool,
+    ) -> None:
+        self._master, self._outstation = master, outstation
+        self._receiver = receiver
+        self._monotonic_s = monotonic_s
+        self._response_timeout_s = response_timeout_s
+        self._classes = unsolicited_classes
+        self._plain_time = plain_time
+        now_s = monotonic_s()
+        self._errors = Allowance(ERRORS_MAX, ERRORS_PER_S, now_s)
+        self._unsolicited = Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_S, now_s)
+        self._link = Allowance(LINK_BURST, LINK_PER_S, now_s)
+        self._reader, self._stack_reader = f.FrameReader(), f.FrameReader()
+        self._segments, self._stack_segments = Reassembler(), Reassembler()
+        self._held: list[bytes] = []
+        self._to_device = Segmenter(control=f.DIR | f.PRM, destination=outstation, source=master)
+        self._to_stack = Segmenter(control=f.PRM, destination=master, source=outstation)
+        self._asked: _Asked | None = None
+        self._confirmable: dict[int, bool] = {}
+        self._last_unsolicited = b""
+        self._fcb: bool | None = None
+        self._crc_errors = 0
+        self.indications = Indications()
+        self.exchange: Exchange | None = None
+        self.counters = Counters()
+        self.lean = False
+        self.fault: str | None = None
+        self.heard_s = now_s
+        self.ignores_disable = False
+
+    # --- from the device --------------------------------------------------------------------
+
+    def from_device(self, octets: bytes) -> tuple[bytes, bytes]:
+        """What goes to the stack, and what goes back to the device, after `octets` arrived."""
+        self.counters.octets_in += len(octets)
+        to_stack: list[bytes] = []
+        to_device: list[bytes] = []
+        frames = self._reader.feed(octets)
+        skipped = self._reader.crc_errors + self._reader.skipped // f.FRAME_MAX
+        for _ in range(min(skipped - self._crc_errors, ERRORS_MAX + 1)):
+            self._error("octets that are no frame")
+        self._crc_errors = skipped
+        for frame in frames:
+            if self.fault is not None:
+                break
+            if (
+                frame.from_master
+                or frame.source != self._outstation
+                or frame.destination != self._master
+            ):
+                self.counters.foreign += 1
+                self._error(f"a frame of {frame.source} to {frame.destination}")
+                continue
+            self.heard_s = self._monotonic_s()
+            segment = self._link_service(frame, to_device)
+            if segment is None:
+                continue
+            whole = self._segments.feed(segment)
+            if whole is not None:
+                to_stack.append(self._fragment(whole))
+        return b"".join(to_stack), b"".join(to_device)
+
+    def _link_service(self, frame: f.Frame, to_device: list[bytes]) -> bytes | None:
+        """The segment in `frame`, or None; answers what the device's link layer asks."""
+        if not frame.primary:
+            return None
+        if frame.function == f.UNCONFIRMED_USER_DATA:
+            return frame.payload
+        if not self._link.spend(self.heard_s):
+            self.fault = "a flood of link-layer requests"
+            return None
+        answer = {
+            f.CONFIRMED_USER_DATA: f.ACK,
+            f.RESET_LINK: f.ACK,
+            f.TEST_LINK: f.ACK,
+            f.REQUEST_LINK_STATUS: f.LINK_STATUS,
+        }.get(frame.function, f.NOT_SUPPORTED)
+        to_device.append(f.build_frame(f.DIR | answer, self._outstation, self._master))
+        if frame.function == f.RESET_LINK:
+            self._fcb = None
+        if frame.function != f.CONFIRMED_USER_DATA:
+            return None
+        told = bool(frame.control & f.FCB)
+        if told == self._fcb:
+            self.counters.repeated += 1
+            return None
+        self._fcb = told
+        return frame.payload
+
+    def _fragment(self, octets: bytes) -> bytes:
+        """One whole fragment of the device; returns what the stack gets to see of it."""
+        response = parse_fragment(octets)
+        self.counters.fragments_in += 1
+        if response is None or not response.is_response:
+            self.counters.malformed += 1
+            self._error("a fragment that is no response")
+            return b""
+        if response.function == Function.UNSOLICITED_RESPONSE:
+            return self._unasked_data(response, octets)
+        asked = self._asked
+        if (
+            asked is None
+            or response.unsolicited
+            or response.sequence != asked.expected
+            or response.first != (asked.fragments == 0)
+        ):
+            self.counters.unasked += 1
+            self._error("an answer that nobody asked for")
+            return b""
+        return self._answer(asked, response)
+
+    def _unasked_data(self, response: Fragment, octets: bytes) -> bytes:
+        self.counters.unsolicited += 1
+        if not self._unsolicited.spend(self.heard_s):
+            self.fault = "a flood of unsolicited responses"
+            return b""
+        if not response.first or not response.final:
+            self.counters.malformed += 1
+            self._error("an unsolicited response in parts")
+            return b""
+        if octets == self._last_unsolicited:
+            # Our confirm was lost: confirmed again as it was, its data not taken again.
+            self.counters.repeated += 1
+            return self._pass(response, len(response.objects), lean=self.lean)
+        kept, taken = self._take(response, first=True)
+        self._last_unsolicited = octets if taken else b""
+        self._confirmable[UNS | response.sequence] = taken
+        return self._pass(response, kept, lean=self.lean)
+
+    def _answer(self, asked: _Asked, response: Fragment) -> bytes:
+        asked.fragments += 1
+        if asked.fragments > FRAGMENTS_MAX:
+            self.fault = f"a response of more than {FRAGMENTS_MAX} fragments"
+            return b""
+        kept, taken, lean = len(response.objects), True, False
+        if asked.function == Function.READ:
+            kept, taken = self._take(response, first=asked.fragments == 1)
+            lean = self.lean
+        elif self.exchange is not None and asked.function in (Function.SELECT, Function.OPERATE):
+            self.exchange.keep(self.heard_s, False, response.octets())
+            self.exchange.answered(response)
+        if response.confirm_wanted:
+            self._confirmable[response.sequence] = taken
+        if response.final:
+            self._asked = None
+            self._receiver.round_trip(self.heard_s - asked.sent_s)
+        else:
+            asked.expected = (asked.expected + 1) & 0x0F
+        passed = self._pass(response, kept, lean=lean)
+        if response.final and asked.integrity and taken:
+            self.indications.integrity_done()
+            self._receiver.integrity_done()
+        return passed
+
+    def _take(self, response: Fragment, *, first: bool) -> tuple[int, bool]:
+        """How much was readable, and whether the values are kept, so that a confirm may go out."""
+        try:
+            kept = self._receiver.take(response, first=first)
+        except Exception:
+            # Not confirmed, so the device keeps its events and tells them again (G2).
+            log.exception("values of a response could not be taken; its confirm is held back")
+            return len(response.objects), False
+        if kept < len(response.objects):
+            self.counters.undecoded += 1
+        return kept, True
+
+    def _pass(self, response: Fragment, kept: int, *, lean: bool) -> bytes:
+        self._receiver.heard(response.iin)
+        iin = self.indications.shown(response.iin, self.heard_s)
+        objects = b"" if lean else response.objects[:kept]
+        shown = Fragment(response.control, response.function, iin, objects)
+        return self._to_stack.frames(shown.octets())
+
+    def _error(self, what: str) -> None:
+        if not self._errors.spend(self._monotonic_s()):
+            self.fault = f"too many protocol errors, the last: {what}"
+
+    # --- from the stack ---------------------------------------------------------------------
+
+    def from_stack(self, octets: bytes) -> tuple[bytes, bytes]:
+        """What goes to the device, and what goes back to the stack, after it sent `octets`."""
+        to_device: list[bytes] = []
+        to_stack: list[bytes] = []
+        for frame in self._stack_reader.feed(octets):
+            if frame.function != f.UNCONFIRMED_USER_DATA or not frame.primary:
+                continue
+            self._held.append(frame.octets)
+            whole = self._stack_segments.feed(frame.payload)
+            if whole is None:
+                continue
+            raw, self._held = b"".join(self._held), []
+            request = parse_fragment(whole)
+            if request is None:
+                continue
+            passed, answer = self._request(request, raw)
+            to_device.append(passed)
+            to_stack.append(answer)
+        out = b"".join(to_device)
+        self.counters.octets_out += len(out)
+        return out, b"".join(to_stack)
+
+    def _request(self, request: Fragment, raw: bytes) -> tuple[bytes, bytes]:
+        match request.function:
+            case Function.CONFIRM:
+                return self._confirm(request, raw), b""
+            case Function.SELECT | Function.OPERATE:
+                return self._command(request, raw)
+            case Function.ENABLE_UNSOLICITED:
+                return self._enable(request)
+            case Function.DELAY_MEASURE if self._plain_time:
+                return b"", self._local(request, _DELAY_ZERO)
+            case Function.DISABLE_UNSOLICITED if self.ignores_disable:
+                return b"", self._local(request)
+            case Function.DELAY_MEASURE | Function.DISABLE_UNSOLICITED:
+                return self._ask(request, raw), b""
+            case function if function in _PASSED:
+                self.indications.asked(request)
+                return self._ask(request, raw), b""
+            case _:
+                self.counters.withheld_requests += 1
+                log.error("function %d of the stack was not let out", request.function)
+                return b"", self._local(request)
+
+    def _ask(self, request: Fragment, raw: bytes) -> bytes:
+        self.counters.requests += 1
+        if request.function not in NO_RESPONSE:
+            self._confirmable.pop(request.sequence, None)
+            self._asked = _Asked(
+                function=request.function,
+                request=request,
+                expected=request.sequence,
+                integrity=request.function == Function.READ and _reads_class_0(request),
+                sent_s=self._monotonic_s(),
+            )
+        return raw
+
+    def _confirm(self, request: Fragment, raw: bytes) -> bytes:
+        key = request.control & (UNS | 0x0F)
+        # An unsolicited response that is repeated is confirmed again.
+        allowed = (
+            self._confirmable.get(key, False)
+            if request.unsolicited
+            else self._confirmable.pop(key, False)
+        )
+        if allowed:
+            return raw
+        self.counters.withheld_confirms += 1
+        return b""
+
+    def _command(self, request: Fragment, raw: bytes) -> tuple[bytes, bytes]:
+        exchange, mono_s = self.exchange, self._monotonic_s()
+        select = request.function == Function.SELECT
+        if exchange is None:
+            why: str | None = "no command is armed"
+        elif select:
+            why = exchange.may_select(request, mono_s)
+        else:
+            why = exchange.may_operate(request, mono_s)
+        if exchange is None or why is not None:
+            self.counters.withheld_requests += 1
+            if exchange is not None:
+                exchange.withheld = why or ""
+            log.warning("%s withheld: %s", Function(request.function).name, why)
+            return b"", self._local(request, cancelled(request))
+        exchange.keep(mono_s, True, request.octets())
+        if select:
+            exchange.selected(request, mono_s)
+        else:
+            exchange.operated()
+        return self._ask(request, raw), b""
+
+    def _enable(self, request: Fragment) -> tuple[bytes, bytes]:
+        """Only the classes that this link wants (the stack knows no mask, G10)."""
+        if not self._classes:
+            return b"", self._local(request)
+        wanted = b"".join(bytes((60, one + 1, 0x06)) for one in sorted(self._classes))
+        masked = request._replace(objects=wanted)
+        return self._ask(masked, self._to_device.frames(masked.octets())), b""
+
+    def _local(self, request: Fragment, objects: bytes = b"") -> bytes:
+        """An answer that the line gives in the device's place."""
+        self.counters.answered_for_device += 1
+        answer = Fragment(FIR | FIN | request.sequence, Function.RESPONSE, 0, objects)
+        return self._to_stack.frames(answer.octets())
+
+    # --- time passes ------------------------------------------------------------------------
+
+    def tick(self) -> bytes:
+        """Judge what has not come; returns what the stack is told instead."""
+        asked = self._asked
+        if asked is None:
+            return b""
+        waited_s = self._monotonic_s() - asked.sent_s
+        if (
+            asked.function == Function.DISABLE_UNSOLICITED
+            and waited_s > 0.8 * self._response_timeout_s
+        ):
+            # A minimal device that ignores function 21 must not hold up its own start (G10).
+            self._asked, self.ignores_disable = None, True
+            log.warning("the device ignores DISABLE_UNSOLICITED; going on without")
+            return self._local(asked.request)
+        if asked.fragments and waited_s > RESPONSE_MAX_S:
+            self.fault = "a response does not come to its end"
+        return b""
+
+    def link_status_request(self) -> bytes:
+        """REQUEST_LINK_STATUS: the keep-alive of a connection on which nothing else is due."""
+        return f.build_frame(f.DIR | f.PRM | f.REQUEST_LINK_STATUS, self._outstation, self._master)
+
+
+def _reads_class_0(request: Fragment) -> bool:
+    return any(
+        not isinstance(block, Broken) and (block.group, block.variation) == (60, _CLASS_0)
+        for block in walk(request.objects, data=False)
+    )
