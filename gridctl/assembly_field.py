@@ -51,7 +51,7 @@ def field_settings(settings: Settings) -> FieldSettings:
 async def run_field_agent(file: Path, *, child: bool) -> None:
     """Run the agent until a signal. A `child` whose parent is gone stays until the last lease has
     run out and its device is back at its default, then ends (SG-22)."""
-    set_up_logging(level="info", as_json=True)
+    set_up_logging(level="info")
     check_provenance()
     check_machine_clock()
     settings = load_settings(file)

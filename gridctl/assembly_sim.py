@@ -13,7 +13,7 @@ from sim.process import run_simulator
 
 async def run_sim(instance: Path, *, child: bool) -> None:
     """`gridctl sim`: until a signal, or until the parent of a child is gone."""
-    set_up_logging(level="warning", as_json=True)
+    set_up_logging(level="warning")
     check_provenance()
     stop = asyncio.Event()
     stop_on_signals(stop)

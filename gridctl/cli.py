@@ -123,6 +123,8 @@ def demo(
     ] = None,
 ) -> None:
     """Run a whole pilot on this machine: simulator, field agent, office and console."""
+    # A person watches this terminal: all its processes write for a person.
+    os.environ.setdefault("GRIDCTL_LOG", "text")
     if script:
         from gridctl.script import BREAKS, run_script  # noqa: PLC0415 - lazy on purpose
 

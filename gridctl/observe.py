@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 from datetime import UTC, datetime
 
@@ -30,8 +31,16 @@ SILENT = ("asyncua",)
 whole requests, passwords included."""
 
 
-def set_up_logging(*, level: str, as_json: bool) -> None:
-    """Send all logs to stderr. `level` as logging names it."""
+FORMAT = "GRIDCTL_LOG"
+"""Environment variable, "json" or "text": how this process and the children it starts write."""
+
+
+def set_up_logging(*, level: str, as_json: bool | None = None) -> None:
+    """Send all logs to stderr. `level` as logging names it. `as_json` None: as whoever started
+    this process does, JSON when nobody said."""
+    if as_json is None:
+        as_json = os.environ.get(FORMAT) != "text"
+    os.environ[FORMAT] = "json" if as_json else "text"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         JsonFormatter()
