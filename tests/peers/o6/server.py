@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import o6
-from o6.ns import ns0
+import o6  # type: ignore[import-not-found]  # installed beside the environment
+from o6.ns import ns0  # type: ignore[import-not-found]
 
 RANGE_KW = 100.0
 
@@ -33,7 +33,7 @@ def seen(**what: Any) -> None:
     say(f"SEEN {json.dumps(what)}")
 
 
-class Users(o6.AccessControl):
+class Users(o6.AccessControl):  # type: ignore[misc]
     """One user with one password; nobody else."""
 
     def __init__(self, user: str, password: str) -> None:
