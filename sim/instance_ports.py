@@ -3,20 +3,22 @@
 Between "this port is free" and "my server listens on it" lie seconds in which another pilot may
 come to the same conclusion. So a pilot first takes a *guard port*, the one below its first port:
 bound, never listened on, held as long as the pilot lives. The kernel gives it to one process only
-and takes it back however that process ends; whoever has the guard has the ports that follow.
+and takes it back however that process ends; whoever has the guard has the ports that follow. These
+are held too, in the way that still lets a server of the pilot listen, so that a program outside the
+game finds them taken.
 """
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Final
 
 from gridctl.model.errors import UnavailableError
 
 _HOST: Final = "127.0.0.1"
-_FROM: Final = 21_000
+_FROM: Final = 24_000
 _TO: Final = 32_000
 """Below the ports that the kernel hands out by itself (32768 and up)."""
 _BLOCK: Final = 8
@@ -35,35 +37,31 @@ def reserved_ports(count: int, *, first_choice: Sequence[int] = ()) -> Iterator[
     choices = [tuple(first_choice)] if len(first_choice) == count else []
     blocks = (tuple(range(base + 1, base + 1 + count)) for base in range(_FROM, _TO, _BLOCK))
     for ports in (*choices, *blocks):
-        guard = _guard(ports[0] - 1)
-        if guard is None:
-            continue
-        with guard:
-            if all(_is_free(port) for port in ports):
-                yield ports
-                return
+        with ExitStack() as held:
+            try:
+                held.enter_context(_bound(ports[0] - 1, is_guard=True))
+                for port in ports:
+                    held.enter_context(_bound(port, is_guard=False))
+            except OSError:
+                continue
+            yield ports
+            return
     raise UnavailableError(f"no {count} free ports on {_HOST} between {_FROM} and {_TO}")
 
 
-def _guard(port: int) -> socket.socket | None:
-    """The bound guard socket; None when another process has it."""
-    guard = socket.socket()
+def _bound(port: int, *, is_guard: bool) -> socket.socket:
+    """A socket that holds `port` and does not listen. Raises OSError when it is taken.
+
+    SO_REUSEADDR lets a server, which sets it too, listen on a port that we hold, and lets us hold
+    one on which connections of the last server linger. A guard goes without: two pilots could
+    share it else.
+    """
+    held = socket.socket()
     try:
-        # Without SO_REUSEADDR: that would let two sockets share a port on which none listens.
-        guard.bind((_HOST, port))
+        if not is_guard:
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind((_HOST, port))
     except OSError:
-        guard.close()
-        return None
-    return guard
-
-
-def _is_free(port: int) -> bool:
-    """Whether a server could listen here: connections that linger from the last one do not hinder
-    it, another listener does."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError:
-            return False
-    return True
+        held.close()
+        raise
+    return held

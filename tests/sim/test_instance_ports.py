@@ -90,7 +90,7 @@ def test_the_first_choice_is_left_alone_when_somebody_listens_on_one_of_it() -> 
 def test_the_first_choice_is_taken_again_while_old_connections_linger() -> None:
     """A second start of the same pilot, seconds after the first: TIME_WAIT on its ports."""
     with reserved_ports(2) as ports, socket.socket() as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as every server does
         listener.bind(("127.0.0.1", ports[0]))
         listener.listen()
         client = socket.create_connection(("127.0.0.1", ports[0]))
@@ -102,7 +102,13 @@ def test_the_first_choice_is_taken_again_while_old_connections_linger() -> None:
         assert again == ports
 
 
+def test_a_program_that_only_looks_finds_them_taken() -> None:
+    taken = pytest.raises(OSError, match="in use")
+    with reserved_ports(2) as ports, socket.socket() as stranger, taken:
+        stranger.bind(("127.0.0.1", ports[1]))
+
+
 def test_no_free_block_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sim.instance_ports._TO", 21_000)
+    monkeypatch.setattr("sim.instance_ports._TO", 24_000)
     with pytest.raises(UnavailableError, match="no 2 free ports"), reserved_ports(2):
         pass
