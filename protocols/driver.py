@@ -9,7 +9,7 @@ points file says, keeps the values coming, and executes a `Permit`. Its contract
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
@@ -24,12 +24,14 @@ OptionValue: TypeAlias = str | int | float | bool
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSettings:
     """One `[[links]]` table of the field's configuration. The driver validates `options` itself
-    and refuses unknown keys with ConfigError(file, key, hint). Paths in options are absolute."""
+    and refuses unknown keys with ConfigError(file, key, hint). Paths in options are absolute.
+    `lines` tells on which line of `file` each option stands, "" for the table itself."""
 
     id: str
     protocol: str
     file: str
     options: Mapping[str, OptionValue]
+    lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,8 @@ class PointAddress:
 class Result(StrEnum):
     """How an execution ended on the wire. UNKNOWN means just that: it may have happened.
 
-    ABORTED: stopped between select and operate; nothing was operated.
+    REJECTED: it is known that nothing was operated; also when the refusal answers the OPERATE (or
+    the write) itself. ABORTED: stopped between select and operate; nothing was operated.
     """
 
     ACCEPTED = "accepted"

@@ -1,7 +1,8 @@
 """From a permit to a proven end: the command on the wire, then what the device shows.
 
-Nothing is ever sent twice. What the wire leaves open is settled by looking: a feedback that shows
-the value confirms the command, anything else is UNCONFIRMED and a person's business (SG-18, SG-19).
+A device that answers with a refusal has not operated: FAILED, with its word. Nothing is ever sent
+twice. What the wire leaves open is settled by looking: a feedback that shows the value confirms the
+command, anything else is UNCONFIRMED and a person's business (SG-18, SG-19).
 """
 
 from __future__ import annotations
@@ -155,14 +156,14 @@ class Executor:
                 result=Result.UNKNOWN, status="DRIVER", detail=str(error), round_trip_s=0.0
             )
         if execution.result in (Result.REJECTED, Result.ABORTED):
-            # After OPERATE has left there is no way back to FAILED: the device said no, and what
-            # it holds is for a person to judge.
-            late = reached is CommandState.OPERATED
-            state = CommandState.UNCONFIRMED if late else CommandState.FAILED
-            self._end(command, order.mrid, state, execution.status, execution.detail)
+            # The device has answered, and it said no (or was never asked): it holds what it held.
+            self._end(command, order.mrid, CommandState.FAILED, execution.status, execution.detail)
             return
-        if execution.result is Result.ACCEPTED and reached is not CommandState.OPERATED:
-            stage(CommandState.OPERATED)
+        if execution.result is Result.ACCEPTED:
+            if reached is not CommandState.OPERATED:
+                stage(CommandState.OPERATED)
+            reached = CommandState.ACCEPTED
+            self._step(command.mrid, order.mrid, reached, execution.status, execution.detail)
         self._take_lease(command, order.mrid)
         self._spawn(self._settle(command, order.mrid, reached, execution, since_s=since_s))
 
@@ -197,7 +198,7 @@ class Executor:
             state = CommandState.UNCONFIRMED
             self._end(command, order, state, status, doubt + missing)
             return
-        if reached is not CommandState.OPERATED and reached is not CommandState.UNCONFIRMED:
+        if reached in (CommandState.ADMITTED, CommandState.SELECTED):
             # It was never seen to be operated, yet the device shows it.
             self._step(command.mrid, order, CommandState.UNCONFIRMED, status, doubt.rstrip("; "))
         self._end(

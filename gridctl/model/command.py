@@ -8,7 +8,12 @@ from enum import StrEnum
 
 
 class CommandState(StrEnum):
-    """Where a command is. Intended, sent, accepted, confirmed and effective are never mixed."""
+    """Where a command is. Intended, sent, accepted, confirmed and effective are never mixed.
+
+    OPERATED: the OPERATE (or the write) has left; nothing is known of it yet. ACCEPTED: the device
+    has answered it with success. FAILED: it is known that the device did not take it. UNCONFIRMED:
+    nobody knows, or the proof has not come.
+    """
 
     PROPOSED = "proposed"
     APPROVED = "approved"
@@ -16,6 +21,7 @@ class CommandState(StrEnum):
     ADMITTED = "admitted"
     SELECTED = "selected"
     OPERATED = "operated"
+    ACCEPTED = "accepted"
     CONFIRMED = "confirmed"
     EFFECTIVE = "effective"
     REFUSED = "refused"
@@ -37,7 +43,8 @@ TRANSITIONS: Mapping[CommandState, frozenset[CommandState]] = {
     _S.ORDERED: frozenset({_S.ADMITTED, _S.REFUSED, _S.EXPIRED, _S.UNCONFIRMED}),
     _S.ADMITTED: frozenset({_S.SELECTED, _S.OPERATED, _S.FAILED, _S.EXPIRED, _S.UNCONFIRMED}),
     _S.SELECTED: frozenset({_S.OPERATED, _S.FAILED, _S.EXPIRED, _S.UNCONFIRMED}),
-    _S.OPERATED: frozenset({_S.CONFIRMED, _S.UNCONFIRMED, _S.RELEASED}),
+    _S.OPERATED: frozenset({_S.ACCEPTED, _S.CONFIRMED, _S.FAILED, _S.UNCONFIRMED, _S.RELEASED}),
+    _S.ACCEPTED: frozenset({_S.CONFIRMED, _S.UNCONFIRMED, _S.RELEASED}),
     _S.CONFIRMED: frozenset({_S.EFFECTIVE, _S.UNCONFIRMED, _S.RELEASED}),
     _S.EFFECTIVE: frozenset({_S.RELEASED}),
     _S.UNCONFIRMED: frozenset({_S.CONFIRMED, _S.RELEASED}),
@@ -46,7 +53,12 @@ TRANSITIONS: Mapping[CommandState, frozenset[CommandState]] = {
     _S.FAILED: frozenset(),
     _S.RELEASED: frozenset(),
 }
-"""OPERATED may follow ADMITTED directly only where the protocol has no SELECT (OPC UA, SG-02)."""
+"""OPERATED may follow ADMITTED directly only where the protocol has no SELECT (OPC UA, SG-02).
+
+OPERATED → FAILED: the device (or its server) answered the operate with a refusal, in its own word.
+OPERATED → CONFIRMED without ACCEPTED: the answer was lost, but the feedback shows the value.
+From ACCEPTED on nothing leads to FAILED: a device that said yes may hold the value.
+"""
 
 
 def may_follow(before: CommandState, after: CommandState) -> bool:

@@ -14,7 +14,7 @@ from gridctl.model.command import CommandState
 from gridctl.model.measurement import Measurement, Point
 from gridctl.model.order import Order
 
-FRAME_VERSION = 1
+FRAME_VERSION = 2
 MEASUREMENTS_PER_FRAME_MAX = 2_000
 DIAGNOSTICS_MAX = 32
 

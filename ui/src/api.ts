@@ -9,8 +9,8 @@ export type PlanState =
   | "proposed" | "partial" | "approved" | "active" | "completed"
   | "rejected" | "expired" | "void" | "stopped";
 export type CommandState =
-  | "proposed" | "approved" | "ordered" | "admitted" | "selected" | "operated" | "confirmed"
-  | "effective" | "refused" | "expired" | "failed" | "unconfirmed" | "released";
+  | "proposed" | "approved" | "ordered" | "admitted" | "selected" | "operated" | "accepted"
+  | "confirmed" | "effective" | "refused" | "expired" | "failed" | "unconfirmed" | "released";
 
 // GET /api/v1/session -> Session | 401.  POST /api/v1/session {user, password} -> Session.
 // DELETE /api/v1/session -> 204.  `csrf` goes into the header X-CSRF-Token of every POST/DELETE.

@@ -4,7 +4,8 @@ import type { CommandRow, CommandState } from "./api";
 
 export const RUNGS = ["intended", "sent", "accepted", "confirmed", "effective"] as const;
 export type Rung = (typeof RUNGS)[number];
-export type RungStatus = "done" | "waiting" | "failed" | "open";
+/** "unknown": it went out and the proof has not come; it may or may not have happened. */
+export type RungStatus = "done" | "waiting" | "failed" | "unknown" | "open";
 
 export interface Step {
   rung: Rung;
@@ -26,16 +27,17 @@ export interface Ladder {
 /** What proves each rung. */
 const PROOF: Record<Rung, readonly CommandState[]> = {
   intended: ["proposed", "approved"],
-  sent: ["ordered"],
-  accepted: ["operated"],
+  sent: ["operated"],
+  accepted: ["accepted"],
   confirmed: ["confirmed"],
   effective: ["effective"],
 };
 
 /** States on the way to a rung: they say how far, but they prove nothing further. */
 const ON_THE_WAY: Partial<Record<CommandState, Rung>> = {
-  admitted: "accepted",
-  selected: "accepted",
+  ordered: "sent",
+  admitted: "sent",
+  selected: "sent",
 };
 
 const FAILURES: readonly CommandState[] = ["refused", "expired", "failed", "unconfirmed"];
@@ -68,7 +70,8 @@ export function ladder(row: Pick<CommandRow, "state" | "history" | "status" | "d
   const failed = FAILURES.includes(row.state);
   if (next && failed && failure) {
     Object.assign(next, {
-      status: "failed", state: failure.state, at: failure.at || null, detail: words(failure),
+      status: failure.state === "unconfirmed" && next.rung !== "effective" ? "unknown" : "failed",
+      state: failure.state, at: failure.at || null, detail: words(failure),
     });
   } else if (next && highest >= 0 && row.state !== "released") {
     const way = journal.findLast((e) => ON_THE_WAY[e.state] === next.rung);
@@ -88,13 +91,16 @@ function words(entry: { state: CommandState; status: string; detail: string }): 
   return [entry.state, entry.status, entry.detail].filter(Boolean).join(": ");
 }
 
-/** How many commands have proven each rung, and how many failed on the way. */
-export function tally(rows: readonly CommandRow[]): Record<Rung, number> & { failed: number } {
-  const count = { intended: 0, sent: 0, accepted: 0, confirmed: 0, effective: 0, failed: 0 };
+/** How many commands have proven each rung, how many failed, and of how many nobody knows. */
+export function tally(
+  rows: readonly CommandRow[],
+): Record<Rung, number> & { failed: number; unknown: number } {
+  const count = { intended: 0, sent: 0, accepted: 0, confirmed: 0, effective: 0, failed: 0, unknown: 0 };
   for (const row of rows) {
     const l = ladder(row);
     for (const step of l.steps) if (step.status === "done") count[step.rung] += 1;
-    if (l.failed) count.failed += 1;
+    if (l.steps.some((step) => step.status === "unknown")) count.unknown += 1;
+    else if (l.failed) count.failed += 1;
   }
   return count;
 }

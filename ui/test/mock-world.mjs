@@ -3,7 +3,7 @@
 const iso = (s) => new Date(s * 1000).toISOString().replace(".000Z", "Z");
 const COMMAND_STEPS = [
   ["ordered", "", "order 41 signed"], ["admitted", "", "limits checked by the field guard"],
-  ["selected", "SUCCESS", ""], ["operated", "SUCCESS", ""], ["confirmed", "", "feedback within 0.5 kW"],
+  ["selected", "SUCCESS", ""], ["operated", "", ""], ["accepted", "SUCCESS", ""], ["confirmed", "", "feedback within 0.5 kW"],
   ["effective", "", "seen at the feeder head"],
 ];
 
@@ -159,10 +159,10 @@ export class World {
         const done = c.history.length - 2;
         const next = COMMAND_STEPS[done];
         const dnp3 = c.protocol === "dnp3";
-        if (!next || t < c.starts + done * (done > 3 ? 3 : 0.8)) return;
+        if (!next || t < c.starts + done * (done > 4 ? 3 : 0.6)) return;
         const skip = !dnp3 && next[0] === "selected";
         let [state, status, detail] = next;
-        if (i === 5 && state === "operated") [state, status, detail] = ["failed", "LOCAL", "device is in local mode"];
+        if (i === 5 && state === "accepted") [state, status, detail] = ["failed", "LOCAL", "device is in local mode"];
         if (i === 8 && state === "confirmed") [state, status, detail] = ["unconfirmed", "", "feedback stayed at 0.0 kW for 30 s"];
         c.history.push({ state: skip ? "admitted" : state, at: iso(this.now()), status: dnp3 ? status : status && "Good", detail });
         if (!skip) Object.assign(c, { state, status: dnp3 ? status : status && "Good", detail });

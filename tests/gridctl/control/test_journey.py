@@ -111,6 +111,7 @@ async def test_proposed_approved_by_two_ordered_confirmed_effective_released(
                 CommandState.ADMITTED,
                 CommandState.SELECTED,
                 CommandState.OPERATED,
+                CommandState.ACCEPTED,
                 CommandState.CONFIRMED,
                 CommandState.EFFECTIVE,
             ]

@@ -142,7 +142,7 @@ async def test_hello_then_telemetry_then_a_command_confirmed_by_its_feedback(
         command = made.command()
         assert (await made.send(made.order(command))).admitted
         await made.reaches(command.mrid, S.CONFIRMED)
-        assert made.states(command.mrid) == [S.SELECTED, S.OPERATED, S.CONFIRMED]
+        assert made.states(command.mrid) == [S.SELECTED, S.OPERATED, S.ACCEPTED, S.CONFIRMED]
         await until(lambda: made.heartbeat.leases, within_s=3, why="no lease is told")
         assert made.heartbeat.leases[0].point == "LG1.ShedSpt"
 
@@ -151,8 +151,8 @@ async def test_hello_then_telemetry_then_a_command_confirmed_by_its_feedback(
     ("how", "states", "status", "moved"),
     [
         ("reject_select", [S.SELECTED, S.FAILED], "LOCAL", False),
-        ("reject_operate", [S.SELECTED, S.OPERATED, S.UNCONFIRMED], "NO_SELECT", False),
-        ("ignore", [S.SELECTED, S.OPERATED, S.UNCONFIRMED], "SUCCESS", False),
+        ("reject_operate", [S.SELECTED, S.OPERATED, S.FAILED], "NO_SELECT", False),
+        ("ignore", [S.SELECTED, S.OPERATED, S.ACCEPTED, S.UNCONFIRMED], "SUCCESS", False),
         ("unknown_applied", [S.SELECTED, S.OPERATED, S.CONFIRMED], "TIMEOUT", True),
         ("unknown_lost", [S.SELECTED, S.OPERATED, S.UNCONFIRMED], "TIMEOUT", False),
         ("unknown_select", [S.SELECTED, S.UNCONFIRMED], "TIMEOUT", False),

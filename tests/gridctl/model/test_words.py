@@ -119,19 +119,48 @@ def test_sg01_anything_in_between_voids_the_select() -> None:
 # Transitions (SG-04)
 
 
-@given(st.lists(st.sampled_from(list(CommandState)), max_size=12))
-def test_sg04_no_path_reaches_effective_past_approval_and_confirmation(
-    wishes: list[CommandState],
-) -> None:
+@st.composite
+def lives(draw: st.DrawFn) -> list[CommandState]:
+    """A command's life: any walk through the table."""
     path = [CommandState.PROPOSED]
-    for wish in wishes:
-        if may_follow(path[-1], wish):
-            path.append(wish)
-    if CommandState.EFFECTIVE in path:
-        for step in (CommandState.APPROVED, CommandState.OPERATED, CommandState.CONFIRMED):
-            assert step in path[: path.index(CommandState.EFFECTIVE)]
-    if CommandState.OPERATED in path:
-        assert CommandState.ADMITTED in path[: path.index(CommandState.OPERATED)]
+    while TRANSITIONS[path[-1]] and len(path) < 15:
+        path.append(draw(st.sampled_from(sorted(TRANSITIONS[path[-1]]))))
+    return path
+
+
+@given(lives())
+def test_sg04_each_rung_has_what_proves_the_one_below(path: list[CommandState]) -> None:
+    """EFFECTIVE after CONFIRMED, ACCEPTED after OPERATED after ADMITTED after APPROVED; a lost
+    answer (UNCONFIRMED) is the only way past a rung of the wire."""
+    s = CommandState
+    needs = {
+        s.EFFECTIVE: {s.CONFIRMED},
+        s.CONFIRMED: {s.ACCEPTED, s.OPERATED, s.UNCONFIRMED},
+        s.ACCEPTED: {s.OPERATED},
+        s.OPERATED: {s.ADMITTED},
+        s.ADMITTED: {s.ORDERED},
+        s.ORDERED: {s.APPROVED},
+    }
+    for place, state in enumerate(path):
+        if state in needs:
+            assert needs[state] & set(path[:place]), path
+    if s.CONFIRMED in path:
+        assert s.APPROVED in path[: path.index(s.CONFIRMED)]
+
+
+@given(lives())
+def test_sg04_what_a_device_took_never_counts_as_failed(path: list[CommandState]) -> None:
+    s = CommandState
+    if path[-1] is s.FAILED:
+        assert not {s.ACCEPTED, s.CONFIRMED, s.EFFECTIVE, s.UNCONFIRMED} & set(path)
+    if path[-1] is s.REFUSED:
+        assert not {s.ADMITTED, s.SELECTED, s.OPERATED} & set(path)
+
+
+@given(st.sampled_from(CommandState), st.sampled_from(CommandState))
+def test_sg04_the_table_is_the_only_word(before: CommandState, after: CommandState) -> None:
+    assert may_follow(before, after) == (after in TRANSITIONS[before])
+    assert not may_follow(before, before)
 
 
 def test_every_command_state_has_its_row_and_only_reachable_ends() -> None:

@@ -4,14 +4,16 @@ import { kw, number, signedKw, timeOf, UNKNOWN, utcOf } from "../format";
 import { ladder, RUNGS, tally, type Rung, type Step } from "../ladder";
 import { Empty } from "./bits";
 
-const MARK: Record<Step["status"], string> = { done: "✓", waiting: "…", failed: "✕", open: "·" };
+const MARK: Record<Step["status"], string> = {
+  done: "✓", waiting: "…", failed: "✕", unknown: "?", open: "·",
+};
 const STATUS_WORD: Record<Step["status"], string> = {
-  done: "yes", waiting: "waiting", failed: "failed", open: "not yet",
+  done: "yes", waiting: "waiting", failed: "failed", unknown: "not known", open: "not yet",
 };
 const MEANING: Record<Rung, string> = {
   intended: "The approved plan wants it. Nothing has happened yet.",
-  sent: "The signed order has left the office for the field.",
-  accepted: "The device has answered the operate (or the write) with success.",
+  sent: "The field agent has sent the operate (or the write) to the device.",
+  accepted: "The device has answered it with success.",
   confirmed: "The device's own feedback shows the new setpoint.",
   effective: "The power has changed as expected.",
 };
@@ -42,8 +44,11 @@ export function Tally(props: { rows: CommandRow[] }) {
           </svg>
         </li>
       ))}
-      <li class={count.failed > 0 ? "bad" : ""}>
+      <li class={count.failed > 0 ? "bad" : ""} title="The device or the field refused it: it holds what it held.">
         <span class="rung-name">failed</span><b class="num">{count.failed > 0 ? `▲ ${number(count.failed)}` : "0"}</b>
+      </li>
+      <li class={count.unknown > 0 ? "doubt" : ""} title="It went out, and the proof has not come. It may or may not have happened; it is not sent again.">
+        <span class="rung-name">not known</span><b class="num">{count.unknown > 0 ? `? ${number(count.unknown)}` : "0"}</b>
       </li>
     </ol>
   );
@@ -71,7 +76,7 @@ export function LadderTable(props: { rows: CommandRow[] }) {
               <td class="num r at-head">{signedKw(-row.effect_kw)}</td>
               {l.steps.map((s) => <Cell key={s.rung} step={s} />)}
               <td class="num r">{row.measured_kw === null ? UNKNOWN : kw(row.measured_kw)}</td>
-              <td class="says">{l.failed ? <b class="s-alarm">▲ {row.state}: </b> : l.released ? "released, lease over " : ""}
+              <td class="says">{l.failed ? <b class={row.state === "unconfirmed" ? "s-warn" : "s-alarm"}>{row.state === "unconfirmed" ? "?" : "▲"} {row.state}: </b> : l.released ? "released, lease over " : ""}
                 {[row.status, row.detail].filter(Boolean).join(": ")}</td>
             </tr>
           );
