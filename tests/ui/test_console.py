@@ -5,6 +5,7 @@ Real parts: the built bundle, a browser, HTTP and a WebSocket. Only the utility 
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -190,3 +191,32 @@ def test_the_one_line_is_one_tab_stop_that_arrow_keys_walk(page: Page) -> None:
     assert second.startswith("Node")
     assert first != second
     assert diagram.locator("[tabindex]").count() == 0
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/Los_Angeles"])
+def test_times_are_the_sites_wherever_the_browser_is(
+    browser: Browser, server: str, zone: str
+) -> None:
+    """The mock site is five hours behind UTC; an operator looks at it from elsewhere."""
+    context = browser.new_context(timezone_id=zone, viewport={"width": 1366, "height": 768})
+    page = context.new_page()
+    sign_in(page, server, "operator1")
+    at = page.evaluate(
+        """async () => {
+          const frame = await (await fetch('/api/v1/overview')).json();
+          const site = new Date(new Date(frame.at).getTime() - 5 * 3600 * 1000);
+          return [-1, 0, 1, 2].map((m) =>
+            new Date(site.getTime() + m * 60000).toISOString().slice(11, 16));
+        }"""
+    )
+    clock = page.locator(".gridtime")
+    expect(clock).to_contain_text("site time")
+    assert clock.locator(".num").inner_text()[:5] in at
+    expect(clock).to_have_attribute("title", re.compile(r"site time \(UTC\u22125\).* UTC$"))
+    page.locator('nav a[href="#/audit"]').click()
+    expect(page.get_by_role("columnheader", name="Time, site time")).to_be_visible()
+    row = page.locator("table.audit time").first
+    shown, iso = row.inner_text(), row.get_attribute("datetime") or ""
+    site_hour = (int(iso[11:13]) - 5) % 24
+    assert f" {site_hour:02d}:{iso[14:16]}" in shown
+    context.close()

@@ -1,4 +1,7 @@
 // Numbers and times as they are shown. What is not known is "?", never zero.
+// Times are the site's, never the browser's: an operator may sit in another time zone than the
+// feeder. UTC stands in the tool tip.
+import { signal } from "@preact/signals";
 
 export const UNKNOWN = "?";
 const MINUS = "\u2212";
@@ -58,15 +61,16 @@ export function age(s: number | null | undefined): string {
   return s > AGE_SHOWN_S ? `${duration(s)} old` : "";
 }
 
-const clock = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
-});
-const short = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit", minute: "2-digit", hourCycle: "h23",
-});
-const day = new Intl.DateTimeFormat(undefined, { weekday: "short", day: "2-digit", month: "short" });
+/** Local standard time of the site minus UTC, s; null until the server has told it. */
+export const siteOffset = signal<number | null>(null);
+export const SITE_TIME = "site time";
 
-const date = new Intl.DateTimeFormat(undefined, { day: "2-digit", month: "short" });
+const UTC = { timeZone: "UTC", hourCycle: "h23" } as const;
+const HM = { hour: "2-digit", minute: "2-digit" } as const;
+const clock = new Intl.DateTimeFormat("en-GB", { ...UTC, ...HM, second: "2-digit" });
+const short = new Intl.DateTimeFormat("en-GB", { ...UTC, ...HM });
+const day = new Intl.DateTimeFormat("en-GB", { ...UTC, weekday: "short", day: "2-digit", month: "short" });
+const date = new Intl.DateTimeFormat("en-GB", { ...UTC, day: "2-digit", month: "short" });
 
 function parsed(iso: string | null | undefined): Date | null {
   if (!iso) return null;
@@ -74,25 +78,46 @@ function parsed(iso: string | null | undefined): Date | null {
   return Number.isNaN(at.getTime()) ? null : at;
 }
 
-export function timeOf(iso: string | null | undefined): string {
+/** Before the site's offset is known, UTC is shown and marked as such. */
+function shown(iso: string | null | undefined, form: Intl.DateTimeFormat): string {
   const at = parsed(iso);
-  return at ? clock.format(at) : UNKNOWN;
+  if (at === null) return UNKNOWN;
+  const offset_s = siteOffset.value;
+  const words = form.format(new Date(at.getTime() + (offset_s ?? 0) * 1000)).replace(",", "");
+  return offset_s === null && form !== day && form !== date ? `${words}Z` : words;
+}
+
+export function timeOf(iso: string | null | undefined): string {
+  return shown(iso, clock);
 }
 
 export function minuteOf(iso: string | null | undefined): string {
-  const at = parsed(iso);
-  return at ? short.format(at) : UNKNOWN;
+  return shown(iso, short);
 }
 
 /** With the date in front, for records that reach over days. */
 export function dateTimeOf(iso: string | null | undefined): string {
-  const at = parsed(iso);
-  return at ? `${date.format(at)} ${clock.format(at)}` : UNKNOWN;
+  const words = shown(iso, clock);
+  return words === UNKNOWN ? UNKNOWN : `${shown(iso, date)} ${words}`;
 }
 
 export function dayOf(iso: string | null | undefined): string {
-  const at = parsed(iso);
-  return at ? day.format(at) : UNKNOWN;
+  return shown(iso, day);
+}
+
+/** What the site's time is, against UTC: "UTC−5", "UTC+5:30". */
+export function siteZone(): string {
+  const offset_s = siteOffset.value;
+  if (offset_s === null) return "UTC";
+  const minutes = Math.round(Math.abs(offset_s) / 60);
+  const rest = minutes % 60 ? `:${String(minutes % 60).padStart(2, "0")}` : "";
+  return `UTC${offset_s < 0 ? MINUS : "+"}${Math.floor(minutes / 60)}${rest}`;
+}
+
+/** A Date whose local fields show the site's time: charts choose their ticks by it. */
+export function siteDate(at_s: number): Date {
+  const site = new Date((at_s + (siteOffset.value ?? 0)) * 1000);
+  return new Date(site.getTime() + site.getTimezoneOffset() * 60_000);
 }
 
 /** For the tool tip: the same moment in UTC. */

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { age, countdown, duration, kw, number, pu, shortDigest, signedKw, utcOf } from "../src/format";
+import {
+  age, countdown, dateTimeOf, dayOf, duration, kw, minuteOf, number, pu, shortDigest, signedKw, siteDate,
+  siteOffset, siteZone, timeOf, utcOf,
+} from "../src/format";
 
 test("what is not known is a question mark, never zero", () => {
   for (const f of [number, kw, signedKw, pu, duration, countdown]) {
@@ -42,6 +45,36 @@ test("age is told only when it matters", () => {
   assert.equal(age(2.9), "");
   assert.equal(age(64), "1 min 04 s old");
   assert.equal(age(null), "");
+});
+
+test("times are the site's, wherever the browser is", () => {
+  const before = process.env["TZ"];
+  try {
+    for (const zone of ["Asia/Kolkata", "America/Los_Angeles", "UTC"]) {
+      process.env["TZ"] = zone;
+      siteOffset.value = -5 * 3600;
+      assert.equal(timeOf("2026-07-15T20:42:05Z"), "15:42:05");
+      assert.equal(minuteOf("2026-07-16T03:59:59Z"), "22:59");
+      assert.equal(dayOf("2026-07-16T03:59:59Z"), "Wed 15 Jul");
+      assert.equal(dateTimeOf("2026-07-16T03:59:59Z"), "15 Jul 22:59:59");
+      assert.equal(siteZone(), "UTC\u22125");
+      const tick = siteDate(Date.UTC(2026, 6, 15, 20, 42) / 1000);
+      assert.deepEqual([tick.getDate(), tick.getHours(), tick.getMinutes()], [15, 15, 42]);
+      siteOffset.value = 5.5 * 3600;
+      assert.equal(minuteOf("2026-07-15T20:42:05Z"), "02:12");
+      assert.equal(siteZone(), "UTC+5:30");
+    }
+  } finally {
+    if (before === undefined) delete process.env["TZ"];
+    else process.env["TZ"] = before;
+    siteOffset.value = null;
+  }
+});
+
+test("before the site's time is known it is UTC, and says so", () => {
+  assert.equal(timeOf("2026-07-15T20:42:05Z"), "20:42:05Z");
+  assert.equal(timeOf("nonsense"), "?");
+  assert.equal(siteZone(), "UTC");
 });
 
 test("the same moment in UTC", () => {

@@ -121,7 +121,7 @@ export function readFeeder() {
       id: "ieee123", name: "IEEE 123 pilot", digest: "sha256:9f21c0d4e7ab55b1", source: "150",
       nodes: [...nodes.values()], branches, resources,
       capacitors: ["83", "88", "90", "92"].map((n) => ({ id: `c${n}`, node: n })),
-      voltage_min_pu: 0.95, voltage_max_pu: 1.05,
+      voltage_min_pu: 0.95, voltage_max_pu: 1.05, utc_offset_s: -5 * 3600,
     },
   };
 }

@@ -100,6 +100,7 @@ function serve(response, user, { key, id, verb, url, body }) {
       const plan = world.plans.find((p) => p.id === url.searchParams.get("plan"));
       return send(response, 200, { commands: (plan ? plan.commands : world.plans.flatMap((p) => p.commands)).map(({ starts, ...c }) => c) });
     }
+    case "GET overview": return send(response, 200, world.frame(true));
     case "GET alarms": return send(response, 200, { alarms: world.alarms });
     case "POST alarms": {
       const alarm = world.alarms.find((a) => a.key === body.key);

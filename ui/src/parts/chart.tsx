@@ -1,7 +1,7 @@
 // Time charts on uPlot: lines, one band, a limit. Colours come from the palette in the style sheet.
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import { minuteOf, number } from "../format";
+import { minuteOf, number, SITE_TIME, siteDate } from "../format";
 import { palette } from "../state/store";
 
 export interface Line {
@@ -65,7 +65,7 @@ function options(
     });
   }
   return {
-    width, height, legend: { show: false },
+    width, height, legend: { show: false }, tzDate: siteDate,
     cursor: { points: { size: 6 }, drag: { x: false, y: false, setScale: false } },
     padding: [10, 22, 0, 0],
     scales: { x: { time: true }, y: { range: (_u, low, high) => roomy(low, high) } },
@@ -146,6 +146,7 @@ export function Chart(props: {
           <li key={s.line.name}><i class={`swatch ${s.line.colour.slice(2)} ${s.line.dash ? "dashed" : ""}`} />{s.line.name}</li>
         ))}
         {props.band ? <li><i class="swatch band" />{props.band.name}</li> : null}
+        <li class="axis-note">{SITE_TIME}</li>
       </ul>
     </figure>
   );
@@ -166,5 +167,5 @@ function readOut(u: uPlot, names: string[], unit: string): string {
     }
     return null;
   });
-  return `${minuteOf(new Date(t * 1000).toISOString())}  ${parts.filter(Boolean).join("  ")}  ${unit}`;
+  return `${minuteOf(new Date(t * 1000).toISOString())} ${SITE_TIME}  ${parts.filter(Boolean).join("  ")}  ${unit}`;
 }

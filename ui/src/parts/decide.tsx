@@ -1,7 +1,7 @@
 // The decision dialogs (SG-06, SG-09, SG-10). They state the act; they send the digest that was shown.
 import { useState } from "preact/hooks";
 import type { PlanDetail, Problem } from "../api";
-import { countdown, minuteOf, number, plural, shortDigest, signedKw } from "../format";
+import { countdown, minuteOf, number, plural, shortDigest, signedKw, SITE_TIME } from "../format";
 import { approvalBlocks } from "../judge";
 import { call, explain } from "../net";
 import { keep } from "../state/plandetail";
@@ -31,7 +31,7 @@ function span(plan: PlanDetail): string {
   const at = (k: number): string =>
     minuteOf(new Date(new Date(plan.horizon.start).getTime() + k * plan.horizon.step_s * 1000).toISOString());
   const first = moved.indexOf(true);
-  return first < 0 ? "" : ` from ${at(first)} to ${at(moved.lastIndexOf(true) + 1)}`;
+  return first < 0 ? "" : ` from ${at(first)} to ${at(moved.lastIndexOf(true) + 1)} ${SITE_TIME}`;
 }
 
 export function ApproveDialog(props: DecisionProps) {

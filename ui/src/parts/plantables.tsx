@@ -1,6 +1,6 @@
 // A plan in tables: the AC check, the commands in order, what limits it and what it leaves out.
 import type { Case, Feeder, PlanDetail } from "../api";
-import { kw, minuteOf, number, pct, plural, pu, signedKw, UNKNOWN, utcOf } from "../format";
+import { kw, minuteOf, number, pct, plural, pu, signedKw, SITE_TIME, UNKNOWN, utcOf } from "../format";
 import { voltageSeverity } from "../judge";
 import { runs, type Run } from "../runs";
 import type { Live } from "../state/merge";
@@ -65,7 +65,7 @@ function Sparkline(props: { values: number[] }) {
 export function CommandTable(props: { plan: PlanDetail; live: Live | null }) {
   const { plan } = props;
   return (
-    <Panel title={`Commands in order: ${number(plan.rows.length)}`} aside={<span class="note">intervals from {minuteOf(plan.horizon.start)}</span>}>
+    <Panel title={`Commands in order: ${number(plan.rows.length)}`} aside={<span class="note">intervals from {minuteOf(plan.horizon.start)} {SITE_TIME}</span>}>
       {plan.rows.length === 0 ? <Empty>This plan moves nothing.</Empty> : (
         <table class="data commands">
           <thead><tr><th class="r">#</th><th>Device</th><th>Node</th><th>Area</th><th class="r">Now → to, kW</th><th class="r">At head, kW</th><th>Over the horizon</th><th>How</th></tr></thead>

@@ -1,6 +1,7 @@
 // What the console knows. Signals only; the screens read them.
 import { computed, effect, signal } from "@preact/signals";
 import type { Feeder, Session } from "../api";
+import { siteOffset } from "../format";
 import { call, useSession, whenSignedOut } from "../net";
 import { merge, type Live } from "./merge";
 import { liveness } from "./stale";
@@ -65,6 +66,7 @@ export function signIn(found: Session): void {
 
 export async function loadFeeder(): Promise<void> {
   const answer = await call<Feeder>("GET", "feeder");
+  if (answer.ok) siteOffset.value = answer.value.utc_offset_s;
   if (answer.ok && answer.value.digest !== feeder.value?.digest) feeder.value = answer.value;
   feederProblem.value = answer.ok ? "" : answer.problem.title;
 }

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Alarm } from "../api";
-import { number } from "../format";
+import { number, SITE_TIME } from "../format";
 import { byUrgency } from "../judge";
 import { call, explain } from "../net";
 import { Empty, Panel, Priority, Time } from "../parts/bits";
@@ -51,7 +51,7 @@ export function Alarms() {
       <Failure text={failure} />
       {all === null ? <Empty>Loading…</Empty> : rows.length === 0 ? <Empty>None.</Empty> : (
         <table class="data alarms">
-          <thead><tr><th>Priority</th><th>State</th><th>Alarm</th><th>What to do</th><th>Raised</th><th>Cleared</th><th>Acknowledged by</th><th><span class="sr">Acknowledge</span></th></tr></thead>
+          <thead><tr><th>Priority</th><th>State</th><th>Alarm</th><th>What to do</th><th>Raised, {SITE_TIME}</th><th>Cleared</th><th>Acknowledged by</th><th><span class="sr">Acknowledge</span></th></tr></thead>
           <tbody>
             {rows.map((a) => {
               const waits = a.state === "unacked" || a.state === "cleared_unacked";

@@ -1,7 +1,7 @@
 // The shell: the same frame around every screen.
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { dayOf, duration, number, timeOf, utcOf } from "../format";
+import { dayOf, duration, number, SITE_TIME, siteZone, timeOf, utcOf } from "../format";
 import { PRIORITY_SHAPE } from "../judge";
 import { call } from "../net";
 import {
@@ -121,8 +121,9 @@ function TopBar() {
 
 function GridTime(props: { at: string | undefined }) {
   return (
-    <span class="gridtime dims" title={`${utcOf(props.at)} (grid time)`}>
+    <span class="gridtime dims" title={`${SITE_TIME} (${siteZone()}) at the feeder; ${utcOf(props.at)}`}>
       <span class="day">{dayOf(props.at)}</span> <span class="num">{timeOf(props.at)}</span>
+      {" "}<small>{SITE_TIME}</small>
     </span>
   );
 }

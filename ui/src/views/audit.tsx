@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { AuditRow, ChainCheck } from "../api";
-import { number, plural, shortDigest } from "../format";
+import { number, plural, shortDigest, SITE_TIME } from "../format";
 import { call, explain } from "../net";
 import { Empty, Panel, Time } from "../parts/bits";
 import { Failure } from "../parts/dialog";
@@ -50,7 +50,7 @@ export function Audit() {
       {check && !check.ok ? <p class="failure" role="alert">{check.detail}</p> : null}
       {rows === null ? <Empty>{failure ? "" : "Loading…"}</Empty> : (
         <table class="data audit">
-          <thead><tr><th class="r">Row</th><th>Time</th><th>Who</th><th>From</th><th>Action</th><th>Object</th><th>Before → after</th><th>Reason</th><th>Result</th><th>Plan digest</th><th>Hash</th></tr></thead>
+          <thead><tr><th class="r">Row</th><th>Time, {SITE_TIME}</th><th>Who</th><th>From</th><th>Action</th><th>Object</th><th>Before → after</th><th>Reason</th><th>Result</th><th>Plan digest</th><th>Hash</th></tr></thead>
           <tbody>
             {rows.map((r) => (
               <tr key={r.sequence} class={check?.first_bad === r.sequence ? "failed-row" : ""}>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { PlanRow } from "../api";
-import { countdown, kw, number, plural, shortDigest, signedKw } from "../format";
+import { countdown, kw, number, plural, shortDigest, signedKw, SITE_TIME } from "../format";
 import { isOpen, isRunning } from "../judge";
 import { call, explain } from "../net";
 import { Empty, Panel, PlanChip, Reasons, Time } from "../parts/bits";
@@ -57,7 +57,7 @@ function Table(props: { rows: PlanRow[] }) {
     <table class="data wide">
       <thead>
         <tr><th>Plan</th><th>State</th><th class="r">Expires in</th><th class="r">Net, kW</th><th>Controls</th>
-          <th class="r">Customers</th><th class="r">Cost</th><th>Approvals</th><th>Reason, blocked by</th><th>Created</th><th>Digest</th><th><span class="sr">Open</span></th></tr>
+          <th class="r">Customers</th><th class="r">Cost</th><th>Approvals</th><th>Reason, blocked by</th><th>Created, {SITE_TIME}</th><th>Digest</th><th><span class="sr">Open</span></th></tr>
       </thead>
       <tbody>
         {props.rows.map((p) => {

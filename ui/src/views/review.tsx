@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { PlanDetail, PlanRow } from "../api";
 import {
-  countdown, duration, kw, minuteOf, number, plural, pu, shortDigest, signedKw, utcOf,
+  countdown, duration, kw, minuteOf, number, plural, pu, shortDigest, signedKw, SITE_TIME, utcOf,
 } from "../format";
 import { approvalBlocks, isOpen } from "../judge";
 import { Panel, PlanChip, Reasons, Time } from "../parts/bits";
@@ -239,7 +239,7 @@ function Origin(props: { plan: PlanDetail }) {
     <Panel title="Where it comes from">
       <dl class="pairs">
         <dt>Proposed by</dt><dd>{p.proposed_by}, <Time at={p.created} /></dd>
-        <dt>Input</dt><dd>snapshot {number(p.snapshot_revision)}, {plural(p.horizon.count, "interval")} of {duration(p.horizon.step_s)} from {minuteOf(p.horizon.start)}</dd>
+        <dt>Input</dt><dd>snapshot {number(p.snapshot_revision)}, {plural(p.horizon.count, "interval")} of {duration(p.horizon.step_s)} from {minuteOf(p.horizon.start)} {SITE_TIME}</dd>
         <dt>Solver</dt><dd>{p.solver}: {p.status} in {number(p.solve_s, 2)} s, {plural(p.rounds, "round")} with the AC check</dd>
         <dt>Digest</dt><dd class="mono wrap">{p.digest}</dd>
       </dl>
