@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from pathlib import Path
 
 from gridctl.config import Settings, load_settings
@@ -21,23 +22,31 @@ ORPHAN_POLL_S = 1.0
 
 
 def field_settings(settings: Settings) -> FieldSettings:
-    """The agent's part of the file. Raises ConfigError for a link without a heartbeat."""
+    """The agent's part of the file. Raises ConfigError for links without a heartbeat."""
     links = []
+    found = settings.lines()
     for i, link in enumerate(settings.field.links):
+        lines = _lines(found, f"field.links[{i}]")
         if link.heartbeat is None:
             raise ConfigError(
                 "missing",
                 file=str(settings.file),
                 key=f"field.links[{i}].heartbeat",
+                line=lines.get("", 0),
                 hint="name the counter point of this link that moves each second (SG-23)",
             )
         watched = LinkSettings(
-            id=link.id, protocol=link.protocol, file=str(settings.file), options=link.options()
+            id=link.id,
+            protocol=link.protocol,
+            file=str(settings.file),
+            options=link.options(),
+            lines=lines,
         )
         links.append(WatchedLink(settings=watched, heartbeat=link.heartbeat))
     return FieldSettings(
         agent=f"{settings.site.name} field",
         points=settings.field.points,
+        context=settings.field.context(),
         limits=settings.field.limits,
         links=tuple(links),
         socket=settings.link.socket,
@@ -46,6 +55,16 @@ def field_settings(settings: Settings) -> FieldSettings:
         spool=settings.field.spool,
         confirm_timeout_s=settings.dispatch.confirm_timeout_s,
     )
+
+
+def _lines(found: Mapping[str, int], table: str) -> dict[str, int]:
+    """Lines of the keys of one table, "" for the table itself."""
+    own = {
+        key.removeprefix(f"{table}."): line
+        for key, line in found.items()
+        if key.startswith(f"{table}.")
+    }
+    return {"": found.get(table, 0)} | own
 
 
 async def run_field_agent(file: Path, *, child: bool) -> None:

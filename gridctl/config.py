@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from gridctl.config_field import FieldLinkTable as FieldLinkTable  # noqa: PLC0414 - theirs too
+from gridctl.config_field import FieldTable
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import MODEL_VERSION, Feeder
 from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.tomlplaces import line_of, places
 from gridctl.wallclock import grid_clock, system_clock
 
 Positive = Annotated[float, Field(gt=0)]
@@ -64,30 +67,6 @@ class LinkTable(_Table):
     socket: Path
     office_key: Path
     office_public_key: Path
-
-
-class FieldLinkTable(BaseModel):
-    """`[[field.links]]`: one device link. The rest of the keys belong to the protocol's driver."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    id: Annotated[str, Field(min_length=1)]
-    protocol: str
-    heartbeat: str | None = None
-
-    def options(self) -> dict[str, Any]:
-        """The driver's own keys."""
-        return dict(self.model_extra or {})
-
-
-class FieldTable(_Table):
-    """`[field]`: what the OT agent reads, may move, and where it keeps its state."""
-
-    points: Path
-    limits: Path
-    stop_file: Path
-    spool: Path
-    links: tuple[FieldLinkTable, ...]
 
 
 class PlanningTable(_Table):
@@ -157,6 +136,10 @@ class Settings(_Table):
     sim: dict[str, Any] | None = None
     file: Path
 
+    def lines(self) -> Mapping[str, int]:
+        """On which line of the file each key stands, by its dotted name."""
+        return places(self.file.read_text(encoding="utf-8"))
+
     def grid_clock(self) -> Clock:
         """The clock that every process of this instance shares."""
         if self.clock is None:
@@ -188,13 +171,15 @@ _MUST_EXIST = {("site", "feeder"), ("site", "resources")}
 def load_settings(file: Path) -> Settings:
     """Read `file`. Raises ConfigError that names file, key and hint; all errors at once."""
     raw = _read_toml(file)
+    found = places(file.read_text(encoding="utf-8"))
     folder = file.resolve().parent
     _make_paths_absolute(raw, folder)
     try:
         settings = Settings.model_validate({**raw, "file": file.resolve()})
     except ValidationError as error:
-        raise _config_error(file, error, Settings) from None
-    _check_links(settings)
+        raise _config_error(file, error, Settings, found) from None
+    if mistakes := list(settings.field.mistakes()):
+        raise _joined(file, mistakes, "", found)
     for table, key in sorted(_MUST_EXIST):
         path = getattr(getattr(settings, table), key)
         if not path.is_file():
@@ -202,6 +187,7 @@ def load_settings(file: Path) -> Settings:
                 f"file {path} does not exist",
                 file=str(file),
                 key=f"{table}.{key}",
+                line=line_of(found, f"{table}.{key}"),
                 hint="paths are relative to the folder of this file",
             )
     return settings
@@ -299,38 +285,38 @@ def _make_paths_absolute(raw: dict[str, Any], folder: Path) -> None:
                 link[key] = str(folder / link[key])
 
 
-def _check_links(settings: Settings) -> None:
-    seen: dict[str, int] = {}
-    for i, link in enumerate(settings.field.links):
-        if link.id in seen:
-            raise ConfigError(
-                f"link id {link.id!r} is used twice",
-                file=str(settings.file),
-                key=f"field.links[{i}].id",
-                hint="every link needs an id of its own",
-            )
-        seen[link.id] = i
-
-
-def _config_error(file: Path, error: ValidationError, model: type[BaseModel] | None) -> ConfigError:
+def _config_error(
+    file: Path,
+    error: ValidationError,
+    model: type[BaseModel] | None,
+    found: Mapping[str, int] | None = None,
+) -> ConfigError:
     """One ConfigError that tells every mistake of the file, the first one in the key."""
-    lines: list[str] = []
-    first_key = ""
+    mistakes: list[tuple[str, str]] = []
     hint = ""
     for item in error.errors():
         key = _dotted(item["loc"])
-        first_key = first_key or key
         if item["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(item["loc"][-1]), _siblings(model, item["loc"]))
-            lines.append(f"{key}: unknown key" + (f", did you mean {near[0]!r}?" if near else ""))
+            text = "unknown key" + (f", did you mean {near[0]!r}?" if near else "")
             hint = hint or (f"did you mean {near[0]!r}?" if near else "remove it")
         elif item["type"] == "missing":
-            lines.append(f"{key}: missing")
+            text = "missing"
             hint = hint or "it has no default; write it down"
         else:
-            lines.append(f"{key}: {item['msg']}, not {item['input']!r}"[:300])
-    text = lines[0].split(": ", 1)[1] if len(lines) == 1 else "; ".join(lines)
-    return ConfigError(text, file=str(file), key=first_key, hint=hint)
+            text = f"{item['msg']}, not {item['input']!r}"[:300]
+        mistakes.append((key, text))
+    return _joined(file, mistakes, hint, found or {})
+
+
+def _joined(
+    file: Path, mistakes: Sequence[tuple[str, str]], hint: str, found: Mapping[str, int]
+) -> ConfigError:
+    (key, text), *rest = mistakes
+    for other, told in rest:
+        line = line_of(found, other)
+        text += f"\n{file}:{line}:{other}: {told}" if line else f"\n{file}:{other}: {told}"
+    return ConfigError(text, file=str(file), key=key, hint=hint, line=line_of(found, key))
 
 
 def _dotted(location: Sequence[int | str]) -> str:
@@ -343,13 +329,16 @@ def _dotted(location: Sequence[int | str]) -> str:
 def _siblings(model: type[BaseModel] | None, location: Sequence[int | str]) -> list[str]:
     """Keys that the table at `location` knows."""
     current: Any = model
+    named = False
     for part in location[:-1]:
-        if isinstance(part, int):
+        if isinstance(part, int) or named:
+            named = False
             continue
         fields = getattr(current, "model_fields", {})
         if part not in fields:
             return []
         current = fields[part].annotation
+        named = get_origin(current) is dict
         args = [a for a in getattr(current, "__args__", ()) if isinstance(a, type)]
         current = args[0] if args else current
     fields = getattr(current, "model_fields", None) or getattr(current, "__dataclass_fields__", {})

@@ -138,7 +138,9 @@ def _files(settings: Settings) -> Iterator[Finding]:
         yield warn("points", "not checked: no field driver here", "run doctor on the OT host too")
         return
     yield _guarded(
-        "points", lambda: points.load_points(settings.field.points), settings.field.points.name
+        "points",
+        lambda: points.load_points(settings.field.points, settings.field.context()),
+        settings.field.points.name,
     )
 
 

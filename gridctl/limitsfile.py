@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from gridctl.model.errors import ConfigError
 from gridctl.model.limits import AreaLimit, DeviceLimit, LimitSet
+from gridctl.tomlplaces import line_of, places
 
 LIMITS_VERSION = 1
 PER_HOUR_MAX = 3_600
@@ -69,7 +70,8 @@ class _File(_Table):
 def load_limits(file: Path) -> LimitSet:
     """Read `file`. Raises ConfigError that names every mistake as key: message."""
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+        raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
             "limits file does not exist",
@@ -80,18 +82,21 @@ def load_limits(file: Path) -> LimitSet:
         raise ConfigError(f"cannot be read: {error}", file=str(file)) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not TOML: {error}", file=str(file)) from None
-    return parse_limits(raw, file=str(file))
+    return parse_limits(raw, file=str(file), lines=places(text))
 
 
-def parse_limits(raw: dict[str, Any], *, file: str) -> LimitSet:
-    """The limits in `raw`; `file` is the name that errors tell."""
+def parse_limits(
+    raw: dict[str, Any], *, file: str, lines: Mapping[str, int] | None = None
+) -> LimitSet:
+    """The limits in `raw`; `file` is the name that errors tell, `lines` where each key stands."""
     try:
         found = _File.model_validate(raw)
     except ValidationError as error:
-        raise _config_error(file, [(_dotted(e["loc"]), _text(e)) for e in error.errors()]) from None
+        told = [(_dotted(e["loc"]), _text(e)) for e in error.errors()]
+        raise _config_error(file, told, lines or {}) from None
     mistakes = _inconsistencies(found)
     if mistakes:
-        raise _config_error(file, mistakes)
+        raise _config_error(file, mistakes, lines or {})
     return LimitSet(
         version=found.version,
         devices=tuple(DeviceLimit(**d.model_dump()) for d in found.devices),
@@ -142,9 +147,17 @@ def _dotted(location: Iterable[int | str]) -> str:
     return out
 
 
-def _config_error(file: str, mistakes: list[tuple[str, str]]) -> ConfigError:
-    key, first = mistakes[0]
-    rest = "".join(f"\n{file}:{where}: {text}" for where, text in mistakes[1:])
+def _config_error(
+    file: str, mistakes: list[tuple[str, str]], lines: Mapping[str, int]
+) -> ConfigError:
+    (key, text), *rest = mistakes
+    for other, told in rest:
+        line = line_of(lines, other)
+        text += f"\n{file}:{line}:{other}: {told}" if line else f"\n{file}:{other}: {told}"
     return ConfigError(
-        first + rest, file=file, key=key, hint="every limit is written down, none has a default"
+        text,
+        file=file,
+        key=key,
+        line=line_of(lines, key),
+        hint="every limit is written down, none has a default",
     )

@@ -88,10 +88,9 @@ def _after(line: str, depth: int, quote: str) -> tuple[int, str]:
         if token is None:
             return depth, quote
         at = token.end()
-        match token[0]:
-            case '"""' | "'''" as opened:
-                quote = opened
-            case "[" | "{":
-                depth += 1
-            case "]" | "}":
-                depth -= 1
+        if token[0] in ('"""', "'''"):
+            quote = token[0]
+        elif token[0] in "[{":
+            depth += 1
+        elif token[0] in "]}":
+            depth -= 1

@@ -27,6 +27,7 @@ def open_driver(
             f"link {settings.id} has no points",
             file=settings.file,
             key="field.links.id",
+            line=settings.lines.get("id", settings.lines.get("", 0)),
             hint=f"give the points file rows whose link is {settings.id}, or remove the link",
         )
     try:
@@ -37,8 +38,26 @@ def open_driver(
             f"{missing}",
             file=settings.file,
             key="field.links.protocol",
+            line=settings.lines.get("protocol", 0),
             hint="install gridctl with the extra 'field'",
         ) from missing
+    except ConfigError as error:
+        raise _with_line(error, settings) from error
+
+
+def _with_line(error: ConfigError, settings: LinkSettings) -> ConfigError:
+    """A driver knows its options by name; where they stand in the file is known here."""
+    if error.file != settings.file or error.line:
+        return error
+    option = error.key.rpartition(".")[2]
+    line = settings.lines.get(option, settings.lines.get("", 0))
+    return ConfigError(
+        f"link {settings.id}: {error.message}",
+        file=error.file,
+        key=error.key,
+        hint=error.hint,
+        line=line,
+    )
 
 
 def _driver(

@@ -69,7 +69,7 @@ class FieldAgent:
     def __init__(
         self, settings: FieldSettings, *, clock: Clock, open_driver: OpenDriver, line: Dial
     ) -> None:
-        addresses = tuple(with_link(a) for a in load_points(settings.points))
+        addresses = tuple(with_link(a) for a in load_points(settings.points, settings.context))
         _check_links(settings, addresses)
         self._settings = settings
         self._clock = clock

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from protocols.driver import LinkSettings
+from protocols.pointgroups import NO_CONTEXT, PointContext
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,7 @@ class FieldSettings:
 
     `socket`: the office's unix socket, which the agent dials. `stop_file`: its mere presence
     stops dispatch (SG-21). `spool`: the agent's own state, written before the wire.
+    `context`: scan classes, groups and defaults that rows of the points file name.
     `confirm_timeout_s`: real seconds in which the feedback point must follow (SG-18).
     """
 
@@ -38,3 +40,4 @@ class FieldSettings:
     stop_file: Path
     spool: Path
     confirm_timeout_s: float
+    context: PointContext = NO_CONTEXT

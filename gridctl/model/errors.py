@@ -30,14 +30,20 @@ class GridctlError(Exception):
 
 
 class ConfigError(GridctlError):
-    """A file that a human wrote cannot be used: names file, key and a hint how to mend it."""
+    """A file that a human wrote cannot be used: names file, key and a hint how to mend it.
 
-    def __init__(self, message: str, *, file: str, key: str = "", hint: str = "") -> None:
+    `line` is where the key stands in the file, 0 when that is not known.
+    """
+
+    def __init__(
+        self, message: str, *, file: str, key: str = "", hint: str = "", line: int = 0
+    ) -> None:
         self.message = message
         self.file = file
         self.key = key
         self.hint = hint
-        where = f"{file}:{key}" if key else file
+        self.line = line
+        where = ":".join(part for part in (file, str(line) if line else "", key) if part)
         super().__init__(f"{where}: {message}" + (f" (hint: {hint})" if hint else ""))
 
 

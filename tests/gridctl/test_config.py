@@ -189,3 +189,54 @@ def test_doctor_tells_what_is_wrong_and_how_to_mend_it(pilot: Path) -> None:
     assert done.returncode == 1
     assert re.search(r"BAD +certificate sim-server.der", done.stdout)
     assert "chmod 600" in done.stdout
+
+
+def test_a_mistake_is_told_with_its_line(pilot: Path) -> None:
+    file = pilot / "gridctl.toml"
+    edit(file, r"^head_limit_kw = .*", "head_limit_kw = -1")
+    lines = file.read_text().splitlines()
+    error = refusal(file)
+    assert error.line == lines.index("head_limit_kw = -1") + 1
+    assert f"gridctl.toml:{error.line}:site.head_limit_kw: " in str(error)
+
+
+def test_scan_classes_groups_and_defaults_of_a_link(pilot: Path) -> None:
+    file = pilot / "gridctl.toml"
+    extra = (
+        "[field.scan_classes]\nfast = { period_s = 1 }\n"
+        "[field.groups.alarms]\nsoe = true\nevent_class = 1\nscan = 'fast'\n\n[[field.links]]\n"
+    )
+    edit(file, r"^\[\[field.links\]\]\n", extra + "defaults = { scan = 'fast', deadband = 0.5 }\n")
+    context = load_settings(file).field.context()
+    assert context.scan_s == {"fast": 1.0}
+    assert (context.groups["alarms"].soe, context.groups["alarms"].event_class) == (True, 1)
+    assert context.defaults["SUB"].deadband == 0.5
+    assert context.links == frozenset({"SUB", "DR", "DER"})
+
+
+@pytest.mark.parametrize(
+    ("extra", "told"),
+    [
+        ("[field.scan_classes]\nfast = { period_s = 0 }", "field.scan_classes.fast.period_s"),
+        ("[field.groups.a]\nsoee = true", "unknown key, did you mean 'soe'?"),
+        ("[field.groups.a]\nevent_class = 4", "field.groups.a.event_class"),
+        ("[field.groups.a]\nsoe = true\nevent_class = 0", "soe needs events"),
+        ("[field.groups.a]\nscan = 'fast'", "field.groups.a.scan: 'fast' is not configured"),
+    ],
+)
+def test_a_group_that_means_nothing(pilot: Path, extra: str, told: str) -> None:
+    file = pilot / "gridctl.toml"
+    edit(file, r"^\[\[field.links\]\]\n", f"{extra}\n\n[[field.links]]\n")
+    text = str(refusal(file))
+    assert told in text
+    number = file.read_text().splitlines().index(extra.splitlines()[-1]) + 1
+    assert f"gridctl.toml:{number}:" in text
+
+
+def test_a_driver_tells_the_line_of_its_option(pilot: Path) -> None:
+    file = pilot / "gridctl.toml"
+    edit(file, r"^master_address = 1$", "master_address = 70000")
+    number = file.read_text().splitlines().index("master_address = 70000") + 1
+    done = gridctl("field", "--instance", str(pilot))
+    assert done.returncode == 3
+    assert f"gridctl.toml:{number}:field.links.master_address" in done.stderr
