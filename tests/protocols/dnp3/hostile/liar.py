@@ -1,7 +1,7 @@
 """An outstation that can be told to lie: honest until a mode is set, honest again afterwards.
 
-In a test's own event loop, or as a process of its own (`python -m …hostile.liar`, commands on stdin,
-one JSON line back each), so that a flood does not run on the loop whose lag is measured.
+In a test's own event loop, or as a process of its own (`python -m …hostile.liar`, commands on
+stdin, one JSON line back each), so that a flood does not run on the loop whose lag is measured.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Line:
     def __init__(self, writer: asyncio.StreamWriter, device: HonestDevice, seed: int) -> None:
         self._writer = writer
         self.device = device
-        self.rng = random.Random(seed)
+        self.rng = random.Random(seed)  # noqa: S311 - repeatable, no secret
         self.transport_sequence = 0
         self.unsolicited_sequence = 0
         self.sent_octets = 0
@@ -57,6 +57,8 @@ class Mode(Protocol):
 
     accepts: bool
     """False: no connection gets through at all."""
+    prompt: bool
+    """Its answers end by themselves and at once; others are cut off when the mode changes."""
 
     async def opened(self, line: Line) -> None:
         """Runs beside the answers for as long as connection and mode last."""
@@ -71,6 +73,7 @@ class Honest:
     """No lie at all; the base of those that lie in one thing only."""
 
     accepts = True
+    prompt = True
 
     async def opened(self, line: Line) -> None:
         return
@@ -129,7 +132,7 @@ class Liar:
         """From now on `mode`, on the connections that stand as well."""
         was, self._mode = self._mode, mode
         for tasks in self._lines.values():
-            for task in tasks:
+            for task in () if was.prompt else tasks:
                 task.cancel()
         if not mode.accepts:
             for line in list(self._lines):

@@ -14,7 +14,6 @@ from random import Random
 from tests.protocols.dnp3.hostile.device import OVERFLOW, RESTART, analog
 from tests.protocols.dnp3.hostile.liar import Honest, Line, Mode
 from tests.protocols.dnp3.hostile.wire import (
-    FIN,
     FIR,
     REQUEST_LINK_STATUS,
     RESPONSE,
@@ -117,7 +116,7 @@ class Mutated(Honest):
 
 
 def rich(fragment: bytes | None, rng: Random) -> bytes | None:
-    """The answer to a READ with one more object of a kind that is parsed, so that all get a turn."""
+    """The answer to a READ with one more object, so that every kind that is parsed gets a turn."""
     if fragment is None or len(fragment) < 12:
         return fragment
     time = struct.pack("<Q", 1_795_000_000_000)[:6]
@@ -204,6 +203,8 @@ class _Series(Honest):
 class EndlessFragments(Honest):
     """A response of many valid fragments whose last never comes."""
 
+    prompt = False
+
     async def answer(self, line: Line, request: Request) -> None:
         if not request.asks_static:
             await super().answer(line, request)
@@ -222,6 +223,8 @@ class EndlessFragments(Honest):
 class EndlessSegments(Honest):
     """A fragment of many valid transport segments whose last never comes."""
 
+    prompt = False
+
     async def answer(self, line: Line, request: Request) -> None:
         if not request.asks_static:
             await super().answer(line, request)
@@ -238,6 +241,8 @@ class EndlessSegments(Honest):
 
 class _Flood(Honest):
     """Honest answers, and beside them as much of one thing as the line takes."""
+
+    prompt = False
 
     def burst(self, line: Line) -> bytes:
         raise NotImplementedError
@@ -286,6 +291,8 @@ class StartFlood(_Flood):
 class Slowloris(Honest):
     """Right answers, an octet at a time."""
 
+    prompt = False
+
     async def answer(self, line: Line, request: Request) -> None:
         told = line.device.answer(request)
         if told is None:
@@ -309,6 +316,8 @@ class ForeignSource(Honest):
 
 class Late(Honest):
     """Right answers after the master has stopped to wait for them."""
+
+    prompt = False
 
     async def answer(self, line: Line, request: Request) -> None:
         await asyncio.sleep(LATE_S)
@@ -362,6 +371,8 @@ class HalfFrame(Honest):
 
 class OnlyUnsolicited(Honest):
     """Answers nothing, but goes on to send null unsolicited responses as if all was well."""
+
+    prompt = False
 
     async def opened(self, line: Line) -> None:
         while True:
