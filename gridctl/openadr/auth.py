@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from math import ceil
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
@@ -20,24 +22,28 @@ from gridctl.model.clock import Clock
 from gridctl.model.record import AuditEntry
 from gridctl.openadr.body import read_bytes
 from gridctl.openadr.problem import ProblemError
+from gridctl.openadr.ratelimit import RateLimit
+from gridctl.openadr.scopes import BUSINESS_LOGIC, granted
 from gridctl.store.engine import SqlStore
 from gridctl.store.openadr import ClientRow
+from gridctl.store.openadr_objects import Reader
 
 TOKEN_LIFE_S = 3_600
 FORM_BYTES_MAX = 16_384
 FAILURE_ROW_EVERY_S = 10.0
-SCOPES = {
-    "business-logic": ("read_all", "read_bl", "read_targets", "write_programs", "write_events"),
-    "ven": ("read_targets", "read_ven_objects"),
-}
-"""What a role can do here; a token is granted what was asked of it, or all of it."""
+TOKENS_PER_S = 5.0
+TOKENS_BURST = 60
+LIMITED_KEYS_MAX = 10_000
 
 
 class OAuthError(Exception):
     """An error answer of RFC 6749 §5.2."""
 
-    def __init__(self, error: str, description: str, status: HTTPStatus) -> None:
+    def __init__(
+        self, error: str, description: str, status: HTTPStatus, *, retry_s: float | None = None
+    ) -> None:
         super().__init__(description)
+        self.retry_s = retry_s
         self.error = error
         self.description = description
         self.status = status
@@ -49,10 +55,15 @@ class Caller:
 
     client: ClientRow
     source: str
+    scopes: frozenset[str] = frozenset()
 
     @property
     def is_business_logic(self) -> bool:
-        return self.client.role == "business-logic"
+        return self.client.role == BUSINESS_LOGIC
+
+    def reader(self) -> Reader:
+        """The caller as the store's privacy knows it."""
+        return Reader(client_id=self.client.client_id, sees_all=self.is_business_logic)
 
     def person(self) -> Person:
         """The caller as the desk's audit knows it."""
@@ -88,6 +99,7 @@ class Auth:
         self._store = store
         self._clock = clock
         self._token_url = token_url
+        self._limit = RateLimit(per_s=TOKENS_PER_S, burst=TOKENS_BURST, keys_max=LIMITED_KEYS_MAX)
         self._failures = 0
         self._quiet_until_mono_s = 0.0
 
@@ -98,13 +110,17 @@ class Auth:
 
     async def token(self, request: web.Request) -> web.Response:
         """POST /auth/token: RFC 6749 §4.4; errors in that RFC's own shape."""
+        retry_s: float | None = None
         try:
             answer = await self._granted(request)
             status = HTTPStatus.OK
         except OAuthError as refused:
             status = refused.status
             answer = {"error": refused.error, "error_description": refused.description}
+            retry_s = refused.retry_s
         headers = {"Cache-Control": "no-store", "Pragma": "no-cache"}
+        if retry_s is not None:
+            headers["Retry-After"] = str(ceil(retry_s))
         if status is HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = 'Basic realm="gridctl"'
         return web.json_response(answer, status=status.value, headers=headers)
@@ -112,6 +128,14 @@ class Auth:
     async def _granted(self, request: web.Request) -> dict[str, Any]:
         form = await _form(request)
         client_id, secret = _credentials(request, form)
+        wait_s = self._limit.take(client_id, self._clock.monotonic_s())
+        if wait_s > 0:
+            raise OAuthError(
+                "invalid_request",
+                f"too many tokens were asked for: again in {wait_s:.0f} s",
+                HTTPStatus.TOO_MANY_REQUESTS,
+                retry_s=wait_s,
+            )
         client = await self._store.openadr.verify_client(client_id, secret)
         if client is None:
             await self._note_failure(client_id, request)
@@ -124,10 +148,7 @@ class Auth:
                 "only client_credentials is served",
                 HTTPStatus.BAD_REQUEST,
             )
-        allowed = SCOPES[client.role]
-        wanted = form.get("scope", "").split()
-        # VENs in the field ask for read_all: they get what they may have, not an error
-        scope = " ".join([word for word in allowed if word in wanted] or allowed)
+        scope = " ".join(granted(client.role, form.get("scope", "").split()))
         token = await self._store.openadr.open_token(client_id, scope, life_s=TOKEN_LIFE_S)
         return {
             "access_token": token,
@@ -174,14 +195,20 @@ class Auth:
                 "the bearer token is unknown or has run out",
                 headers={"WWW-Authenticate": 'Bearer realm="gridctl", error="invalid_token"'},
             )
-        return Caller(client=found[0], source=request.remote or "")
+        client, scope = found
+        return Caller(client=client, source=request.remote or "", scopes=frozenset(scope.split()))
 
-    async def business_logic(self, request: web.Request) -> Caller:
-        """The caller when it may write programs and events, else 403."""
+    async def need(self, request: web.Request, scopes: Sequence[str]) -> Caller:
+        """The caller when its token has one of `scopes`, else 403 with their names (RFC 6750)."""
         caller = await self.caller(request)
-        if not caller.is_business_logic:
+        if caller.scopes.isdisjoint(scopes):
             raise ProblemError(
-                HTTPStatus.FORBIDDEN, "only a business-logic client writes programs and events"
+                HTTPStatus.FORBIDDEN,
+                f"the token has none of the scopes {', '.join(scopes)}",
+                headers={
+                    "WWW-Authenticate": 'Bearer realm="gridctl", error="insufficient_scope", '
+                    f'scope="{" ".join(scopes)}"'
+                },
             )
         return caller
 

@@ -1,12 +1,10 @@
-"""Events: create, read, list, replace, delete; what they ask goes to the operator's desk."""
+"""Events: what is asked of the grid; it goes to the operator's desk, and nowhere else."""
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import ClassVar
 
 from aiohttp import web
 
@@ -17,130 +15,88 @@ from gridctl.model.program import RequestState
 from gridctl.openadr import listing
 from gridctl.openadr.auth import Auth, Caller
 from gridctl.openadr.body import read_model
+from gridctl.openadr.crud import Crud, Draft, Filters
 from gridctl.openadr.mapping import Ask, asked, forecast_peak
-from gridctl.openadr.periods import duration, instant
 from gridctl.openadr.problem import ProblemError
-from gridctl.openadr.wire import EventRequest, IntervalPeriod, ProgramRequest
+from gridctl.openadr.scopes import READ_TARGETED
+from gridctl.openadr.timing import ends_s
+from gridctl.openadr.wire import EventRequest, ProgramRequest
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr import ObjectRow
+from gridctl.store.openadr_objects import Search, StoredObject
 
-KIND = "EVENT"
 OPEN = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
 NOT_ACTED_ON = "Gridctl-Not-Acted-On"
 """Header of a 200 or 201 answer to an event that is kept but asks nothing of us: the reason."""
 
 
-class Events:
-    """Handlers of /events. Writes take turns, so that store and desk agree on the last one."""
+class Events(Crud):
+    """Handlers of /events."""
+
+    kind = "event"
+    read_scopes = READ_TARGETED
+    write_scopes = ("write_events",)
+    filters: ClassVar[Filters] = {"programID": ("program_id", listing.object_id)}
 
     def __init__(self, *, store: SqlStore, desk: Desk, clock: Clock, auth: Auth) -> None:
-        self._store = store
+        super().__init__(store=store, clock=clock, auth=auth)
         self._desk = desk
-        self._clock = clock
-        self._auth = auth
-        self._turn = asyncio.Lock()
 
-    async def create(self, request: web.Request) -> web.Response:
-        """POST /events: 201; 409 when there is no such program."""
-        caller = await self._auth.business_logic(request)
+    def search(self, request: web.Request) -> Search:
+        """As every list; `active` leaves out what is over."""
+        found = super().search(request)
+        active = listing.flag(request, "active")
+        return replace(found, after_s=self._clock.now_s()) if active else found
+
+    async def draft(self, request: web.Request, caller: Caller, old: StoredObject | None) -> Draft:
+        """What the body says of an event; 409 when there is no such program."""
         event = await read_model(request, EventRequest)
+        program = await self._program(event, caller)
+        body = event.model_dump(by_alias=True, mode="json")
         now_s = self._clock.now_s()
-        row = ObjectRow(
-            id=f"event-{secrets.token_hex(8)}",
-            parent=event.program_id,
-            client_id=caller.client.client_id,
-            created_s=now_s,
-            modified_s=now_s,
-            body=event.model_dump_json(by_alias=True),
+        return Draft(
+            client_id=caller.client.client_id if old is None else old.client_id,
+            keys={
+                "program_id": event.program_id,
+                "ends_s": ends_s(event, program, now_s=now_s),
+            },
+            targets=event.targets or (),
+            body=body,
+            result=_said(self._asked(event, program, "", caller.client.client_id)),
         )
-        async with self._turn:
-            ask = await self._ask(event, row, now_s)
-            entry = caller.entry("openadr.event.create", row.id, at_s=now_s, result=_said(ask))
-            if not await self._store.openadr.add_event(row, entry):
-                raise _no_program(event.program_id)
-            headers = await self._submit(ask, row, caller)
-        body = listing.shown(row, KIND)
-        return web.json_response(body, status=HTTPStatus.CREATED.value, headers=headers)
 
-    async def list(self, request: web.Request) -> web.Response:
-        """GET /events, by programID, targets, and `active` (not over yet)."""
-        caller = await self._auth.caller(request)
-        page = listing.page(request)
-        program = request.query.get("programID")
-        if program is not None:
-            program = listing.object_id(program)
-        active_only, now_s = listing.flag(request, "active"), self._clock.now_s()
+    async def written(
+        self, one: StoredObject, old: StoredObject | None, draft: Draft, caller: Caller
+    ) -> dict[str, str]:
+        """What it asked before is withdrawn, what it asks now is submitted."""
+        event = EventRequest.model_validate({**draft.body, "targets": list(one.targets) or None})
+        ask = self._asked(event, await self._program(event, caller), one.id, one.client_id)
+        if old is not None:
+            await self._withdraw(one.id, ask, caller)
+        return await self._submit(ask, one, caller)
 
-        def keep(body: dict[str, Any]) -> bool:
-            if active_only and _is_over(body, now_s):
-                return False
-            return listing.visible(body, caller, page.targets)
+    async def removed(self, gone: StoredObject, caller: Caller) -> None:
+        """Withdrawn from the desk."""
+        await self._withdraw(gone.id, Ask(), caller)
 
-        found = await listing.listed(
-            lambda after: self._store.openadr.events(
-                program=program, after=after, count_max=listing.CHUNK_ROWS
-            ),
-            page,
-            keep,
-            KIND,
-        )
-        return web.json_response(found)
+    async def _program(self, event: EventRequest, caller: Caller) -> ProgramRequest:
+        found = await self._store.objects.one("program", event.program_id, reader=caller.reader())
+        if found is None:
+            raise ProblemError(HTTPStatus.CONFLICT, f"there is no program {event.program_id!r}")
+        return ProgramRequest.model_validate_json(found.body)
 
-    async def read(self, request: web.Request) -> web.Response:
-        """GET /events/{id}: 404 also for what the caller may not see."""
-        caller = await self._auth.caller(request)
-        body = listing.shown(await self._row(request), KIND)
-        if not listing.visible(body, caller, None):
-            raise _not_found()
-        return web.json_response(body)
-
-    async def update(self, request: web.Request) -> web.Response:
-        """PUT /events/{id}: what it asked before is withdrawn, what it asks now is submitted."""
-        caller = await self._auth.business_logic(request)
-        event = await read_model(request, EventRequest)
-        async with self._turn:
-            old = await self._row(request)
-            now_s = self._clock.now_s()
-            row = replace(
-                old,
-                parent=event.program_id,
-                body=event.model_dump_json(by_alias=True),
-                modified_s=now_s,
-            )
-            ask = await self._ask(event, row, now_s)
-            entry = caller.entry("openadr.event.update", row.id, at_s=now_s, result=_said(ask))
-            await self._withdraw(row.id, ask, caller)
-            if not await self._store.openadr.put_event(row, entry):
-                raise _no_program(event.program_id)
-            headers = await self._submit(ask, row, caller)
-        return web.json_response(listing.shown(row, KIND), headers=headers)
-
-    async def delete(self, request: web.Request) -> web.Response:
-        """DELETE /events/{id}: withdrawn from the desk; 200 with the object."""
-        caller = await self._auth.business_logic(request)
-        async with self._turn:
-            row = await self._row(request)
-            await self._withdraw(row.id, Ask(), caller)
-            entry = caller.entry(
-                "openadr.event.delete", row.id, at_s=self._clock.now_s(), result="deleted"
-            )
-            await self._store.openadr.delete_event(row.id, entry)
-        return web.json_response(listing.shown(row, KIND))
-
-    async def _ask(self, event: EventRequest, row: ObjectRow, now_s: float) -> Ask:
-        program = await self._store.openadr.program(event.program_id)
-        if program is None:
-            raise _no_program(event.program_id)
+    def _asked(
+        self, event: EventRequest, program: ProgramRequest, event_id: str, client_id: str
+    ) -> Ask:
         return asked(
             event,
-            ProgramRequest.model_validate_json(program.body),
-            event_id=row.id,
-            client_id=row.client_id,
-            now_s=now_s,
+            program,
+            event_id=event_id,
+            client_id=client_id,
+            now_s=self._clock.now_s(),
             peak_kw=forecast_peak(self._desk.picture().forecast),
         )
 
-    async def _submit(self, ask: Ask, row: ObjectRow, caller: Caller) -> dict[str, str]:
+    async def _submit(self, ask: Ask, one: StoredObject, caller: Caller) -> dict[str, str]:
         """Hand the requests to the desk; headers that tell why nothing will happen, if so."""
         reason = ask.reason
         try:
@@ -152,7 +108,7 @@ class Events:
                 await unit.audit(
                     caller.entry(
                         "openadr.event.refused",
-                        row.id,
+                        one.id,
                         at_s=self._clock.now_s(),
                         result=f"not acted on: {reason}",
                     )
@@ -171,12 +127,6 @@ class Events:
                 if refused.refusal.code != "no_such_request":
                     raise
 
-    async def _row(self, request: web.Request) -> ObjectRow:
-        row = await self._store.openadr.event(listing.object_id(request.match_info["event_id"]))
-        if row is None:
-            raise _not_found()
-        return row
-
 
 def _said(ask: Ask) -> str:
     if ask.reason:
@@ -185,32 +135,6 @@ def _said(ask: Ask) -> str:
     return f"asks for up to {kw:g} kW in {len(ask.requests)} interval(s)"
 
 
-def _is_over(body: dict[str, Any], now_s: float) -> bool:
-    """Whether every window of the event has ended; what cannot be told is not over."""
-    event = EventRequest.model_validate(body)
-    base = event.interval_period or IntervalPeriod()
-    following_s: float | None = None
-    for own in [interval.interval_period for interval in event.intervals or []] or [None]:
-        period = own or IntervalPeriod()
-        start = period.start or (base.start if following_s is None else None)
-        length = period.duration or base.duration
-        at_s = following_s if start is None else instant(start)
-        if at_s is None or length is None:
-            return False
-        following_s = duration(length).after(at_s)
-        if following_s is None or following_s > now_s:
-            return False
-    return True
-
-
 def _header(text: str) -> str:
     # a header is one line of Latin-1 at most; what the client wrote may be anything
     return "".join(c if " " <= c <= "~" else "?" for c in text)[:400]
-
-
-def _not_found() -> ProblemError:
-    return ProblemError(HTTPStatus.NOT_FOUND, "there is no such event")
-
-
-def _no_program(id_: str) -> ProblemError:
-    return ProblemError(HTTPStatus.CONFLICT, f"there is no program {id_!r}")

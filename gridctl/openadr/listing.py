@@ -2,48 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 
-from gridctl.openadr.auth import Caller
 from gridctl.openadr.periods import written
 from gridctl.openadr.problem import ProblemError
 from gridctl.openadr.wire import ID_PATTERN
-from gridctl.store.openadr import ObjectRow
+from gridctl.store.openadr_objects import StoredObject
 
-LIMIT_MAX = 50
-CHUNK_ROWS = 200
-"""Rows that a `Fetch` has to bring at once."""
-_INTEGER_MAX = 2**31 - 1
-
-Fetch = Callable[[int], Awaitable[Sequence[tuple[int, ObjectRow]]]]
+LIMIT_MAX: Final = 50
+_INTEGER_MAX: Final = 2**31 - 1
+_UNTARGETED: Final = ("report",)
+_OWNED: Final = ("report", "subscription", "ven", "resource")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What part of a list the client wants. `targets` None: it named none."""
+def whole(request: web.Request, name: str, default: int, most: int) -> int:
+    """A whole number of the query; 400 when it is none, or above `most`: never clamped."""
+    text = request.query.get(name)
+    if text is None:
+        return default
+    if re.match(r"^[0-9]{1,10}$", text) is None or int(text) > most:
+        raise ProblemError(HTTPStatus.BAD_REQUEST, f"{name} is a whole number from 0 to {most}")
+    return int(text)
 
-    skip: int
-    limit: int
-    targets: frozenset[str] | None
+
+def skip_and_limit(request: web.Request) -> tuple[int, int]:
+    """The page that is asked for; 50 objects when nobody says otherwise."""
+    return whole(request, "skip", 0, _INTEGER_MAX), whole(request, "limit", LIMIT_MAX, LIMIT_MAX)
 
 
-def page(request: web.Request) -> Page:
-    """skip, limit and targets of the query; 400 when they are not what the contract allows."""
-    targets = request.query.getall("targets", [])
-    if any(not 1 <= len(target) <= 128 for target in targets):  # noqa: PLR2004 - the contract
+def targets(request: web.Request) -> frozenset[str] | None:
+    """The targets that the query names; None when it names none."""
+    named = request.query.getall("targets", [])
+    if any(not 1 <= len(target) <= 128 for target in named):  # noqa: PLR2004 - the contract
         raise ProblemError(HTTPStatus.BAD_REQUEST, "a target has 1 to 128 characters")
-    return Page(
-        skip=_whole(request, "skip", 0, _INTEGER_MAX),
-        limit=_whole(request, "limit", LIMIT_MAX, LIMIT_MAX),
-        targets=frozenset(targets) if targets else None,
-    )
+    return frozenset(named) if named else None
 
 
 def object_id(text: str) -> str:
@@ -51,6 +50,24 @@ def object_id(text: str) -> str:
     if re.match(ID_PATTERN, text) is None:
         raise ProblemError(HTTPStatus.BAD_REQUEST, "an id has 1 to 128 of a-z A-Z 0-9 _ -")
     return text
+
+
+def name(text: str) -> str:
+    """A name from the query; 400 for one that no object can have."""
+    if not 1 <= len(text) <= 128:  # noqa: PLR2004 - the contract
+        raise ProblemError(HTTPStatus.BAD_REQUEST, "a name has 1 to 128 characters")
+    return text
+
+
+def equal(
+    request: web.Request, columns: Mapping[str, tuple[str, Callable[[str], str]]]
+) -> dict[str, str]:
+    """The columns that the query asks to be equal to something; all of them have to be."""
+    return {
+        column: check(request.query[parameter])
+        for parameter, (column, check) in columns.items()
+        if parameter in request.query
+    }
 
 
 def flag(request: web.Request, name: str) -> bool:
@@ -61,52 +78,47 @@ def flag(request: web.Request, name: str) -> bool:
     return text == "true"
 
 
-def shown(row: ObjectRow, kind: str) -> dict[str, Any]:
-    """The object as it goes out."""
-    return {
-        "id": row.id,
-        "createdDateTime": written(row.created_s),
-        "modificationDateTime": written(row.modified_s),
-        "objectType": kind,
-        **json.loads(row.body),
+def shown_targets(one: StoredObject, may_show: frozenset[str] | None) -> list[str]:
+    """The targets that a reader gets to see: all (`may_show` None), or only those of its own."""
+    return [target for target in one.targets if may_show is None or target in may_show]
+
+
+def rendered(one: StoredObject, targets: list[str]) -> str:
+    """The object as JSON text. The body goes out as it was written: it is not even parsed."""
+    head: dict[str, Any] = {
+        "id": one.id,
+        "createdDateTime": written(one.created_s),
+        "modificationDateTime": written(one.modified_s),
+        "objectType": one.kind.upper(),
     }
+    if one.kind in _OWNED:
+        head["clientID"] = one.client_id
+    if one.kind not in _UNTARGETED:
+        head["targets"] = targets
+    text = json.dumps(head, ensure_ascii=False)
+    return f"{text[:-1]},{one.body[1:]}" if one.body != "{}" else text
 
 
-def visible(body: dict[str, Any], caller: Caller, targets: frozenset[str] | None) -> bool:
-    """Object privacy: business logic sees all; a VEN sees what has no targets, for none has been
-    granted to VENs yet. Naming targets narrows the answer to objects that have one of them."""
-    own = frozenset(body.get("targets") or ())
-    if own and not caller.is_business_logic:
-        return False
-    return targets is None or bool(own & targets)
+def etag(one: StoredObject, targets: list[str]) -> str:
+    """A strong validator of what this reader sees, without rendering it."""
+    seen = f"{one.id}\n{one.modified_s!r}\n{json.dumps(targets)}"
+    return f'"{hashlib.sha256(seen.encode()).hexdigest()[:32]}"'
 
 
-async def listed(
-    fetch: Fetch, wanted: Page, keep: Callable[[dict[str, Any]], bool], kind: str
-) -> list[dict[str, Any]]:
-    """One page of what is kept: filtered first, cut then, so that no page is short."""
-    found: list[dict[str, Any]] = []
-    to_skip, after = wanted.skip, 0
-    while len(found) < wanted.limit:
-        rows = await fetch(after)
-        for number, row in rows:
-            after = number
-            body = shown(row, kind)
-            if not keep(body):
-                continue
-            if to_skip > 0:
-                to_skip -= 1
-            elif len(found) < wanted.limit:
-                found.append(body)
-        if len(rows) < CHUNK_ROWS:
-            break
-    return found
+def is_known(request: web.Request, tag: str) -> bool:
+    """Whether If-None-Match names `tag`: then 304 says everything."""
+    named = request.headers.get("If-None-Match")
+    return named is not None and _names(named, tag)
 
 
-def _whole(request: web.Request, name: str, default: int, most: int) -> int:
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if re.match(r"^[0-9]{1,10}$", text) is None or int(text) > most:
-        raise ProblemError(HTTPStatus.BAD_REQUEST, f"{name} is a whole number from 0 to {most}")
-    return int(text)
+def check_match(request: web.Request, tag: str) -> None:
+    """412 when If-Match is given and names another version than `tag`."""
+    named = request.headers.get("If-Match")
+    if named is not None and not _names(named, tag):
+        raise ProblemError(
+            HTTPStatus.PRECONDITION_FAILED, "the object has changed since: read it again"
+        )
+
+
+def _names(header: str, tag: str) -> bool:
+    return header.strip() == "*" or tag in [word.strip() for word in header.split(",")]

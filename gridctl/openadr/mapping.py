@@ -20,13 +20,11 @@ from dataclasses import dataclass
 
 from gridctl.model.planning import Forecast
 from gridctl.model.program import DispatchRequest, RequestState
-from gridctl.openadr.periods import duration, instant
+from gridctl.openadr.timing import TimingError, Window, is_cancelled, windows
 from gridctl.openadr.wire import (
     AnyDescriptor,
     EventPayloadDescriptor,
     EventRequest,
-    Interval,
-    IntervalPeriod,
     ProgramRequest,
     ValuesMap,
 )
@@ -53,7 +51,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Window:
+class _Bounded:
     start_s: float
     end_s: float
     payloads: Sequence[ValuesMap]
@@ -73,12 +71,16 @@ def asked(
     peak_kw: Peak,
 ) -> Ask:
     """What `event` asks at grid time `now_s`. Pure; never raises for what a client wrote."""
-    if _is_cancelled(event):
+    if is_cancelled(event):
         return Ask(reason="the event is cancelled (now, for no time)", cancels=True)
     try:
         if event.targets:
             raise _NothingToDoError("it has targets: only events for the whole feeder are acted on")
-        windows = _truncated(_windows(event, program, now_s), event)
+        if not event.intervals:
+            raise _NothingToDoError("it has no intervals")
+        unfolded = windows(event, program, now_s=now_s)
+        if len(unfolded) > REQUESTS_MAX:
+            raise _NothingToDoError(f"it has more than {REQUESTS_MAX} intervals")
         requests = [
             DispatchRequest(
                 mrid=f"{event_id}-{index}",
@@ -92,11 +94,11 @@ def asked(
                 received_s=now_s,
                 state=RequestState.RECEIVED,
             )
-            for index, window in enumerate(windows)
+            for index, window in enumerate(_bounded(unfolded, now_s))
             if (target_kw := _target_kw(window, event, program, peak_kw)) > 0
             and window.end_s > max(now_s, window.start_s)
         ]
-    except _NothingToDoError as reason:
+    except (_NothingToDoError, TimingError) as reason:
         return Ask(reason=str(reason))
     if not requests:
         return Ask(reason="nothing is left to reduce: it is over, or asks for 0 kW")
@@ -120,73 +122,22 @@ def forecast_peak(forecast: Forecast | None) -> Peak:
     return peak
 
 
-def _is_cancelled(event: EventRequest) -> bool:
-    period = event.interval_period
-    if period is None or period.start is None or period.duration is None:
-        return False
-    return instant(period.start) is None and duration(period.duration).is_nothing
-
-
-def _windows(event: EventRequest, program: ProgramRequest, now_s: float) -> list[_Window]:
-    base = event.interval_period or program.interval_period or IntervalPeriod()
-    intervals = event.intervals or []
-    if not intervals:
-        raise _NothingToDoError("it has no intervals")
-    if len(intervals) > REQUESTS_MAX:
-        raise _NothingToDoError(f"it has more than {REQUESTS_MAX} intervals")
-    windows: list[_Window] = []
-    following_s: float | None = None
-    for interval in intervals:
-        start_s = _start_s(interval, base, following_s, now_s)
-        following_s = _end_s(interval, base, start_s, now_s)
-        windows.append(_Window(start_s=start_s, end_s=following_s, payloads=interval.payloads))
-    return windows
-
-
-def _start_s(
-    interval: Interval, base: IntervalPeriod, following_s: float | None, now_s: float
-) -> float:
-    own = interval.interval_period.start if interval.interval_period else None
-    if own is None and following_s is not None:
-        return following_s
-    text = own if own is not None else base.start
-    if text is None:
-        raise _NothingToDoError("it has no start")
-    start_s = instant(text)
-    return now_s if start_s is None else start_s
-
-
-def _end_s(interval: Interval, base: IntervalPeriod, start_s: float, now_s: float) -> float:
-    own = interval.interval_period.duration if interval.interval_period else None
-    text = own if own is not None else base.duration
-    if text is None:
-        raise _NothingToDoError("it has no duration")
-    end_s = duration(text).after(start_s)
-    if end_s is None:
-        raise _NothingToDoError("it has no end: a reduction needs one")
-    if end_s - now_s > AHEAD_MAX_S:
-        raise _NothingToDoError("it ends more than a year from now")
-    if end_s < start_s:
-        raise _NothingToDoError("it ends before it starts")
-    return end_s
-
-
-def _truncated(windows: list[_Window], event: EventRequest) -> list[_Window]:
-    """`event.duration` cuts the intervals off; a longer one repeats them, which we do not."""
-    if event.duration is None:
-        return windows
-    end_s = duration(event.duration).after(windows[0].start_s)
-    if end_s is None or end_s > windows[-1].end_s:
-        raise _NothingToDoError("its duration repeats the intervals: send them one by one")
-    return [
-        _Window(start_s=w.start_s, end_s=min(w.end_s, end_s), payloads=w.payloads)
-        for w in windows
-        if w.start_s < end_s
-    ]
+def _bounded(found: Sequence[Window], now_s: float) -> list[_Bounded]:
+    """A reduction has an end, and one within a year."""
+    bounded = []
+    for window in found:
+        if window.end_s is None:
+            raise _NothingToDoError("it has no end: a reduction needs one")
+        if window.end_s - now_s > AHEAD_MAX_S:
+            raise _NothingToDoError("it ends more than a year from now")
+        bounded.append(
+            _Bounded(start_s=window.start_s, end_s=window.end_s, payloads=window.interval.payloads)
+        )
+    return bounded
 
 
 def _target_kw(
-    window: _Window, event: EventRequest, program: ProgramRequest, peak_kw: Peak
+    window: _Bounded, event: EventRequest, program: ProgramRequest, peak_kw: Peak
 ) -> float:
     known = [payload for payload in window.payloads if payload.type in (RELATIVE, LIMIT)]
     if not known:

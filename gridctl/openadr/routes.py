@@ -2,42 +2,104 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from gridctl.control.ports import Desk
 from gridctl.model.clock import Clock
 from gridctl.openadr.auth import Auth
+from gridctl.openadr.callbacks import CallbackPolicy
+from gridctl.openadr.crud import Crud
 from gridctl.openadr.events import Events
-from gridctl.openadr.problem import problems
+from gridctl.openadr.notifier import Notifier
+from gridctl.openadr.notifiers import TOPICS, Notifiers
+from gridctl.openadr.problem import Handler, problems
 from gridctl.openadr.programs import Programs
+from gridctl.openadr.reports import Reports
+from gridctl.openadr.subscriptions import Subscriptions
+from gridctl.openadr.vens import Resources, Vens
 from gridctl.store.engine import SqlStore
+
+STRICT = CallbackPolicy()
 
 
 def openadr_routes(
-    *, store: SqlStore, desk: Desk, clock: Clock, token_url: str | None = None
+    *,
+    store: SqlStore,
+    desk: Desk,
+    clock: Clock,
+    token_url: str | None = None,
+    callbacks: CallbackPolicy = STRICT,
 ) -> web.Application:
-    """The VTN's sub-application: auth, programs and events.
+    """The VTN's sub-application, with the task that carries its notifications.
 
     `token_url`: what GET /auth/server tells; None tells the address that the client used.
     """
     auth = Auth(store=store, clock=clock, token_url=token_url)
-    programs = Programs(store=store, clock=clock, auth=auth)
-    events = Events(store=store, desk=desk, clock=clock, auth=auth)
-    app = web.Application(middlewares=[problems])
+    notifier = Notifier(
+        store=store, clock=clock, policy=callbacks, uniform=random.SystemRandom().uniform
+    )
+    rooms: dict[str, Crud] = {
+        "/programs": Programs(store=store, clock=clock, auth=auth),
+        "/events": Events(store=store, desk=desk, clock=clock, auth=auth),
+        "/reports": Reports(store=store, clock=clock, auth=auth),
+        "/subscriptions": Subscriptions(
+            store=store, clock=clock, auth=auth, policy=callbacks, session=notifier.session
+        ),
+        "/vens": Vens(store=store, clock=clock, auth=auth),
+        "/resources": Resources(store=store, clock=clock, auth=auth),
+    }
+    notifiers = Notifiers(auth=auth)
+    app = web.Application(middlewares=[problems, _waking(notifier)])
     app.add_routes(
         [
             web.get("/auth/server", auth.server, allow_head=False),
             web.post("/auth/token", auth.token),
-            web.post("/programs", programs.create),
-            web.get("/programs", programs.list, allow_head=False),
-            web.get("/programs/{program_id}", programs.read, allow_head=False),
-            web.put("/programs/{program_id}", programs.update),
-            web.delete("/programs/{program_id}", programs.delete),
-            web.post("/events", events.create),
-            web.get("/events", events.list, allow_head=False),
-            web.get("/events/{event_id}", events.read, allow_head=False),
-            web.put("/events/{event_id}", events.update),
-            web.delete("/events/{event_id}", events.delete),
+            web.get("/notifiers", notifiers.list, allow_head=False),
+            *(
+                web.get(f"/notifiers/mqtt/topics{path}", notifiers.topics(scopes), allow_head=False)
+                for path, scopes in TOPICS
+            ),
+            *(route for path, room in rooms.items() for route in _routes(path, room)),
         ]
     )
+    app.cleanup_ctx.append(lambda _: _carrying(notifier))
     return app
+
+
+def _routes(path: str, room: Crud) -> list[web.RouteDef]:
+    one = f"{path}/{{id}}"
+    return [
+        web.post(path, room.create),
+        web.get(path, room.list, allow_head=False),
+        web.get(one, room.read, allow_head=False),
+        web.put(one, room.update),
+        web.delete(one, room.delete),
+    ]
+
+
+def _waking(notifier: Notifier) -> Middleware:
+    @web.middleware
+    async def wake(request: web.Request, handler: Handler) -> web.StreamResponse:
+        answer = await handler(request)
+        if request.method != "GET":
+            notifier.wake()
+        return answer
+
+    return wake
+
+
+async def _carrying(notifier: Notifier) -> AsyncIterator[None]:
+    task = asyncio.create_task(notifier.run(), name="openadr notifier")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        await notifier.close()

@@ -1,4 +1,4 @@
-"""The wire's types of OpenADR 3.1.0: programs, events and what they are made of.
+"""The wire's types of OpenADR 3.1.0: what clients say of each kind of object.
 
 Written from the contract (info.version of the published file: 1.0.0, API 3.1.0). Fields that the
 server owns are ignored when a client sends them; unknown properties are ignored, as the contract
@@ -167,3 +167,71 @@ class EventRequest(Wire):
     )
     interval_period: IntervalPeriod | None = None
     intervals: Annotated[list[Interval], Field(max_length=INTERVALS_MAX)] | None = None
+
+
+class VenRequest(Wire):
+    """What a client says about a VEN. Business logic names the client and the targets; what a VEN
+    says of those is ignored: they are not its to say. 3.1.0 wants `objectType`, clients in the
+    field leave it out: the role says the same."""
+
+    object_type: Literal["BL_VEN_REQUEST", "VEN_VEN_REQUEST"] | None = None
+    client_id: Annotated[ObjectId | None, Field(alias="clientID")] = None
+    ven_name: Name
+    targets: Targets | None = None
+    attributes: Annotated[list[ValuesMap], Field(max_length=100)] | None = None
+
+
+class ResourceRequest(Wire):
+    """What a client says about a resource of a VEN. 3.1.1 lets business logic leave out `clientID`
+    and a VEN `venID`: both are known."""
+
+    object_type: Literal["BL_RESOURCE_REQUEST", "VEN_RESOURCE_REQUEST"] | None = None
+    client_id: Annotated[ObjectId | None, Field(alias="clientID")] = None
+    ven_id: Annotated[ObjectId | None, Field(alias="venID")] = None
+    resource_name: Name
+    targets: Targets | None = None
+    attributes: Annotated[list[ValuesMap], Field(max_length=100)] | None = None
+
+
+class ReportResource(Wire):
+    """The values that were reported for one resource."""
+
+    omitted = frozenset({"intervalPeriod"})
+    resource_name: Name
+    interval_period: IntervalPeriod | None = None
+    intervals: Annotated[list[Interval], Field(max_length=INTERVALS_MAX)]
+
+
+class ReportRequest(Wire):
+    """What a VEN reports about an event."""
+
+    event_id: Annotated[ObjectId, Field(alias="eventID")]
+    client_name: Name
+    report_name: StrictStr | None = None
+    payload_descriptors: Annotated[list[ReportPayloadDescriptor], Field(max_length=100)] | None = (
+        None
+    )
+    resources: Annotated[list[ReportResource], Field(max_length=500)]
+
+
+ObjectType = Literal["PROGRAM", "EVENT", "REPORT", "SUBSCRIPTION", "VEN", "RESOURCE"]
+Operation = Literal["READ", "CREATE", "UPDATE", "DELETE"]
+
+
+class ObjectOperation(Wire):
+    """Of which changes a subscriber wants to hear, and where."""
+
+    objects: Annotated[list[ObjectType], Field(max_length=20)]
+    operations: Annotated[list[Operation], Field(max_length=20)]
+    callback_url: Annotated[StrictStr, Field(min_length=2, max_length=8_000)]
+    bearer_token: Annotated[StrictStr, Field(max_length=8_000)] | None = None
+
+
+class SubscriptionRequest(Wire):
+    """What a client says about a subscription."""
+
+    omitted = frozenset({"programID"})
+    client_name: Name
+    program_id: Annotated[ObjectId | None, Field(alias="programID")] = None
+    object_operations: Annotated[list[ObjectOperation], Field(max_length=20)]
+    targets: Targets | None = None

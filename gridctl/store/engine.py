@@ -33,6 +33,8 @@ from gridctl.store.connection import (
 )
 from gridctl.store.migrate import is_missing, prepare
 from gridctl.store.openadr import Clients
+from gridctl.store.openadr_objects import Objects
+from gridctl.store.openadr_outbox import Outbox
 from gridctl.store.plans import Plans
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
@@ -57,6 +59,8 @@ class SqlStore:
         self._is_closed = False
         self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
         self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
+        self.objects = Objects(transaction=self.transaction, reading=self._reading)
+        self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:

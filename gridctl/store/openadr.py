@@ -1,7 +1,7 @@
-"""OpenADR's own nouns: API clients, their tokens, programs and events as JSON text.
+"""OpenADR's clients and their tokens. Only hashes of secrets and tokens are kept.
 
-The store does not know the wire's types: `gridctl.openadr.wire` does. Tokens live in real seconds
-of the store's monotonic clock, like sessions.
+Tokens live in real seconds of the store's monotonic clock, like sessions. What a live token stands
+for is remembered for a moment, because a fleet of VENs that polls asks for nothing else so often.
 """
 
 from __future__ import annotations
@@ -11,47 +11,46 @@ import hmac
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
-from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
 
 CLIENT_ROLES = ("business-logic", "ven")
 _TOKENS_PER_CLIENT_MAX = 20
+_WEBHOOK_SECRET_BYTES = 32
+_REMEMBERED_S = 5.0
+"""How long a token is believed without a look: as long as a client that was revoked by another
+process may go on."""
+_LIVE_MAX = 20_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientRow:
-    """An API client: `role` is "business-logic" or "ven"."""
+    """An API client: `role` is "business-logic" or "ven"; `revoked_s` when it was locked out."""
 
     client_id: str
     role: str
+    revoked_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectRow:
-    """A program or event. `body` is the request as JSON text; times in grid seconds.
+class _Live:
+    """What a token stood for when it was last looked up."""
 
-    `parent`: the program's id for an event, the unique name for a program.
-    """
-
-    id: str
-    parent: str
-    client_id: str
-    created_s: float
-    modified_s: float
-    body: str
+    client: ClientRow
+    scope: str
+    expires_s: float
+    looked_s: float
 
 
 class Clients:
-    """Clients, tokens, programs and events of a store: `store.openadr`."""
+    """Clients and tokens of a store: `store.openadr`."""
 
     def __init__(
         self,
@@ -63,18 +62,22 @@ class Clients:
         self._clock = clock
         self._transaction = transaction
         self._reading = reading
+        self._live: dict[str, _Live] = {}
 
-    async def add_client(self, client_id: str, role: str, secret: str) -> ClientRow:
+    async def add_client(
+        self, client_id: str, role: str, secret: str, *, short_secret: bool = False
+    ) -> ClientRow:
         """A new client with a random secret of at least 16 characters that we (or a tool) made.
 
-        Raises RefusedError for an id that is taken, an unknown role or a short secret.
+        `short_secret`: a test profile's, which is no secret. Raises RefusedError for an id that is
+        taken, an unknown role or a short secret.
         """
         reasons = []
         if not client_id:
             reasons.append("a client id is not empty")
         if role not in CLIENT_ROLES:
             reasons.append(f"role {role} is none of {', '.join(CLIENT_ROLES)}")
-        if len(secret) < 16:  # noqa: PLR2004 - a random secret, stored under a fast hash
+        if len(secret) < 16 and not short_secret:  # noqa: PLR2004 - a random secret, stored under a fast hash
             reasons.append("a client secret has at least 16 random characters")
         if reasons:
             raise RefusedError(Refusal(code="bad_client", reasons=tuple(reasons)))
@@ -85,7 +88,12 @@ class Clients:
                 reason = f"there is a client {client_id} already"
                 raise RefusedError(Refusal(code="client_exists", reasons=(reason,)))
             await unit.connection.execute(
-                insert(table).values(client_id=client_id, role=role, secret_hash=_hash(secret))
+                insert(table).values(
+                    client_id=client_id,
+                    role=role,
+                    secret_hash=_hash(secret),
+                    webhook_secret=secrets.token_urlsafe(_WEBHOOK_SECRET_BYTES),
+                )
             )
         return ClientRow(client_id=client_id, role=role)
 
@@ -94,9 +102,36 @@ class Clients:
         columns = schema.openadr_client.c
         async with self._reading("clients") as connection:
             rows = await connection.execute(
-                select(columns.client_id, columns.role).order_by(columns.client_id)
+                select(columns.client_id, columns.role, columns.revoked_s).order_by(
+                    columns.client_id
+                )
             )
             return [ClientRow(**row) for row in rows.mappings()]
+
+    async def revoke_client(self, client_id: str, *, at_s: float) -> bool:
+        """Lock a client out: its tokens end now, its secret is worth nothing. False when there is
+        no such client, or it was revoked before."""
+        client, token = schema.openadr_client, schema.openadr_token
+        async with self._transaction() as unit:
+            done = await unit.connection.execute(
+                update(client)
+                .where(client.c.client_id == client_id, client.c.revoked_s.is_(None))
+                .values(revoked_s=at_s)
+            )
+            await unit.connection.execute(delete(token).where(token.c.client_id == client_id))
+        self._live.clear()
+        return done.rowcount == 1
+
+    async def webhook_secret(self, client_id: str) -> str | None:
+        """What signs the notifications to this client's callbacks."""
+        columns = schema.openadr_client.c
+        async with self._reading("client") as connection:
+            found: str | None = (
+                await connection.execute(
+                    select(columns.webhook_secret).where(columns.client_id == client_id)
+                )
+            ).scalar_one_or_none()
+        return found
 
     async def verify_client(self, client_id: str, secret: str) -> ClientRow | None:
         """The client when the secret is right, else None, in the same time."""
@@ -106,7 +141,7 @@ class Clients:
             row = found.one_or_none()
         stored = "0" * 64 if row is None else row.secret_hash
         right = hmac.compare_digest(stored, _hash(secret))
-        if row is None or not right:
+        if row is None or not right or row.revoked_s is not None:
             return None
         return ClientRow(client_id=row.client_id, role=row.role)
 
@@ -141,148 +176,39 @@ class Clients:
     ) -> tuple[ClientRow, str] | None:
         """(client, scope) of a token that is alive, else None."""
         now = self._clock.monotonic_s() if now_s is None else now_s
+        key = _hash(token)
+        live = self._live.get(key)
+        if live is None or not live.looked_s <= now < live.looked_s + _REMEMBERED_S:
+            live = await self._look(key, now)
+            if live is None:
+                return None
+        if not now < live.expires_s <= now + life_s:
+            self._live.pop(key, None)
+            return None
+        return live.client, live.scope
+
+    async def _look(self, key: str, now_s: float) -> _Live | None:
         table, client = schema.openadr_token.c, schema.openadr_client.c
         query = (
             select(table.client_id, table.scope, table.expires_real_s, client.role)
             .join(schema.openadr_client, client.client_id == table.client_id)
-            .where(table.token_hash == _hash(token))
+            .where(table.token_hash == key)
         )
         async with self._reading("token") as connection:
             row = (await connection.execute(query)).one_or_none()
-        if row is None or not now < row.expires_real_s <= now + life_s:
+        self._live.pop(key, None)
+        if row is None:
             return None
-        return ClientRow(client_id=row.client_id, role=row.role), row.scope
-
-    async def add_program(self, row: ObjectRow, entry: AuditEntry) -> bool:
-        """Keep a new program; False when its name is taken."""
-        table = schema.openadr_program
-        async with self._transaction() as unit:
-            if await _name_taken(unit.connection, row):
-                return False
-            await unit.connection.execute(insert(table).values(_renamed(row, "name")))
-            await unit.audit(entry)
-        return True
-
-    async def put_program(self, row: ObjectRow, entry: AuditEntry) -> bool:
-        """Replace name, body and modification time; False when the name is another program's."""
-        table = schema.openadr_program
-        async with self._transaction() as unit:
-            if await _name_taken(unit.connection, row):
-                return False
-            await unit.connection.execute(
-                update(table)
-                .where(table.c.id == row.id)
-                .values(name=row.parent, body=row.body, modified_s=row.modified_s)
-            )
-            await unit.audit(entry)
-        return True
-
-    async def program(self, id_: str) -> ObjectRow | None:
-        """A program by id."""
-        table = schema.openadr_program
-        async with self._reading("program") as connection:
-            found = await connection.execute(select(table).where(table.c.id == id_))
-            row = found.mappings().one_or_none()
-        return None if row is None else _object_row(row, "name")
-
-    async def programs(self, *, after: int = 0, count_max: int) -> Sequence[tuple[int, ObjectRow]]:
-        """(number, program) in the order of their creation, from beyond number `after` on."""
-        table = schema.openadr_program
-        query = select(table).where(table.c.number > after).order_by(table.c.number)
-        async with self._reading("programs") as connection:
-            rows = (await connection.execute(query.limit(count_max))).mappings()
-            return [(row["number"], _object_row(row, "name")) for row in rows]
-
-    async def delete_program(self, id_: str, entry: AuditEntry) -> bool:
-        """Delete; False while events still belong to it."""
-        event = schema.openadr_event
-        async with self._transaction() as unit:
-            used = select(event.c.id).where(event.c.program_id == id_).limit(1)
-            if (await unit.connection.execute(used)).first() is not None:
-                return False
-            table = schema.openadr_program
-            await unit.connection.execute(delete(table).where(table.c.id == id_))
-            await unit.audit(entry)
-        return True
-
-    async def add_event(self, row: ObjectRow, entry: AuditEntry) -> bool:
-        """Keep a new event; False when there is no such program."""
-        async with self._transaction() as unit:
-            if not await _has_program(unit.connection, row.parent):
-                return False
-            await unit.connection.execute(
-                insert(schema.openadr_event).values(_renamed(row, "program_id"))
-            )
-            await unit.audit(entry)
-        return True
-
-    async def put_event(self, row: ObjectRow, entry: AuditEntry) -> bool:
-        """Replace program, body and modification time; False when there is no such program."""
-        table = schema.openadr_event
-        async with self._transaction() as unit:
-            if not await _has_program(unit.connection, row.parent):
-                return False
-            await unit.connection.execute(
-                update(table)
-                .where(table.c.id == row.id)
-                .values(program_id=row.parent, body=row.body, modified_s=row.modified_s)
-            )
-            await unit.audit(entry)
-        return True
-
-    async def event(self, id_: str) -> ObjectRow | None:
-        """An event by id."""
-        table = schema.openadr_event
-        async with self._reading("event") as connection:
-            found = await connection.execute(select(table).where(table.c.id == id_))
-            row = found.mappings().one_or_none()
-        return None if row is None else _object_row(row, "program_id")
-
-    async def events(
-        self, *, program: str | None = None, after: int = 0, count_max: int
-    ) -> Sequence[tuple[int, ObjectRow]]:
-        """(number, event) in the order of their creation, from beyond number `after` on."""
-        table = schema.openadr_event
-        query = select(table).where(table.c.number > after).order_by(table.c.number)
-        if program is not None:
-            query = query.where(table.c.program_id == program)
-        async with self._reading("events") as connection:
-            rows = (await connection.execute(query.limit(count_max))).mappings()
-            return [(row["number"], _object_row(row, "program_id")) for row in rows]
-
-    async def delete_event(self, id_: str, entry: AuditEntry) -> None:
-        """Delete; nothing happens for an unknown id."""
-        table = schema.openadr_event
-        async with self._transaction() as unit:
-            await unit.connection.execute(delete(table).where(table.c.id == id_))
-            await unit.audit(entry)
-
-
-async def _name_taken(connection: AsyncConnection, row: ObjectRow) -> bool:
-    table = schema.openadr_program.c
-    query = select(table.id).where(table.name == row.parent, table.id != row.id)
-    return (await connection.execute(query)).first() is not None
-
-
-async def _has_program(connection: AsyncConnection, id_: str) -> bool:
-    table = schema.openadr_program.c
-    # the row stays locked until the event is written, or it could be deleted in between
-    query = select(table.id).where(table.id == id_).with_for_update()
-    return (await connection.execute(query)).first() is not None
+        while len(self._live) >= _LIVE_MAX:
+            del self._live[next(iter(self._live))]
+        found = self._live[key] = _Live(
+            client=ClientRow(client_id=row.client_id, role=row.role),
+            scope=row.scope,
+            expires_s=row.expires_real_s,
+            looked_s=now_s,
+        )
+        return found
 
 
 def _hash(word: str) -> str:
     return hashlib.sha256(word.encode()).hexdigest()
-
-
-def _renamed(row: ObjectRow, parent: str) -> dict[str, Any]:
-    values = asdict(row)
-    values[parent] = values.pop("parent")
-    return values
-
-
-def _object_row(row: RowMapping, parent: str) -> ObjectRow:
-    values: dict[str, Any] = {**row}
-    del values["number"]
-    values["parent"] = values.pop(parent)
-    return ObjectRow(**values)

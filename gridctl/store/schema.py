@@ -271,6 +271,8 @@ openadr_event = Table(
     Column("created_s", Double, nullable=False),
     Column("modified_s", Double, nullable=False),
     Column("body", Text, nullable=False),
+    # when its last interval is over; null: never, or nobody can tell
+    Column("ends_s", Double, nullable=True, index=True),
 )
 
 openadr_ven = Table(
@@ -334,6 +336,7 @@ openadr_target = Table(
     Column("kind", Text, primary_key=True),
     Column("object_id", Text, primary_key=True),
     Column("target", Text, primary_key=True),
+    Column("place", Integer, nullable=False),
     Index(None, "kind", "target"),
 )
 """Targets of every kind of object, apart from its body: privacy is a join, before a page is cut."""

@@ -31,6 +31,8 @@ TABLES = (
 def upgrade() -> None:
     op.add_column("openadr_client", sa.Column("webhook_secret", sa.Text(), nullable=True))
     op.add_column("openadr_client", sa.Column("revoked_s", sa.Double(), nullable=True))
+    op.add_column("openadr_event", sa.Column("ends_s", sa.Double(), nullable=True))
+    op.create_index(op.f("ix_openadr_event_ends_s"), "openadr_event", ["ends_s"], unique=False)
     _objects()
     _notifications()
     _targets_of_before()
@@ -39,22 +41,31 @@ def upgrade() -> None:
 def downgrade() -> None:
     for table in TABLES:
         op.drop_table(table)
+    op.drop_index(op.f("ix_openadr_event_ends_s"), "openadr_event")
+    with op.batch_alter_table("openadr_event") as event:
+        event.drop_column("ends_s")
     with op.batch_alter_table("openadr_client") as client:
         client.drop_column("revoked_s")
         client.drop_column("webhook_secret")
 
 
 def _targets_of_before() -> None:
-    """Programs and events had their targets in their bodies alone."""
-    target = sa.table(
-        "openadr_target", sa.column("kind"), sa.column("object_id"), sa.column("target")
-    )
+    """Programs and events had their targets in their bodies alone; they move out of them."""
+    columns: list[sa.ColumnClause[object]] = [
+        sa.column(name) for name in ("kind", "object_id", "target", "place")
+    ]
+    target = sa.table("openadr_target", *columns)
     connection = op.get_bind()
     for kind in ("program", "event"):
         table = sa.table(f"openadr_{kind}", sa.column("id"), sa.column("body"))
-        for id_, body in connection.execute(sa.select(table.c.id, table.c.body)).all():
-            for one in sorted(set(json.loads(body).get("targets") or ())):
-                connection.execute(sa.insert(target).values(kind=kind, object_id=id_, target=one))
+        for id_, text in connection.execute(sa.select(table.c.id, table.c.body)).all():
+            body = json.loads(text)
+            for place, one in enumerate(dict.fromkeys(body.pop("targets", None) or ())):
+                connection.execute(
+                    sa.insert(target).values(kind=kind, object_id=id_, target=one, place=place)
+                )
+            bare = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+            connection.execute(sa.update(table).where(table.c.id == id_).values(body=bare))
 
 
 def _objects() -> None:
@@ -63,6 +74,7 @@ def _objects() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("object_id", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("place", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("kind", "object_id", "target", name=op.f("pk_openadr_target")),
     )
     op.create_index(
