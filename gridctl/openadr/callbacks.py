@@ -52,7 +52,7 @@ class PublicResolver(abc.AbstractResolver):
         found = await self._inner.resolve(host, port, family)
         usable = [one for one in found if is_allowed(one["host"], self._policy)]
         if found and not usable:
-            raise OSError(f"{host} is not a public address")
+            raise OSError(errno.EACCES, f"{host} is not a public address")
         return usable
 
     async def close(self) -> None:

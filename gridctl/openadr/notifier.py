@@ -110,16 +110,25 @@ class Notifier:
             return False
         grants = await self._grants(due)
         room = asyncio.Semaphore(IN_FLIGHT_MAX)
+        errors: dict[int, str | None] = {}
 
-        async def carry(message: Message) -> str | None:
-            async with room:
-                return await self._send(message, grants)
+        async def carry(messages: Sequence[Message]) -> None:
+            # one after the other, so that a subscriber hears of things in their order
+            for message in messages:
+                async with room:
+                    errors[message.number] = await self._send(message, grants)
 
-        errors = await asyncio.gather(*(carry(message) for message in due))
-        arrived = [m.number for m, error in zip(due, errors, strict=True) if error is None]
+        queues: dict[str, list[Message]] = {}
+        for message in due:
+            queues.setdefault(message.subscription_id, []).append(message)
+        async with asyncio.TaskGroup() as group:
+            for queue in queues.values():
+                group.create_task(carry(queue))
+        arrived = [number for number, error in errors.items() if error is None]
         self.sent += len(arrived)
         await self._store.outbox.delivered(arrived)
-        for message, error in zip(due, errors, strict=True):
+        for message in due:
+            error = errors[message.number]
             if error is not None:
                 self.refused += 1
                 await self._again(message, error)

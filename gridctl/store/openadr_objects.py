@@ -96,7 +96,8 @@ class Conflict:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:
     """A list that is asked for. `equal`: columns and what they must be; `targets` None: none were
-    named; `object_types`: of subscriptions, those that hear of one of them; `after_s`: only events that are not over at that grid time."""
+    named; `object_types`: of subscriptions, those that hear of one of them; `after_s`: only events
+    that are not over at that grid time."""
 
     skip: int
     limit: int

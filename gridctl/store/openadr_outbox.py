@@ -235,7 +235,7 @@ def _receivers(one: StoredObject, operation: str, number: int = 0) -> Any:
         callback.bearer,
         literal(WAITING),
         literal(0),
-        literal(one.modified_s),
+        literal(0.0),
         literal(""),
     ).where(
         callback.object_type == one.kind.upper(),

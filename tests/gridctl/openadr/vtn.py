@@ -16,7 +16,8 @@ from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.measurement import Snapshot
 from gridctl.model.planning import Forecast, Horizon
 from gridctl.model.program import DispatchRequest, RequestState
-from gridctl.openadr.routes import openadr_routes
+from gridctl.openadr.callbacks import CallbackPolicy
+from gridctl.openadr.routes import STRICT, openadr_routes
 from gridctl.store.engine import SqlStore, temporary_store
 
 BASE = "/openadr3/3.1.0"
@@ -151,13 +152,14 @@ class Vtn:
 
 
 @asynccontextmanager
-async def running_vtn() -> AsyncIterator[Vtn]:
+async def running_vtn(callbacks: CallbackPolicy = STRICT) -> AsyncIterator[Vtn]:
     clock = ManualClock(grid_s=NOON_S, mono_s=100.0)
     async with temporary_store(clock) as store:
         recording = RecordingDesk(store)
         desk: Desk = recording
         app = web.Application()
-        app.add_subapp(BASE, openadr_routes(store=store, desk=desk, clock=clock))
+        routes = openadr_routes(store=store, desk=desk, clock=clock, callbacks=callbacks)
+        app.add_subapp(BASE, routes)
         await store.openadr.add_client("bl", "business-logic", SECRET)
         await store.openadr.add_client("ven", "ven", SECRET)
         async with TestClient(TestServer(app)) as client:
