@@ -7,6 +7,7 @@ webhooks). Each rule is a switch of its own, on unless a test profile says other
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import secrets
 import socket
