@@ -10,22 +10,27 @@ from gridctl.control.audit import FIELD
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.interlock import Situation, blocked
 from gridctl.control.stop import StopState
+from gridctl.model.clock import Clock
 from gridctl.model.plan import PlanState
+
+START_GRACE_S = 15.0
+"""Real seconds after the start in which the field may be silent without an alarm."""
+BLOCKED_DELAY_S = 3.0
+"""Real seconds for which "nothing can be approved" must last before it is an alarm (on-delay): the
+first values after a reconnection come one by one."""
 
 
 class Watch:
-    """Looks twice a second; `situation` is the office's."""
+    """Ends plans; looks twice a second. `situation` is the office's."""
 
     def __init__(
         self,
         *,
-        alarms: AlarmBook,
         approvals: Approvals,
         dispatcher: Dispatcher,
         stop_state: StopState,
         situation: Callable[[], Situation],
     ) -> None:
-        self._alarms = alarms
         self._approvals = approvals
         self._dispatcher = dispatcher
         self._stop_state = stop_state
@@ -42,18 +47,45 @@ class Watch:
         if self._approvals.open:
             await self._approvals.stop_all(reason, FIELD)
 
-    async def conditions(self) -> None:
-        """Raise and clear the alarms of the situation as a whole."""
+
+class StandingAlarms:
+    """Raises and clears the alarms of the situation as a whole.
+
+    At start nothing is wrong yet: the field agent gets `START_GRACE_S` to connect and to report.
+    """
+
+    def __init__(
+        self,
+        *,
+        alarms: AlarmBook,
+        stop_state: StopState,
+        situation: Callable[[], Situation],
+        clock: Clock,
+    ) -> None:
+        self._alarms = alarms
+        self._stop_state = stop_state
+        self._situation = situation
+        self._clock = clock
+        self._started_mono_s = clock.monotonic_s()
+        self._starting = True
+        self._blocked_since_mono_s: float | None = None
+
+    async def look(self) -> None:
+        """Call it twice a second."""
         now = self._situation()
-        await self._alarms.follows(
-            not now.field_connected,
-            Condition(
-                key="link",
-                priority=1,
-                text="the line to the field agent is down",
-                response="check the field agent's process; held setpoints run out by themselves",
-            ),
-        )
+        others = [r for r in blocked(now) if now.field_connected and not now.stopped]
+        self._end_of_start(ready=now.field_connected and not others)
+        if now.field_connected or not self._starting:
+            await self._alarms.follows(
+                not now.field_connected,
+                Condition(
+                    key="link",
+                    priority=1,
+                    text="the line to the field agent is down",
+                    response="check the field agent's process; held setpoints run out by "
+                    "themselves",
+                ),
+            )
         await self._alarms.follows(
             now.stopped,
             Condition(
@@ -63,9 +95,8 @@ class Watch:
                 response="find out why, then resume with a reason",
             ),
         )
-        others = [r for r in blocked(now) if now.field_connected and not now.stopped]
         await self._alarms.follows(
-            bool(others),
+            self._lasts(bool(others)),
             Condition(
                 key="blocked",
                 priority=2,
@@ -73,3 +104,18 @@ class Watch:
                 response="mend what the reasons name; telemetry goes on meanwhile",
             ),
         )
+
+    def _end_of_start(self, *, ready: bool) -> None:
+        waited_s = self._clock.monotonic_s() - self._started_mono_s
+        if ready or waited_s >= START_GRACE_S:
+            self._starting = False
+
+    def _lasts(self, is_blocked: bool) -> bool:
+        """Whether it has been so for a while, and not only since a moment or the start."""
+        mono_s = self._clock.monotonic_s()
+        if not is_blocked:
+            self._blocked_since_mono_s = None
+            return False
+        if self._blocked_since_mono_s is None:
+            self._blocked_since_mono_s = mono_s
+        return not self._starting and mono_s - self._blocked_since_mono_s >= BLOCKED_DELAY_S

@@ -222,7 +222,7 @@ function RequestsPanel(props: { list: Request[] }) {
 function AlarmsPanel(props: { live: Live }) {
   const a = props.live.alarms;
   return (
-    <Panel title={`Alarms (${number(a.active)})`} aside={<a href={href("alarms")}>All alarms</a>}>
+    <Panel title={`Alarms: ${number(a.active)} active${a.returned ? `, ${number(a.returned)} returned` : ""}`} aside={<a href={href("alarms")}>All alarms</a>}>
       {a.top.length === 0 ? <Empty>No alarm.</Empty> : (
         <ul class="rows">{a.top.map((x) => <AlarmLine key={x.key} alarm={x} />)}</ul>
       )}
@@ -237,6 +237,7 @@ function AlarmLine(props: { alarm: Alarm }) {
       <span class="row-main"><Priority of={a.priority} /> {a.text}</span>
       <span class="small"><Time at={a.raised} /></span>
       {a.state === "unacked" ? <span class="small row-sub">Not acknowledged. {a.response}</span> : null}
+      {a.state === "cleared_unacked" ? <span class="small row-sub">Returned to normal <Time at={a.cleared} />, not acknowledged.</span> : null}
     </li>
   );
 }
