@@ -23,13 +23,16 @@ from numpy.typing import NDArray
 
 from gridctl.model.planning import PlanningTask, ResourceState, Setpoint
 from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from optimizer.arrays import IntArray
 from optimizer.block import Block
-from optimizer.network import ControlColumn, FlowResult, NetworkModel
+from optimizer.network import ControlColumn, FlowResult
+from optimizer.regulated import RegulatedNetwork
 from optimizer.resources import battery, load_group, pv
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
 SCALE_TOLERANCE_KW = 0.01
 SCALE_ROUNDS_MAX = 12
+CONTROL_ROUNDS_MAX = 4
 SCALE_STEP_MIN = 1e-9
 GRID_TOLERANCE = 1e-6
 
@@ -42,13 +45,21 @@ class Case:
     injection_kw: FloatArray
     injection_kvar: FloatArray
 
-    def flow(self, network: NetworkModel, *, start: FlowResult | None = None) -> FlowResult:
-        """The AC power flow of this case, from `start` when there is one."""
+    def flow(
+        self,
+        network: RegulatedNetwork,
+        *,
+        start: FlowResult | None = None,
+        hold: IntArray | None = None,
+    ) -> FlowResult:
+        """The AC power flow of this case, from `start` when there is one, with the feeder's own
+        controls acting or held at the positions `hold`."""
         return network.solve(
             load_scale=self.load_scale,
             injection_kw=self.injection_kw,
             injection_kvar=self.injection_kvar,
             start=start,
+            hold=hold,
         )
 
 
@@ -153,7 +164,7 @@ def block(resource: Resource, state: ResourceState, grid: TimeGrid) -> Block:
             return pv.block(resource, state, grid)
 
 
-def control_column(resource: Resource, network: NetworkModel) -> ControlColumn:
+def control_column(resource: Resource, network: RegulatedNetwork) -> ControlColumn:
     """Where a resource's kW go. KeyError for a node-phase that the feeder does not have."""
     kvar_per_kw = 0.0
     if isinstance(resource, LoadGroup):
@@ -166,7 +177,7 @@ def control_column(resource: Resource, network: NetworkModel) -> ControlColumn:
     )
 
 
-def build_problem(task: PlanningTask, network: NetworkModel) -> Problem:
+def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
     """The numbers of `task` on `network`.
 
     Raises ValueError when horizon and forecast do not fit each other or a terminal is unknown.
@@ -247,18 +258,43 @@ def _base_kw(resource: Resource, state: ResourceState | None, grid: TimeGrid) ->
 
 
 def _scaled(
-    network: NetworkModel, head_kw: FloatArray, injection_kw: FloatArray
+    network: RegulatedNetwork, head_kw: FloatArray, injection_kw: FloatArray
 ) -> tuple[Case, FlowResult]:
-    """Scale all consumers until the AC import equals `head_kw` (secant per interval, >= 0)."""
+    """Scale all consumers until the AC import equals `head_kw`, with the feeder's controls acting.
+
+    Taps move the import of loads that follow their voltage, so scales are found for held positions,
+    then the controls act, until they stay. In the rare case that they do not, they are held.
+    """
+    nominal = max(network.nominal_load_kw, 1e-9)
+    scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
+    positions = np.tile(network.start[:, None], (1, len(head_kw)))
+    case, flow = _scaled_at(network, head_kw, injection_kw, scale, positions)
+    for _ in range(CONTROL_ROUNDS_MAX):
+        if not flow.converged:
+            break
+        free = case.flow(network, start=flow)
+        if not free.converged or np.array_equal(free.positions, flow.positions):
+            return case, free
+        case, flow = _scaled_at(network, head_kw, injection_kw, case.load_scale, free.positions)
+    return case, flow
+
+
+def _scaled_at(
+    network: RegulatedNetwork,
+    head_kw: FloatArray,
+    injection_kw: FloatArray,
+    scale: FloatArray,
+    positions: IntArray,
+) -> tuple[Case, FlowResult]:
+    """Scale all consumers at held positions, from `scale` (secant per interval, >= 0)."""
     kvar = np.zeros_like(injection_kw)
     nominal = max(network.nominal_load_kw, 1e-9)
 
-    def flow_at(load_scale: FloatArray) -> tuple[Case, FlowResult]:
+    def flow_at(load_scale: FloatArray, start: FlowResult | None) -> tuple[Case, FlowResult]:
         case = Case(load_scale=load_scale, injection_kw=injection_kw, injection_kvar=kvar)
-        return case, case.flow(network)
+        return case, case.flow(network, start=start, hold=positions)
 
-    scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
-    case, flow = flow_at(scale)
+    case, flow = flow_at(scale, None)
     slope = np.full_like(scale, nominal)
     for _ in range(SCALE_ROUNDS_MAX):
         miss = head_kw - flow.head_kw
@@ -268,7 +304,7 @@ def _scaled(
             break
         step = np.maximum(scale + miss / slope, 0.0) - scale
         before_kw, scale = flow.head_kw, scale + step
-        case, flow = flow_at(scale)
+        case, flow = flow_at(scale, flow)
         moved = np.abs(step) > SCALE_STEP_MIN
         secant = np.divide(flow.head_kw - before_kw, step, out=slope.copy(), where=moved)
         slope = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
