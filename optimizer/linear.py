@@ -18,7 +18,7 @@ from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
 
-NEAR_PCT = 30.0
+NEAR_PCT = 15.0
 """Points below its limit at which a loading is looked at with a slope of its own interval."""
 LOADING_RESIDUAL_PCT = 0.05
 

@@ -230,7 +230,7 @@ def _corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) 
         u = injection_kw[programme.members]
         linear = programme.model.say(u)
         case = programme.problem.case(injection_kw)
-        flow = case.flow(network, start=flow)
+        flow = programme.problem.flow(case, network, start=flow)
         attempt = _Attempt(
             solution=solution,
             gap=_gap(solution, bound),

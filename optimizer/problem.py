@@ -26,6 +26,7 @@ from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
 from optimizer.arrays import IntArray
 from optimizer.block import Block
 from optimizer.network import ControlColumn, FlowResult
+from optimizer.powerflow import columns_of, stitched
 from optimizer.regulated import RegulatedNetwork
 from optimizer.resources import battery, load_group, pv
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
@@ -51,15 +52,16 @@ class Case:
         *,
         start: FlowResult | None = None,
         hold: IntArray | None = None,
+        guess: IntArray | None = None,
     ) -> FlowResult:
-        """The AC power flow of this case, from `start` when there is one, with the feeder's own
-        controls acting or held at the positions `hold`."""
+        """The AC power flow of this case; arguments as `RegulatedNetwork.solve`."""
         return network.solve(
             load_scale=self.load_scale,
             injection_kw=self.injection_kw,
             injection_kvar=self.injection_kvar,
             start=start,
             hold=hold,
+            guess=guess,
         )
 
 
@@ -112,6 +114,13 @@ class Problem:
                 kw[row] += kw_share * series
                 kvar[row] += kvar_per_kw * series
         return Case(load_scale=self.base.load_scale, injection_kw=kw, injection_kvar=kvar)
+
+    def flow(
+        self, case: Case, network: RegulatedNetwork, *, start: FlowResult | None = None
+    ) -> FlowResult:
+        """The AC power flow of `case` with the feeder's controls acting, looked for near where they
+        are without a plan."""
+        return case.flow(network, start=start, guess=self.base_flow.positions)
 
     def case_with(self, setpoints: Sequence[Setpoint]) -> Case:
         """The base case with a plan's setpoints."""
@@ -269,10 +278,10 @@ def _scaled(
     scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
     positions = np.tile(network.start[:, None], (1, len(head_kw)))
     case, flow = _scaled_at(network, head_kw, injection_kw, scale, positions)
-    for _ in range(CONTROL_ROUNDS_MAX):
+    for done in range(CONTROL_ROUNDS_MAX):
         if not flow.converged:
             break
-        free = case.flow(network, start=flow)
+        free = case.flow(network, start=flow, guess=flow.positions if done else None)
         if not free.converged or np.array_equal(free.positions, flow.positions):
             return case, free
         case, flow = _scaled_at(network, head_kw, injection_kw, case.load_scale, free.positions)
@@ -290,22 +299,29 @@ def _scaled_at(
     kvar = np.zeros_like(injection_kw)
     nominal = max(network.nominal_load_kw, 1e-9)
 
-    def flow_at(load_scale: FloatArray, start: FlowResult | None) -> tuple[Case, FlowResult]:
-        case = Case(load_scale=load_scale, injection_kw=injection_kw, injection_kvar=kvar)
-        return case, case.flow(network, start=start, hold=positions)
+    def flow_at(at: IntArray, start: FlowResult | None) -> FlowResult:
+        case = Case(
+            load_scale=scale[at], injection_kw=injection_kw[:, at], injection_kvar=kvar[:, at]
+        )
+        return case.flow(network, start=start, hold=positions[:, at])
 
-    case, flow = flow_at(scale, None)
+    everything = np.arange(len(head_kw))
+    flow = flow_at(everything, None)
     slope = np.full_like(scale, nominal)
     for _ in range(SCALE_ROUNDS_MAX):
         miss = head_kw - flow.head_kw
-        if not flow.converged or np.all(
-            (np.abs(miss) < SCALE_TOLERANCE_KW) | ((scale <= 0.0) & (miss < 0.0))
-        ):
+        off = (np.abs(miss) >= SCALE_TOLERANCE_KW) & ((scale > 0.0) | (miss >= 0.0))
+        if not flow.converged or not off.any():
             break
-        step = np.maximum(scale + miss / slope, 0.0) - scale
-        before_kw, scale = flow.head_kw, scale + step
-        case, flow = flow_at(scale, flow)
+        at, rest = np.flatnonzero(off), np.flatnonzero(~off)
+        step = np.maximum(scale[at] + miss[at] / slope[at], 0.0) - scale[at]
+        scale = scale.copy()
+        scale[at] += step
+        part = flow_at(at, columns_of(flow, at))
         moved = np.abs(step) > SCALE_STEP_MIN
-        secant = np.divide(flow.head_kw - before_kw, step, out=slope.copy(), where=moved)
-        slope = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
+        rise_kw = part.head_kw - flow.head_kw[at]
+        secant = np.divide(rise_kw, step, out=slope[at].copy(), where=moved)
+        slope[at] = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
+        flow = stitched([(rest, columns_of(flow, rest)), (at, part)])
+    case = Case(load_scale=scale, injection_kw=injection_kw, injection_kvar=kvar)
     return case, flow

@@ -31,8 +31,8 @@ from optimizer.regulation import (
 
 MODELS_KEPT = 64
 REPLAYS_MAX = 16
-REPLAYS_FREE = 4
-"""Replays after which a control that is content stays where it is."""
+REPLAYS_FREE = 3
+"""Replays after which a control that is content stays where it is; with a guess it is one."""
 
 
 class RegulatedNetwork:
@@ -103,11 +103,12 @@ class RegulatedNetwork:
         injection_kvar: FloatArray | None = None,
         start: FlowResult | None = None,
         hold: IntArray | None = None,
+        guess: IntArray | None = None,
     ) -> FlowResult:
         """AC power flow of T intervals, as `NetworkModel.solve`, with the controls' positions in
         `FlowResult.positions`; `hold` (K, T): positions that are held instead. `start` saves
-        iterations only: controls begin where they stand now, so that the same case always has the
-        same flow.
+        iterations only, `guess` (K, T) are positions to try first: the same case with the same
+        guess always has the same flow. Without one it is where the controls stand now.
 
         Where two controls fight and no rest is found in REPLAYS_MAX replays, the positions of the
         last replay stand: each is one that a control asked for.
@@ -124,14 +125,16 @@ class RegulatedNetwork:
             return self._solve_at(at, columns, near, load_scale=scale, kw=kw, kvar=kvar)
 
         everything = np.arange(count)
-        positions = np.tile(self.start[:, None], (1, count)) if hold is None else hold
+        positions = np.tile(self.start[:, None], (1, count)) if guess is None else guess
+        positions = positions if hold is None else hold
         flow, amps = solved(positions, everything, start)
         if hold is not None:
             return flow
+        free = REPLAYS_FREE if guess is None else 1
         for replay in range(REPLAYS_MAX):
             if not flow.converged:
                 break
-            wanted = self._followed(flow, amps, stay=replay >= REPLAYS_FREE)
+            wanted = self._followed(flow, amps, stay=replay >= free)
             moved = np.flatnonzero((wanted != flow.positions).any(axis=0))
             if not moved.size:
                 break

@@ -66,7 +66,7 @@ def verify(
     """
     limits = problem.task.limits
     before = problem.base_flow
-    after = problem.case_with(setpoints).flow(network)
+    after = problem.flow(problem.case_with(setpoints), network)
     live = network.energised
     diverged = tuple(
         f"the AC power flow {word} the plan does not converge after {flow.iterations} iterations"

@@ -181,7 +181,7 @@ def test_opendss_sees_the_same_plan() -> None:
     check = judged(problem, setpoints)
     model = network()
     case = problem.case_with(setpoints)
-    taps = model.taps(case.flow(model), PEAK)
+    taps = model.taps(problem.flow(case, model), PEAK)
     moved = [model.node_phases[i] for i in np.flatnonzero(case.injection_kw[:, PEAK])]
     engine = Engine(ieee123(), moved)
     for consumer in ieee123().consumers:
