@@ -23,6 +23,8 @@ from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
 
+SECRET_LENGTH_MIN = 16
+"""Random characters: a secret is stored under a fast hash."""
 CLIENT_ROLES = ("business-logic", "ven")
 _TOKENS_PER_CLIENT_MAX = 20
 
@@ -64,18 +66,20 @@ class Clients:
         self._transaction = transaction
         self._reading = reading
 
-    async def add_client(self, client_id: str, role: str, secret: str) -> ClientRow:
+    async def add_client(
+        self, client_id: str, role: str, secret: str, *, audit: AuditEntry | None = None
+    ) -> ClientRow:
         """A new client with a random secret of at least 16 characters that we (or a tool) made.
 
-        Raises RefusedError for an id that is taken, an unknown role or a short secret.
+        `audit`: what a person who does it leaves in the record, in the same transaction. Raises
+        RefusedError for an id that is taken, an unknown role or a short secret.
         """
         reasons = []
         if not client_id:
             reasons.append("a client id is not empty")
         if role not in CLIENT_ROLES:
             reasons.append(f"role {role} is none of {', '.join(CLIENT_ROLES)}")
-        if len(secret) < 16:  # noqa: PLR2004 - a random secret, stored under a fast hash
-            reasons.append("a client secret has at least 16 random characters")
+        reasons += _bad_length(secret)
         if reasons:
             raise RefusedError(Refusal(code="bad_client", reasons=tuple(reasons)))
         table = schema.openadr_client
@@ -87,7 +91,30 @@ class Clients:
             await unit.connection.execute(
                 insert(table).values(client_id=client_id, role=role, secret_hash=_hash(secret))
             )
+            if audit is not None:
+                await unit.audit(audit)
         return ClientRow(client_id=client_id, role=role)
+
+    async def set_secret(self, client_id: str, secret: str, *, audit: AuditEntry) -> None:
+        """Another secret: the old one and every token of the client are over.
+
+        Raises RefusedError for an unknown client or a short secret.
+        """
+        reasons = _bad_length(secret)
+        if reasons:
+            raise RefusedError(Refusal(code="bad_client", reasons=tuple(reasons)))
+        table, tokens = schema.openadr_client, schema.openadr_token
+        async with self._transaction() as unit:
+            done = await unit.connection.execute(
+                update(table)
+                .where(table.c.client_id == client_id)
+                .values(secret_hash=_hash(secret))
+            )
+            if done.rowcount == 0:
+                reason = f"there is no client {client_id}"
+                raise RefusedError(Refusal(code="no_such_client", reasons=(reason,)))
+            await unit.connection.execute(delete(tokens).where(tokens.c.client_id == client_id))
+            await unit.audit(audit)
 
     async def clients(self) -> Sequence[ClientRow]:
         """All clients by id."""
@@ -269,6 +296,12 @@ async def _has_program(connection: AsyncConnection, id_: str) -> bool:
     # the row stays locked until the event is written, or it could be deleted in between
     query = select(table.id).where(table.id == id_).with_for_update()
     return (await connection.execute(query)).first() is not None
+
+
+def _bad_length(secret: str) -> list[str]:
+    if len(secret) >= SECRET_LENGTH_MIN:
+        return []
+    return [f"a client secret has at least {SECRET_LENGTH_MIN} random characters"]
 
 
 def _hash(word: str) -> str:
