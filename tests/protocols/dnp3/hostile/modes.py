@@ -250,7 +250,6 @@ class _Flood(Honest):
     async def opened(self, line: Line) -> None:
         while True:
             await line.send(self.burst(line))
-            await asyncio.sleep(0)
 
 
 class UnsolicitedFlood(_Flood):
