@@ -137,6 +137,8 @@ class Office:
             alarms=self.alarms,
             stop_state=self._stop_state,
             situation=self.situation,
+            head_kw=self._head_kw,
+            head_limit_kw=settings.head_limit_kw,
             clock=clock,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
@@ -182,6 +184,10 @@ class Office:
             model_digest=self._model_digest,
             lost_audit=self._audit_fault,
         )
+
+    def _head_kw(self) -> float | None:
+        head = self.image.snapshot().good(self._settings.head_point)
+        return None if head is None else head.value
 
     def known(self) -> Known:
         """What is known of the plant, now."""

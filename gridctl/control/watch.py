@@ -13,6 +13,9 @@ from gridctl.control.stop import StopState
 from gridctl.model.clock import Clock
 from gridctl.model.plan import PlanState
 
+HEAD_OVER_DELAY_S = 5.0
+HEAD_OVER_BACK_SHARE = 0.995
+"""The import counts as back below its limit from this share of it on (deadband)."""
 START_GRACE_S = 15.0
 """Real seconds after the start in which the field may be silent without an alarm."""
 BLOCKED_DELAY_S = 3.0
@@ -60,12 +63,17 @@ class StandingAlarms:
         alarms: AlarmBook,
         stop_state: StopState,
         situation: Callable[[], Situation],
+        head_kw: Callable[[], float | None],
+        head_limit_kw: float,
         clock: Clock,
     ) -> None:
         self._alarms = alarms
         self._stop_state = stop_state
         self._situation = situation
+        self._head_kw = head_kw
+        self._head_limit_kw = head_limit_kw
         self._clock = clock
+        self._over_since_mono_s: float | None = None
         self._started_mono_s = clock.monotonic_s()
         self._starting = True
         self._blocked_since_mono_s: float | None = None
@@ -102,6 +110,33 @@ class StandingAlarms:
                 priority=2,
                 text=f"nothing can be approved: {'; '.join(others)}",
                 response="mend what the reasons name; telemetry goes on meanwhile",
+            ),
+        )
+
+        await self._head()
+
+    async def _head(self) -> None:
+        """The import is above its limit, and has been for a moment. Not known: as before."""
+        head_kw, limit_kw = self._head_kw(), self._head_limit_kw
+        if head_kw is None:
+            return
+        mono_s = self._clock.monotonic_s()
+        if head_kw > limit_kw:
+            if self._over_since_mono_s is None:
+                self._over_since_mono_s = mono_s
+        elif head_kw <= HEAD_OVER_BACK_SHARE * limit_kw:
+            self._over_since_mono_s = None
+        since_s = self._over_since_mono_s
+        if since_s is not None and mono_s - since_s < HEAD_OVER_DELAY_S:
+            return
+        await self._alarms.follows(
+            since_s is not None,
+            Condition(
+                key="head",
+                priority=2,
+                text=f"the import at the feeder head is above its limit of {limit_kw:.0f} kW",
+                response="approve the plan that waits or ask for one; else relieve the feeder "
+                "by switching",
             ),
         )
 

@@ -11,7 +11,12 @@ import pytest
 from gridctl.control.alarms import AlarmBook
 from gridctl.control.interlock import Situation
 from gridctl.control.stop import StopState
-from gridctl.control.watch import BLOCKED_DELAY_S, START_GRACE_S, StandingAlarms
+from gridctl.control.watch import (
+    BLOCKED_DELAY_S,
+    HEAD_OVER_DELAY_S,
+    START_GRACE_S,
+    StandingAlarms,
+)
 from gridctl.model.alarm import AlarmState
 from gridctl.model.clock import ManualClock
 from gridctl.model.errors import RefusedError
@@ -40,6 +45,7 @@ class Bench:
     standing: StandingAlarms
     clock: ManualClock
     now: Situation
+    head_kw: float | None = 900.0
 
     async def passes(self, real_s: float) -> None:
         """Let time pass, looking twice a second."""
@@ -61,6 +67,8 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
             alarms=book,
             stop_state=StopState(tmp_path / "STOP"),
             situation=lambda: made.now,
+            head_kw=lambda: made.head_kw,
+            head_limit_kw=1_000.0,
             clock=clock,
         )
         yield made
@@ -129,3 +137,24 @@ async def test_sg28_seen_while_it_lasts_goes_with_its_cause(bench: Bench) -> Non
     bench.now = LINE_DOWN
     await bench.passes(1.0)
     assert bench.states() == {"link": AlarmState.UNACKED}
+
+
+async def test_an_import_above_the_limit_is_an_alarm_with_delay_and_deadband(bench: Bench) -> None:
+    bench.now = ALL_WELL
+    bench.head_kw = 1_001.0
+    await bench.passes(HEAD_OVER_DELAY_S - 1.0)
+    bench.head_kw = 990.0
+    await bench.passes(2.0)
+    assert bench.states() == {}
+    bench.head_kw = 1_001.0
+    await bench.passes(HEAD_OVER_DELAY_S + 1.0)
+    assert bench.states() == {"head": AlarmState.UNACKED}
+    bench.head_kw = 998.0
+    await bench.passes(5.0)
+    assert bench.states() == {"head": AlarmState.UNACKED}
+    bench.head_kw = None
+    await bench.passes(5.0)
+    assert bench.states() == {"head": AlarmState.UNACKED}
+    bench.head_kw = 990.0
+    await bench.passes(1.0)
+    assert bench.states() == {"head": AlarmState.CLEARED_UNACKED}

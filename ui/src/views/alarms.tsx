@@ -49,7 +49,7 @@ export function Alarms() {
       </span>
     }>
       <Failure text={failure} />
-      {all === null ? <Empty>Loading…</Empty> : rows.length === 0 ? <Empty>None.</Empty> : (
+      {all === null ? <Empty>Loading…</Empty> : rows.length === 0 ? <Empty>{filter === "all" ? "There was no alarm yet." : "No alarm. Nothing to do here."}</Empty> : (
         <table class="data alarms">
           <thead><tr><th>Priority</th><th>State</th><th>Alarm</th><th>What to do</th><th>Raised, {SITE_TIME}</th><th>Returned</th><th>Acknowledged by</th><th><span class="sr">Acknowledge</span></th></tr></thead>
           <tbody>
