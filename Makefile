@@ -10,7 +10,7 @@ CODE    := gridctl protocols optimizer sim tests benchmarks hatch_build.py
 STAMP   := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock clean
+.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock screenshots clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test: setup-dev test-ui  ## all tests, over real sockets, databases and a real b
 
 test-ui: ui
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix ui test --silent
+
+screenshots: setup-dev  ## pictures of every screen of a running demo; renews docs/img
+	$(BIN)/python -m tests.ui.screenshots
 
 check: setup-dev  ## format, lint, types, layers, dependencies, spelling
 	$(BIN)/ruff format --check $(CODE)

@@ -277,6 +277,21 @@ def db_upgrade(instance: Instance = DEFAULT_INSTANCE) -> None:
     _run(lambda: upgrade_database(instance))
 
 
+@db_app.command("fence")
+def db_fence(
+    instance: Instance = DEFAULT_INSTANCE,
+    epoch: Annotated[
+        int | None,
+        typer.Option(min=0, help="Newest epoch that the field has seen; else its memory is read."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """After a restore: go on after the orders that the field has seen. The office must not run."""
+    from gridctl.cli_store import fence_orders  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: fence_orders(instance, epoch=epoch, as_json=as_json))
+
+
 @user_app.command("add")
 def user_add(
     name: str,
@@ -290,6 +305,14 @@ def user_add(
     _run(lambda: add_user(instance, name, role=role, full_name=full_name))
 
 
+@user_app.command("password")
+def user_password(name: str, instance: Instance = DEFAULT_INSTANCE) -> None:
+    """Give a person a new password, printed once; ends their sessions. The office must not run."""
+    from gridctl.cli_store import set_password  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: set_password(instance, name))
+
+
 @openadr_app.command("add")
 def openadr_add(
     client_id: str,
@@ -300,6 +323,14 @@ def openadr_add(
     from gridctl.cli_store import add_client  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: add_client(instance, client_id, role=role))
+
+
+@openadr_app.command("secret")
+def openadr_secret(client_id: str, instance: Instance = DEFAULT_INSTANCE) -> None:
+    """Give a customer system a new secret, printed once; ends its tokens. Stop the office first."""
+    from gridctl.cli_store import set_secret  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: set_secret(instance, client_id))
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import secrets
 from collections.abc import AsyncIterator
@@ -10,6 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gridctl.config import load_settings
+from gridctl.field.spool import FieldMemory
+from gridctl.model.record import AuditEntry
 from gridctl.store.engine import SqlStore, open_store
 from gridctl.store.migrate import current, upgrade
 
@@ -49,17 +52,68 @@ async def upgrade_database(instance: Path) -> None:
     print(f"Database schema: {before or 'none'} → {after}")
 
 
+async def fence_orders(instance: Path, *, epoch: int | None, as_json: bool) -> None:
+    """`gridctl db fence`: after a restore, so that the field takes orders again."""
+    if epoch is None:
+        settings = load_settings(instance / "gridctl.toml")
+        epoch = FieldMemory(settings.field.spool).state.epoch
+    async with _opened(instance, read_only=False) as store, store.transaction() as unit:
+        behind = await unit.fence_orders(epoch)
+        await unit.audit(_entry(store, "fence orders", "orders", after=f"epoch {behind}"))
+    if as_json:
+        print(json.dumps({"epoch": behind}))
+    else:
+        print(f"The next order opens epoch {behind + 1}.")
+
+
 async def add_user(instance: Path, name: str, *, role: str, full_name: str) -> None:
     """`gridctl user add`: the password is made here and shown once."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     async with _opened(instance, read_only=False) as store:
-        await store.users.add_user(name, full_name, role, password)
+        entry = _entry(store, "add user", name, after=role)
+        await store.users.add_user(name, full_name, role, password, audit=entry)
     print(f"User {name} ({role}), password (shown once): {password}")
+
+
+async def set_password(instance: Path, name: str) -> None:
+    """`gridctl user password`: a new one is made here and shown once."""
+    password = secrets.token_urlsafe(PASSWORD_BYTES)
+    async with _opened(instance, read_only=False) as store:
+        await store.users.set_password(name, password, audit=_entry(store, "new password", name))
+    print(f"User {name}, new password (shown once): {password}")
+
+
+def _entry(store: SqlStore, action: str, about: str, *, after: str = "") -> AuditEntry:
+    """What somebody with a shell on this host leaves in the record."""
+    return AuditEntry(
+        at_s=store.clock.now_s(),
+        who=getpass.getuser(),
+        session="",
+        source="command line",
+        role="",
+        action=action,
+        object=about,
+        before="",
+        after=after,
+        reason="",
+        plan_digest="",
+        result="done",
+    )
 
 
 async def add_client(instance: Path, client_id: str, *, role: str) -> None:
     """`gridctl openadr-client add`: the secret is made here and shown once."""
     secret = secrets.token_urlsafe(24)
     async with _opened(instance, read_only=False) as store:
-        await store.openadr.add_client(client_id, role, secret)
+        entry = _entry(store, "add client", client_id, after=role)
+        await store.openadr.add_client(client_id, role, secret, audit=entry)
     print(f"Client {client_id} ({role}), secret (shown once): {secret}")
+
+
+async def set_secret(instance: Path, client_id: str) -> None:
+    """`gridctl openadr-client secret`: a new one is made here and shown once."""
+    secret = secrets.token_urlsafe(24)
+    async with _opened(instance, read_only=False) as store:
+        entry = _entry(store, "new secret", client_id)
+        await store.openadr.set_secret(client_id, secret, audit=entry)
+    print(f"Client {client_id}, new secret (shown once): {secret}")

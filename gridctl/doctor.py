@@ -89,8 +89,9 @@ def findings_of(instance: Path) -> Iterator[Finding]:
     yield from _certificates(settings)
     yield _database(settings)
     yield _disk(instance)
-    yield _web_port(settings)
-    yield from _devices(settings)
+    console = _web_port(settings)
+    yield console
+    yield from _devices(settings, running=console.state != "ok")
     if settings.field.stop_file.exists():
         yield warn(
             "STOP", f"{settings.field.stop_file} is set", "resume from the console, with a reason"
@@ -224,8 +225,13 @@ def _web_port(settings: Settings) -> Finding:
     return ok(name, "free for the console")
 
 
-def _devices(settings: Settings) -> Iterator[Finding]:
+def _devices(settings: Settings, *, running: bool) -> Iterator[Finding]:
+    """Whether the devices answer; never while gridctl is `running`: an outstation serves one
+    master, and a second connection takes the place of the field agent's."""
     for link in settings.field.links:
+        if running:
+            yield ok(f"link {link.id}", "not tried, gridctl may run: see `gridctl status`")
+            continue
         options = link.options()
         host, port = options.get("host"), options.get("port")
         if "url" in options:

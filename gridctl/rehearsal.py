@@ -16,11 +16,43 @@ from gridctl.instructor import Instructor
 from gridctl.model.clock import Clock
 from gridctl.model.command import CommandState
 from gridctl.model.errors import GridctlError, RefusedError
+from gridctl.model.plan import PlanState
 from gridctl.remote import Remote
 
 EVENT_KW = 400.0
 POLL_S = 0.3
 SHORT_LIFE_S = 2.0
+
+
+STAGES = (
+    ("observe", 30.0),
+    ("forecast", 20.0),
+    ("request", 10.0),
+    ("plan", 30.0),
+    ("verify", 5.0),
+    ("approve", 15.0),
+    ("dispatch", 45.0),
+    ("effect", 45.0),
+    ("stop", 10.0),
+    ("audit", 10.0),
+)
+"""The stages in their order, and how many real seconds each may take."""
+
+FACTS = (
+    "break",
+    "points_read",
+    "forecast",
+    "request",
+    "plan",
+    "verification",
+    "approvals",
+    "commands",
+    "commands_sent",
+    "effect",
+    "stop",
+    "audit",
+)
+"""What the JSON object tells besides `ok` and `stages`; null: the loop ended before that."""
 
 
 class StageFailed(Exception):  # noqa: N818 - read as a sentence
@@ -32,11 +64,17 @@ class Report:
     """The one JSON object."""
 
     stages: list[dict[str, Any]] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=lambda: dict.fromkeys(FACTS))
+
+    @property
+    def ok(self) -> bool:
+        """Whether every stage of the loop happened, and nothing else went wrong."""
+        done = [s["name"] for s in self.stages if s["ok"]]
+        return done == [name for name, _ in STAGES] and len(done) == len(self.stages)
 
     def as_json(self) -> dict[str, Any]:
-        """`ok` is true only if every stage is."""
-        return {"ok": all(s["ok"] for s in self.stages), **self.facts, "stages": self.stages}
+        """The object as it is printed."""
+        return {"ok": self.ok, **self.facts, "stages": self.stages}
 
 
 def stage(name: str, ok: bool, seconds: float, reason: str) -> dict[str, Any]:
@@ -65,19 +103,8 @@ class Rehearsal:
 
     async def walk(self) -> None:
         """All stages in order; stops at the first that fails. Always tells what was sent."""
-        stages: list[tuple[str, float, Callable[[], Awaitable[str]]]] = [
-            ("observe", 30.0, self.observe),
-            ("forecast", 20.0, self.forecast),
-            ("request", 10.0, self.request),
-            ("plan", 30.0, self.plan),
-            ("verify", 5.0, self.verify),
-            ("approve", 15.0, self.approve),
-            ("dispatch", 45.0, self.dispatch),
-            ("effect", 45.0, self.effect),
-            ("stop", 10.0, self.stop),
-            ("audit", 10.0, self.audit),
-        ]
-        for name, deadline_s, work in stages:
+        for name, deadline_s in STAGES:
+            work: Callable[[], Awaitable[str]] = getattr(self, name)
             began_s = self._clock.monotonic_s()
             try:
                 reason = await asyncio.wait_for(work(), deadline_s)
@@ -290,12 +317,8 @@ class Rehearsal:
 
     async def dispatch(self) -> str:
         """Every command confirmed by its feedback point."""
-        if self._break == "rejected-select":
-            await self._sim.ask({"do": "fault", "name": "rejected-select", "on": True})
-        if self._break == "dead-outstation":
-            await self._sim.ask(
-                {"do": "fault", "name": "dead-outstation", "target": "DR", "on": True}
-            )
+        if self._break in ("rejected-select", "dead-outstation"):
+            await self._sim.ask({"do": "fault", "name": self._break, "target": "DR", "on": True})
         path = f"/commands?plan={self._plan['id']}"
         good = {CommandState.CONFIRMED, CommandState.EFFECTIVE, CommandState.RELEASED}
         bad = {
@@ -306,17 +329,16 @@ class Rehearsal:
         }
 
         wanted = sum(1 for row in self._plan["rows"] if row["series_kw"][0] != 0)
-
-        def settled(answer: dict[str, Any]) -> bool:
-            rows = answer["commands"]
-            failed = any(r["state"] in bad for r in rows)
-            return failed or (len(rows) >= wanted and all(r["state"] in good for r in rows))
-
         try:
-            rows = (await self._wait(path, settled))["commands"]
+            while True:
+                rows = (await self._get(path))["commands"]
+                failed = [r for r in rows if r["state"] in bad]
+                if failed or (len(rows) >= wanted and all(r["state"] in good for r in rows)):
+                    break
+                await self._still_active()
+                await asyncio.sleep(POLL_S)
         finally:
             await self._count_commands()
-        failed = [r for r in rows if r["state"] in bad]
         if failed:
             first = failed[0]
             raise StageFailed(
@@ -324,11 +346,16 @@ class Rehearsal:
             )
         return f"{len(rows)} commands confirmed by measurement"
 
+    async def _still_active(self) -> None:
+        plan = await self._get(f"/plans/{self._plan['id']}")
+        if PlanState(plan["state"]).is_final:
+            raise StageFailed(f"the plan ended as {plan['state']}: {plan['reason']}")
+
     async def _count_commands(self) -> None:
         rows = (await self._get(f"/commands?plan={self._plan['id']}"))["commands"]
         counts: dict[str, Counter[str]] = {}
         for row in rows:
-            counts.setdefault(row["protocol"] or "unknown", Counter())[row["state"]] += 1
+            counts.setdefault(row["protocol"] or "unknown", Counter())[row["state"].upper()] += 1
         self._report.facts["commands"] = {k: dict(v) for k, v in counts.items()}
 
     async def effect(self) -> str:

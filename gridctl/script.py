@@ -18,7 +18,7 @@ from gridctl.assembly import Ready, run_office
 from gridctl.config import load_settings
 from gridctl.demo import SCENARIO, seed_history, set_keys, simulator
 from gridctl.instructor import Instructor
-from gridctl.model.errors import GridctlError, UnavailableError
+from gridctl.model.errors import GridctlError
 from gridctl.rehearsal import SHORT_LIFE_S, Rehearsal, Report, stage
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
@@ -43,9 +43,15 @@ async def run_script(*, break_name: str | None, as_json: bool) -> int:
     """Run the loop once in a folder of its own; 0 only if every stage really happened."""
     with tempfile.TemporaryDirectory(prefix="gridctl-script-") as folder:
         instance = Path(folder) / "pilot"
-        report = Report(facts={"break": break_name} if break_name else {})
-        with reserved_ports(4) as ports:
-            await _run(instance, ports, break_name, report)
+        report = Report()
+        report.facts["break"] = break_name
+        try:
+            with reserved_ports(4) as ports:
+                await _run(instance, ports, break_name, report)
+        except GridctlError as error:
+            report.stages.append(stage("start", False, 0.0, str(error)))
+        if break_name is not None and report.ok:
+            report.stages.append(stage("break", False, 0.0, f"{break_name} went unnoticed"))
     outcome = report.as_json()
     if as_json:
         print(json.dumps(outcome, indent=2, ensure_ascii=False))
@@ -81,11 +87,7 @@ async def _run(
         decided.set()
 
     async with contextlib.AsyncExitStack() as stack:
-        try:
-            await stack.enter_async_context(simulator(instance))
-        except UnavailableError as error:
-            report.stages.append(stage("simulator", False, 0.0, str(error)))
-            return
+        await stack.enter_async_context(simulator(instance))
         office = asyncio.create_task(
             run_office(
                 file,

@@ -17,8 +17,9 @@ from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
 from optimizer.limits import Bounds, Limit, Tiers
 from optimizer.linear import Cut, LinearModel, Offsets
-from optimizer.network import FlowResult, NetworkModel
+from optimizer.network import FlowResult
 from optimizer.problem import Problem, block
+from optimizer.regulated import RegulatedNetwork
 from optimizer.timegrid import IntArray, TimeGrid
 
 ROWS_PER_SIDE_MAX = 8
@@ -76,7 +77,7 @@ class Programme:
         problem: Problem,
         *,
         bounds: Bounds,
-        network: NetworkModel,
+        network: RegulatedNetwork,
         tiers: Tiers,
     ) -> None:
         self.problem = problem
@@ -151,15 +152,15 @@ class Programme:
         limits = np.r_[own : own + 2 * count, own + 3 * count : len(cost)]
         return float(cost[limits] @ x[limits])
 
-    def shift(self, u: FloatArray, truth: FlowResult) -> None:
+    def shift(self, u: FloatArray, truth: FlowResult, *, cautious: bool = False) -> None:
         """Move the linear model to the AC truth at `u`; tangents of loadings that it leaves behind
-        stay as rows."""
+        stay as rows. `cautious` as in `LinearModel.shift`."""
         bent = set(self.model.bent(u, truth))
         for row in list(self.rows):
             if row.limit is Limit.LOADING and row.cut is None and row.interval in bent:
                 self.rows.append(replace(row, cut=len(self.cuts)))
                 self.cuts.append(self.model.tangent(row.where, row.interval))
-        self.model.shift(u, truth)
+        self.model.shift(u, truth, cautious=cautious)
 
     def add_broken(self, u: FloatArray) -> int:
         """Add the worst voltage and loading rows that `u` breaks; how many were added."""

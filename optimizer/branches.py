@@ -17,9 +17,12 @@ from optimizer.ybus import Admittance
 class BranchCurrents:
     """Currents as shares of their rating: rows W_v V + W_i I, several rows a branch."""
 
-    def __init__(self, admittance: Admittance) -> None:
-        n = len(admittance.node_phases)
-        own = [(row.branch, row.rating_a) for row in admittance.rows]
+    def __init__(self, admittance: Admittance, *, like: BranchCurrents | None = None) -> None:
+        """`like`: the currents of the same feeder in another state, whose lines are the same."""
+        self.lines: sp.csr_array = _line_weights(admittance) if like is None else like.lines
+        self._ties = admittance.ties
+        self._y = admittance.y
+        self._through = _tie_balance(admittance)
         # A regulator carries the tie's current on its far side and ratio times that on the near.
         tied = [
             (tie.branch, tie.rating_a, k, side)
@@ -27,50 +30,33 @@ class BranchCurrents:
             if tie.rating_a is not None
             for side in (1.0, tie.ratio)
         ]
-        branches = [name for name, _ in own] + [name for name, *_ in tied]
+        branches = [row.branch for row in admittance.rows] + [name for name, *_ in tied]
         self.names: tuple[str, ...] = tuple(dict.fromkeys(branches))
         place = {name: b for b, name in enumerate(self.names)}
-        order = np.argsort([place[name] for name in branches], kind="stable")
-        rating: FloatArray = np.array(
-            [r for _, r in own] + [r for _, r, _, _ in tied], dtype=np.float64
-        )
-        entries = [
-            (r, node, siemens)
-            for r, row in enumerate(admittance.rows)
-            for node, siemens in zip(row.nodes, row.siemens, strict=True)
-        ]
-        through = _tie_balance(admittance)
-        pick = sp.csr_array(
-            sp.coo_array(
+        number = np.array([place[name] for name in branches], dtype=np.intp)
+        order = np.argsort(number, kind="stable")
+        at_ties = (
+            sp.csr_array(
                 (
-                    np.array([side for *_, side in tied]),
-                    (
-                        np.arange(len(tied)),
-                        np.array([k for *_, k, _ in tied], dtype=np.intp),
-                    ),
+                    np.array([100.0 * side / rating for _, rating, _, side in tied]),
+                    (np.arange(len(tied)), np.array([k for *_, k, _ in tied], dtype=np.intp)),
                 ),
                 shape=(len(tied), len(admittance.ties)),
             )
+            @ self._through
         )
-        at_ties = pick @ through
-        of_lines = sp.coo_array(
-            (
-                np.array([s for *_, s in entries], dtype=np.complex128),
-                (
-                    np.array([r for r, *_ in entries], dtype=np.intp),
-                    np.array([k for _, k, _ in entries], dtype=np.intp),
-                ),
-            ),
-            shape=(len(own), n),
-        )
-        shares = sp.diags_array(100.0 / rating) if rating.size else sp.csr_array((0, 0))
-        self._volts = sp.csr_array(shares @ sp.vstack([of_lines, at_ties @ admittance.y]))[order]
-        self._amps = sp.csr_array(shares @ sp.vstack([sp.csr_array((len(own), n)), -at_ties]))[
-            order
-        ]
-        counts = np.bincount([place[name] for name in branches], minlength=len(self.names))
+        nothing = sp.csr_array(self.lines.shape)
+        self._volts = sp.csr_array(sp.vstack([self.lines, at_ties @ admittance.y], "csr")[order])
+        self._amps = sp.csr_array(sp.vstack([nothing, -at_ties], "csr")[order])
+        counts = np.bincount(number, minlength=len(self.names))
         self._first: IntArray = (np.cumsum(counts) - counts).astype(np.intp)
         self._counts = counts
+
+    def tie_amps(self, node_v: ComplexArray, node_a: ComplexArray) -> ComplexArray:
+        """(ties, T) current into each tie on its near side, source to load, A."""
+        balance = product(self._y, node_v) - node_a
+        ratio = np.array([tie.ratio for tie in self._ties])
+        return ratio[:, None] * product(self._through, balance)
 
     def loading_pct(self, node_v: ComplexArray, node_a: ComplexArray) -> FloatArray:
         """(B, T) loading of the worst phase; `node_a` (n, T) with the head's current in it."""
@@ -103,6 +89,26 @@ class BranchCurrents:
         safe = np.where(size[worst] > 0.0, size[worst], 1.0)
         result: FloatArray = np.real(np.conj(at)[:, None] * change) / safe[:, None]
         return result
+
+
+def _line_weights(admittance: Admittance) -> sp.csr_array:
+    """(rows, n) weights of the lines' and transformers' currents in per cent of their rating."""
+    rows = admittance.rows
+    entries = [
+        (r, node, 100.0 / row.rating_a * siemens)
+        for r, row in enumerate(rows)
+        for node, siemens in zip(row.nodes, row.siemens, strict=True)
+    ]
+    return sp.csr_array(
+        (
+            np.array([weight for *_, weight in entries], dtype=np.complex128),
+            (
+                np.array([r for r, *_ in entries], dtype=np.intp),
+                np.array([node for _, node, _ in entries], dtype=np.intp),
+            ),
+        ),
+        shape=(len(rows), len(admittance.node_phases)),
+    )
 
 
 def _tie_balance(admittance: Admittance) -> sp.csr_array:

@@ -12,9 +12,10 @@ import numpy as np
 from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
-from optimizer.limits import OPEN_REQUESTS, Bounds, Limit, taps_hold
-from optimizer.network import FlowResult, NetworkModel
+from optimizer.limits import OPEN_REQUESTS, Bounds, Limit
+from optimizer.network import FlowResult
 from optimizer.problem import Problem
+from optimizer.regulated import RegulatedNetwork
 from optimizer.solve import Solution
 
 PRICE_MIN = 1e-6
@@ -25,7 +26,7 @@ BINDINGS_MAX = 50
 SHORTFALLS_PER_FAMILY_MAX = 24
 
 
-def bindings(programme: Programme, solution: Solution, network: NetworkModel) -> list[Binding]:
+def bindings(programme: Programme, solution: Solution, network: RegulatedNetwork) -> list[Binding]:
     """The limits that bind, dearest first: price per kW, 0.01 pu or % in that one interval."""
     head, target, lazy = programme.soft_rows()
     task = programme.problem.task
@@ -55,28 +56,23 @@ def bindings(programme: Programme, solution: Solution, network: NetworkModel) ->
 
 
 def shortfalls(
-    problem: Problem, bounds: Bounds, network: NetworkModel, flow: FlowResult
+    problem: Problem, bounds: Bounds, network: RegulatedNetwork, flow: FlowResult
 ) -> list[Shortfall]:
-    """What `flow` does not keep, beyond the tolerances of the AC check; worst first a family.
-
-    A voltage beyond its limit later than the taps of now hold counts only where the plan is the
-    cause.
-    """
+    """What `flow` does not keep, beyond the tolerances of the AC check; worst first a family."""
     task, limits = problem.task, problem.task.limits
     kw = HEAD_TOLERANCE * abs(limits.head_import_kw)
     found = [
         *_head(Limit.IMPORT, task.feeder.source.node, flow.head_kw - limits.head_import_kw, kw),
         *_head(Limit.TARGET, request_names(task), flow.head_kw - bounds.target_kw, kw),
     ]
-    judged = network.energised[:, None] & taps_hold(problem.grid)
+    live = network.energised[:, None]
     low, high = limits.voltage_min_pu - flow.v_pu, flow.v_pu - limits.voltage_max_pu
-    worse_low, worse_high = bounds.v_low_pu - flow.v_pu, flow.v_pu - bounds.v_high_pu
     base = problem.base_flow
-    for limit, beyond, worse, was_broken in (
-        (Limit.VOLTAGE_LOW, low, worse_low, base.v_pu < limits.voltage_min_pu),
-        (Limit.VOLTAGE_HIGH, high, worse_high, base.v_pu > limits.voltage_max_pu),
+    for limit, beyond, was_broken in (
+        (Limit.VOLTAGE_LOW, low, base.v_pu < limits.voltage_min_pu),
+        (Limit.VOLTAGE_HIGH, high, base.v_pu > limits.voltage_max_pu),
     ):
-        excess = np.where(judged | (worse > VOLTAGE_TOLERANCE_PU), beyond, 0.0)
+        excess = np.where(live, beyond, 0.0)
         for row, t in _worst(excess, VOLTAGE_TOLERANCE_PU):
             found.append(
                 Shortfall(
@@ -116,7 +112,7 @@ def request_names(task: PlanningTask) -> str:
     return ", ".join(r.name for r in task.requests if r.state in OPEN_REQUESTS)
 
 
-def place(network: NetworkModel, row: int) -> str:
+def place(network: RegulatedNetwork, row: int) -> str:
     """A node-phase as "node.phase"."""
     node, phase = network.node_phases[row]
     return f"{node}.{phase}"

@@ -5,8 +5,7 @@ costs goes up from tier to tier: contract target, import limit, thermal limit, v
 beyond the emergency band. An overloaded branch is mended as far as any resource can, also one that
 is overloaded now: nothing but the customers and the devices can take current off it. A voltage that
 is broken in interval 0 already, without any control, may stay as it is there but must not get
-worse. The same holds for voltages more than an hour ahead: the model holds the taps still where
-regulators will move, so control of customers is not asked to mend what the regulators mend.
+worse.
 """
 
 from __future__ import annotations
@@ -18,14 +17,12 @@ from enum import StrEnum
 import numpy as np
 
 from gridctl.model.program import DispatchRequest, RequestState
-from optimizer.arrays import BoolArray, FloatArray
-from optimizer.network import NetworkModel
+from optimizer.arrays import FloatArray
 from optimizer.problem import Problem
+from optimizer.regulated import RegulatedNetwork
 from optimizer.timegrid import TimeGrid
 
 OPEN_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
-TAPS_HOLD_S = 3600.0
-"""How long the taps of now are taken for true. Later, regulators will have moved."""
 PRE_EXISTING_MARGIN_PU = 1e-4
 
 
@@ -78,23 +75,17 @@ def wanted_kw(requests: Sequence[DispatchRequest], grid: TimeGrid) -> FloatArray
     return total
 
 
-def taps_hold(grid: TimeGrid) -> BoolArray:
-    """Intervals (T,) in which the taps of now are taken for true."""
-    return np.asarray(grid.begin_s < grid.now_s + TAPS_HOLD_S)
-
-
-def limit_bounds(problem: Problem, network: NetworkModel) -> Bounds:
+def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
     """The task's limits on every row, with what is broken already let be (not worse)."""
     limits, flow = problem.task.limits, problem.base_flow
-    far = ~taps_hold(problem.grid)
     v_now = flow.v_pu[:, [0]]
     low = np.where(
-        (v_now < limits.voltage_min_pu) | far,
+        v_now < limits.voltage_min_pu,
         np.minimum(flow.v_pu - PRE_EXISTING_MARGIN_PU, limits.voltage_min_pu),
         limits.voltage_min_pu,
     )
     high = np.where(
-        (v_now > limits.voltage_max_pu) | far,
+        v_now > limits.voltage_max_pu,
         np.maximum(flow.v_pu + PRE_EXISTING_MARGIN_PU, limits.voltage_max_pu),
         limits.voltage_max_pu,
     )

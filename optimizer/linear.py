@@ -14,10 +14,11 @@ import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.limits import Bounds
-from optimizer.network import FlowResult, NetworkModel
+from optimizer.network import FlowResult
 from optimizer.problem import Problem
+from optimizer.regulated import RegulatedNetwork
 
-NEAR_PCT = 30.0
+NEAR_PCT = 15.0
 """Points below its limit at which a loading is looked at with a slope of its own interval."""
 LOADING_RESIDUAL_PCT = 0.05
 
@@ -45,7 +46,7 @@ class LinearModel:
     """Offsets and slopes for the usable resources (`members` of the task's resources)."""
 
     def __init__(
-        self, problem: Problem, *, members: list[int], bounds: Bounds, network: NetworkModel
+        self, problem: Problem, *, members: list[int], bounds: Bounds, network: RegulatedNetwork
     ) -> None:
         self._problem, self._members = problem, members
         self._bounds, self._network = bounds, network
@@ -82,15 +83,16 @@ class LinearModel:
             at_zero_pct=float(self.offsets.loading_pct[where, interval]),
         )
 
-    def shift(self, u: FloatArray, truth: FlowResult) -> None:
+    def shift(self, u: FloatArray, truth: FlowResult, *, cautious: bool = False) -> None:
         """Move the offsets so that the linear model tells the AC truth at `u`, with new slopes in
-        the intervals that are `bent`."""
+        the intervals that are `bent`. `cautious`: the import is only ever moved up."""
         for t in self.bent(u, truth):
             self.dloading[t] = self._slope(truth, t)
         said, now = self.say(u), self.offsets
+        head_kw = truth.head_kw - said.head_kw
         self.offsets = Offsets(
             v_pu=now.v_pu + truth.v_pu - said.v_pu,
-            head_kw=now.head_kw + truth.head_kw - said.head_kw,
+            head_kw=now.head_kw + (np.maximum(head_kw, 0.0) if cautious else head_kw),
             loading_pct=now.loading_pct + truth.branch_loading_pct - said.loading_pct,
         )
 

@@ -19,6 +19,7 @@ from gridctl.model.network import Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, complex_va, product
 from optimizer.branches import BranchCurrents
 from optimizer.powerflow import (
+    Elements,
     Fixpoint,
     FlowResult,
     head_amps,
@@ -28,8 +29,8 @@ from optimizer.powerflow import (
     root_system,
 )
 from optimizer.sensitivity import ControlColumn, Sensitivity, control_va, differential
-from optimizer.ties import PhaseIndex
-from optimizer.ybus import build_admittance
+from optimizer.ties import Tie
+from optimizer.ybus import Stamps, build_admittance, stamp
 
 __all__ = ["ControlColumn", "FlowResult", "NetworkModel", "Sensitivity"]
 
@@ -50,16 +51,29 @@ class NetworkModel:
         taps: Mapping[str, tuple[int, ...]] | None = None,
         closed_capacitors: Collection[str] | None = None,
         open_switches: Collection[str] | None = None,
+        like: NetworkModel | None = None,
     ) -> None:
-        self._index = PhaseIndex(feeder)
+        """`like`: a model of the same feeder with the same switches; what taps and capacitors do
+        not change is taken from it."""
+        self.stamps: Stamps = stamp(feeder) if like is None else like.stamps
         self._admittance = build_admittance(
-            feeder, taps=taps, closed_capacitors=closed_capacitors, open_switches=open_switches
+            self.stamps,
+            taps=taps,
+            closed_capacitors=closed_capacitors,
+            open_switches=open_switches,
         )
+        self._index = self.stamps.index
         self._system = root_system(self._admittance)
-        self._elements = load_elements(feeder.consumers, self._admittance, self._index)
+        self.elements: Elements = (
+            load_elements(feeder.consumers, self._admittance, self._index)
+            if like is None
+            else like.elements
+        )
         self._consumers = tuple(c.mrid for c in feeder.consumers)
         self._root_rows = self._admittance.root_rows
-        self._currents = BranchCurrents(self._admittance)
+        self.currents: BranchCurrents = BranchCurrents(
+            self._admittance, like=None if like is None else like.currents
+        )
 
     @property
     def node_phases(self) -> tuple[tuple[str, str], ...]:
@@ -84,16 +98,34 @@ class NetworkModel:
     @property
     def branch_names(self) -> tuple[str, ...]:
         """Rated branches by mrid: the B rows of every loading."""
-        return self._currents.names
+        return self.currents.names
 
     @property
     def nominal_load_kw(self) -> float:
         """Sum of all energised consumers at nominal voltage and scale 1, kW."""
-        return float(self._elements.va.real.sum()) / 1e3
+        return float(self.elements.va.real.sum()) / 1e3
 
     def index(self, node: str, phase: str) -> int:
         """Row of a node-phase; KeyError when the feeder has none."""
         return self._index.row(node, phase)
+
+    @property
+    def ties(self) -> tuple[Tie, ...]:
+        """Closed switches and regulators, phase by phase: the rows of `tie_amps`."""
+        return self._admittance.ties
+
+    def tie_amps(self, flow: FlowResult) -> ComplexArray:
+        """(ties, T) current into the near side of each tie, source to load, A."""
+        root_v = self._roots_of(flow)
+        node_a = node_amps(
+            self._system,
+            self.elements,
+            root_v=root_v,
+            scale=self._element_scale(flow.load_scale),
+            injection_va=complex_va(flow.injection_kw, flow.injection_kvar),
+        )
+        head_a = head_amps(self._system, root_v, node_a)
+        return self.currents.tie_amps(flow.v_complex, self._with_head(node_a, head_a))
 
     def solve(
         self,
@@ -118,7 +150,7 @@ class NetworkModel:
         self._refuse_misplaced(injection_va)
         fix = iterate(
             self._system,
-            self._elements,
+            self.elements,
             scale=self._element_scale(scale),
             injection_va=injection_va,
             base_v=self._admittance.base_v[self._root_rows],
@@ -137,7 +169,7 @@ class NetworkModel:
         """
         if not flow.converged:
             raise ValueError("a power flow that did not converge has no sensitivities")
-        system, elements = self._system, self._elements
+        system, elements = self._system, self.elements
         one = slice(t, t + 1)
         root_v, node_v = self._roots_of(flow)[:, one], flow.v_complex[:, one]
         injection_va = complex_va(flow.injection_kw[:, one], flow.injection_kvar[:, one])
@@ -163,7 +195,7 @@ class NetworkModel:
             / size
             / self._admittance.base_v[:, None],
             dhead_kw_per_kw=d_head_va.real.sum(axis=0) / 1e3,
-            dloading_pct_per_kw=self._currents.slope_pct(
+            dloading_pct_per_kw=self.currents.slope_pct(
                 node_v,
                 self._with_head(given_a, head_a),
                 d_node_v,
@@ -184,12 +216,12 @@ class NetworkModel:
         element_scale = self._element_scale(scale)
         node_a = node_amps(
             system,
-            self._elements,
+            self.elements,
             root_v=fix.root_v,
             scale=element_scale,
             injection_va=complex_va(injection_kw, injection_kvar),
         )
-        drawn = self._elements.drawn_va(product(self._elements.across, node_v), element_scale)
+        drawn = self.elements.drawn_va(product(self.elements.across, node_v), element_scale)
         head_a = head_amps(system, fix.root_v, node_a)
         head_kva = (fix.root_v[system.source] * np.conj(head_a)).sum(axis=0) / 1e3
         load_kw = drawn.real.sum(axis=0) / 1e3
@@ -201,10 +233,11 @@ class NetworkModel:
             losses_kw=head_kva.real + injection_kw.sum(axis=0) - load_kw,
             load_kw=load_kw,
             branch_names=self.branch_names,
-            branch_loading_pct=self._currents.loading_pct(node_v, self._with_head(node_a, head_a)),
+            branch_loading_pct=self.currents.loading_pct(node_v, self._with_head(node_a, head_a)),
             load_scale=scale,
             injection_kw=injection_kw,
             injection_kvar=injection_kvar,
+            positions=np.zeros((0, len(head_kva)), dtype=np.intp),
             converged=fix.converged,
             iterations=fix.iterations,
         )
@@ -228,7 +261,7 @@ class NetworkModel:
             raise ValueError(
                 f"load_scale has {load_scale.shape[0]} rows for {len(self._consumers)} consumers"
             )
-        return load_scale[self._elements.consumer]
+        return load_scale[self.elements.consumer]
 
     def _roots_of(self, flow: FlowResult) -> ComplexArray:
         return flow.v_complex[self._root_rows]

@@ -26,12 +26,17 @@ from optimizer.assemble import Programme
 from optimizer.explain import bindings, exclusions, shortfalls
 from optimizer.limits import Bounds, Tiers, limit_bounds
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
-from optimizer.network import FlowResult, NetworkModel
+from optimizer.network import FlowResult
 from optimizer.problem import Problem, build_problem, default_kw
+from optimizer.regulated import RegulatedNetwork
 from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
 from optimizer.verify import base_reasons, verify
 
-AC_ROUNDS_MAX = 6
+AC_ROUNDS_MAX = 8
+EVEN_ROUNDS = 3
+"""After them a plan and a regulator may be found to answer each other for ever: with the plan the
+tap goes down, with the head so relieved the plan does less, and the tap stays up. Then the import
+is planned for the worse of the taps that were seen."""
 HEAD_RESIDUAL = 5e-4
 """Share of the head's limit by which AC and linear import may differ when the rounds end."""
 VOLTAGE_RESIDUAL_PU = 2e-4
@@ -41,6 +46,9 @@ BUDGET_SHARE = 0.8
 """Share of the deadline that the linear programmes may use up."""
 ACTION_MIN_KW = 0.05
 SETPOINT_DIGITS = 3
+EFFECT_MIN_KW = 5.0
+EFFECT_FACTOR = (0.8, 1.25)
+"""A fall at the head that differs more from the sum of effects is none that a ratio explains."""
 RELEASE_MIN_KW = 0.5
 RELEASE_SHARE = 0.01
 PENALTY_MIN = 1e-3
@@ -61,14 +69,18 @@ class _Attempt:
     agreed: bool
 
 
-def network_of(task: PlanningTask) -> NetworkModel:
-    """The network model of a task. Raises ValueError for a state that does not fit the feeder."""
+def network_of(
+    task: PlanningTask, *, models_of: RegulatedNetwork | None = None
+) -> RegulatedNetwork:
+    """The network of a task, with its controls where they stand now; `models_of` as
+    `RegulatedNetwork`. Raises ValueError for a state that does not fit the feeder."""
     state = task.network
-    return NetworkModel(
+    return RegulatedNetwork(
         task.feeder,
         taps=state.taps or None,
         closed_capacitors=state.closed_capacitors,
         open_switches=state.open_switches,
+        models_of=models_of,
     )
 
 
@@ -76,7 +88,7 @@ def plan_task(
     task: PlanningTask,
     *,
     monotonic_s: Callable[[], float],
-    network: NetworkModel | None = None,
+    network: RegulatedNetwork | None = None,
     tiers: Tiers | None = None,
 ) -> PlanningResult:
     """The plan for `task`; `network` saves building the model again. Never raises for bad data."""
@@ -120,7 +132,7 @@ def no_plan(task: PlanningTask, status: SolveStatus, reason: str) -> PlanningRes
 
 
 def _plan(
-    task: PlanningTask, network: NetworkModel, tiers: Tiers, elapsed_s: Callable[[], float]
+    task: PlanningTask, network: RegulatedNetwork, tiers: Tiers, elapsed_s: Callable[[], float]
 ) -> PlanningResult:
     problem = build_problem(task, network)
     if not problem.base_flow.converged:
@@ -204,7 +216,7 @@ def _not_needed(problem: Problem, broken: Sequence[Shortfall]) -> str:
     )
 
 
-def _corrected(programme: Programme, network: NetworkModel, effort: Effort) -> _Attempt:
+def _corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -> _Attempt:
     """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
     programme has no answer; one that comes too late in a later round leaves the last attempt."""
     solution, bound = first_plan(programme, effort)
@@ -212,11 +224,13 @@ def _corrected(programme: Programme, network: NetworkModel, effort: Effort) -> _
     flow, rounds = programme.problem.base_flow, 0
     while True:
         rounds += 1
+        cautious = rounds > EVEN_ROUNDS
         setpoints = setpoints_of(programme, solution)
         injection_kw = programme.problem.injection_kw(setpoints)
         u = injection_kw[programme.members]
         linear = programme.model.say(u)
-        flow = programme.problem.case(injection_kw).flow(network, start=flow)
+        case = programme.problem.case(injection_kw)
+        flow = programme.problem.flow(case, network, start=flow)
         attempt = _Attempt(
             solution=solution,
             gap=_gap(solution, bound),
@@ -224,11 +238,11 @@ def _corrected(programme: Programme, network: NetworkModel, effort: Effort) -> _
             linear=linear,
             flow=flow,
             rounds=rounds,
-            agreed=flow.converged and agrees(programme, linear, flow),
+            agreed=flow.converged and agrees(programme, linear, flow, cautious=cautious),
         )
         if attempt.agreed or not flow.converged or rounds >= AC_ROUNDS_MAX:
             return attempt
-        programme.shift(u, flow)
+        programme.shift(u, flow, cautious=rounds >= EVEN_ROUNDS)
         programme.add_broken(u)
         try:
             solution = settled(programme, effort)
@@ -245,11 +259,17 @@ def _gap(solution: Solution, relaxed: float) -> float:
     return max(solution.objective - relaxed, 0.0) / max(abs(relaxed), 1.0)
 
 
-def agrees(programme: Programme, linear: Offsets, flow: FlowResult) -> bool:
-    """Whether AC and linear model say the same of the head, and AC breaks no more than linear."""
+def agrees(
+    programme: Programme, linear: Offsets, flow: FlowResult, *, cautious: bool = False
+) -> bool:
+    """Whether AC and linear model say the same of the head, and AC breaks no more than linear.
+
+    `cautious`: the linear model may say more import than there is.
+    """
     bounds = programme.bounds
     head_kw = HEAD_RESIDUAL * abs(bounds.import_kw)
-    if np.any(np.abs(flow.head_kw - linear.head_kw) > head_kw):
+    over_kw = flow.head_kw - linear.head_kw
+    if np.any((over_kw if cautious else np.abs(over_kw)) > head_kw):
         return False
     pairs = (
         (bounds.v_low_pu - flow.v_pu, bounds.v_low_pu - linear.v_pu, VOLTAGE_RESIDUAL_PU),
@@ -296,9 +316,27 @@ def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setp
     )
 
 
+def _as_checked(setpoints: tuple[Setpoint, ...], fall_kw: FloatArray) -> tuple[Setpoint, ...]:
+    """Effects that add up to what the AC flow shows at the head in each interval.
+
+    The linear model lets loads keep their voltage; regulators that step down behind a plan take
+    some more off (or give some back), which is shared in proportion.
+    """
+    said_kw = np.zeros(len(fall_kw))
+    for s in setpoints:
+        said_kw[s.interval] += s.effect_kw
+    sure = np.abs(said_kw) > EFFECT_MIN_KW
+    ratio = np.divide(fall_kw, said_kw, out=np.ones_like(fall_kw), where=sure)
+    factor = np.clip(ratio, *EFFECT_FACTOR)
+    return tuple(
+        replace(s, effect_kw=round(float(factor[s.interval]) * s.effect_kw, SETPOINT_DIGITS))
+        for s in setpoints
+    )
+
+
 def _answer(
     programme: Programme,
-    network: NetworkModel,
+    network: RegulatedNetwork,
     attempt: _Attempt,
     effort: Effort,
     bare: PlanningResult,
@@ -328,7 +366,7 @@ def _answer(
         bare,
         status=SolveStatus.OPTIMAL if proven else SolveStatus.FEASIBLE,
         reason=_told(attempt, len(missed)),
-        setpoints=attempt.setpoints,
+        setpoints=_as_checked(attempt.setpoints, problem.base_flow.head_kw - attempt.flow.head_kw),
         head_after_kw=_series(attempt.flow.head_kw),
         cost=round(programme.own_cost(attempt.solution.x), 6),
         verification=check,

@@ -8,7 +8,8 @@ Le Boudec, Zhao, "Load flow in multiphase distribution networks", arXiv 1702.033
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
@@ -37,6 +38,8 @@ class FlowResult:
     `losses_kw` (T,) of lines and transformers; `load_kw` (T,) what all consumers draw at their
     actual voltage; `branch_loading_pct` (B, T): the worst phase's current over its rating, rows
     as `branch_names` (only equipment that has a rating). The inputs are kept with the result.
+    `positions` (K, T): taps and switched capacitors as `optimizer.regulation` counts them; K = 0
+    where they are pinned.
     """
 
     v_pu: FloatArray
@@ -50,16 +53,49 @@ class FlowResult:
     load_scale: FloatArray
     injection_kw: FloatArray
     injection_kvar: FloatArray
+    positions: IntArray
     converged: bool
     iterations: int
+
+
+_BY_INTERVAL = (
+    "v_pu", "v_complex", "head_kw", "head_kvar", "losses_kw", "load_kw", "branch_loading_pct",
+    "load_scale", "injection_kw", "injection_kvar", "positions",
+)  # fmt: skip
+
+
+def columns_of(flow: FlowResult, at: IntArray) -> FlowResult:
+    """The intervals `at` of a flow, in that order."""
+    cut: dict[str, Any] = {name: getattr(flow, name)[..., at] for name in _BY_INTERVAL}
+    return replace(flow, **cut)
+
+
+def stitched(parts: Sequence[tuple[IntArray, FlowResult]]) -> FlowResult:
+    """One flow from flows of some intervals each; together they name every interval once."""
+    if len(parts) == 1:
+        return parts[0][1]
+    order = np.argsort(np.concatenate([at for at, _ in parts]))
+    flows = [flow for _, flow in parts]
+    whole: dict[str, Any] = {
+        name: np.concatenate([getattr(flow, name) for flow in flows], axis=-1)[..., order]
+        for name in _BY_INTERVAL
+    }
+    return replace(
+        flows[0],
+        converged=all(flow.converged for flow in flows),
+        iterations=max(flow.iterations for flow in flows),
+        **whole,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Elements:
     """Single-phase pieces of all energised consumers: `across` (e, n) takes node volts to element
-    volts; `va` (e,) at `nominal_v`, following voltage with `exponent` 0 (P), 1 (I) or 2 (Z)."""
+    volts, `back` (n, e) element currents to nodes; `va` (e,) at `nominal_v`, following voltage with
+    `exponent` 0 (P), 1 (I) or 2 (Z)."""
 
     across: sp.csr_array
+    back: sp.csr_array
     va: ComplexArray
     nominal_v: FloatArray
     exponent: FloatArray
@@ -115,6 +151,7 @@ def load_elements(
     )
     return Elements(
         across=across,
+        back=sp.csr_array(across.T),
         va=np.array(va, dtype=np.complex128),
         nominal_v=np.array(nominal, dtype=float),
         exponent=np.array(exponent, dtype=float),
@@ -126,12 +163,13 @@ def load_elements(
 class RootSystem:
     """The linear part on the energised roots: Y V = I, factorised once.
 
-    `spread` (n, m) takes root volts to all node-phases (zero rows where dead) and, transposed,
-    node currents to roots; `emf_a` (m,) is the source's Norton current; `y_passive` is without
+    `spread` (n, m) takes root volts to all node-phases (zero rows where dead), `gather` (m, n) node
+    currents to roots; `emf_a` (m,) is the source's Norton current; `y_passive` is without
     the source; `source` are the positions of the source's three phases.
     """
 
     spread: sp.csr_array
+    gather: sp.csr_array
     y: sp.csc_array
     y_passive: sp.csr_array
     lu: SuperLU
@@ -153,6 +191,7 @@ def root_system(admittance: Admittance) -> RootSystem:
     emf_a[source] = admittance.y_source @ admittance.emf_v
     return RootSystem(
         spread=spread,
+        gather=sp.csr_array(spread.T),
         y=y,
         y_passive=y_passive,
         lu=splu(y),
@@ -218,7 +257,7 @@ def iterate(
 
 def head_amps(system: RootSystem, root_v: ComplexArray, node_a: ComplexArray) -> ComplexArray:
     """(3, T) current that the source feeds into the network, by its nodes' balance."""
-    leaving = product(system.y_passive, root_v) - product(sp.csr_array(system.spread.T), node_a)
+    leaving = product(system.y_passive, root_v) - product(system.gather, node_a)
     result: ComplexArray = leaving[system.source]
     return result
 
@@ -237,4 +276,4 @@ def node_amps(
     np.divide(injection_va, node_v, out=given, where=injection_va != 0.0)
     element_v = product(elements.across, node_v)
     drawn_a = np.conj(elements.drawn_va(element_v, scale) / element_v)
-    return np.conj(given) - product(sp.csr_array(elements.across.T), drawn_a)
+    return np.conj(given) - product(elements.back, drawn_a)

@@ -23,13 +23,17 @@ from numpy.typing import NDArray
 
 from gridctl.model.planning import PlanningTask, ResourceState, Setpoint
 from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from optimizer.arrays import IntArray
 from optimizer.block import Block
-from optimizer.network import ControlColumn, FlowResult, NetworkModel
+from optimizer.network import ControlColumn, FlowResult
+from optimizer.powerflow import columns_of, stitched
+from optimizer.regulated import RegulatedNetwork
 from optimizer.resources import battery, load_group, pv
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
 SCALE_TOLERANCE_KW = 0.01
 SCALE_ROUNDS_MAX = 12
+CONTROL_ROUNDS_MAX = 4
 SCALE_STEP_MIN = 1e-9
 GRID_TOLERANCE = 1e-6
 
@@ -42,13 +46,22 @@ class Case:
     injection_kw: FloatArray
     injection_kvar: FloatArray
 
-    def flow(self, network: NetworkModel, *, start: FlowResult | None = None) -> FlowResult:
-        """The AC power flow of this case, from `start` when there is one."""
+    def flow(
+        self,
+        network: RegulatedNetwork,
+        *,
+        start: FlowResult | None = None,
+        hold: IntArray | None = None,
+        guess: IntArray | None = None,
+    ) -> FlowResult:
+        """The AC power flow of this case; arguments as `RegulatedNetwork.solve`."""
         return network.solve(
             load_scale=self.load_scale,
             injection_kw=self.injection_kw,
             injection_kvar=self.injection_kvar,
             start=start,
+            hold=hold,
+            guess=guess,
         )
 
 
@@ -102,6 +115,13 @@ class Problem:
                 kvar[row] += kvar_per_kw * series
         return Case(load_scale=self.base.load_scale, injection_kw=kw, injection_kvar=kvar)
 
+    def flow(
+        self, case: Case, network: RegulatedNetwork, *, start: FlowResult | None = None
+    ) -> FlowResult:
+        """The AC power flow of `case` with the feeder's controls acting, looked for near where they
+        are without a plan."""
+        return case.flow(network, start=start, guess=self.base_flow.positions)
+
     def case_with(self, setpoints: Sequence[Setpoint]) -> Case:
         """The base case with a plan's setpoints."""
         return self.case(self.injection_kw(setpoints))
@@ -153,7 +173,7 @@ def block(resource: Resource, state: ResourceState, grid: TimeGrid) -> Block:
             return pv.block(resource, state, grid)
 
 
-def control_column(resource: Resource, network: NetworkModel) -> ControlColumn:
+def control_column(resource: Resource, network: RegulatedNetwork) -> ControlColumn:
     """Where a resource's kW go. KeyError for a node-phase that the feeder does not have."""
     kvar_per_kw = 0.0
     if isinstance(resource, LoadGroup):
@@ -166,7 +186,7 @@ def control_column(resource: Resource, network: NetworkModel) -> ControlColumn:
     )
 
 
-def build_problem(task: PlanningTask, network: NetworkModel) -> Problem:
+def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
     """The numbers of `task` on `network`.
 
     Raises ValueError when horizon and forecast do not fit each other or a terminal is unknown.
@@ -247,29 +267,61 @@ def _base_kw(resource: Resource, state: ResourceState | None, grid: TimeGrid) ->
 
 
 def _scaled(
-    network: NetworkModel, head_kw: FloatArray, injection_kw: FloatArray
+    network: RegulatedNetwork, head_kw: FloatArray, injection_kw: FloatArray
 ) -> tuple[Case, FlowResult]:
-    """Scale all consumers until the AC import equals `head_kw` (secant per interval, >= 0)."""
+    """Scale all consumers until the AC import equals `head_kw`, with the feeder's controls acting.
+
+    Taps move the import of loads that follow their voltage, so scales are found for held positions,
+    then the controls act, until they stay. In the rare case that they do not, they are held.
+    """
+    nominal = max(network.nominal_load_kw, 1e-9)
+    scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
+    positions = np.tile(network.start[:, None], (1, len(head_kw)))
+    case, flow = _scaled_at(network, head_kw, injection_kw, scale, positions)
+    for done in range(CONTROL_ROUNDS_MAX):
+        if not flow.converged:
+            break
+        free = case.flow(network, start=flow, guess=flow.positions if done else None)
+        if not free.converged or np.array_equal(free.positions, flow.positions):
+            return case, free
+        case, flow = _scaled_at(network, head_kw, injection_kw, case.load_scale, free.positions)
+    return case, flow
+
+
+def _scaled_at(
+    network: RegulatedNetwork,
+    head_kw: FloatArray,
+    injection_kw: FloatArray,
+    scale: FloatArray,
+    positions: IntArray,
+) -> tuple[Case, FlowResult]:
+    """Scale all consumers at held positions, from `scale` (secant per interval, >= 0)."""
     kvar = np.zeros_like(injection_kw)
     nominal = max(network.nominal_load_kw, 1e-9)
 
-    def flow_at(load_scale: FloatArray) -> tuple[Case, FlowResult]:
-        case = Case(load_scale=load_scale, injection_kw=injection_kw, injection_kvar=kvar)
-        return case, case.flow(network)
+    def flow_at(at: IntArray, start: FlowResult | None) -> FlowResult:
+        case = Case(
+            load_scale=scale[at], injection_kw=injection_kw[:, at], injection_kvar=kvar[:, at]
+        )
+        return case.flow(network, start=start, hold=positions[:, at])
 
-    scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
-    case, flow = flow_at(scale)
+    everything = np.arange(len(head_kw))
+    flow = flow_at(everything, None)
     slope = np.full_like(scale, nominal)
     for _ in range(SCALE_ROUNDS_MAX):
         miss = head_kw - flow.head_kw
-        if not flow.converged or np.all(
-            (np.abs(miss) < SCALE_TOLERANCE_KW) | ((scale <= 0.0) & (miss < 0.0))
-        ):
+        off = (np.abs(miss) >= SCALE_TOLERANCE_KW) & ((scale > 0.0) | (miss >= 0.0))
+        if not flow.converged or not off.any():
             break
-        step = np.maximum(scale + miss / slope, 0.0) - scale
-        before_kw, scale = flow.head_kw, scale + step
-        case, flow = flow_at(scale)
+        at, rest = np.flatnonzero(off), np.flatnonzero(~off)
+        step = np.maximum(scale[at] + miss[at] / slope[at], 0.0) - scale[at]
+        scale = scale.copy()
+        scale[at] += step
+        part = flow_at(at, columns_of(flow, at))
         moved = np.abs(step) > SCALE_STEP_MIN
-        secant = np.divide(flow.head_kw - before_kw, step, out=slope.copy(), where=moved)
-        slope = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
+        rise_kw = part.head_kw - flow.head_kw[at]
+        secant = np.divide(rise_kw, step, out=slope[at].copy(), where=moved)
+        slope[at] = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
+        flow = stitched([(rest, columns_of(flow, rest)), (at, part)])
+    case = Case(load_scale=scale, injection_kw=injection_kw, injection_kvar=kvar)
     return case, flow

@@ -100,13 +100,13 @@ def differential(
         ],
         format="csc",
     )
-    push = product(sp.csr_array(system.spread.T), direct)
+    push = product(system.gather, direct)
     solved = splu(jacobian).solve(np.vstack([push.real, push.imag]))
     m = len(root_v)
     d_root: ComplexArray = solved[:m] + 1j * solved[m:]
     d_element = product(across, d_root)
     d_drawn_a = alpha[:, None] * d_element + beta[:, None] * np.conj(d_element)
-    node_a = direct + product(sp.csr_array(elements.across.T), d_drawn_a)
+    node_a = direct + product(elements.back, d_drawn_a)
     node_a[at] += beta_injected[:, None] * np.conj(product(at_roots, d_root))
     return Differential(root_v=d_root, node_a=node_a)
 

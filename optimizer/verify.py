@@ -16,8 +16,9 @@ import numpy as np
 
 from gridctl.model.planning import CaseResult, NetworkLimits, NodeVoltage, Setpoint, Verification
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.network import FlowResult, NetworkModel
+from optimizer.network import FlowResult
 from optimizer.problem import Problem
+from optimizer.regulated import RegulatedNetwork
 
 ENGINE = "gridctl Z-bus"
 VOLTAGE_TOLERANCE_PU = 5e-4
@@ -51,7 +52,7 @@ def excess_of(flow: FlowResult, limits: NetworkLimits, energised: BoolArray) -> 
 
 def verify(
     problem: Problem,
-    network: NetworkModel,
+    network: RegulatedNetwork,
     setpoints: Sequence[Setpoint],
     *,
     linear_v_pu: FloatArray,
@@ -65,7 +66,7 @@ def verify(
     """
     limits = problem.task.limits
     before = problem.base_flow
-    after = problem.case_with(setpoints).flow(network)
+    after = problem.flow(problem.case_with(setpoints), network)
     live = network.energised
     diverged = tuple(
         f"the AC power flow {word} the plan does not converge after {flow.iterations} iterations"
@@ -109,7 +110,7 @@ def verify(
     )
 
 
-def _case(flow: FlowResult, network: NetworkModel, limits: NetworkLimits) -> CaseResult:
+def _case(flow: FlowResult, network: RegulatedNetwork, limits: NetworkLimits) -> CaseResult:
     """The worst of a flow over all intervals; all zero when it did not converge."""
     if not flow.converged:
         return CaseResult(
@@ -148,7 +149,7 @@ def _case(flow: FlowResult, network: NetworkModel, limits: NetworkLimits) -> Cas
     )
 
 
-def _place(network: NetworkModel, row: int) -> str:
+def _place(network: RegulatedNetwork, row: int) -> str:
     node, phase = network.node_phases[row]
     return f"{node}.{phase}"
 
@@ -163,7 +164,7 @@ def base_reasons(problem: Problem) -> tuple[str, ...]:
     return (f"interval {k}: scaled to a forecast of {asked} kW, the loads draw {found} kW",)
 
 
-def _worse_reasons(before: Excess, after: Excess, network: NetworkModel) -> tuple[str, ...]:
+def _worse_reasons(before: Excess, after: Excess, network: RegulatedNetwork) -> tuple[str, ...]:
     """Voltages and loadings that the plan pushes beyond a limit, or further beyond it."""
     voltage = [
         f"{_place(network, i)} in interval {k}: the plan takes the voltage {size:.4f} pu beyond"

@@ -26,8 +26,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from gridctl.model.canonical import canonical_json, digest
 from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask
 from optimizer.forecast import forecast
-from optimizer.network import NetworkModel
 from optimizer.plan import network_of, plan_task
+from optimizer.regulated import RegulatedNetwork
+from optimizer.regulation import controlled
 
 NETWORKS_KEPT = 4
 ERRORS_TOLD = 5
@@ -51,11 +52,11 @@ _FORECAST_TASK: TypeAdapter[ForecastTask | None] = TypeAdapter(ForecastTask | No
 
 
 class Worker:
-    """Answers lines; keeps the network models of the last few network states."""
+    """Answers lines; keeps the network models of the last few feeders."""
 
     def __init__(self, *, monotonic_s: Callable[[], float]) -> None:
         self._monotonic_s = monotonic_s
-        self._networks: OrderedDict[str, NetworkModel] = OrderedDict()
+        self._networks: OrderedDict[str, RegulatedNetwork] = OrderedDict()
 
     def answer(self, line: bytes) -> bytes:
         """The answer to one line, without the line's end."""
@@ -84,19 +85,19 @@ class Worker:
         raise ValueError("there is no task")
 
     def plan(self, task: PlanningTask) -> PlanningResult:
-        """Plan with a network model that is kept while the network's state stays as it is."""
-        state = task.network
-        key = digest([task.feeder, state.taps, state.closed_capacitors, state.open_switches])
-        network = self._networks.get(key)
-        if network is None:
-            try:
-                network = network_of(task)
-            except ValueError:
-                return plan_task(task, monotonic_s=self._monotonic_s)
-            self._networks[key] = network
-            if len(self._networks) > NETWORKS_KEPT:
-                self._networks.popitem(last=False)
+        """Plan with network models that are kept while the feeder and its switches stay."""
+        state, feeder = task.network, task.feeder
+        switched = {c.mrid for c in controlled(feeder)}
+        fixed = sorted(set(state.closed_capacitors) - switched)
+        key = digest([feeder, fixed, state.open_switches])
+        try:
+            network = network_of(task, models_of=self._networks.get(key))
+        except ValueError:
+            return plan_task(task, monotonic_s=self._monotonic_s)
+        self._networks[key] = network
         self._networks.move_to_end(key)
+        if len(self._networks) > NETWORKS_KEPT:
+            self._networks.popitem(last=False)
         return plan_task(task, monotonic_s=self._monotonic_s, network=network)
 
 

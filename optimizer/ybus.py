@@ -113,25 +113,42 @@ def element_kv(connection: Connection, nominal_kv: float) -> float:
     return nominal_kv / math.sqrt(3.0) if connection is Connection.WYE else nominal_kv
 
 
-def build_admittance(
-    feeder: Feeder,
-    *,
-    taps: Mapping[str, tuple[int, ...]] | None,
-    closed_capacitors: Collection[str] | None,
-    open_switches: Collection[str] | None,
-) -> Admittance:
-    """The feeder's admittances in the given state; see `NetworkModel` for what is refused."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stamps:
+    """What is the same in every state of taps, capacitors and switches."""
+
+    feeder: Feeder
+    index: PhaseIndex
+    y: sp.csr_array
+    rows: tuple[BranchRow, ...]
+
+
+def stamp(feeder: Feeder) -> Stamps:
+    """The lines and transformers of `feeder`."""
     index = PhaseIndex(feeder)
-    n = len(index.pairs)
-    _refuse_unknown("regulator", taps or (), (r.mrid for r in feeder.regulators))
-    _refuse_unknown("capacitor", closed_capacitors or (), (c.mrid for c in feeder.capacitors))
-    _refuse_unknown("switch", open_switches or (), (s.mrid for s in feeder.switches))
     entries = _Entries()
     rows: list[BranchRow] = []
     for line in feeder.lines:
         rows += _stamp_line(line, index, entries)
     for transformer in feeder.transformers:
         rows += _stamp_transformer(transformer, index, entries)
+    return Stamps(feeder=feeder, index=index, y=entries.matrix(len(index.pairs)), rows=tuple(rows))
+
+
+def build_admittance(
+    stamps: Stamps,
+    *,
+    taps: Mapping[str, tuple[int, ...]] | None,
+    closed_capacitors: Collection[str] | None,
+    open_switches: Collection[str] | None,
+) -> Admittance:
+    """The admittances in the given state; see `NetworkModel` for what is refused."""
+    feeder, index = stamps.feeder, stamps.index
+    n = len(index.pairs)
+    _refuse_unknown("regulator", taps or (), (r.mrid for r in feeder.regulators))
+    _refuse_unknown("capacitor", closed_capacitors or (), (c.mrid for c in feeder.capacitors))
+    _refuse_unknown("switch", open_switches or (), (s.mrid for s in feeder.switches))
+    entries = _Entries()
     for capacitor in feeder.capacitors:
         closed = (
             capacitor.is_closed
@@ -145,7 +162,7 @@ def build_admittance(
         feeder_ties(feeder, index, taps=taps, open_switches=open_switches), index, source_rows
     )
     root_rows, compact = np.unique(root_of, return_inverse=True)
-    y = entries.matrix(n)
+    y = sp.csr_array(stamps.y + entries.matrix(n))
     energised = _energised(y, compact, compact[source_rows])
     y_source, emf_v = _thevenin(feeder.source)
     return Admittance(
@@ -162,7 +179,7 @@ def build_admittance(
         y_source=y_source,
         emf_v=emf_v,
         ties=ties,
-        rows=tuple(rows),
+        rows=stamps.rows,
     )
 
 

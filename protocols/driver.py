@@ -85,12 +85,14 @@ class Result(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """What became of a permit. `status` is the protocol's own word (LOCAL, BadOutOfRange …),
-    `detail` a sentence for the operator."""
+    `detail` a sentence for the operator. `evidence`: the exchange as it passed the wire, one line
+    per message, for the evidence pack; bounded, empty where nothing was sent."""
 
     result: Result
     status: str
     detail: str
     round_trip_s: float
+    evidence: tuple[str, ...] = ()
 
 
 StageCallback: TypeAlias = Callable[[CommandState], None]

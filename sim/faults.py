@@ -26,7 +26,8 @@ class Fault(StrEnum):
 
 
 OF_DEVICE = frozenset({Fault.COMM_LOSS, Fault.DEVICE_FAULT, Fault.LOCAL})
-"""These need a device; DEAD_OUTSTATION needs a link; the rest concern everything."""
+"""These need a device. DEAD_OUTSTATION needs a link; REJECTED_SELECT may name one, else it concerns
+all; FROZEN_FEED concerns everything."""
 
 
 class LinkServer(Protocol):
@@ -79,7 +80,9 @@ class FaultBoard:
             return _refused(f"{fault} needs a device, and there is no {target!r}")
         if fault is Fault.DEAD_OUTSTATION and target not in self._servers:
             return _refused(f"{fault} needs a link: there are {', '.join(self._servers)}")
-        if fault in (Fault.FROZEN_FEED, Fault.REJECTED_SELECT) and target:
+        if fault is Fault.REJECTED_SELECT and target and target not in self._servers:
+            return _refused(f"{fault} knows the links {', '.join(self._servers)}")
+        if fault is Fault.FROZEN_FEED and target:
             return _refused(f"{fault} concerns everything: it takes no target")
         return None
 
@@ -90,7 +93,7 @@ class FaultBoard:
             case Fault.DEAD_OUTSTATION:
                 await (self._servers[target].stop() if on else self._servers[target].start())
             case Fault.REJECTED_SELECT:
-                for server in self._servers.values():
+                for server in [self._servers[target]] if target else self._servers.values():
                     server.refuse_commands(on=on)
             case Fault.COMM_LOSS:
                 self._world.lose_device(target, lost=on)

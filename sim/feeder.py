@@ -241,7 +241,8 @@ def _capacitors(folder: Path, nominal_kv: Mapping[str, float]) -> tuple[ShuntCap
 
 
 def _consumers(folder: Path, nominal_kv: Mapping[str, float]) -> tuple[EnergyConsumer, ...]:
-    """Columns 1, 2, 3 are A, B, C for wye and AB, BC, CA for delta, as published."""
+    """Columns 1, 2, 3 are A, B, C for wye and AB, BC, CA for delta, as published. A second load at
+    a node has a name of its own in `load`."""
     found = []
     for row in _rows(folder, "loads"):
         connection = Connection(row["connection"])
@@ -252,7 +253,7 @@ def _consumers(folder: Path, nominal_kv: Mapping[str, float]) -> tuple[EnergyCon
             phases = _PHASES if len(columns) == len(_PHASES) else _PAIRS[columns[0] - 1]
         found.append(
             EnergyConsumer(
-                mrid=f"S{row['node']}",
+                mrid=row.get("load") or f"S{row['node']}",
                 node=row["node"],
                 phases=phases,
                 connection=connection,

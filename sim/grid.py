@@ -13,7 +13,6 @@ from sim.engine import Engine, Solution
 from sim.regulation import CapacitorControl, PhaseReading, RegulatorControl, nominal_v
 
 _SETTLE_STEPS_MAX: Final = 40
-_THREE: Final = 3
 
 
 class Grid:
@@ -32,9 +31,8 @@ class Grid:
             for r in feeder.regulators
             for phases in ((r.phases,) if r.ganged else tuple(r.phases))
         )
-        # Only banks on all three phases are switched; the small ones are fixed, as published.
         self.capacitors = tuple(
-            CapacitorControl(c) for c in feeder.capacitors if len(c.phases) == _THREE
+            CapacitorControl(c) for c in feeder.capacitors if c.open_above_pu is not None
         )
         self.solution: Solution = self.engine.solve()
 

@@ -25,7 +25,7 @@ from py1815.objects import AnalogPoint, BinaryPoint
 from py1815.session import Control
 
 from gridctl.model.clock import Clock
-from sim.outstation_image import ObjectKey, OutstationImage, to_plant
+from sim.outstation_image import ObjectKey, OutstationImage, parse_address, to_plant
 from sim.outstation_session import OutstationSession
 from sim.plant import Plant, PlantPoint, Verdict
 
@@ -56,6 +56,8 @@ class _Controls:
         self._image = image
         self._plant = plant
         self._leases_s: dict[int, float] = {}
+        self._enabled: set[int] = set()
+        self._pending: dict[PlantPoint, tuple[float, float | None]] = {}
         self.reject_select = False
         self.operates = 0
 
@@ -75,6 +77,8 @@ class _Controls:
         key = ObjectKey(group, control.index)
         if group == _ANALOG_OUTPUT and key.index in self._image.leases:
             return self._hold(key, wire, operate=operate)
+        if group == _BINARY_OUTPUT and key.index in self._image.enables:
+            return self._enable(key, wire != 0.0, operate=operate)
         point = self._image.outputs.get(key)
         if point is None:
             return CommandStatus.NOT_SUPPORTED
@@ -82,7 +86,13 @@ class _Controls:
         if not operate:
             return _STATUS[self._plant.check(point.mrid, value)]
         self.operates += 1
-        verdict = self._plant.command(point.mrid, value, lease_s=self._lease_of(point))
+        lease_s = self._lease_of(point)
+        if point.enable and parse_address(point.enable).index not in self._enabled:
+            verdict = self._plant.check(point.mrid, value)
+            if verdict is Verdict.ACCEPTED:
+                self._pending[point] = value, lease_s
+        else:
+            verdict = self._plant.command(point.mrid, value, lease_s=lease_s)
         if verdict is Verdict.ACCEPTED:
             self._image.operated(key, wire)
         return _STATUS[verdict]
@@ -95,6 +105,25 @@ class _Controls:
             self._leases_s[key.index] = seconds
             self._image.operated(key, seconds)
         return CommandStatus.SUCCESS
+
+    def _enable(self, key: ObjectKey, on: bool, *, operate: bool) -> CommandStatus:
+        """The output that puts setpoints in force (IEEE 1815.2 BO17): those that wait for it take
+        effect now. Switching it off lets a present setpoint run out with its lease."""
+        if not operate:
+            return CommandStatus.SUCCESS
+        self._image.operated(key, float(on))
+        if not on:
+            self._enabled.discard(key.index)
+            return CommandStatus.SUCCESS
+        self._enabled.add(key.index)
+        worst = Verdict.ACCEPTED
+        for point in self._image.enables[key.index]:
+            waiting = self._pending.pop(point, None)
+            if waiting is not None:
+                value, lease_s = waiting
+                verdict = self._plant.command(point.mrid, value, lease_s=lease_s)
+                worst = verdict if worst is Verdict.ACCEPTED else worst
+        return _STATUS[worst]
 
     def _lease_of(self, point: PlantPoint) -> float | None:
         """The lease that was written for this setpoint; used up by it."""

@@ -80,6 +80,7 @@ class OutstationImage:
         self.points: dict[ObjectKey, PlantPoint] = {}
         self.outputs: dict[ObjectKey, PlantPoint] = {}
         self.leases: dict[int, list[PlantPoint]] = {}
+        self.enables: dict[int, list[PlantPoint]] = {}
         self._operated: dict[ObjectKey, float] = {}
         for point in points:
             address = parse_address(point.address)
@@ -92,7 +93,11 @@ class OutstationImage:
             if point.lease:
                 lease = parse_address(point.lease)
                 self.leases.setdefault(lease.index, []).append(point)
+            if point.enable:
+                enable = parse_address(point.enable)
+                self.enables.setdefault(enable.index, []).append(point)
         shown = set(self.points) | {ObjectKey(40, index) for index in self.leases}
+        shown |= {ObjectKey(10, index) for index in self.enables}
         self._indices: dict[int, list[int]] = {
             group: sorted(key.index for key in shown if key.group == group) for group in _VARIATION
         }

@@ -33,7 +33,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlantPoint:
-    """One row of the points file as the mirror needs it (it reads the same CSV as the field)."""
+    """One row of the points file as the mirror needs it (it reads the same CSV as the field).
+
+    `enable`: the output that puts this setpoint in force; "" where it is in force at once.
+    """
 
     mrid: str
     name: str
@@ -51,6 +54,7 @@ class PlantPoint:
     scan_s: float
     min_value: float | None
     max_value: float | None
+    enable: str = ""
 
 
 class Plant(Protocol):

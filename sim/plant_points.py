@@ -47,6 +47,7 @@ def _point(row: dict[str, str]) -> PlantPoint:
         scan_s=float(row["scan_s"]),
         min_value=_optional(row["min"]),
         max_value=_optional(row["max"]),
+        enable=row.get("enable") or "",
     )
 
 

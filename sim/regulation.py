@@ -13,8 +13,6 @@ from typing import Final
 from gridctl.model.network import ShuntCapacitor, VoltageRegulator
 
 NEXT_TAP_S: Final = 5.0
-_CAPACITOR_OPEN_PU: Final = 1.048
-_CAPACITOR_CLOSE_PU: Final = 0.985
 _CAPACITOR_DELAY_S: Final = 60.0
 _CAPACITOR_LOCKOUT_S: Final = 300.0
 
@@ -70,10 +68,16 @@ class RegulatorControl:
 
 
 class CapacitorControl:
-    """Voltage control of a three-phase bank: open when high, closed when low, with a lockout."""
+    """Voltage control of a bank: open when high, closed when low, with a lockout.
+
+    ValueError for a bank that has no limits to switch at.
+    """
 
     def __init__(self, bank: ShuntCapacitor) -> None:
+        if bank.open_above_pu is None or bank.close_below_pu is None:
+            raise ValueError(f"{bank.mrid} has no voltage control")
         self.bank = bank
+        self._open_above_pu, self._close_below_pu = bank.open_above_pu, bank.close_below_pu
         self.closed = bank.is_closed
         self._outside_s = 0.0
         self._locked_s = 0.0
@@ -81,8 +85,8 @@ class CapacitorControl:
     def step(self, mean_pu: float, *, dt_s: float) -> bool:
         """Let `dt_s` pass at the mean voltage of its phases; True when it has switched."""
         self._locked_s = max(0.0, self._locked_s - dt_s)
-        high = self.closed and mean_pu > _CAPACITOR_OPEN_PU
-        low = not self.closed and mean_pu < _CAPACITOR_CLOSE_PU
+        high = self.closed and mean_pu > self._open_above_pu
+        low = not self.closed and mean_pu < self._close_below_pu
         self._outside_s = self._outside_s + dt_s if high or low else 0.0
         if self._outside_s < _CAPACITOR_DELAY_S or self._locked_s > 0:
             return False

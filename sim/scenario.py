@@ -46,6 +46,7 @@ class _File(_Table):
     history_days: int = Field(ge=1, le=366)
     climate: _Climate
     regulator_vreg_v: dict[str, float] = Field(default_factory=dict)
+    capacitor_band_pu: dict[str, tuple[float, float]] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class Scenario:
     """`start_s`: grid time at which the story begins. Limits are what the instance is given.
 
     `regulator_vreg_v`: relay settings (V on the 120 V base) that differ from the published ones.
+    `capacitor_band_pu`: (close below, open above) of the banks that have a voltage control.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Scenario:
     history_days: int
     climate: Climate
     regulator_vreg_v: Mapping[str, float]
+    capacitor_band_pu: Mapping[str, tuple[float, float]]
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -113,22 +116,33 @@ def load_scenario(name: str) -> Scenario:
             day=int(local_s // DAY_S),
         ),
         regulator_vreg_v=found.regulator_vreg_v,
+        capacitor_band_pu=found.capacitor_band_pu,
     )
 
 
 def scenario_feeder(scenario: Scenario) -> Feeder:
     """The scenario's feeder with the scenario's relay settings; ConfigError for an unknown one."""
     feeder = load_feeder(scenario.feeder)
-    settings = dict(scenario.regulator_vreg_v)
-    regulators = []
+    volts, bands = dict(scenario.regulator_vreg_v), dict(scenario.capacitor_band_pu)
+    regulators, capacitors = [], []
     for regulator in feeder.regulators:
-        volts = settings.pop(regulator.mrid, None)
-        vreg = regulator.vreg_v if volts is None else (volts,) * len(regulator.phases)
-        regulators.append(replace(regulator, vreg_v=vreg))
-    if settings:
-        raise ConfigError(
-            f"feeder {feeder.mrid} has no regulator {', '.join(sorted(settings))}",
-            file=str(_SCENARIOS / f"{scenario.name}.toml"),
-            key="regulator_vreg_v",
+        vreg_v = volts.pop(regulator.mrid, None)
+        regulators.append(
+            regulator
+            if vreg_v is None
+            else replace(regulator, vreg_v=(vreg_v,) * len(regulator.phases))
         )
-    return replace(feeder, regulators=tuple(regulators))
+    for bank in feeder.capacitors:
+        low, high = bands.pop(bank.mrid, (None, None))
+        capacitors.append(replace(bank, close_below_pu=low, open_above_pu=high))
+    for key, what, left in (
+        ("regulator_vreg_v", "regulator", volts),
+        ("capacitor_band_pu", "capacitor", bands),
+    ):
+        if left:
+            raise ConfigError(
+                f"feeder {feeder.mrid} has no {what} {', '.join(sorted(left))}",
+                file=str(_SCENARIOS / f"{scenario.name}.toml"),
+                key=key,
+            )
+    return replace(feeder, regulators=tuple(regulators), capacitors=tuple(capacitors))

@@ -143,6 +143,25 @@ class IINField:
 
 class TaskId: ...
 
+class FunctionCode(_NativeEnum):
+    ASSIGN_CLASS: FunctionCode
+
+class FreezeType(_NativeEnum):
+    ImmediateFreeze: FreezeType
+    FreezeAndClear: FreezeType
+
+class Header:
+    @staticmethod
+    def AllObjects(group: int, variation: int) -> Header: ...
+    @staticmethod
+    def Range16(group: int, variation: int, start: int, stop: int) -> Header: ...
+
+class AnalogInputDeadband:
+    def __init__(self, value: float) -> None: ...
+
+class IndexedAnalogInputDeadband:
+    def __init__(self, value: AnalogInputDeadband, index: int) -> None: ...
+
 class TaskInfo:
     type: MasterTaskType
     result: TaskCompletion
@@ -196,6 +215,23 @@ class IMaster:
     def AddClassScan(
         self, field: ClassField, period: TimeDuration, soe_handler: ISOEHandler
     ) -> IMasterScan: ...
+    def AddRangeScan(
+        self,
+        gvId: GroupVariationID,
+        start: int,
+        stop: int,
+        period: TimeDuration,
+        soe_handler: ISOEHandler,
+    ) -> IMasterScan: ...
+    def ScanAllObjects(self, gvId: GroupVariationID, soe_handler: ISOEHandler) -> None: ...
+    def ScanClasses(self, field: ClassField, soe_handler: ISOEHandler) -> None: ...
+    def PerformFunction(
+        self, name: str, func: FunctionCode, headers: Sequence[Header]
+    ) -> None: ...
+    def Freeze(self, type: FreezeType, headers: Sequence[Header]) -> None: ...
+    def WriteDeadBands(
+        self, deadBands: Sequence[IndexedAnalogInputDeadband], callback: Callable[[object], None]
+    ) -> None: ...
     def ScanRange(
         self, gvId: GroupVariationID, start: int, stop: int, soe_handler: ISOEHandler
     ) -> None: ...

@@ -139,6 +139,14 @@ def split(
     ]
 
 
+def worth_sending(
+    commands: Iterable[Command], *, now_s: float, hold_min_s: float
+) -> tuple[Command, ...]:
+    """Those whose device has at least `hold_min_s` (grid seconds) to follow and to hold before its
+    lease ends. The others would move nothing that counts, or be refused as over."""
+    return tuple(c for c in commands if c.lease_until_s - now_s >= hold_min_s)
+
+
 def _fits(
     batch: Sequence[Command],
     command: Command,

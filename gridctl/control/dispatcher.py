@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import OpenPlan
 from gridctl.control.audit import OFFICE, entry
-from gridctl.control.batches import Held, Release, due, interval, last_interval, split
+from gridctl.control.batches import (
+    Held,
+    Release,
+    due,
+    interval,
+    last_interval,
+    split,
+    worth_sending,
+)
 from gridctl.control.effect import forecast_change_kw
 from gridctl.control.interlock import (
     Drift,
@@ -163,7 +171,9 @@ class Dispatcher:
             k = interval(plan.result.horizon, self._clock.now_s())
             if k > last:
                 return Halt(state=PlanState.COMPLETED, reason="carried out to its end")
-            commands = due(self._release(run, k), first_number=run.number)
+            commands = list(
+                self._worth_sending(due(self._release(run, k), first_number=run.number))
+            )
             if not first:
                 commands = await self._still_possible(run, commands)
             if commands:
@@ -171,12 +181,14 @@ class Dispatcher:
                 await self._release_interval(run, commands, first=first)
             elif run.judging is not None and run.judging.done():
                 await self._judged(run)
-            first = False
+            first = run.sent == 0
             await asyncio.sleep(LOOK_S)
 
     async def _release_interval(
         self, run: Run, commands: Sequence[Command], *, first: bool
     ) -> None:
+        horizon = run.chosen.plan.result.horizon
+        k = interval(horizon, self._clock.now_s())
         changes = [c for c in commands if c.effect_kw != 0]
         renewals = [c for c in commands if c.effect_kw == 0]
         batches = split(changes, self._settings.limits, canary=first, first_batch=run.batch + 1)
@@ -187,9 +199,15 @@ class Dispatcher:
         run.batch += len(batches)
         if changes:
             await self._judged(run)
-            run.promise = self._judge.promise(run.chosen, sum(c.effect_kw for c in changes))
-        for number, batch in enumerate(batches):
-            await self._room_in_area(run, batch)
+            run.promise = self._judge.promise(run.chosen, _effect_kw(changes))
+        gone: list[Command] = []
+        for number, waiting in enumerate(batches):
+            await self._room_in_area(run, waiting)
+            if interval(horizon, self._clock.now_s()) != k:
+                break  # the next interval wants other setpoints of what is left
+            batch = self._worth_sending(waiting)
+            if not batch:
+                continue
             self._may_go(run, first=first)
             if run.promise is None or number >= moving:
                 await self._send(run, batch)
@@ -197,11 +215,18 @@ class Dispatcher:
             self._judge.next_batch(run.promise)
             await self._send(run, batch)
             self._judge.moved(run.promise)
+            gone += batch
             if number < moving - 1:
                 await self._pause(run, self._settings.batch_settle_s)
         if changes and run.promise is not None:
+            if len(gone) < len(changes):
+                self._judge.cut(run.promise, _effect_kw(gone))
             # Beside everything else: leases are renewed meanwhile.
-            run.judging = asyncio.create_task(self._judge.judge(run.promise, changes))
+            run.judging = asyncio.create_task(self._judge.judge(run.promise, gone))
+
+    def _worth_sending(self, commands: Sequence[Command]) -> tuple[Command, ...]:
+        hold_min_s = self._settings.effect_settle_s
+        return worth_sending(commands, now_s=self._clock.now_s(), hold_min_s=hold_min_s)
 
     async def _judged(self, run: Run) -> None:
         """Let the judgement that is under way end before something else moves the head. Raises
@@ -435,3 +460,7 @@ class Dispatcher:
             )
         chosen.state = end.state
         log.info("plan %s ended as %s: %s", plan.mrid, end.state, end.reason)
+
+
+def _effect_kw(commands: Sequence[Command]) -> float:
+    return sum(c.effect_kw for c in commands)

@@ -141,6 +141,12 @@ class Judge:
         self._show(made, measured, settled=True, kept=kept)
         await self._tell(made, commands, measured, kept=kept)
 
+    def cut(self, made: Promise, expected_kw: float) -> None:
+        """Less was ordered than was promised at first: that much is judged."""
+        if abs(expected_kw) < JUDGED_MIN_KW:
+            self.give_up(made)
+        made.expected_kw = expected_kw
+
     def give_up(self, made: Promise) -> None:
         """The plan has ended before its effect could be judged."""
         if made.is_judged:

@@ -31,7 +31,7 @@ from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_d
 from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
-from gridctl.control.watch import Watch
+from gridctl.control.watch import StandingAlarms, Watch
 from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, UnavailableError
 from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, Outcome, Telemetry, UpFrame
@@ -128,11 +128,18 @@ class Office:
             known=self.known,
         )
         self._watch = Watch(
-            alarms=self.alarms,
             approvals=self._approvals,
             dispatcher=self._dispatcher,
             stop_state=self._stop_state,
             situation=self.situation,
+        )
+        self._standing = StandingAlarms(
+            alarms=self.alarms,
+            stop_state=self._stop_state,
+            situation=self.situation,
+            head_kw=self._head_kw,
+            head_limit_kw=settings.head_limit_kw,
+            clock=clock,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(
@@ -177,6 +184,10 @@ class Office:
             model_digest=self._model_digest,
             lost_audit=self._audit_fault,
         )
+
+    def _head_kw(self) -> float | None:
+        head = self.image.snapshot().good(self._settings.head_point)
+        return None if head is None else head.value
 
     def known(self) -> Known:
         """What is known of the plant, now."""
@@ -391,7 +402,7 @@ class Office:
             except UnavailableError as error:
                 self._audit_fault = str(error)
                 log.error("office: %s", error)
-            await self._watch.conditions()
+            await self._standing.look()
             await asyncio.sleep(WATCH_S)
 
     def _blocks(self, chosen: OpenPlan) -> tuple[str, ...]:

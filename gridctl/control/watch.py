@@ -10,22 +10,30 @@ from gridctl.control.audit import FIELD
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.interlock import Situation, blocked
 from gridctl.control.stop import StopState
+from gridctl.model.clock import Clock
 from gridctl.model.plan import PlanState
+
+HEAD_OVER_DELAY_S = 5.0
+HEAD_OVER_BACK_SHARE = 0.995
+"""The import counts as back below its limit from this share of it on (deadband)."""
+START_GRACE_S = 15.0
+"""Real seconds after the start in which the field may be silent without an alarm."""
+BLOCKED_DELAY_S = 3.0
+"""Real seconds for which "nothing can be approved" must last before it is an alarm (on-delay): the
+first values after a reconnection come one by one."""
 
 
 class Watch:
-    """Looks twice a second; `situation` is the office's."""
+    """Ends plans; looks twice a second. `situation` is the office's."""
 
     def __init__(
         self,
         *,
-        alarms: AlarmBook,
         approvals: Approvals,
         dispatcher: Dispatcher,
         stop_state: StopState,
         situation: Callable[[], Situation],
     ) -> None:
-        self._alarms = alarms
         self._approvals = approvals
         self._dispatcher = dispatcher
         self._stop_state = stop_state
@@ -42,18 +50,50 @@ class Watch:
         if self._approvals.open:
             await self._approvals.stop_all(reason, FIELD)
 
-    async def conditions(self) -> None:
-        """Raise and clear the alarms of the situation as a whole."""
+
+class StandingAlarms:
+    """Raises and clears the alarms of the situation as a whole.
+
+    At start nothing is wrong yet: the field agent gets `START_GRACE_S` to connect and to report.
+    """
+
+    def __init__(
+        self,
+        *,
+        alarms: AlarmBook,
+        stop_state: StopState,
+        situation: Callable[[], Situation],
+        head_kw: Callable[[], float | None],
+        head_limit_kw: float,
+        clock: Clock,
+    ) -> None:
+        self._alarms = alarms
+        self._stop_state = stop_state
+        self._situation = situation
+        self._head_kw = head_kw
+        self._head_limit_kw = head_limit_kw
+        self._clock = clock
+        self._over_since_mono_s: float | None = None
+        self._started_mono_s = clock.monotonic_s()
+        self._starting = True
+        self._blocked_since_mono_s: float | None = None
+
+    async def look(self) -> None:
+        """Call it twice a second."""
         now = self._situation()
-        await self._alarms.follows(
-            not now.field_connected,
-            Condition(
-                key="link",
-                priority=1,
-                text="the line to the field agent is down",
-                response="check the field agent's process; held setpoints run out by themselves",
-            ),
-        )
+        others = [r for r in blocked(now) if now.field_connected and not now.stopped]
+        self._end_of_start(ready=now.field_connected and not others)
+        if now.field_connected or not self._starting:
+            await self._alarms.follows(
+                not now.field_connected,
+                Condition(
+                    key="link",
+                    priority=1,
+                    text="the line to the field agent is down",
+                    response="check the field agent's process; held setpoints run out by "
+                    "themselves",
+                ),
+            )
         await self._alarms.follows(
             now.stopped,
             Condition(
@@ -63,9 +103,8 @@ class Watch:
                 response="find out why, then resume with a reason",
             ),
         )
-        others = [r for r in blocked(now) if now.field_connected and not now.stopped]
         await self._alarms.follows(
-            bool(others),
+            self._lasts(bool(others)),
             Condition(
                 key="blocked",
                 priority=2,
@@ -73,3 +112,45 @@ class Watch:
                 response="mend what the reasons name; telemetry goes on meanwhile",
             ),
         )
+
+        await self._head()
+
+    async def _head(self) -> None:
+        """The import is above its limit, and has been for a moment. Not known: as before."""
+        head_kw, limit_kw = self._head_kw(), self._head_limit_kw
+        if head_kw is None:
+            return
+        mono_s = self._clock.monotonic_s()
+        if head_kw > limit_kw:
+            if self._over_since_mono_s is None:
+                self._over_since_mono_s = mono_s
+        elif head_kw <= HEAD_OVER_BACK_SHARE * limit_kw:
+            self._over_since_mono_s = None
+        since_s = self._over_since_mono_s
+        if since_s is not None and mono_s - since_s < HEAD_OVER_DELAY_S:
+            return
+        await self._alarms.follows(
+            since_s is not None,
+            Condition(
+                key="head",
+                priority=2,
+                text=f"the import at the feeder head is above its limit of {limit_kw:.0f} kW",
+                response="approve the plan that waits or ask for one; else relieve the feeder "
+                "by switching",
+            ),
+        )
+
+    def _end_of_start(self, *, ready: bool) -> None:
+        waited_s = self._clock.monotonic_s() - self._started_mono_s
+        if ready or waited_s >= START_GRACE_S:
+            self._starting = False
+
+    def _lasts(self, is_blocked: bool) -> bool:
+        """Whether it has been so for a while, and not only since a moment or the start."""
+        mono_s = self._clock.monotonic_s()
+        if not is_blocked:
+            self._blocked_since_mono_s = None
+            return False
+        if self._blocked_since_mono_s is None:
+            self._blocked_since_mono_s = mono_s
+        return not self._starting and mono_s - self._blocked_since_mono_s >= BLOCKED_DELAY_S

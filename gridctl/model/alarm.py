@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class AlarmState(StrEnum):
-    """States of an alarm; more of ISA-18.2 (shelved, suppressed) comes with issue 6."""
+    """States of an alarm (ISA-18.2). CLEARED_UNACKED: back to normal, nobody has seen it yet."""
 
     UNACKED = "unacked"
     ACKED = "acked"

@@ -115,7 +115,11 @@ class VoltageRegulator:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShuntCapacitor:
-    """A capacitor bank: `kvar` per phase (order of `phases`) at nominal voltage, constant Z."""
+    """A capacitor bank: `kvar` per phase (order of `phases`) at nominal voltage, constant Z.
+
+    `open_above_pu`, `close_below_pu`: its voltage control, on the mean of its phases (CIM
+    RegulatingControl); None, None for a bank that stays as it is.
+    """
 
     mrid: str
     node: str
@@ -124,6 +128,8 @@ class ShuntCapacitor:
     kvar: tuple[float, ...]
     nominal_kv: float
     is_closed: bool
+    open_above_pu: float | None = None
+    close_below_pu: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,3 +42,18 @@ async def next_sequence(connection: AsyncConnection, epoch: int | None) -> tuple
     new_epoch = row.epoch + 1 if epoch is None else epoch
     await connection.execute(update(table).values(epoch=new_epoch, sequence=row.sequence + 1))
     return new_epoch, row.sequence + 1
+
+
+async def fence(connection: AsyncConnection, epoch: int) -> int:
+    """Orders go on in an epoch after `epoch`; the epoch that is now behind us.
+
+    For a database that was restored from a backup: the field has seen later orders than it.
+    """
+    table = schema.order_sequence
+    row = (await connection.execute(select(table).with_for_update())).one_or_none()
+    if row is None:
+        await connection.execute(insert(table).values(id=1, epoch=epoch, sequence=0))
+        return epoch
+    behind = max(int(row.epoch), epoch)
+    await connection.execute(update(table).values(epoch=behind))
+    return behind

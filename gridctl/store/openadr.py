@@ -21,6 +21,8 @@ from gridctl.model.errors import Refusal, RefusedError
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
 
+SECRET_LENGTH_MIN = 16
+"""Random characters: a secret is stored under a fast hash."""
 CLIENT_ROLES = ("business-logic", "ven")
 _TOKENS_PER_CLIENT_MAX = 20
 _WEBHOOK_SECRET_BYTES = 32
@@ -65,10 +67,17 @@ class Clients:
         self._live: dict[str, _Live] = {}
 
     async def add_client(
-        self, client_id: str, role: str, secret: str, *, short_secret: bool = False
+        self,
+        client_id: str,
+        role: str,
+        secret: str,
+        *,
+        audit: AuditEntry | None = None,
+        short_secret: bool = False,
     ) -> ClientRow:
         """A new client with a random secret of at least 16 characters that we (or a tool) made.
 
+        `audit`: what a person who does it leaves in the record, in the same transaction.
         `short_secret`: a test profile's, which is no secret. Raises RefusedError for an id that is
         taken, an unknown role or a short secret.
         """
@@ -77,8 +86,8 @@ class Clients:
             reasons.append("a client id is not empty")
         if role not in CLIENT_ROLES:
             reasons.append(f"role {role} is none of {', '.join(CLIENT_ROLES)}")
-        if len(secret) < 16 and not short_secret:  # noqa: PLR2004 - a random secret, stored under a fast hash
-            reasons.append("a client secret has at least 16 random characters")
+        if not short_secret:
+            reasons += _bad_length(secret)
         if reasons:
             raise RefusedError(Refusal(code="bad_client", reasons=tuple(reasons)))
         table = schema.openadr_client
@@ -95,7 +104,31 @@ class Clients:
                     webhook_secret=secrets.token_urlsafe(_WEBHOOK_SECRET_BYTES),
                 )
             )
+            if audit is not None:
+                await unit.audit(audit)
         return ClientRow(client_id=client_id, role=role)
+
+    async def set_secret(self, client_id: str, secret: str, *, audit: AuditEntry) -> None:
+        """Another secret: the old one and every token of the client are over.
+
+        Raises RefusedError for an unknown client or a short secret.
+        """
+        reasons = _bad_length(secret)
+        if reasons:
+            raise RefusedError(Refusal(code="bad_client", reasons=tuple(reasons)))
+        table, tokens = schema.openadr_client, schema.openadr_token
+        async with self._transaction() as unit:
+            done = await unit.connection.execute(
+                update(table)
+                .where(table.c.client_id == client_id)
+                .values(secret_hash=_hash(secret))
+            )
+            if done.rowcount == 0:
+                reason = f"there is no client {client_id}"
+                raise RefusedError(Refusal(code="no_such_client", reasons=(reason,)))
+            await unit.connection.execute(delete(tokens).where(tokens.c.client_id == client_id))
+            await unit.audit(audit)
+        self._live.clear()
 
     async def clients(self) -> Sequence[ClientRow]:
         """All clients by id."""
@@ -108,7 +141,9 @@ class Clients:
             )
             return [ClientRow(**row) for row in rows.mappings()]
 
-    async def revoke_client(self, client_id: str, *, at_s: float) -> bool:
+    async def revoke_client(
+        self, client_id: str, *, at_s: float, audit: AuditEntry | None = None
+    ) -> bool:
         """Lock a client out: its tokens end now, its secret is worth nothing. False when there is
         no such client, or it was revoked before."""
         client, token = schema.openadr_client, schema.openadr_token
@@ -119,6 +154,8 @@ class Clients:
                 .values(revoked_s=at_s)
             )
             await unit.connection.execute(delete(token).where(token.c.client_id == client_id))
+            if audit is not None and done.rowcount == 1:
+                await unit.audit(audit)
         self._live.clear()
         return done.rowcount == 1
 
@@ -208,6 +245,12 @@ class Clients:
             looked_s=now_s,
         )
         return found
+
+
+def _bad_length(secret: str) -> list[str]:
+    if len(secret) >= SECRET_LENGTH_MIN:
+        return []
+    return [f"a client secret has at least {SECRET_LENGTH_MIN} random characters"]
 
 
 def _hash(word: str) -> str:

@@ -90,6 +90,10 @@ class SqlTransaction:
         self._new_epoch = epoch
         return epoch, sequence
 
+    async def fence_orders(self, epoch: int) -> int:
+        """Orders of the next office go on after `epoch`; the epoch that is now behind us."""
+        return await flags.fence(self.connection, epoch)
+
     async def set_flag(self, key: str, value: str) -> None:
         """Insert or replace a small durable fact."""
         await flags.put(self.connection, key, value)

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
 
@@ -84,18 +85,24 @@ class Users:
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
         self._decoy: str | None = None
 
-    async def add_user(self, name: str, full_name: str, role: str, password: str) -> UserRow:
+    async def add_user(
+        self,
+        name: str,
+        full_name: str,
+        role: str,
+        password: str,
+        *,
+        audit: AuditEntry | None = None,
+    ) -> UserRow:
         """A new user. Raises RefusedError for a name that is taken, a role that does not exist or
-        a password outside 8 … 256 characters (no composition rules, SG-33)."""
+        a password outside 8 … 256 characters (no composition rules, SG-33). `audit`: what a
+        person who does it leaves in the record, in the same transaction."""
         reasons = []
         if not name or name != name.strip():
             reasons.append("a user name is not empty and has no spaces around it")
         if role not in ROLES:
             reasons.append(f"role {role} is none of {', '.join(ROLES)}")
-        if not PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
-            reasons.append(
-                f"a password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"
-            )
+        reasons += _bad_length(password)
         if reasons:
             raise RefusedError(Refusal(code="bad_user", reasons=tuple(reasons)))
         password_hash = await self._hash(password)
@@ -114,7 +121,31 @@ class Users:
                     failures=0,
                 )
             )
+            if audit is not None:
+                await unit.audit(audit)
         return UserRow(name=name, full_name=full_name, role=role)
+
+    async def set_password(self, name: str, password: str, *, audit: AuditEntry) -> None:
+        """Another password: the old one and every session of the user are over, a lock is lifted.
+
+        Raises RefusedError for an unknown name or a password outside 8 … 256 characters.
+        """
+        reasons = _bad_length(password)
+        if reasons:
+            raise RefusedError(Refusal(code="bad_user", reasons=tuple(reasons)))
+        password_hash = await self._hash(password)
+        table, sessions = schema.user, schema.session
+        async with self._transaction() as unit:
+            done = await unit.connection.execute(
+                update(table)
+                .where(table.c.name == name)
+                .values(password_hash=password_hash, failures=0, failed_real_s=None)
+            )
+            if done.rowcount == 0:
+                reason = f"there is no user {name}"
+                raise RefusedError(Refusal(code="no_such_user", reasons=(reason,)))
+            await unit.connection.execute(delete(sessions).where(sessions.c.user == name))
+            await unit.audit(audit)
 
     async def users(self) -> Sequence[UserRow]:
         """All users by name."""
@@ -262,6 +293,12 @@ class Users:
                 return await asyncio.to_thread(self._hasher.verify, stored, password)
             except (VerifyMismatchError, InvalidHashError):
                 return False
+
+
+def _bad_length(password: str) -> list[str]:
+    if PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
+        return []
+    return [f"a password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"]
 
 
 def _token_hash(token: str) -> str:

@@ -5,6 +5,7 @@ Unknown is null, never zero; times are ISO 8601 UTC in grid time; ages are real 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from gridctl.control.ports import (
@@ -133,7 +134,6 @@ class FrameView:
         if len(picture.points) != self._points_seen:
             self._points_seen = len(picture.points)
             self._voltage = node_points(picture.points, self._feeder)
-        active = [a for a in picture.alarms if a.state is not AlarmState.NORMAL]
         return {
             "seq": seq,
             "at": iso(picture.at_s),
@@ -148,15 +148,7 @@ class FrameView:
                 for r in picture.resources
             },
             "links": [link_view(link) for link in picture.links],
-            "alarms": {
-                "active": len(active),
-                "unacked": sum(
-                    a.state in (AlarmState.UNACKED, AlarmState.CLEARED_UNACKED) for a in active
-                ),
-                "top": [
-                    alarm_view(a) for a in sorted(active, key=lambda a: (a.priority, -a.raised_s))
-                ][:ALARMS_ON_TOP_MAX],
-            },
+            "alarms": alarms_view(picture.alarms),
             "plans": [plan_row(p, picture) for p in plans],
             "forecast": None if picture.forecast is None else forecast_view(picture.forecast),
             "trend": None if trend is None else _head_trend(trend),
@@ -228,6 +220,20 @@ def link_view(health: LinkHealth) -> Json:
         "reconnects": health.reconnects,
         "round_trip_ms": None if trip is None else round(trip * 1000, 2),
         "detail": health.detail,
+    }
+
+
+def alarms_view(alarms: Sequence[Alarm]) -> Json:
+    """api.ts Frame.alarms: what lasts comes before what has returned to normal unseen."""
+    shown = [a for a in alarms if a.state is not AlarmState.NORMAL]
+    states = Counter(a.state for a in shown)
+    returned = AlarmState.CLEARED_UNACKED
+    shown.sort(key=lambda a: (a.state is returned, a.priority, -a.raised_s))
+    return {
+        "active": states[AlarmState.UNACKED] + states[AlarmState.ACKED],
+        "unacked": states[AlarmState.UNACKED] + states[returned],
+        "returned": states[returned],
+        "top": [alarm_view(a) for a in shown[:ALARMS_ON_TOP_MAX]],
     }
 
 

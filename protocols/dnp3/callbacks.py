@@ -6,13 +6,13 @@ another (opendnp3 runs a channel on one strand), so they need no lock among them
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import opendnp3 as o
 
 from gridctl.model.clock import Clock
-from protocols.dnp3.codec import PointTable, Sample
-from protocols.dnp3.controls import Completion
+from protocols.dnp3.codec import Sample
 from protocols.dnp3.stack import total
 
 SAMPLES_MAX = 100_000
@@ -23,25 +23,43 @@ _DOUBLE_BIT = (0.0, 0.0, 1.0, 0.0)
 
 
 class Readings(o.ISOEHandler):
-    """Collects the objects of one fragment and hands them over as a whole at its end."""
+    """Collects the objects of one fragment as the stack boxed them, and hands them over as a whole.
 
-    def __init__(self, table: PointTable, deliver: Callable[[list[Sample]], None]) -> None:
+    `failed` is set, for good, when a fragment could not be handed over: the line lets no confirm
+    out after that, so the device keeps its events (G2).
+    """
+
+    def __init__(self, deliver: Callable[[list[Sample], bool], None]) -> None:
+        """`deliver` is given the samples, and whether they came unsolicited."""
         super().__init__()
-        self._table = table
         self._deliver = deliver
         self._samples: list[Sample] = []
+        self.failed = False
 
     @total(None)
     def BeginFragment(self, info: o.ResponseInfo) -> None:  # noqa: ARG002, N802 - opendnp3's name
         self._samples = []
 
     @total(None)
-    def EndFragment(self, info: o.ResponseInfo) -> None:  # noqa: ARG002, N802 - opendnp3's name
+    def EndFragment(self, info: o.ResponseInfo) -> None:  # noqa: N802 - opendnp3's name
         samples, self._samples = self._samples, []
-        self._deliver(samples)
+        with self._noted():
+            self._deliver(samples, bool(info.unsolicited))
 
     @total(None)
     def Process(self, info: o.HeaderInfo, values: list[o.Indexed]) -> None:  # noqa: N802
+        with self._noted():
+            self._collect(info, values)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception:
+            self.failed = True
+            raise
+
+    def _collect(self, info: o.HeaderInfo, values: list[o.Indexed]) -> None:
         if not values or len(self._samples) > SAMPLES_MAX:
             return
         group = _read_group(values[0].value)
@@ -51,13 +69,10 @@ class Readings(o.ISOEHandler):
         variation = f"g{wire >> 8}v{wire & 0xFF}"
         event = bool(info.isEventVariation)
         flagged = bool(info.flagsValid)
-        for indexed in values:
-            if self._table.at(group, indexed.index):
-                self._samples.append(
-                    _sample(
-                        indexed, group=group, variation=variation, is_event=event, flagged=flagged
-                    )
-                )
+        self._samples += [
+            _sample(one, group=group, variation=variation, is_event=event, flagged=flagged)
+            for one in values
+        ]
 
 
 def _read_group(value: object) -> int | None:
@@ -108,21 +123,22 @@ def _sample(
     )
 
 
-class Application(o.IMasterApplication):
-    """Hears every answer of the device: proof of life, internal indications, tasks."""
+class Quiet(o.ISOEHandler):
+    """For responses whose values have been taken in the line already. It overrides nothing, so
+    the stack does not come over into Python at all."""
 
-    def __init__(self, clock: Clock, *, on_ready: Callable[[], None]) -> None:
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Application(o.IMasterApplication):
+    """What the stack asks its user: the time. What it would tell, the line has seen already, so
+    nothing else is overridden (tasks, indications, open and close)."""
+
+    def __init__(self, clock: Clock) -> None:
         super().__init__()
         self._clock = clock
-        self._on_ready = on_ready
         self._ms = round(clock.now_s() * 1000)
-        self._after_iin: Callable[[int], None] | None = None
-        self.heard_s: float | None = None
-        self.iin1 = 0
-        self.iin2 = 0
-        self.task_since_s: float | None = None
-        self.round_trip_s: float | None = None
-        self.failed_tasks = 0
 
     def Now(self) -> o.UTCTimestamp:  # noqa: N802 - opendnp3's name
         # An exception here would set the device's clock to 1970 (G2): the last good time instead.
@@ -133,65 +149,13 @@ class Application(o.IMasterApplication):
     def _read_clock(self) -> None:
         self._ms = round(self._clock.now_s() * 1000)
 
-    def after_iin(self, waiting: Callable[[int], None]) -> None:
-        """Call `waiting` with the IIN2 octet of the answer that is being processed.
-
-        For command callbacks, on their strand: the stack calls them first and tells the IIN of the
-        same answer right afterwards (measured with 3.2.1.4), so at that moment it is not known yet.
-        """
-        self._after_iin = waiting
-
-    @total(None)
-    def OnReceiveIIN(self, iin: o.IINField) -> None:  # noqa: N802 - opendnp3's name
-        self.heard_s = self._clock.monotonic_s()
-        self.iin1 = int(iin.LSB)
-        self.iin2 = int(iin.MSB)
-        waiting, self._after_iin = self._after_iin, None
-        if waiting is not None:
-            waiting(self.iin2)
-
-    @total(None)
-    def OnTaskStart(self, type: o.MasterTaskType, id: o.TaskId) -> None:  # noqa: A002, ARG002, N802
-        self.task_since_s = self._clock.monotonic_s()
-
-    @total(None)
-    def OnTaskComplete(self, info: o.TaskInfo) -> None:  # noqa: N802 - opendnp3's name
-        since_s, self.task_since_s = self.task_since_s, None
-        if int(info.result) != Completion.SUCCESS:
-            self.failed_tasks += 1
-            return
-        if since_s is not None:
-            self.round_trip_s = self._clock.monotonic_s() - since_s
-        if int(info.type) == int(o.MasterTaskType.STARTUP_INTEGRITY_POLL):
-            self._on_ready()
-
-    @total(None)
-    def OnOpen(self) -> None:  # noqa: N802 - opendnp3's name
-        return
-
-    @total(None)
-    def OnClose(self) -> None:  # noqa: N802 - opendnp3's name
-        return
-
-    @total(False)
-    def AssignClassDuringStartup(self) -> bool:  # noqa: N802 - opendnp3's name
-        return False
-
 
 class Listener(o.IChannelListener):
-    """Tells when the socket opens and closes."""
+    """The channel's states are the line's business; opendnp3 wants somebody to tell them to."""
 
-    def __init__(self, on_open: Callable[[], None], on_loss: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._on_open = on_open
-        self._on_loss = on_loss
-        self.is_open = False
 
     @total(None)
-    def OnStateChange(self, state: o.ChannelState) -> None:  # noqa: N802 - opendnp3's name
-        was_open = self.is_open
-        self.is_open = int(state) == int(o.ChannelState.OPEN)
-        if self.is_open:
-            self._on_open()
-        elif was_open:
-            self._on_loss()
+    def OnStateChange(self, state: o.ChannelState) -> None:  # noqa: ARG002, N802 - opendnp3's name
+        return

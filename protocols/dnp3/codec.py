@@ -77,12 +77,14 @@ _COUNTER = frozenset({20, 21})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binding:
     """One point on the wire. `group` and `index` are what is read; `lease_index` is the analog
-    output that holds the device's reversion timeout in seconds, None where it has none."""
+    output that holds the device's reversion timeout in seconds, `enable_index` the binary output
+    that lets the setpoint count; None where the device has none."""
 
     row: PointAddress
     group: int
     index: int
     lease_index: int | None
+    enable_index: int | None
 
     @property
     def mrid(self) -> str:
@@ -129,12 +131,13 @@ class PointTable:
             if wrong is not None:
                 errors.append((row, *wrong))
                 continue
-            lease = _parse(row.lease)
+            lease, enable = _parse(row.lease), _parse(row.enable)
             binding = Binding(
                 row=row,
                 group=_READ_GROUP[parsed[0]],
                 index=parsed[1],
                 lease_index=None if lease is None else lease[1],
+                enable_index=None if enable is None else enable[1],
             )
             self.by_mrid[binding.mrid] = binding
             self._by_object.setdefault((binding.group, binding.index), []).append(binding)
@@ -178,6 +181,12 @@ def _row_fault(row: PointAddress, parsed: tuple[int, int]) -> tuple[str, str] | 
             return "lease", f"a {kind} has no reversion timeout in DNP3"
         if lease[1] == parsed[1]:
             return "lease", f"{row.lease} is the setpoint itself"
+    if row.enable:
+        enable = _parse(row.enable)
+        if enable is None or enable[0] not in (10, 12):
+            return "enable", f"{row.enable!r} is not a binary output, e.g. 12:17"
+        if kind is not PointKind.SETPOINT:
+            return "enable", f"a {kind} is not enabled by an output in DNP3"
     return None
 
 
@@ -266,6 +275,31 @@ def _names(group: int) -> Sequence[tuple[int, str]]:
     if group in _COUNTER:
         return (*common, (_BIT_5, "ROLLOVER"), (_BIT_6, "DISCONTINUITY"))
     return (*common, (_BIT_5, "OVER_RANGE"), (_BIT_6, "REFERENCE_ERR"))
+
+
+def decode_all(
+    samples: Sequence[Sample], table: PointTable, *, received_s: float
+) -> list[Measurement]:
+    """What one fragment brought, for every point that reads one of its objects.
+
+    A static object that only repeats the event beside it is left out: the event has the time.
+    """
+    timed: dict[str, Measurement] = {}
+    taken: list[Measurement] = []
+    for sample in samples:
+        for binding in table.at(sample.group, sample.index):
+            measurement = decode(sample, binding, received_s=received_s)
+            event = timed.get(binding.mrid)
+            if sample.is_event:
+                timed[binding.mrid] = measurement
+            elif (
+                event is not None
+                and event.value == measurement.value
+                and event.quality == measurement.quality
+            ):
+                continue
+            taken.append(measurement)
+    return taken
 
 
 def decode(sample: Sample, binding: Binding, *, received_s: float) -> Measurement:

@@ -1,8 +1,9 @@
 """Commands: what is sent, and what an answer means.
 
-A command is judged by each point's state AND status; the task's summary alone says SUCCESS for
-refused points and altered echoes (dnp3.md G7). IIN2 request errors with a clean echo are not
-believed either.
+A command is judged by the octets that passed the line (`exchange.py`): the device's answer must
+repeat the request exactly, its status must be SUCCESS, and its indications must name no error. The
+native stack's own opinion is asked besides: ACCEPTED needs both. Its summary alone says SUCCESS
+for refused points and altered echoes (dnp3.md G7).
 """
 
 from __future__ import annotations
@@ -10,21 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
-from typing import TypeAlias
+from enum import IntEnum
+from typing import Final, TypeAlias
 
 import opendnp3 as o
 
 from gridctl.model.errors import Refusal
 from gridctl.model.measurement import PointKind
 from protocols.dnp3.codec import Binding
+from protocols.dnp3.exchange import Answer, Exchange, Output, Stage, analog_output, latch
+from protocols.dnp3.fragments import IIN_REQUEST_ERRORS
 from protocols.driver import Result
 
 Wire: TypeAlias = o.AnalogOutputFloat32 | o.ControlRelayOutputBlock
 
 FLOAT32_MAX = 3.4028234663852886e38
-IIN2_REQUEST_ERRORS = 0x07
-"""IIN2.0 function not supported, IIN2.1 object unknown, IIN2.2 parameter error."""
 
 STATUS: Mapping[int, tuple[str, str]] = {
     0: ("SUCCESS", "The outstation accepted the command."),
@@ -80,34 +81,35 @@ class Completion(IntEnum):
     NO_COMMS = 255
 
 
-class Phase(Enum):
-    """How far a select-before-operate got, as far as it can be known."""
-
-    NOT_SENT = "not sent"
-    SELECT_UNANSWERED = "SELECT sent, no usable answer; OPERATE was not sent"
-    REFUSED = "refused by the outstation"
-    OPERATE_UNANSWERED = "OPERATE sent, no usable answer"
-    DONE = "operated"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """The task's result as plain numbers: summary, (index, state, status) per point, and the
-    second IIN octet that came last."""
+    """What the stack makes of a command: summary, and (index, state, status) per point."""
 
     summary: int
     points: Sequence[tuple[int, int, int]]
-    iin2: int
+
+    def is_success(self, index: int) -> bool:
+        """Whether the stack, too, holds that exactly output `index` was operated."""
+        return self.summary == Completion.SUCCESS and list(self.points) == [
+            (index, PointState.SUCCESS, _SUCCESS)
+        ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One output operation: the stack's object, and the same as octets."""
+
+    wire: Wire
+    output: Output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """What a reply means. `broken`: the link must be torn down before anything else is sent."""
+    """What an exchange means. `broken`: the link must be torn down before anything else is sent."""
 
     result: Result
     status: str
     detail: str
-    phase: Phase
 
     @property
     def broken(self) -> bool:
@@ -121,14 +123,20 @@ def status_text(status: int) -> tuple[str, str]:
     )
 
 
-def setpoint(value: float) -> Wire | Refusal:
+def setpoint(index: int, value: float) -> Order | Refusal:
     """g41v3 for `value` in wire units, or why it cannot be one."""
     if not math.isfinite(value) or abs(value) > FLOAT32_MAX:
         return Refusal(code="NOT_REPRESENTABLE", reasons=(f"{value} does not fit a float",))
-    return o.AnalogOutputFloat32(value)
+    return Order(wire=o.AnalogOutputFloat32(value), output=analog_output(index, value))
 
 
-def build(binding: Binding, value: float) -> Wire | Refusal:
+def switch(index: int, on: bool) -> Order:
+    """A latch (g12v1)."""
+    code = o.OperationType.LATCH_ON if on else o.OperationType.LATCH_OFF
+    return Order(wire=o.ControlRelayOutputBlock(code), output=latch(index, on))
+
+
+def build(binding: Binding, value: float) -> Order | Refusal:
     """The object that commands `value` (in the point's unit), or why it must not be sent.
 
     The points file's own limits are held here once more: the last check before the wire.
@@ -145,83 +153,103 @@ def build(binding: Binding, value: float) -> Wire | Refusal:
     if row.point.kind is PointKind.CONTROL:
         if value not in (0.0, 1.0):
             return Refusal(code="NOT_REPRESENTABLE", reasons=(f"{value:g} is neither 0 nor 1",))
-        latch = o.OperationType.LATCH_ON if value else o.OperationType.LATCH_OFF
-        return o.ControlRelayOutputBlock(latch)
-    return setpoint((value - row.offset) / row.scale)
+        return switch(binding.index, bool(value))
+    return setpoint(binding.index, (value - row.offset) / row.scale)
 
 
-_SUCCESS, _UNDEFINED = 0, 127
-_NOT_SENT: Mapping[int, tuple[str, str]] = {
-    Completion.START_TIMEOUT: (
-        "NOT_SENT",
-        "The link was busy until the command's time was up; it was not sent.",
-    ),
-    Completion.MESSAGE_FORMAT_ERROR: ("NOT_SENT", "The command could not be encoded."),
-}
+_SUCCESS: Final = 0
+_NOTHING_OPERATED: Final = "No OPERATE left."
 
 
-def judge(reply: Reply, index: int) -> Judgement:
-    """What `reply` to a select-before-operate of output `index` means.
+def judge(reply: Reply | None, exchange: Exchange) -> Judgement:
+    """What became of the command of `exchange`; `reply` None: the stack has said nothing.
 
-    ACCEPTED needs everything at once: summary, one answer for exactly this index, its state, its
-    status, and no request error in the IIN. REJECTED only when it is certain that nothing was
-    operated. All else is UNKNOWN.
+    ACCEPTED needs everything at once. REJECTED only when it is certain that nothing was operated.
+    All else is UNKNOWN.
     """
-    if reply.summary in _NOT_SENT:
-        status, detail = _NOT_SENT[reply.summary]
-        return _judged(Result.REJECTED, status, detail, Phase.NOT_SENT)
-    if not reply.points:
-        return _unknown(reply, Phase.OPERATE_UNANSWERED)
-    if len(reply.points) != 1 or reply.points[0][0] != index:
+    match exchange.stage:
+        case Stage.ARMED:
+            return _not_sent(reply, exchange)
+        case Stage.SELECTED if exchange.stopped:
+            after = f"Stopped after SELECT. {_NOTHING_OPERATED}"
+            return _judged(Result.ABORTED, "ABORTED", after)
+        case Stage.SELECTED:
+            return _unknown(reply, "SELECT was sent and not answered; OPERATE was not sent.")
+        case Stage.ECHOED:
+            return _after_select(reply, exchange)
+        case Stage.OPERATED:
+            return _unknown(reply, "OPERATE was sent and not answered.")
+        case Stage.ANSWERED:
+            return _after_operate(reply, exchange)
+
+
+def _not_sent(reply: Reply | None, exchange: Exchange) -> Judgement:
+    if exchange.stopped:
+        return _judged(Result.ABORTED, "ABORTED", "Stopped before SELECT; nothing was sent.")
+    if exchange.withheld:
+        return _judged(Result.REJECTED, "NOT_SENT", f"Nothing was sent: {exchange.withheld}.")
+    if reply is not None and reply.summary == Completion.START_TIMEOUT:
+        busy = "The link was busy until the command's time was up; it was not sent."
+        return _judged(Result.REJECTED, "NOT_SENT", busy)
+    return _judged(Result.REJECTED, "NOT_SENT", "The link broke before anything was sent.")
+
+
+def _after_select(reply: Reply | None, exchange: Exchange) -> Judgement:
+    """Whatever it was, no OPERATE left."""
+    answer = exchange.select_answer
+    if answer is None or answer.status is None:
+        return _judged(
+            Result.REJECTED,
+            "ECHO_MISMATCH",
+            f"The outstation's answer to SELECT was not our object. {_NOTHING_OPERATED}",
+        )
+    if answer.status != _SUCCESS:
+        return _judged(Result.REJECTED, *status_text(answer.status))
+    if answer.iin & IIN_REQUEST_ERRORS:
+        return _judged(Result.REJECTED, "IIN_ERROR", f"{_iin_text(answer)} {_NOTHING_OPERATED}")
+    if exchange.stopped:
+        stopped = f"Stopped between SELECT and OPERATE. {_NOTHING_OPERATED}"
+        return _judged(Result.ABORTED, "ABORTED", stopped)
+    if exchange.withheld:
+        why = f"Held back: {exchange.withheld}. {_NOTHING_OPERATED}"
+        return _judged(Result.REJECTED, "NOT_OPERATED", why)
+    return _unknown(reply, f"the SELECT was echoed, then the link broke. {_NOTHING_OPERATED}")
+
+
+def _after_operate(reply: Reply | None, exchange: Exchange) -> Judgement:
+    answer = exchange.operate_answer
+    if answer is None or answer.status is None:
         return _judged(
             Result.UNKNOWN,
             "ECHO_MISMATCH",
-            "The outstation's answer does not name the commanded point.",
-            Phase.OPERATE_UNANSWERED,
+            "Outcome not known: the answer to OPERATE does not repeat the command.",
         )
-    _, state, status_code = reply.points[0]
-    name, sentence = status_text(status_code)
-    match state:
-        case PointState.OPERATE_FAIL if status_code == _UNDEFINED:
-            # opendnp3 says the same of an OPERATE whose echo was altered: it may have happened.
-            return _unknown(reply, Phase.OPERATE_UNANSWERED)
-        case PointState.SELECT_FAIL | PointState.OPERATE_FAIL if status_code != _SUCCESS:
-            return _judged(Result.REJECTED, name, sentence, Phase.REFUSED)
-        case PointState.SELECT_MISMATCH:
-            return _judged(
-                Result.REJECTED,
-                "ECHO_MISMATCH",
-                "The outstation's answer to SELECT was not our object; OPERATE was not sent.",
-                Phase.REFUSED,
-            )
-        case PointState.SUCCESS if (
-            reply.summary == Completion.SUCCESS
-            and status_code == _SUCCESS
-            and not reply.iin2 & IIN2_REQUEST_ERRORS
-        ):
-            return _judged(Result.ACCEPTED, name, sentence, Phase.DONE)
-        case PointState.INIT:
-            return _unknown(reply, Phase.SELECT_UNANSWERED)
-        case _:
-            return _unknown(reply, Phase.OPERATE_UNANSWERED)
-
-
-def _unknown(reply: Reply, phase: Phase) -> Judgement:
-    if reply.iin2 & IIN2_REQUEST_ERRORS and reply.summary == Completion.SUCCESS:
+    if answer.status != _SUCCESS:
+        return _judged(Result.REJECTED, *status_text(answer.status))
+    if answer.iin & IIN_REQUEST_ERRORS:
+        return _judged(Result.UNKNOWN, "IIN_ERROR", f"Outcome not known: {_iin_text(answer)}")
+    if reply is None or not reply.is_success(exchange.output.index):
         return _judged(
             Result.UNKNOWN,
-            "IIN_ERROR",
-            f"The outstation echoed the command but reports an error (IIN2 0x{reply.iin2:02X}).",
-            phase,
+            "STACK_DISAGREES",
+            "Outcome not known: the octets say accepted, the DNP3 stack does not.",
         )
-    if reply.summary == Completion.SUCCESS:
-        status = "ECHO_MISMATCH"
+    return _judged(Result.ACCEPTED, *status_text(_SUCCESS))
+
+
+def _iin_text(answer: Answer) -> str:
+    return f"The outstation echoed the command but reports an error (IIN 0x{answer.iin:04X})."
+
+
+def _unknown(reply: Reply | None, detail: str) -> Judgement:
+    if reply is None:
+        status = "NO_ANSWER"
     elif reply.summary in {one.value for one in Completion}:
         status = Completion(reply.summary).name
     else:
         status = f"TASK_{reply.summary}"
-    return _judged(Result.UNKNOWN, status, f"Outcome not known: {phase.value}.", phase)
+    return _judged(Result.UNKNOWN, status, f"Outcome not known: {detail}")
 
 
-def _judged(result: Result, status: str, detail: str, phase: Phase) -> Judgement:
-    return Judgement(result=result, status=status, detail=detail, phase=phase)
+def _judged(result: Result, status: str, detail: str) -> Judgement:
+    return Judgement(result=result, status=status, detail=detail)

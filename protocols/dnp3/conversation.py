@@ -31,8 +31,6 @@ from protocols.dnp3.objects import Broken, walk
 log = logging.getLogger(__name__)
 
 FRAGMENTS_MAX: Final = 64
-RESPONSE_MAX_S: Final = 5.0
-"""A response that has not ended by then, in however many fragments, never will."""
 ERRORS_MAX: Final = 32
 ERRORS_PER_S: Final = 2.0
 UNSOLICITED_BURST: Final = 200
@@ -61,8 +59,11 @@ class Counters:
 
     octets_in: int = 0
     octets_out: int = 0
-    fragments_in: int = 0
-    requests: int = 0
+    frames_in: int = 0
+    frames_out: int = 0
+    frame_errors: int = 0
+    protocol_errors: int = 0
+    timeouts: int = 0
     unsolicited: int = 0
     repeated: int = 0
     foreign: int = 0
@@ -81,11 +82,21 @@ class Receiver(Protocol):
         """Keep the values of `response`; returns how many octets of its objects were readable."""
         ...
 
-    def integrity_done(self) -> None: ...
+    def for_stack(self, objects: bytes) -> bytes:
+        """What of `objects` the stack can be shown."""
+        ...
 
-    def round_trip(self, seconds: float) -> None: ...
+    def may_confirm(self) -> bool:
+        """Whether what was handed to the stack has been kept too."""
+        ...
 
-    def heard(self, iin: int) -> None: ...
+    def integrity_done(self) -> None:
+        """A poll of everything has ended, and all of it was taken."""
+        ...
+
+    def round_trip(self, seconds: float) -> None:
+        """A request has been answered whole."""
+        ...
 
 
 class Allowance:
@@ -130,6 +141,7 @@ class Conversation:
         receiver: Receiver,
         monotonic_s: Callable[[], float],
         response_timeout_s: float,
+        response_max_s: float,
         unsolicited_classes: frozenset[int],
         plain_time: bool,
     ) -> None:
@@ -137,6 +149,7 @@ class Conversation:
         self._receiver = receiver
         self._monotonic_s = monotonic_s
         self._response_timeout_s = response_timeout_s
+        self._response_max_s = response_max_s
         self._classes = unsolicited_classes
         self._plain_time = plain_time
         now_s = monotonic_s()
@@ -156,6 +169,7 @@ class Conversation:
         self.indications = Indications()
         self.exchange: Exchange | None = None
         self.counters = Counters()
+        self.integrities = 0
         self.lean = False
         self.fault: str | None = None
         self.heard_s = now_s
@@ -170,6 +184,8 @@ class Conversation:
         to_device: list[bytes] = []
         frames = self._reader.feed(octets)
         skipped = self._reader.crc_errors + self._reader.skipped // f.FRAME_MAX
+        self.counters.frames_in += len(frames)
+        self.counters.frame_errors = self._reader.crc_errors
         for _ in range(min(skipped - self._crc_errors, ERRORS_MAX + 1)):
             self._error("octets that are no frame")
         self._crc_errors = skipped
@@ -223,7 +239,6 @@ class Conversation:
     def _fragment(self, octets: bytes) -> bytes:
         """One whole fragment of the device; returns what the stack gets to see of it."""
         response = parse_fragment(octets)
-        self.counters.fragments_in += 1
         if response is None or not response.is_response:
             self.counters.malformed += 1
             self._error("a fragment that is no response")
@@ -254,21 +269,21 @@ class Conversation:
         if octets == self._last_unsolicited:
             # Our confirm was lost: confirmed again as it was, its data not taken again.
             self.counters.repeated += 1
-            return self._pass(response, len(response.objects), lean=self.lean)
+            return self._pass(response, b"")
         kept, taken = self._take(response, first=True)
         self._last_unsolicited = octets if taken else b""
         self._confirmable[UNS | response.sequence] = taken
-        return self._pass(response, kept, lean=self.lean)
+        return self._pass(response, self._shown(response, kept))
 
     def _answer(self, asked: _Asked, response: Fragment) -> bytes:
         asked.fragments += 1
         if asked.fragments > FRAGMENTS_MAX:
             self.fault = f"a response of more than {FRAGMENTS_MAX} fragments"
             return b""
-        kept, taken, lean = len(response.objects), True, False
+        shown, taken = response.objects, True
         if asked.function == Function.READ:
             kept, taken = self._take(response, first=asked.fragments == 1)
-            lean = self.lean
+            shown = self._shown(response, kept)
         elif self.exchange is not None and asked.function in (Function.SELECT, Function.OPERATE):
             self.exchange.keep(self.heard_s, False, response.octets())
             self.exchange.answered(response)
@@ -279,11 +294,15 @@ class Conversation:
             self._receiver.round_trip(self.heard_s - asked.sent_s)
         else:
             asked.expected = (asked.expected + 1) & 0x0F
-        passed = self._pass(response, kept, lean=lean)
+        passed = self._pass(response, shown)
         if response.final and asked.integrity and taken:
+            self.integrities += 1
             self.indications.integrity_done()
             self._receiver.integrity_done()
         return passed
+
+    def _shown(self, response: Fragment, kept: int) -> bytes:
+        return b"" if self.lean else self._receiver.for_stack(response.objects[:kept])
 
     def _take(self, response: Fragment, *, first: bool) -> tuple[int, bool]:
         """How much was readable, and whether the values are kept, so that a confirm may go out."""
@@ -297,14 +316,13 @@ class Conversation:
             self.counters.undecoded += 1
         return kept, True
 
-    def _pass(self, response: Fragment, kept: int, *, lean: bool) -> bytes:
-        self._receiver.heard(response.iin)
+    def _pass(self, response: Fragment, objects: bytes) -> bytes:
         iin = self.indications.shown(response.iin, self.heard_s)
-        objects = b"" if lean else response.objects[:kept]
         shown = Fragment(response.control, response.function, iin, objects)
         return self._to_stack.frames(shown.octets())
 
     def _error(self, what: str) -> None:
+        self.counters.protocol_errors += 1
         if not self._errors.spend(self._monotonic_s()):
             self.fault = f"too many protocol errors, the last: {what}"
 
@@ -315,6 +333,7 @@ class Conversation:
         to_device: list[bytes] = []
         to_stack: list[bytes] = []
         for frame in self._stack_reader.feed(octets):
+            self.counters.frames_out += 1
             if frame.function != f.UNCONFIRMED_USER_DATA or not frame.primary:
                 continue
             self._held.append(frame.octets)
@@ -355,8 +374,9 @@ class Conversation:
                 return b"", self._local(request)
 
     def _ask(self, request: Fragment, raw: bytes) -> bytes:
-        self.counters.requests += 1
         if request.function not in NO_RESPONSE:
+            if self._asked is not None:
+                self.counters.timeouts += 1
             self._confirmable.pop(request.sequence, None)
             self._asked = _Asked(
                 function=request.function,
@@ -375,7 +395,7 @@ class Conversation:
             if request.unsolicited
             else self._confirmable.pop(key, False)
         )
-        if allowed:
+        if allowed and self._receiver.may_confirm():
             return raw
         self.counters.withheld_confirms += 1
         return b""
@@ -432,7 +452,7 @@ class Conversation:
             self._asked, self.ignores_disable = None, True
             log.warning("the device ignores DISABLE_UNSOLICITED; going on without")
             return self._local(asked.request)
-        if asked.fragments and waited_s > RESPONSE_MAX_S:
+        if asked.fragments and waited_s > self._response_max_s:
             self.fault = "a response does not come to its end"
         return b""
 

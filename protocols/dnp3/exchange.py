@@ -91,6 +91,7 @@ class Exchange:
     stage: Stage = Stage.ARMED
     closed: bool = False
     withheld: str = ""
+    stopped: bool = False
     select: bytes = b""
     selected_mono_s: float = 0.0
     select_answer: Answer | None = None
@@ -105,7 +106,8 @@ class Exchange:
             return "the SELECT is not the command that was permitted"
         if mono_s > self.expires_mono_s:
             return "the command's time was up"
-        return "stopped before SELECT" if self.aborted() else None
+        self.stopped = self.aborted()
+        return "stopped before SELECT" if self.stopped else None
 
     def may_operate(self, request: Fragment, mono_s: float) -> str | None:
         """None when this OPERATE may leave; else why not."""
@@ -117,7 +119,15 @@ class Exchange:
             return "the device did not echo the SELECT"
         if mono_s - self.selected_mono_s > self.select_window_s:
             return "the SELECT was answered too late for an OPERATE"
-        return "stopped between SELECT and OPERATE" if self.aborted() else None
+        self.stopped = self.aborted()
+        return "stopped between SELECT and OPERATE" if self.stopped else None
+
+    def stop_if_asked(self) -> bool:
+        """Close the exchange when it is stopped before its OPERATE: that can never leave then."""
+        if self.stage in (Stage.OPERATED, Stage.ANSWERED) or not self.aborted():
+            return False
+        self.stopped = self.closed = True
+        return True
 
     def selected(self, request: Fragment, mono_s: float) -> None:
         """The SELECT leaves now."""
@@ -149,7 +159,7 @@ def status_of(objects: bytes, output: Output) -> int | None:
     if len(blocks) != 1:
         return None
     (block,) = blocks
-    if not isinstance(block, Block) or block.count != 1 or not block.prefix:
+    if not isinstance(block, Block) or block.number != 1 or not block.prefix:
         return None
     if (block.group, block.variation) != (output.group, output.variation):
         return None

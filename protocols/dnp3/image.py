@@ -18,9 +18,11 @@ from gridctl.model.measurement import (
     TimeQuality,
     Validity,
 )
-from protocols.dnp3.codec import Binding, PointTable, Sample, decode
+from protocols.dnp3.codec import Binding, PointTable
 from protocols.inbox import Inbox
 
+RENEW_SHARE = 0.9
+"""A point that reports by exception is told again after this share of its scan period."""
 SILENT_SCANS = 2.5
 """A point is lost after this many scan periods without a word: before the third one is over."""
 
@@ -37,6 +39,7 @@ class PointImage:
         started_s = clock.monotonic_s()
         self._heard_s: dict[str, float] = dict.fromkeys(table.by_mrid, started_s)
         self._lost: set[str] = set()
+        self._told: set[str] = set()
         self._generation = 0
         self.reads = 0
 
@@ -44,36 +47,49 @@ class PointImage:
         """A new session begins: only values that carry its number are taken from now on."""
         with self._lock:
             self._generation += 1
+            self._told.clear()
             return self._generation
 
-    def take(self, samples: Sequence[Sample], generation: int) -> list[Measurement]:
-        """Decode and publish what one fragment brought; returns the measurements.
-
-        A static object that only repeats the event beside it is left out: the event has the time.
-        """
-        received_s = self._clock.now_s()
+    def take(self, measurements: Sequence[Measurement], generation: int) -> bool:
+        """Publish what one fragment brought; False when it came from a session that is over."""
+        if not measurements:
+            return generation == self._generation
         mono_s = self._clock.monotonic_s()
-        timed: dict[str, Measurement] = {}
-        taken: list[Measurement] = []
-        for sample in samples:
-            for binding in self._table.at(sample.group, sample.index):
-                measurement = decode(sample, binding, received_s=received_s)
-                event = timed.get(binding.mrid)
-                if sample.is_event:
-                    timed[binding.mrid] = measurement
-                elif event is not None and _same(event, measurement):
-                    continue
-                taken.append(measurement)
+        mrids = [measurement.point for measurement in measurements]
         with self._lock:
             if generation != self._generation:
-                return []
-            for measurement in taken:
-                self._last[measurement.point] = measurement
-                self._heard_s[measurement.point] = mono_s
-                self._lost.discard(measurement.point)
-            self.reads += len(taken)
-            self._inbox.put(taken)
-        return taken
+                return False
+            self._last.update(zip(mrids, measurements, strict=True))
+            self._heard_s.update(dict.fromkeys(mrids, mono_s))
+            self._told.update(mrids)
+            if self._lost:
+                self._lost.difference_update(mrids)
+            self.reads += len(mrids)
+            self._inbox.put(measurements)
+        return True
+
+    def renew(self, generation: int) -> None:
+        """There is proof of life and no news: say so for every point that is due by its scan.
+
+        Only what this session has reported at least once; the value, its quality and its source
+        time stay, the time of receipt is now.
+        """
+        mono_s, now_s = self._clock.monotonic_s(), self._clock.now_s()
+        with self._lock:
+            if generation != self._generation:
+                return
+            due = [
+                mrid
+                for mrid in self._told
+                if mono_s - self._heard_s[mrid]
+                >= RENEW_SHARE * self._table.by_mrid[mrid].row.point.scan_s
+            ]
+            if not due:
+                return
+            renewed = [replace(self._last[mrid], received_time_s=now_s) for mrid in due]
+            self._last.update(zip(due, renewed, strict=True))
+            self._heard_s.update(dict.fromkeys(due, mono_s))
+            self._inbox.put(renewed)
 
     def lose_all(self, generation: int | None = None) -> None:
         """The link is gone: every point is put once as questionable with COMM_LOST.
@@ -110,11 +126,8 @@ class PointImage:
         now_s = self._clock.now_s()
         gone = [mrid for mrid in mrids if mrid not in self._lost]
         self._lost.update(gone)
+        self._told.difference_update(gone)
         self._inbox.put([_lost(self._table.by_mrid[m], self._last.get(m), now_s) for m in gone])
-
-
-def _same(event: Measurement, static: Measurement) -> bool:
-    return event.value == static.value and event.quality == static.quality
 
 
 def _lost(binding: Binding, last: Measurement | None, now_s: float) -> Measurement:

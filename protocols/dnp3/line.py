@@ -43,6 +43,7 @@ class Line:
         self._device = _DeviceEnd(self)
         self._stack = _StackEnd(self)
         self._server: asyncio.Server | None = None
+        self.stack_came = asyncio.Event()
 
     @property
     def device_end(self) -> asyncio.BufferedProtocol:
@@ -70,6 +71,8 @@ class Line:
             return None
         self.close_port()
         self._stack.connection_made(transport)
+        self._device.begin()
+        self.stack_came.set()
         return self._stack
 
     def close_port(self) -> None:
@@ -166,8 +169,16 @@ class _DeviceEnd(_End, asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._socket = transport.get_extra_info("socket")
+        # Nothing is taken before there is a stack to hand it to.
+        if self.transport is not None:
+            self.transport.pause_reading()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
+    def begin(self) -> None:
+        """The stack is there."""
+        if self.transport is not None:
+            self.transport.resume_reading()
+
+    def get_buffer(self, sizehint: int) -> bytearray:  # noqa: ARG002 - asyncio's signature
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -194,7 +205,7 @@ class _StackEnd(_End, asyncio.Protocol):
         if self.transport is not None:
             self._line.from_stack(data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         if self.transport is not None:
             self._line.drop("the native stack let go of its connection")
 
@@ -214,5 +225,5 @@ class _Visitor(asyncio.Protocol):
             return
         transport.set_protocol(self._adopted)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         return

@@ -178,7 +178,7 @@ class Block(NamedTuple):
     qualifier: int
     indexes: range | None
     prefix: int
-    count: int
+    number: int
     body: bytes
     header: int
     end: int
@@ -225,7 +225,7 @@ class _Head(NamedTuple):
     qualifier: int
     indexes: range | None
     prefix: int
-    count: int
+    number: int
     end: int
 
     @property
@@ -241,15 +241,15 @@ def _block(objects: bytes, at: int, data: bool) -> Block | Broken:
     head = _head(objects, at)
     if isinstance(head, Broken):
         return head
-    if head.group == _CLASSES or head.count == 0:
+    if head.group == _CLASSES or head.number == 0:
         data = False
-    octets = _octets(objects, head) if data else head.prefix * head.count
+    octets = _octets(objects, head) if data else head.prefix * head.number
     if isinstance(octets, str):
         return Broken(at, octets, layout(head.group, head.variation) is None)
     end = head.end + octets
     if end > len(objects):
         return Broken(
-            at, f"{head.name} tells {head.count} objects, more than there are octets", False
+            at, f"{head.name} tells {head.number} objects, more than there are octets", False
         )
     return Block(
         head.group,
@@ -257,7 +257,7 @@ def _block(objects: bytes, at: int, data: bool) -> Block | Broken:
         head.qualifier,
         head.indexes,
         head.prefix,
-        head.count,
+        head.number,
         objects[head.end : end],
         at,
         end,
@@ -295,13 +295,15 @@ def _unpack(code: str, objects: bytes, at: int) -> tuple[int, ...] | None:
 def _octets(objects: bytes, head: _Head) -> int | str:
     """How many octets the objects of `head` take, or why it cannot be said."""
     if head.group == _ATTRIBUTES:
-        return _attribute_octets(objects, head.end, head.count, head.prefix)
+        return _attribute_octets(objects, head.end, head.number, head.prefix)
     found = layout(head.group, head.variation)
     if found is None:
         return f"{head.name} is not in the table"
     if found.bits:
-        return -(-head.count * found.bits // 8) if not head.prefix else f"{head.name} with an index"
-    return head.count * (found.size + head.prefix)
+        return (
+            -(-head.number * found.bits // 8) if not head.prefix else f"{head.name} with an index"
+        )
+    return head.number * (found.size + head.prefix)
 
 
 def _attribute_octets(objects: bytes, at: int, count: int, prefix: int) -> int | str:
@@ -352,7 +354,7 @@ def _rows_code(group: int, variation: int, prefix: int) -> struct.Struct:
 def columns(block: Block) -> Columns | None:
     """The block's objects; None for one that carries no values (attributes, classes, text)."""
     found = layout(block.group, block.variation)
-    if found is None or not block.count or block.qualifier == _FREE:
+    if found is None or not block.number or block.qualifier == _FREE:
         return None
     if found.bits:
         return _packed(block, found.bits)
@@ -363,7 +365,7 @@ def columns(block: Block) -> Columns | None:
         *_rows_code(block.group, block.variation, block.prefix).iter_unpack(block.body),
         strict=True,
     )
-    indexes: Sequence[int] = next(rows) if block.prefix else block.indexes or range(block.count)
+    indexes: Sequence[int] = next(rows) if block.prefix else block.indexes or range(block.number)
     return _named(indexes, fields, rows)
 
 
@@ -398,15 +400,19 @@ _PAIRS: Final = [tuple(octet >> bit & 3 for bit in (0, 2, 4, 6)) for octet in ra
 def _packed(block: Block, bits: int) -> Columns:
     table = _BITS if bits == 1 else _PAIRS
     values = [value for octet in block.body for value in table[octet]]
-    indexes = block.indexes or range(block.count)
-    return Columns(indexes, values[: block.count], None, None, False)
+    indexes = block.indexes or range(block.number)
+    return Columns(indexes, values[: block.number], None, None, False)
 
 
 def texts(block: Block) -> list[tuple[int, bytes]]:
-    """Index and octets of each octet string of `block`; empty for any other group."""
-    if block.group not in _STRINGS:
+    """Index and octets of each octet string of `block`; empty for any other group, and for a
+    header that brings none (a liar's g110v0)."""
+    if block.group not in _STRINGS or not block.number or block.qualifier == _FREE:
         return []
     rows = _rows_code(block.group, block.variation, block.prefix).iter_unpack(block.body)
     if block.prefix:
         return [(int(index), text) for index, text in rows]
-    return [(index, text) for index, (text,) in zip(block.indexes or (), rows, strict=True)]
+    return [
+        (index, text)
+        for index, (text,) in zip(block.indexes or range(block.number), rows, strict=True)
+    ]

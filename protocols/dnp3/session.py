@@ -1,7 +1,8 @@
-"""One life of a link: from AddTCPClient to Shutdown. A broken one is thrown away, never mended.
+"""One life of a link: a connection to the device, the line, and the native stack behind it.
 
-All methods belong to the event loop. Life-cycle calls run in a thread of their own
-(`stack.off_loop`), never in a callback (dnp3.md G4).
+A broken one is thrown away with its stack, never mended: nothing that was queued in it can leave
+later (dnp3.md G8). All methods belong to the event loop. Life-cycle calls of the stack run in a
+thread of their own (`stack.off_loop`), never in a callback (G4).
 """
 
 from __future__ import annotations
@@ -13,33 +14,41 @@ from collections.abc import Callable
 import opendnp3 as o
 
 from gridctl.model.clock import Clock
+from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import Measurement
-from protocols.dnp3.callbacks import Application, Listener, Readings
-from protocols.dnp3.codec import Binding, PointTable, Sample
-from protocols.dnp3.controls import Completion, PointState, Reply, Wire
+from protocols.dnp3.callbacks import Application, Listener, Quiet, Readings
+from protocols.dnp3.capture import Capture
+from protocols.dnp3.codec import Binding, PointTable, Sample, decode_all
+from protocols.dnp3.controls import Completion, Order, PointState, Reply
+from protocols.dnp3.conversation import Conversation
+from protocols.dnp3.dialing import device_until_s, dial
+from protocols.dnp3.exchange import Exchange
+from protocols.dnp3.fragments import Fragment, Function
 from protocols.dnp3.image import SILENT_SCANS, PointImage
-from protocols.dnp3.settings import Dnp3Settings
+from protocols.dnp3.knowledge import Knowledge
+from protocols.dnp3.line import Line
+from protocols.dnp3.scans import add_scans, configure_device, freeze_counters
+from protocols.dnp3.selftest import SelfTest, readable_by_stack
+from protocols.dnp3.settings import Dnp3Settings, Endpoint
 from protocols.dnp3.stack import manager, milliseconds, off_loop, total
+from protocols.dnp3.values import Decoder
 
 log = logging.getLogger(__name__)
 
-OPEN_RETRY_MIN_S = 0.5
-OPEN_RETRY_MAX_S = 5.0
-RECONNECT_DELAY_S = 1.0
-"""Without it a peer that accepts and closes costs 3,090 reconnects/s and a whole core (G6)."""
-KEEP_ALIVE_S = 86_400.0
-"""Commands pile up behind a pending link-layer keep-alive and go out late (G8), so there is none
-in practice: every scan is a proof of life, and the watch over it is ours."""
-RESPONSE_MAX_S = 5.0
-"""A response that has not ended by then, in however many fragments, never will."""
+CONNECT_TIMEOUT_S = 5.0
 LIFECYCLE_DEADLINE_S = 3.0
 READ_BACKS_MAX = 64
+NEVER_S = 86_400.0
 PLAUSIBLE_SINCE_S = 946_684_800.0
 """2000-01-01: a master whose own clock is before that must not set anybody's."""
+_FAST_RETRY_S, _SLOW_RETRY_S = 0.05, 1.0
 
 
 class Session:
-    """One channel with one master on it. `condemned` means: nothing more is sent on it."""
+    """One connection. `condemned` means: nothing more is sent on it; `lost` says why it ended.
+
+    Fulfils `conversation.Receiver`.
+    """
 
     def __init__(
         self,
@@ -48,57 +57,98 @@ class Session:
         settings: Dnp3Settings,
         table: PointTable,
         image: PointImage,
+        decoder: Decoder,
+        knowledge: Knowledge,
+        capture: Capture,
         clock: Clock,
         changed: Callable[[], None],
     ) -> None:
         self._link = link
         self._settings = settings
+        self._table = table
         self._clock = clock
         self._changed = changed
         self._image = image
+        self._decoder = decoder
+        self.knowledge = knowledge
         self._loop = asyncio.get_running_loop()
         self._generation = image.open_generation()
-        self._scan_s = min(b.row.point.scan_s for b in table.by_mrid.values())
+        self.scan_s = min(b.row.point.scan_s for b in table.by_mrid.values())
         self.opened_s: float | None = None
-        self.opens = 0
         self.ready = False
         self.condemned = False
+        self.lost = ""
+        self.device_certificate_until_s: float | None = None
         self._waiters: dict[str, list[asyncio.Future[Measurement]]] = {}
         self._pending: set[asyncio.Future[Reply]] = set()
+        self._selftest: SelfTest | None = (
+            None if knowledge.decoder_fault is not None else SelfTest()
+        )
+        self._integrity_s: float | None = None
+        self._frozen_s: float | None = None
+        self.conversation = Conversation(
+            master=settings.master_address,
+            outstation=settings.outstation_address,
+            receiver=self,
+            monotonic_s=clock.monotonic_s,
+            response_timeout_s=settings.response_timeout_s,
+            response_max_s=settings.response_max_s,
+            unsolicited_classes=settings.unsolicited,
+            plain_time=settings.time_sync == "write",
+        )
+        self.conversation.lean = knowledge.decoder_fault == ""
+        self.conversation.ignores_disable = knowledge.ignores_disable
+        self.line = Line(self.conversation, capture, self._on_lost)
         # The stack does not keep Python's half of these alive: this object must (pydnp3 #24).
-        self._readings = Readings(table, self._take)
-        self._fresh = Readings(table, self._take_fresh)
-        self.application = Application(clock, on_ready=self._tell(self._on_ready))
-        self._listener = Listener(self._tell(self._on_open), self._on_loss_native)
+        self._readings = Readings(self._boxed)
+        self._quiet = Quiet()
+        self._application = Application(clock)
+        self._listener = Listener()
         self._channel: o.IChannel | None = None
         self._master: o.IMaster | None = None
+        self._scans: list[o.IMasterScan] = []
 
     # --- life cycle -------------------------------------------------------------------------
 
-    async def open(self) -> None:
-        """Add channel, master and scans, and begin to connect. Raises TimeoutError or
-        UnavailableError; `close` is due in every case."""
-        await off_loop(self._open_native, deadline_s=LIFECYCLE_DEADLINE_S)
+    async def open(self, endpoint: Endpoint) -> None:
+        """Connect to the device, then let the stack begin. `close` is due in every case.
 
-    def _open_native(self) -> None:
-        settings = self._settings
-        retry = o.ChannelRetry(milliseconds(OPEN_RETRY_MIN_S), milliseconds(OPEN_RETRY_MAX_S))
-        retry.reconnectDelay = milliseconds(RECONNECT_DELAY_S)
+        Raises UnavailableError with the reason, also when the stack cannot be had.
+        """
+        context = self.knowledge.tls_context
+        transport = await dial(
+            self.line.device_end,
+            endpoint,
+            timeout_s=CONNECT_TIMEOUT_S,
+            context=context,
+            name=self._settings.tls.name if self._settings.tls is not None else None,
+        )
+        self.device_certificate_until_s = device_until_s(transport)
+        address = await self.line.listen()
+        try:
+            await off_loop(lambda: self._open_native(address), deadline_s=LIFECYCLE_DEADLINE_S)
+            async with asyncio.timeout(LIFECYCLE_DEADLINE_S):
+                await self.line.stack_came.wait()
+        except TimeoutError:
+            raise UnavailableError("the native stack did not come to its line") from None
+        except RuntimeError as error:
+            raise UnavailableError(f"the native stack refused: {error}") from error
+        self.opened_s = self._clock.monotonic_s()
+
+    def _open_native(self, address: tuple[str, int]) -> None:
+        retry = o.ChannelRetry(milliseconds(_FAST_RETRY_S), milliseconds(_SLOW_RETRY_S))
+        # Without it a peer that accepts and closes costs 3,090 reconnects/s and a core (G6).
+        retry.reconnectDelay = milliseconds(NEVER_S)
         self._channel = manager().AddTCPClient(
             f"{self._link}#{self._generation}",
             o.levels.NOTHING,
             retry,
-            [o.IPEndpoint(settings.host, settings.port)],
-            "0.0.0.0",  # noqa: S104 - the local end of an outgoing connection
+            [o.IPEndpoint(*address)],
+            "127.0.0.1",
             self._listener,
         )
         master = self._channel.AddMaster(
-            self._link, self._readings, self.application, self._stack_config()
-        )
-        # One poll of everything per scan period: buffered events first, then the present values,
-        # so that every point is heard of again in each period (proof of life).
-        master.AddClassScan(
-            o.ClassField(True, True, True, True), milliseconds(self._scan_s), self._readings
+            self._link, self._readings, self._application, self._stack_config()
         )
         master.Enable()
         self._master = master
@@ -108,11 +158,13 @@ class Session:
         config = o.MasterStackConfig()
         config.link.LocalAddr = settings.master_address
         config.link.RemoteAddr = settings.outstation_address
-        config.link.KeepAliveTimeout = milliseconds(KEEP_ALIVE_S)
+        # Commands pile up behind the stack's own keep-alive and go out late (G8); the line's has
+        # no queue behind it and closes the connection.
+        config.link.KeepAliveTimeout = milliseconds(NEVER_S)
         config.master.responseTimeout = milliseconds(settings.response_timeout_s)
         config.master.taskStartTimeout = milliseconds(self.start_timeout_s)
-        config.master.taskRetryPeriod = milliseconds(self._scan_s)
-        config.master.maxTaskRetryPeriod = milliseconds(self._scan_s)
+        config.master.taskRetryPeriod = milliseconds(self.scan_s)
+        config.master.maxTaskRetryPeriod = milliseconds(self.scan_s)
         config.master.disableUnsolOnStartup = settings.disable_unsolicited_at_start
         if settings.time_sync != "none" and self._clock.now_s() >= PLAUSIBLE_SINCE_S:
             config.master.timeSyncMode = (
@@ -121,10 +173,10 @@ class Session:
         return config
 
     async def close(self) -> None:
-        """Shut the channel down; whoever waits is told. Returns in `LIFECYCLE_DEADLINE_S`."""
-        self.condemned = True
-        self.ready = False
+        """Let go of device and stack; whoever waits is told. Returns in `LIFECYCLE_DEADLINE_S`."""
+        self.condemn("closed")
         channel, self._channel, self._master = self._channel, None, None
+        self._scans.clear()
         if channel is not None:
             try:
                 await off_loop(channel.Shutdown, deadline_s=LIFECYCLE_DEADLINE_S)
@@ -134,84 +186,153 @@ class Session:
         await asyncio.sleep(0)
         for future in self._pending:
             if not future.done():
-                future.set_result(_lost_reply())
+                future.set_result(Reply(summary=Completion.NO_COMMS, points=()))
+
+    def condemn(self, why: str) -> None:
+        """Nothing more leaves: the device's socket is reset at once."""
+        self.condemned = True
+        self.ready = False
+        self.line.drop(why)
+
+    def _on_lost(self, reason: str) -> None:
+        self.condemned = True
+        self.ready = False
+        self.lost = reason
+        self._image.lose_all(self._generation)
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.cancel()
         self._waiters.clear()
-
-    # --- state, told by native threads ------------------------------------------------------
-
-    def _tell(self, step: Callable[[], None]) -> Callable[[], None]:
-        @total(None)
-        def told() -> None:
-            self._loop.call_soon_threadsafe(step)
-
-        return told
-
-    def _on_open(self) -> None:
-        self.opens += 1
-        self.opened_s = self._clock.monotonic_s()
-        self.ready = False
         self._changed()
 
-    def _on_ready(self) -> None:
-        self.ready = self._listener.is_open and not self.condemned
+    # --- what the line tells (conversation.Receiver) ----------------------------------------
+
+    def take(self, response: Fragment, *, first: bool) -> int:
+        received_s = self._clock.now_s()
+        reading = self._decoder.read(
+            response.objects, first=first, iin=response.iin, received_s=received_s
+        )
+        self.knowledge.note(reading)
+        if self._selftest is not None and response.function == Function.RESPONSE:
+            self._selftest.ours(readable_by_stack(response.objects[: reading.kept]))
+        if not self.knowledge.boxed:
+            self._image.take(reading.measurements, self._generation)
+            if self._waiters:
+                self._answer(reading.measurements)
+        return reading.kept
+
+    def for_stack(self, objects: bytes) -> bytes:
+        return readable_by_stack(objects)
+
+    def may_confirm(self) -> bool:
+        return not self._readings.failed
+
+    def integrity_done(self) -> None:
+        if self.ready or self.condemned:
+            return
+        if self._integrity_s is None:
+            self._integrity_s = self._clock.monotonic_s()
+        if self._selftest is None:
+            self._become_ready()
+        elif self._selftest.verdict is not None:
+            self._decide(self._selftest.verdict)
+
+    def round_trip(self, seconds: float) -> None:
+        self.knowledge.traffic.round_trips.add(seconds)
+
+    # --- values as the stack boxed them -----------------------------------------------------
+
+    def _boxed(self, samples: list[Sample], unsolicited: bool) -> None:
+        """On the stack's thread: for the self-test, or for good where it failed."""
+        if self.knowledge.boxed:
+            received_s = self._clock.now_s()
+            taken = decode_all(samples, self._table, received_s=received_s)
+            self._image.take(taken, self._generation)
+            self._loop.call_soon_threadsafe(self._answer, taken)
+        if self._selftest is not None and not unsolicited:
+            self._loop.call_soon_threadsafe(self._judge_decoder, samples)
+
+    def _judge_decoder(self, samples: list[Sample]) -> None:
+        selftest = self._selftest
+        if selftest is None or self.condemned:
+            return
+        selftest.theirs(samples)
+        if self._integrity_s is not None and selftest.verdict is not None:
+            self._decide(selftest.verdict)
+
+    def _decide(self, fault: str) -> None:
+        self._selftest = None
+        self.knowledge.decoder_fault = fault
+        if fault:
+            log.error("link %s: reading by the stack's values: %s", self._link, fault)
+        self.conversation.lean = not fault
+        self._become_ready()
+
+    def _become_ready(self) -> None:
+        if self._master is None or self.condemned:
+            return
+        self.ready = True
+        self.knowledge.ignores_disable = self.conversation.ignores_disable
+        handler = self._readings if self.knowledge.boxed else self._quiet
+        self._scans = add_scans(self._master, self._settings, handler, scan_s=self.scan_s)
+        configure_device(self._master, self._settings, self._table, self._deadbands_told)
         self._changed()
 
-    def _on_loss_native(self) -> None:
-        # On the channel's own strand, hence before any value of the next connection.
-        self._image.lose_all(self._generation)
-        self._loop.call_soon_threadsafe(self._on_loss)
-
-    def _on_loss(self) -> None:
-        self.ready = False
-        self.opened_s = None
-        self._changed()
-
-    def _take(self, samples: list[Sample]) -> None:
-        self._image.take(samples, self._generation)
-
-    def _take_fresh(self, samples: list[Sample]) -> None:
-        for measurement in self._image.take(samples, self._generation):
-            self._loop.call_soon_threadsafe(self._answer, measurement)
+    @total(None)
+    def _deadbands_told(self, result: object) -> None:
+        """On the stack's thread."""
+        log.info("link %s: deadbands written: %s", self._link, result)
 
     # --- watch ------------------------------------------------------------------------------
 
     @property
     def start_timeout_s(self) -> float:
         """How long a request may wait for its turn before it is dropped unsent."""
-        return min(1.5, self._settings.response_timeout_s)
-
-    @property
-    def is_open(self) -> bool:
-        return self._listener.is_open
+        return 1.5 * min(1.0, self._settings.response_timeout_s)
 
     @property
     def usable(self) -> bool:
         """Whether commands and read-backs may be sent now."""
-        return self.ready and self._listener.is_open and not self.condemned
+        return self.ready and not self.condemned and self.line.is_open
 
-    def fault(self) -> str | None:
-        """Why this session has to be thrown away, or None while it is healthy or reconnecting."""
-        now_s = self._clock.monotonic_s()
-        if not self._listener.is_open or self.opened_s is None:
-            return None
-        heard_s = max(self.opened_s, self.application.heard_s or self.opened_s)
-        limit_s = max(SILENT_SCANS * self._scan_s, self._settings.response_timeout_s + self._scan_s)
-        if now_s - heard_s > limit_s:
-            return f"connected, but no answer for {now_s - heard_s:.1f} s"
-        task_s = self.application.task_since_s
-        if task_s is not None and now_s - max(task_s, self.opened_s) > RESPONSE_MAX_S + limit_s:
-            return "a response does not come to its end"
-        return None
+    def look(self) -> None:
+        """Judge what has not come; due a few times a second."""
+        if self.condemned or self.opened_s is None:
+            return
+        self.line.tick()
+        now_s, heard_s = self._clock.monotonic_s(), self.conversation.heard_s
+        silent_s = now_s - max(self.opened_s, heard_s)
+        keep_alive_s = self._settings.keep_alive_s
+        due_s = max(self._settings.poll_s(self.scan_s), self._settings.response_timeout_s)
+        limit_s = max(SILENT_SCANS * due_s, self._settings.response_timeout_s + due_s)
+        if silent_s > min(limit_s, keep_alive_s + self._settings.response_timeout_s):
+            self.condemn(f"connected, but no answer for {silent_s:.1f} s")
+        elif silent_s > keep_alive_s:
+            self.line.to_device(self.conversation.link_status_request())
+        if (
+            self._selftest is not None
+            and self._integrity_s is not None
+            and now_s - self._integrity_s > self._settings.response_timeout_s
+        ):
+            self._decide(self._selftest.conclude())
+        if self.ready and now_s - heard_s < self.scan_s:
+            self._image.renew(self._generation)
+        self._freeze_when_due(now_s)
+
+    def _freeze_when_due(self, now_s: float) -> None:
+        period_s = self._settings.freeze_counters_s
+        if period_s is None or self._master is None or not self.usable:
+            return
+        if self._frozen_s is None or now_s - self._frozen_s >= period_s:
+            self._frozen_s = now_s
+            freeze_counters(self._master, clears=self._settings.freeze_clears)
 
     # --- requests ---------------------------------------------------------------------------
 
-    def operate(self, wire: Wire, index: int) -> asyncio.Future[Reply]:
-        """SELECT and, when the echo is accepted, OPERATE at once, of output `index`."""
+    def operate(self, order: Order, exchange: Exchange) -> asyncio.Future[Reply]:
+        """SELECT and, when `exchange` lets it, OPERATE."""
         future: asyncio.Future[Reply] = self._loop.create_future()
-        if self._master is None or self.condemned:
+        if self._master is None or not self.usable:
             future.set_result(_unsent_reply())
             return future
 
@@ -221,21 +342,14 @@ class Session:
 
         @total(None)
         def answered(result: o.ICommandTaskResult) -> None:
-            summary = int(result.summary)
             points = tuple((int(p.index), int(p.state), int(p.status)) for p in result.to_list())
+            reply = Reply(summary=int(result.summary), points=points)
+            self._loop.call_soon_threadsafe(deliver, reply)
 
-            def tell(iin2: int) -> None:
-                reply = Reply(summary=summary, points=points, iin2=iin2)
-                self._loop.call_soon_threadsafe(deliver, reply)
-
-            if summary == Completion.SUCCESS:
-                self.application.after_iin(tell)
-            else:
-                tell(0)
-
+        self.conversation.exchange = exchange
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
-        self._master.SelectAndOperate(wire, index, answered)
+        self._master.SelectAndOperate(order.wire, order.output.index, answered)
         return future
 
     async def read_back(self, binding: Binding, *, timeout_s: float) -> Measurement | None:
@@ -244,26 +358,23 @@ class Session:
         if self._master is None or not self.usable or waiting >= READ_BACKS_MAX:
             return None
         waiter: asyncio.Future[Measurement] = self._loop.create_future()
-        self._waiters.setdefault(binding.mrid, []).append(waiter)
+        waiters = self._waiters.setdefault(binding.mrid, [])
+        waiters.append(waiter)
+        handler = self._readings if self.knowledge.boxed else self._quiet
         self._master.ScanRange(
-            o.GroupVariationID(binding.group, 0), binding.index, binding.index, self._fresh
+            o.GroupVariationID(binding.group, 0), binding.index, binding.index, handler
         )
         await asyncio.wait({waiter}, timeout=timeout_s)
-        remaining = self._waiters.get(binding.mrid, [])
-        if waiter in remaining:
-            remaining.remove(waiter)
+        if waiter in waiters:
+            waiters.remove(waiter)
         return waiter.result() if waiter.done() and not waiter.cancelled() else None
 
-    def _answer(self, measurement: Measurement) -> None:
-        for waiter in self._waiters.pop(measurement.point, []):
-            if not waiter.done():
-                waiter.set_result(measurement)
-
-
-def _lost_reply() -> Reply:
-    """The channel is gone and the stack has said nothing: anything may have happened."""
-    return Reply(summary=Completion.NO_COMMS, points=(), iin2=0)
+    def _answer(self, measurements: list[Measurement]) -> None:
+        for measurement in measurements:
+            for waiter in self._waiters.pop(measurement.point, ()):
+                if not waiter.done():
+                    waiter.set_result(measurement)
 
 
 def _unsent_reply() -> Reply:
-    return Reply(summary=Completion.START_TIMEOUT, points=((0, PointState.INIT, 0),), iin2=0)
+    return Reply(summary=Completion.START_TIMEOUT, points=((0, PointState.INIT, 0),))

@@ -68,6 +68,7 @@ class Reading:
     unknown: bool = False
     kept: int = 0
     other: int = 0
+    events: int = 0
     commanded: list[str] = field(default_factory=list)
 
 
@@ -107,10 +108,10 @@ class Decoder:
         group = static_group(block.group)
         targets = self._targets.get(group)
         if block.group in _COMMAND_EVENTS:
-            reading.commanded.append(f"{block.name} ×{block.count}")
+            reading.commanded.append(f"{block.name} ×{block.number}")
             return
         if targets is None:
-            reading.other += block.count
+            reading.other += block.number
             return
         strings = texts(block)
         if strings:
@@ -118,7 +119,7 @@ class Decoder:
             return
         found = columns(block)
         if found is None:
-            reading.other += block.count
+            reading.other += block.number
             return
         if found.flags is None:
             octets: Iterable[Quality] = (
@@ -142,6 +143,7 @@ class Decoder:
                 if not self._repeats(m)
             ]
         if event:
+            reading.events += len(made)
             self._timed.update((m.point, m) for m in made)
         reading.measurements += made
 

@@ -1,4 +1,4 @@
-"""DataValue → Measurement: StatusCode → Quality, which time to trust, which number it is.
+"""Sample → Measurement: StatusCode → Quality, which time to trust, which number it is.
 
 The mapping is the table of the design paper (opcua.md §6); the server's own word stays verbatim in
 `Quality.native`. OPC 10000-4 §7.39 (StatusCode) and §7.11 (DataValue).
@@ -7,12 +7,14 @@ The mapping is the table of the design paper (opcua.md §6); the server's own wo
 from __future__ import annotations
 
 import math
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final
 
 from asyncua import ua
-from asyncua.ua.status_codes import StatusCodes, code_to_name_doc
+from asyncua.ua.status_codes import code_to_name_doc
 
 from gridctl.model.measurement import (
     Flag,
@@ -23,6 +25,8 @@ from gridctl.model.measurement import (
     Validity,
 )
 from protocols.driver import PointAddress
+from protocols.opcua.addresses import Identifier
+from protocols.opcua.wire import Sample, seconds_of
 
 _SEVERITY_MASK: Final = 0xC000_0000
 _UNCERTAIN: Final = 0x4000_0000
@@ -72,11 +76,18 @@ _SUBSTITUTED: Final = frozenset(
 )
 
 
-def node_id(identifier: str | int, namespace: int = 0) -> ua.NodeId:
+def node_id(identifier: Identifier, namespace: int = 0) -> ua.NodeId:
     """A node id in asyncua's own number types."""
-    if isinstance(identifier, int):
-        return ua.NodeId(ua.Int32(identifier), ua.Int16(namespace))
-    return ua.NodeId(ua.String(identifier), ua.Int16(namespace))
+    index = ua.Int16(namespace)
+    match identifier:
+        case int():
+            return ua.NodeId(ua.Int32(identifier), index)
+        case uuid.UUID():
+            return ua.NodeId(identifier, index, ua.NodeIdType.Guid)  # type: ignore[arg-type]
+        case bytes():
+            return ua.NodeId(ua.ByteString(identifier), index, ua.NodeIdType.ByteString)
+        case _:
+            return ua.NodeId(ua.String(identifier), index)
 
 
 def status_name(code: int) -> str:
@@ -87,6 +98,7 @@ def status_name(code: int) -> str:
     return known[0] if not code & ~_CODE_MASK else f"{known[0]} (0x{code:08X})"
 
 
+@lru_cache(maxsize=1024)
 def quality_of(code: int) -> Quality:
     """IEC 61850 quality of an OPC UA status code, `native` being the code's own name."""
     known = code_to_name_doc.get(code & _CODE_MASK)
@@ -114,26 +126,36 @@ def is_bad(code: int) -> bool:
 
 
 def measurement_of(
-    row: PointAddress, value: ua.DataValue, *, last: Measurement | None, received_s: float
+    row: PointAddress,
+    sample: Sample,
+    *,
+    element: tuple[int, ...] = (),
+    last: Measurement | None,
+    received_s: float,
 ) -> Measurement:
-    """`value` in the point's unit, with quality and time.
+    """`sample` in the point's unit, with quality and time.
 
     A number that the server does not give (Bad status, no number, not finite) is the last known
     one, or 0 when there was none; its quality is then INVALID. Source time, else the server's,
     else the time of receipt, `time_quality` saying which (opcua.md §1: open62541 and node-opcua
     answer reads without a server time). All times in grid seconds.
     """
-    code = StatusCodes.Good if value.StatusCode is None else int(value.StatusCode.value)
-    quality = quality_of(code)
-    wire = None if value.Value is None else number_of(value.Value)
+    quality = quality_of(sample.status)
+    value = sample.value
+    # The way of nearly all values first: a finite float of a single point.
+    wire = value if type(value) is float and value - value == 0.0 else number_of(value, element)
     if wire is None:
-        known = last.value if last is not None else 0.0
-        if not is_bad(code):
+        engineering = last.value if last is not None else 0.0
+        if not is_bad(sample.status):
             quality = quality.degraded(Flag.CONFIG_ERROR, Validity.INVALID)
-        engineering = known
     else:
         engineering = wire * row.scale + row.offset
-    source_s, time_quality = _time_of(value, received_s)
+    if sample.source_ticks:
+        source_s, time_quality = seconds_of(sample.source_ticks), TimeQuality.SYNCHRONIZED
+    elif sample.server_ticks:
+        source_s, time_quality = seconds_of(sample.server_ticks), TimeQuality.UNSYNCHRONIZED
+    else:
+        source_s, time_quality = received_s, TimeQuality.RECEIVED
     return Measurement(
         point=row.point.mrid,
         value=engineering,
@@ -142,6 +164,26 @@ def measurement_of(
         time_quality=time_quality,
         received_time_s=received_s,
     )
+
+
+def no_number(sample: Sample, element: tuple[int, ...]) -> str | None:
+    """Why a sample that is not bad holds no number, in words; None when it does, or is bad."""
+    value = sample.value
+    if is_bad(sample.status) or number_of(value, element) is not None:
+        return None
+    match value:
+        case None:
+            return "holds no value"
+        case float():
+            return "holds a number that is not finite"
+        case str() | bytes():
+            return "holds text, a point is a number"
+        case list() if element:
+            return f"holds an array without an element {','.join(str(i) for i in element)}"
+        case list():
+            return "holds an array: name the element, range=<i>;nsu=…"
+        case _:
+            return f"holds a structure ({type(value).__name__}): read its members as nodes"
 
 
 def lost(row: PointAddress, last: Measurement | None, *, received_s: float) -> Measurement:
@@ -175,12 +217,24 @@ def unreadable(
     )
 
 
-def number_of(variant: ua.Variant) -> float | None:
-    """The finite number in a variant, booleans as 0 and 1; None for anything else."""
-    value = variant.Value
+def number_of(value: object, element: tuple[int, ...] = ()) -> float | None:
+    """The finite number that is meant, booleans and enumerations as integers; None for anything
+    else. An array gives the element."""
+    for index in element:
+        if not isinstance(value, list) or index >= len(value):
+            return None
+        value = value[index]
     if isinstance(value, bool | int | float) and math.isfinite(value):
         return float(value)
     return None
+
+
+def alone(sample: Sample) -> Sample:
+    """The sample of an element that the server picked: [[x]] as x."""
+    value = sample.value
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    return sample._replace(value=value)
 
 
 _INTEGERS: Final[Mapping[ua.VariantType, tuple[int, int]]] = {
@@ -216,11 +270,3 @@ def bare(variant: ua.Variant) -> ua.DataValue:
     """A value to write: without status and timestamps, which many servers refuse to take
     (BadWriteNotSupported on open62541 and several PLCs, opcua.md §1)."""
     return ua.DataValue(variant, StatusCode=None)
-
-
-def _time_of(value: ua.DataValue, received_s: float) -> tuple[float, TimeQuality]:
-    if value.SourceTimestamp is not None:
-        return value.SourceTimestamp.timestamp(), TimeQuality.SYNCHRONIZED
-    if value.ServerTimestamp is not None:
-        return value.ServerTimestamp.timestamp(), TimeQuality.UNSYNCHRONIZED
-    return received_s, TimeQuality.RECEIVED

@@ -9,84 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from asyncua import ua
-from asyncua.ua.status_codes import StatusCodes
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command, CommandState
 from protocols.driver import Execution, Result, StageCallback
+from protocols.opcua.addresses import Target
 from protocols.opcua.codec import bare, is_bad, number_of, status_name, variant_of
-from protocols.opcua.session import WIRE_ERRORS, Session, reason_of
-from protocols.opcua.settings import Target
+from protocols.opcua.connection import WIRE_ERRORS, reason_of
+from protocols.opcua.session import Session
+from protocols.opcua.statuses import AMBIGUOUS, SERVICE_REFUSALS, sentence
+from protocols.opcua.wire import Sample
 
 READ_BACK_S: Final = 2.0  # SG-02
 _READ_BACK_EVERY_S: Final = 0.1
-
-_AMBIGUOUS: Final = frozenset(
-    {
-        "BadTimeout",
-        "BadRequestTimeout",
-        "BadCommunicationError",
-        "BadUnexpectedError",
-        "BadInternalError",
-        "BadUnknownResponse",
-        "BadRequestInterrupted",
-        "BadRequestCancelledByClient",
-        "BadConnectionClosed",
-        "BadSecureChannelClosed",
-        "BadSessionClosed",
-        "BadShutdown",
-    }
-)
-"""Answers after which the device may still have obeyed: the server itself lost its way to it."""
-
-_SERVICE_REFUSALS: Final = frozenset(
-    {
-        "BadUserAccessDenied",
-        "BadSessionIdInvalid",
-        "BadSessionNotActivated",
-        "BadServiceUnsupported",
-        "BadTooManyOperations",
-        "BadTooManyRequests",
-        "BadRequestTooLarge",
-        "BadDecodingError",
-    }
-)
-"""Service faults that say that the request as a whole was not executed. Every other error may as
-well come from the connection and says nothing about the command."""
-
-_SENTENCES: Final[Mapping[str, str]] = {
-    "BadOutOfRange": "the device refuses the value: it is outside its range",
-    "BadUserAccessDenied": "the device takes no remote command: it stands on local, or our user "
-    "has no right to command it",
-    "BadNotSupported": "the device does not support this command",
-    "BadNotImplemented": "the device does not support this command",
-    "BadNotWritable": "the point cannot be written",
-    "BadWriteNotSupported": "the server does not take this kind of write",
-    "BadTypeMismatch": "the server wants another data type: check the points file",
-    "BadInvalidState": "the device is blocked and obeys no command now",
-    "BadInvalidArgument": "the device does not understand the arguments of the command",
-    "BadArgumentsMissing": "the device wants other arguments than value, command id and end",
-    "BadTooManyArguments": "the device wants other arguments than value, command id and end",
-    "BadInvalidTimestamp": "the command came too late: its validity is over",
-    "BadEntryExists": "the device has seen this command already",
-    "BadMethodInvalid": "the device has no such method: check the points file",
-    "BadNodeIdUnknown": "the server does not know this point: check the points file",
-    "BadNotConnected": "the server has no connection to the device",
-    "BadNoCommunication": "the server has no connection to the device",
-    "BadOutOfService": "the device is out of service",
-    "BadDeviceFailure": "the device reports a failure of its own",
-    "BadSensorFailure": "the device reports a failure of its own",
-    "BadWaitingForInitialData": "the server has not heard from the device yet",
-    "BadSessionIdInvalid": "the server has ended our session",
-    "BadTooManyOperations": "the server is overloaded",
-}
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module, it carries an outcome
@@ -129,9 +71,10 @@ class Operation:
         if node is None:
             raise _refusal("BadNodeIdUnknown")
         wire = self._wire_value()
-        kind = await self._current_kind(node)
+        current = await self._current(node)
         if self.target.method:
             return await self._call(wire)
+        kind = ua.VariantType(current.kind)
         variant = variant_of(wire, kind)
         if variant is None:
             raise _Refused(
@@ -140,7 +83,7 @@ class Operation:
             )
         if self.target.lease is not None:
             await self._write_lease()
-        return await self._write(node, variant)
+        return await self._write(node, variant, before=number_of(current.value))
 
     def _wire_value(self) -> float:
         """The commanded value on the wire; outside of the points file's range it never leaves."""
@@ -164,21 +107,18 @@ class Operation:
         if self.aborted():
             raise _Refused("ABORTED", "stopped before the command left", Result.ABORTED)
 
-    async def _current_kind(self, node: ua.NodeId) -> ua.VariantType:
-        """The data type of the point, read now: a device that shows no value takes no command."""
+    async def _current(self, node: ua.NodeId) -> Sample:
+        """The point as it is now: a device that shows no value takes no command, and what it holds
+        says which data type it wants."""
         try:
             (current,) = await self.session.read([node])
         except WIRE_ERRORS as error:
             raise _no_answer("reading the point first", error) from error
-        code = StatusCodes.Good if current.StatusCode is None else int(current.StatusCode.value)
-        if is_bad(code):
-            raise _refusal(status_name(code))
-        if current.Value is None or number_of(current.Value) is None:
+        if is_bad(current.status):
+            raise _refusal(status_name(current.status))
+        if number_of(current.value) is None:
             raise _Refused("BadTypeMismatch", "the point holds no number: check the points file")
-        kind = current.Value.VariantType
-        if not isinstance(kind, ua.VariantType):
-            raise _Refused("BadTypeMismatch", "the point's data type is not a built-in one")
-        return kind
+        return current
 
     async def _write_lease(self) -> None:
         """Write the device's reversion timeout; a failure ends the command before it has begun."""
@@ -195,43 +135,67 @@ class Operation:
         if is_bad(code):
             raise _Refused(status_name(code), "the device refuses the lease; no setpoint was sent")
 
-    async def _write(self, node: ua.NodeId, variant: ua.Variant) -> tuple[Result, str, str]:
+    async def _write(
+        self, node: ua.NodeId, variant: ua.Variant, *, before: float | None
+    ) -> tuple[Result, str, str]:
         self._ask_aborted()
         self.stage(CommandState.OPERATED)
         try:
             code = await self.session.write(node, bare(variant))
         except WIRE_ERRORS as error:
-            return _unknown(error)
+            unknown = _unknown(error)
+            if unknown[0] is not Result.UNKNOWN:
+                return unknown
+            return await self._look(node, unknown, before=before)
         if is_bad(code):
             return _judged(code)
-        return await self._read_back(node, code)
+        seen = await self._read_back(node)
+        if seen is None:
+            return (
+                Result.ACCEPTED,
+                status_name(code),
+                f"written and read back: {self.command.value:g} {self.target.row.point.unit.value}",
+            )
+        detail = (
+            f"the server took the write, but shows {seen} instead of "
+            f"{self.command.value:g} after {READ_BACK_S:g} s"
+        )
+        return Result.UNKNOWN, "READ_BACK", detail
 
-    async def _read_back(self, node: ua.NodeId, code: int) -> tuple[Result, str, str]:
+    async def _look(
+        self, node: ua.NodeId, unknown: tuple[Result, str, str], *, before: float | None
+    ) -> tuple[Result, str, str]:
+        """The write got no answer: what does the point show? The commanded value proves the write
+        only where another one stood before. It is not sent again in any case."""
+        row = self.target.row
+        stood = math.nan if before is None else before * row.scale + row.offset
+        if self.session.is_lost or abs(stood - self.command.value) <= self.command.tolerance:
+            return unknown
+        if await self._read_back(node) is not None:
+            return unknown
+        _, status, detail = unknown
+        shown = f"{self.command.value:g} {row.point.unit.value}"
+        return Result.ACCEPTED, status, f"{detail}; but read back: {shown}"
+
+    async def _read_back(self, node: ua.NodeId) -> str | None:
+        """None as soon as the point shows the command, else what it shows after READ_BACK_S."""
         row = self.target.row
         seen = "nothing"
         deadline_s = self.clock.monotonic_s() + READ_BACK_S
         while True:
             try:
-                (value,) = await self.session.read([node])
+                (sample,) = await self.session.read([node])
             except WIRE_ERRORS as error:
                 seen = reason_of(error)
             else:
-                wire = None if value.Value is None else number_of(value.Value)
+                wire = None if is_bad(sample.status) else number_of(sample.value)
                 if wire is not None:
                     engineering = wire * row.scale + row.offset
                     if abs(engineering - self.command.value) <= self.command.tolerance:
-                        return (
-                            Result.ACCEPTED,
-                            status_name(code),
-                            f"written and read back: {engineering:g} {row.point.unit.value}",
-                        )
+                        return None
                     seen = f"{engineering:g} {row.point.unit.value}"
             if self.session.is_lost or self.clock.monotonic_s() >= deadline_s:
-                detail = (
-                    f"the server took the write, but shows {seen} instead of "
-                    f"{self.command.value:g} after {READ_BACK_S:g} s"
-                )
-                return Result.UNKNOWN, "READ_BACK", detail
+                return seen
             await asyncio.sleep(_READ_BACK_EVERY_S)
 
     async def _call(self, wire: float) -> tuple[Result, str, str]:
@@ -262,11 +226,6 @@ class Operation:
         return Result.ACCEPTED, status_name(code), f"the device took {name}({self.command.value:g})"
 
 
-def sentence(status: str) -> str:
-    """What a status means for the operator, in one sentence."""
-    return _SENTENCES.get(status, f"the server answers {status}")
-
-
 def _no_answer(step: str, error: BaseException) -> _Refused:
     """A step before the command got no answer. The driver's contract calls a silent peer UNKNOWN
     from the first byte on; the sentence says what is known."""
@@ -284,7 +243,7 @@ def _refusal(status: str) -> _Refused:
 def _judged(code: int) -> tuple[Result, str, str]:
     """A Bad answer: a refusal, unless the server itself cannot know what the device did."""
     status = status_name(code)
-    if status in _AMBIGUOUS:
+    if status in AMBIGUOUS:
         return Result.UNKNOWN, status, f"the server answers {status}: the device may have obeyed"
     return Result.REJECTED, status, sentence(status)
 
@@ -292,7 +251,7 @@ def _judged(code: int) -> tuple[Result, str, str]:
 def _unknown(error: BaseException) -> tuple[Result, str, str]:
     """No proper answer to a command that has left."""
     reason = reason_of(error)
-    if isinstance(error, UaStatusCodeError) and reason in _SERVICE_REFUSALS:
+    if isinstance(error, UaStatusCodeError) and reason in SERVICE_REFUSALS:
         return Result.REJECTED, reason, sentence(reason)
     status = "TIMEOUT" if isinstance(error, TimeoutError) else "CONNECTION_LOST"
     return Result.UNKNOWN, status, f"{reason}: whether the device obeyed is not known"

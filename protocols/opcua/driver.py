@@ -2,7 +2,8 @@
 
 The supervisor makes a new session for every attempt, waits between attempts with growing, jittered
 pauses, and watches the subscription itself: a server that stays silent for three keep-alive times
-is lost.
+is lost. Where there are redundant servers it is in charge of which one is asked; commands go to
+that one only.
 """
 
 from __future__ import annotations
@@ -11,58 +12,37 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 from gridctl.model.clock import Clock
 from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import Measurement
 from gridctl.model.permit import Permit
+from protocols.backoff import Backoff, Randomness
 from protocols.driver import Execution, LinkSettings, PointAddress, Result, StageCallback
 from protocols.inbox import Inbox
-from protocols.opcua.codec import lost, measurement_of, unreadable
+from protocols.opcua.codec import alone, measurement_of
+from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.controls import Operation
-from protocols.opcua.session import WIRE_ERRORS, Session, Values, reason_of
+from protocols.opcua.image import PointImage
+from protocols.opcua.session import HEALTHY, Session
 from protocols.opcua.settings import read_settings, read_targets
+from protocols.opcua.wire import Sample
+from protocols.traffic import Traffic, bounded
 
 _log = logging.getLogger(__name__)
 
-_FIRST_PAUSE_S: Final = 0.5
-_PAUSE_MAX_S: Final = 5.0
 _STEADY_S: Final = 10.0  # a session that lived this long starts the pauses from the beginning
 _OPEN_TIMEOUTS: Final = 10  # requests that opening a session may take, each with its own timeout
 _RETRY_S: Final = 10.0
+_LEVEL_EVERY_S: Final = 1.0
+_LEVEL_ALONE_S: Final = 10.0  # one server only: for the console, there is nothing to choose
+_LEVEL_END_S: Final = 1.0
 _TICK_MAX_S: Final = 0.5
 _STOP_S: Final = 5.0
 _LOST_KEEPALIVES: Final = 3.0
 _REPORT_KEEPALIVES: Final = 1.2  # a keep-alive may be this late before values are not re-reported
 _HEARTBEAT_MISSES: Final = 3.0
-
-
-class Randomness(Protocol):
-    """The one thing that is asked of a source of randomness."""
-
-    def uniform(self, a: float, b: float, /) -> float: ...
-
-
-class Backoff:
-    """Pauses between attempts: doubled each time up to `cap_s`, each between half and all of it,
-    so that many links do not fall upon a restarted server together."""
-
-    def __init__(self, *, first_s: float, cap_s: float, randomness: Randomness) -> None:
-        self._first_s = first_s
-        self._cap_s = cap_s
-        self._randomness = randomness
-        self._next_s = first_s
-
-    def pause_s(self) -> float:
-        """The next pause, in seconds."""
-        pause_s, self._next_s = self._next_s, min(2.0 * self._next_s, self._cap_s)
-        return self._randomness.uniform(0.5, 1.0) * pause_s
-
-    def reset(self) -> None:
-        """Begin with short pauses again."""
-        self._next_s = self._first_s
 
 
 class OpcUaDriver:
@@ -79,33 +59,40 @@ class OpcUaDriver:
         randomness: Randomness | None = None,
     ) -> None:
         self._settings = read_settings(settings)
-        self._targets = read_targets(settings, points, self._settings.heartbeat)
-        self._by_mrid = {target.row.point.mrid: target for target in self._targets}
+        self._targets = read_targets(settings, points, self._settings)
+        self._index = {target.row.point.mrid: i for i, target in enumerate(self._targets)}
         self._link = settings.id
-        self._inbox = inbox
         self._clock = clock
         self._backoff = Backoff(
-            first_s=_FIRST_PAUSE_S,
-            cap_s=_PAUSE_MAX_S,
-            randomness=random.SystemRandom() if randomness is None else randomness,
+            randomness=random.SystemRandom() if randomness is None else randomness
         )
         shortest_s = min((t.row.point.scan_s for t in self._targets), default=_TICK_MAX_S)
         self._tick_s = min(_TICK_MAX_S, shortest_s / 5.0)
+        self._image = PointImage(
+            self._targets,
+            inbox,
+            clock,
+            heartbeat=self._settings.heartbeat,
+            tick_s=self._tick_s,
+        )
+        self._traffic = Traffic()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         self._session: Session | None = None
+        self._first_url = 0
         self._command_lock = asyncio.Lock()
-        self._known: dict[str, Measurement] = {}
-        self._put: dict[str, tuple[Measurement, float]] = {}
+        self._lock_owner = ""
         self._told_lost = False
         self._state = "connecting"
         self._detail = "not started"
         self._since_s = clock.now_s()
-        self._reads = 0
         self._late_scans = 0
         self._commands = 0
         self._opened = 0
+        self._switches = 0
+        self._gaps = 0
         self._silent = False
-        self._heartbeat_moved_s = 0.0
+        self._rejected_thumbprint = ""
 
     @property
     def link(self) -> str:
@@ -113,12 +100,16 @@ class OpcUaDriver:
 
     async def start(self) -> None:
         if self._task is None:
+            self._stopping = False
             self._task = asyncio.create_task(self._supervise(), name=f"opcua {self._link}")
 
     async def stop(self) -> None:
         task, self._task = self._task, None
         if task is None:
             return
+        # The flag beside the cancellation: asyncio.wait_for of Python 3.11 loses one that arrives
+        # together with an answer, and asyncua waits by it.
+        self._stopping = True
         task.cancel()
         await asyncio.wait({task}, timeout=_STOP_S)
         if task.done() and not task.cancelled():
@@ -131,8 +122,8 @@ class OpcUaDriver:
         self, permit: Permit, *, aborted: Callable[[], bool], stage: StageCallback
     ) -> Execution:
         command = permit.command
-        target = self._by_mrid.get(command.point)
-        if target is None or not target.commandable:
+        index = self._index.get(command.point, -1)
+        if index < 0 or not self._targets[index].commandable:
             return _rejected("NOT_COMMANDABLE", f"{command.point} takes no command on this link")
         if self._live_session() is None:
             return self._link_down()
@@ -141,7 +132,9 @@ class OpcUaDriver:
             async with asyncio.timeout(patience_s):
                 await self._command_lock.acquire()
         except TimeoutError:
-            return _rejected("BUSY", "another command on this link took longer than the permit")
+            return _rejected(
+                "BUSY", f"{self._lock_owner} on this link took longer than the permit holds"
+            )
         try:
             refusal = permit.use(self._clock.monotonic_s())
             if refusal is not None:
@@ -150,9 +143,10 @@ class OpcUaDriver:
             if session is None:
                 return self._link_down()
             self._commands += 1
+            self._lock_owner = command.mrid
             operation = Operation(
                 session=session,
-                target=target,
+                target=self._targets[index],
                 command=command,
                 aborted=aborted,
                 stage=stage,
@@ -160,40 +154,84 @@ class OpcUaDriver:
             )
             return await operation.run()
         finally:
+            self._lock_owner = ""
             self._command_lock.release()
 
     async def read_back(self, point: str, *, timeout_s: float) -> Measurement | None:
-        target, session = self._by_mrid.get(point), self._live_session()
-        if target is None or session is None:
-            return None
-        node = session.node(target.node)
-        if node is None:
+        index, session = self._index.get(point, -1), self._live_session()
+        if index < 0 or session is None:
             return None
         try:
             async with asyncio.timeout(timeout_s):
-                (value,) = await session.read([node])
+                sample = await session.read_one(index)
         except WIRE_ERRORS:
             return None
+        if sample is None:
+            return None
+        element = self._targets[index].element
+        if index in session.ranged:
+            sample, element = alone(sample), ()
         return measurement_of(
-            target.row, value, last=self._known.get(point), received_s=self._clock.now_s()
+            self._targets[index].row,
+            sample,
+            element=element,
+            last=self._image.known(index),
+            received_s=self._clock.now_s(),
         )
 
     def health(self) -> LinkHealth:
         session = self._session
-        return LinkHealth(
+        busy = self._lock_owner
+        health = LinkHealth(
             link=self._link,
             protocol="opcua",
-            endpoint=self._settings.url,
+            endpoint=self._settings.urls[0],
             state=self._state,
             since_s=self._since_s,
             points=len(self._targets),
-            reads=self._reads,
+            reads=self._image.reads,
             late_scans=self._late_scans,
             commands=self._commands,
             reconnects=max(0, self._opened - 1),
-            round_trip_s=None if session is None else session.round_trip_s,
+            round_trip_s=None,
             detail=self._detail if session is None else self._up_detail(session),
+            active_endpoint="" if session is None else session.url,
+            certificate_expires_s=self._expires_s(session),
+            commands_in_flight=1 if busy else 0,
+            lock_owner=busy,
+            diagnostics=self._diagnostics(session),
         )
+        return bounded(self._traffic.filled(health))
+
+    def _diagnostics(self, session: Session | None) -> dict[str, str]:
+        shown = {"security policy": self._settings.security_policy}
+        if self._rejected_thumbprint:
+            shown["rejected certificate"] = self._rejected_thumbprint
+        if len(self._settings.urls) > 1:
+            shown["servers"] = " ".join(self._settings.urls)
+            shown["switches"] = str(self._switches)
+        if session is not None:
+            shown["service level"] = str(session.service_level)
+            shown["gaps in the subscription"] = str(self._gaps + session.gaps)
+            shown["keep-alive"] = f"{session.keepalive_s:g} s"
+            shown["items refused"] = str(len(session.unmonitored))
+        if self._settings.trust_list is not None and self._settings.trust_list.unreadable:
+            shown["unreadable in the trust list"] = ", ".join(self._settings.trust_list.unreadable)
+        return shown
+
+    def _expires_s(self, session: Session | None) -> float | None:
+        """Whichever certificate ends first, the server's or our own."""
+        own = self._settings.credentials
+        ends = [
+            pair.certificate.not_valid_after_utc.timestamp()
+            for pair in (own.application, own.user_pair)
+            if pair is not None
+        ]
+        if own.pinned is not None:
+            ends.append(own.pinned.not_valid_after_utc.timestamp())
+        if session is not None and session.connection.certificate_expires_s is not None:
+            ends.append(session.connection.certificate_expires_s)
+        return min(ends, default=None)
 
     def _live_session(self) -> Session | None:
         session = self._session
@@ -203,143 +241,201 @@ class OpcUaDriver:
         return _rejected("LINK_DOWN", f"link {self._link} is down: {self._detail}")
 
     async def _supervise(self) -> None:
-        while True:
-            await self._one_session()
-            await asyncio.sleep(self._backoff.pause_s())
+        while not self._stopping:
+            opened_s = self._clock.monotonic_s()
+            session = await self._open_best()
+            if session is not None:
+                await self._hold_sessions(session)
+                if self._clock.monotonic_s() - opened_s > _STEADY_S:
+                    self._backoff.settled()
+                    if len(self._settings.urls) > 1:
+                        continue  # the other server is asked at once
+            if not self._stopping:
+                await asyncio.sleep(self._backoff.pause_s())
 
-    async def _one_session(self) -> None:
-        """Open a session, hold it as long as it lives, tell that it is lost, and only then close
-        it: closing may take seconds when nobody answers."""
+    async def _open_best(self) -> Session | None:
+        """A session with the first server that is whole, else with the best of those that answer.
+        The one asked first is the one that has served last, or its neighbour when it was lost."""
+        urls = self._settings.urls
+        best: Session | None = None
+        reasons: list[str] = []
+        order = [urls[(self._first_url + step) % len(urls)] for step in range(len(urls))]
+        try:
+            for url in order:
+                if self._stopping:
+                    break
+                session = await self._open(url, reasons)
+                if session is None:
+                    continue
+                if best is None or session.service_level > best.service_level:
+                    best, session = session, best
+                if session is not None:
+                    await session.close()
+                if best.service_level >= HEALTHY:
+                    break
+        except BaseException:
+            if best is not None:
+                await best.close()
+            raise
+        if best is None and not self._stopping:
+            self._down("; ".join(reasons))
+        return best
+
+    async def _open(self, url: str, reasons: list[str]) -> Session | None:
+        """A session with this server, not in charge yet; None, and the reason, when it cannot be
+        had."""
+        box: list[Session] = []
         session = Session(
             self._settings,
+            url,
             self._targets,
-            report=self._on_values,
-            refused=self._on_refused,
+            report=lambda samples: self._on_samples(box[0], samples),
+            refused=self._image.refuse,
             clock=self._clock,
+            traffic=self._traffic,
         )
-        opened_s = self._clock.monotonic_s()
+        box.append(session)
         try:
             async with asyncio.timeout(_OPEN_TIMEOUTS * self._settings.timeout_s):
                 await session.open()
-            self._session = session
-            self._opened += 1
-            self._told_lost = False
-            self._enter("up", "")
-            _log.info("link %s is up", self._link)
-            self._down(await self._hold(session))
+        except WIRE_ERRORS as error:
+            reasons.append(
+                reason_of(error) if len(self._settings.urls) == 1 else f"{url}: {reason_of(error)}"
+            )
+            self._rejected_thumbprint = getattr(error, "thumbprint", "")
+            await session.close()
+            return None
+        except BaseException:
+            await session.close()
+            raise
+        self._rejected_thumbprint = ""
+        return session
+
+    async def _hold_sessions(self, session: Session) -> None:
+        """Keep the link on `session`, and on those that it is handed over to, until one is lost.
+        That it is lost is told before closing: closing may take seconds when nobody answers."""
+        current = session
+        self._opened += 1
+        self._take_charge(current)
+        try:
+            while (successor := await self._hold(current)) is not None:
+                async with self._command_lock:  # no command is on its way through the former one
+                    former, current = current, successor
+                    self._take_charge(current)
+                self._switches += 1
+                self._gaps += former.gaps
+                await former.close()
+            self._down(current.connection.lost_reason)
         except WIRE_ERRORS as error:
             self._down(reason_of(error))
         finally:
             self._session = None
-            if self._clock.monotonic_s() - opened_s > _STEADY_S:
-                self._backoff.reset()
-            await session.close()
+            self._gaps += current.gaps
+            urls = self._settings.urls
+            self._first_url = (urls.index(current.url) + 1) % len(urls)
+            await current.close()
+
+    def _take_charge(self, session: Session) -> None:
+        self._session = session
+        self._told_lost = False
+        self._enter("up", "")
+        _log.info("link %s is up: %s", self._link, session.url)
+        session.activate()
 
     def _down(self, reason: str) -> None:
-        _log.warning("link %s is down: %s", self._link, reason)
+        if reason != self._detail or self._state != "down":
+            _log.warning("link %s is down: %s", self._link, reason)
         self._session = None
+        self._traffic.failed(reason, at_s=self._clock.now_s())
         self._enter("down", reason)
-        self._report_lost()
+        if not self._told_lost:
+            self._told_lost = True
+            self._image.lose()
 
-    async def _hold(self, session: Session) -> str:
-        retry_s = self._clock.monotonic_s() + _RETRY_S
-        self._heartbeat_moved_s = self._clock.monotonic_s()
-        while not await session.wait_lost(self._tick_s):
-            now_s = self._clock.monotonic_s()
-            silent_s = now_s - session.alive_s
-            if silent_s > _LOST_KEEPALIVES * session.keepalive_s:
-                session.give_up(f"no keep-alive for {silent_s:.1f} s")
-                break
-            if silent_s <= _REPORT_KEEPALIVES * session.keepalive_s:
-                self._silent = False
-                self._re_report(now_s)
-            elif not self._silent:
-                self._silent = True
-                self._late_scans += 1
-            if session.has_unmonitored and now_s >= retry_s:
-                retry_s = now_s + _RETRY_S
-                await session.retry_unmonitored()
-        return session.lost_reason
-
-    def _on_values(self, values: Values) -> None:
-        received_s = self._clock.now_s()
+    async def _hold(self, session: Session) -> Session | None:
+        """Watch the session until it is lost (None), or another server is better (its session)."""
         now_s = self._clock.monotonic_s()
-        fresh: list[Measurement] = []
-        for index, value in values:
-            row = self._targets[index].row
-            mrid = row.point.mrid
-            before = self._known.get(mrid)
-            measured = measurement_of(row, value, last=before, received_s=received_s)
-            self._known[mrid] = measured
-            if mrid == self._settings.heartbeat and before is not None:
-                self._heartbeat_moved_s = (
-                    self._heartbeat_moved_s if before.value == measured.value else now_s
-                )
-            if self._worth_telling(row, measured):
-                fresh.append(measured)
-        self._reads += len(values)
-        self._tell(fresh, now_s)
+        retry_s = now_s + _RETRY_S
+        self._image.heartbeat_moved_s = now_s
+        level = asyncio.create_task(self._watch_level(session))
+        try:
+            while not (self._stopping or await session.connection.wait_lost(self._tick_s)):
+                now_s = self._clock.monotonic_s()
+                if not self._still_alive(session, now_s):
+                    break
+                if session.unmonitored and now_s >= retry_s:
+                    retry_s = now_s + _RETRY_S
+                    await session.retry_unmonitored()
+                if level.done() and not session.is_lost:
+                    return level.result()
+        finally:
+            level.cancel()
+            await asyncio.wait({level}, timeout=_LEVEL_END_S)
+        return None
 
-    def _worth_telling(self, row: PointAddress, measured: Measurement) -> bool:
-        """Exception deadband on our side, against what was told last: servers' own deadbands
-        differ, and one of them compares with the wrong value (opcua.md §4)."""
-        told = self._put.get(row.point.mrid)
-        if told is None or told[0].quality != measured.quality:
-            return True
-        return abs(measured.value - told[0].value) >= row.deadband
+    def _still_alive(self, session: Session, now_s: float) -> bool:
+        """False when the server was silent for too long; else points are re-reported as long as
+        its last sign of life is fresh."""
+        silent_s = now_s - session.alive_s
+        if silent_s > _LOST_KEEPALIVES * session.keepalive_s:
+            session.connection.give_up(f"no keep-alive for {silent_s:.1f} s")
+            return False
+        if silent_s <= _REPORT_KEEPALIVES * session.keepalive_s:
+            self._silent = False
+            self._image.re_report()
+        elif not self._silent:
+            self._silent = True
+            self._late_scans += 1
+        return True
 
-    def _on_refused(self, index: int, code: int) -> None:
-        row = self._targets[index].row
-        measured = unreadable(
-            row, code, self._known.get(row.point.mrid), received_s=self._clock.now_s()
-        )
-        self._known[row.point.mrid] = measured
-        self._tell([measured], self._clock.monotonic_s())
-
-    def _re_report(self, now_s: float) -> None:
-        """Tell every point again that was silent for its scan period: the server lives, so what
-        it said last still holds."""
-        received_s = self._clock.now_s()
-        due: list[Measurement] = []
-        for target in self._targets:
-            point = target.row.point
-            known = self._known.get(point.mrid)
-            if known is None:
+    async def _watch_level(self, session: Session) -> Session:
+        """Ask how the server feels, and return a session with a better one once there is one. A
+        silent server is found out by its keep-alive, not here."""
+        while True:
+            await asyncio.sleep(_LEVEL_EVERY_S if len(self._settings.urls) > 1 else _LEVEL_ALONE_S)
+            try:
+                level = await session.read_service_level()
+            except WIRE_ERRORS as error:
+                _log.debug("service level of %s: %s", session.url, reason_of(error))
                 continue
-            told = self._put.get(point.mrid)
-            if told is None or now_s - told[1] >= point.scan_s - self._tick_s:
-                due.append(replace(known, received_time_s=received_s))
-        self._tell(due, now_s)
+            if level < HEALTHY:
+                better = await self._better_than(session)
+                if better is not None:
+                    return better
 
-    def _tell(self, measurements: Sequence[Measurement], now_s: float) -> None:
-        for measurement in measurements:
-            self._put[measurement.point] = (measurement, now_s)
-        if measurements:
-            self._inbox.put(list(measurements))
+    async def _better_than(self, session: Session) -> Session | None:
+        """A session with a server that feels better than this one, opened beside it."""
+        for url in self._settings.urls:
+            if url == session.url:
+                continue
+            other = await self._open(url, [])
+            if other is None:
+                continue
+            if other.service_level > session.service_level:
+                return other
+            await other.close()
+        return None
 
-    def _report_lost(self) -> None:
-        """Every point once with COMM_LOST; what was known stays known for the next session."""
-        if self._told_lost:
-            return
-        self._told_lost = True
-        received_s = self._clock.now_s()
-        self._tell(
-            [
-                lost(target.row, self._known.get(mrid), received_s=received_s)
-                for mrid, target in self._by_mrid.items()
-            ],
-            self._clock.monotonic_s(),
-        )
+    def _on_samples(self, session: Session, samples: Sequence[Sample]) -> None:
+        if session is self._session:  # one that was handed over has nothing more to say
+            self._image.take(samples, ranged=session.ranged)
 
     def _up_detail(self, session: Session) -> str:
+        """What a person should know of a link that is up; "" when there is nothing."""
+        found: list[str] = []
         if self._settings.heartbeat:
-            scan_s = self._by_mrid[self._settings.heartbeat].row.point.scan_s
-            still_s = self._clock.monotonic_s() - self._heartbeat_moved_s
-            if still_s > _HEARTBEAT_MISSES * scan_s:
-                return f"heartbeat {self._settings.heartbeat} has not moved for {still_s:.0f} s"
-        if session.has_unmonitored:
-            return "the server refuses some points: check the points file"
-        return ""
+            index = self._index[self._settings.heartbeat]
+            still_s = self._clock.monotonic_s() - self._image.heartbeat_moved_s
+            if still_s > _HEARTBEAT_MISSES * self._targets[index].row.point.scan_s:
+                found.append(
+                    f"heartbeat {self._settings.heartbeat} has not moved for {still_s:.0f} s"
+                )
+        if session.service_level < HEALTHY:
+            found.append(f"the server feels unwell (service level {session.service_level})")
+        faults = self._image.fault_text()
+        if faults:
+            found.append(f"check the points file: {faults}")
+        return "; ".join(found)
 
     def _enter(self, state: str, detail: str) -> None:
         if state != self._state:

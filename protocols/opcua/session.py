@@ -1,201 +1,207 @@
-"""One OPC UA session: from the socket to the running subscription, used once and thrown away.
+"""A connection with its subscription: every target monitored, every publish response heard.
 
-asyncua's own reconnect is not used: opcua.md §2 measured five defects in it (endless republish,
-a link that says CONNECTED and never notifies again, …). A `Session` lives exactly as long as its
-connection; the driver's supervisor makes a new one for every attempt.
+The publish loop is our own. asyncua's decodes each value into four objects, keeps one request
+outstanding and goes on for ever after an error; ours decodes in runs (`wire.py`), keeps two
+outstanding so that a long way to the server does not halve the rate, and ends the session when it
+cannot be trusted any more.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import struct
-from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias, TypeVar
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Final, TypeAlias
 
 from asyncua import ua
-from asyncua.client.client import Client
-from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
+from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.ua_binary import struct_from_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
-from asyncua.ua.uaerrors._base import UaError
-from cryptography.exceptions import InvalidSignature
 
 from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
+from protocols.opcua.addresses import NodeAddress, Target
 from protocols.opcua.codec import node_id, status_name
-from protocols.opcua.settings import KEEPALIVE_COUNT, NodeAddress, OpcUaSettings, Target
+from protocols.opcua.connection import WIRE_ERRORS, Connection, reason_of
+from protocols.opcua.settings import KEEPALIVE_COUNT, OpcUaSettings
+from protocols.opcua.wire import Publication, Sample, decode_publish
+from protocols.traffic import Traffic
 
-_log = logging.getLogger(__name__)
-
-WIRE_ERRORS: Final = (
-    OSError,
-    TimeoutError,
-    UaError,
-    UnavailableError,
-    # asyncua asserts on some refusals at OpenSecureChannel, and its decoders raise these for an
-    # answer that is not what it should be (opcua.md §1): a broken peer must not end the supervisor.
-    AssertionError,
-    InvalidSignature,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    struct.error,
-)
-"""What a connection may end with."""
-
-_OPERATIONS_MAX: Final = 1000  # per request, whatever the server allows (S7-1500 has this limit)
-_SESSION_TIMEOUT_S: Final = 30.0
 _ORPHAN_LIFE_S: Final = 60.0  # how long the server keeps a subscription that nobody asks for
 _SILENCE_MAX_S: Final = 60.0  # a server that revises its keep-alive beyond this is refused
-_CLOSE_S: Final = 3.0
-_LIMIT_NODES: Final = (
-    ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead,
-    ObjectIds.Server_ServerCapabilities_OperationLimits_MaxMonitoredItemsPerCall,
-)
+_PUBLISHERS: Final = 2
+_EVERY_CHANGE: Final = 100  # queue of a point of which every single change counts
+_SEQUENCE_MAX: Final = 2**32 - 1
+HEALTHY: Final = 200
+"""ServiceLevel from which on a server is whole (OPC 10000-4 §6.6.2.4.2)."""
+_LEVEL_UNKNOWN: Final = 255
 
-Values: TypeAlias = Sequence[tuple[int, ua.DataValue]]
-T = TypeVar("T")
-
-
-def reason_of(error: BaseException) -> str:
-    """An error in words for the operator: the UA status by name, the rest by type."""
-    if isinstance(error, UaStatusCodeError):
-        return status_name(error.code)
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+Report: TypeAlias = Callable[[Sequence[Sample]], None]
 
 
 class Session:
     """A connected client with its subscription.
 
-    `report` is called from the event loop with (index of the target, DataValue) for each change;
+    `report` is called from the event loop with samples whose handle is the target's index;
     `refused` with (index, status code) for a target that the server does not let us monitor.
+    Until `activate` samples are kept back: a session that is not in charge tells nothing.
     """
 
     def __init__(
         self,
         settings: OpcUaSettings,
+        url: str,
         targets: Sequence[Target],
         *,
-        report: Callable[[Values], None],
+        report: Report,
         refused: Callable[[int, int], None],
         clock: Clock,
+        traffic: Traffic,
     ) -> None:
+        self.connection = Connection(settings, url, clock=clock, traffic=traffic)
         self._settings = settings
         self._targets = targets
         self._report = report
         self._refused = refused
         self._clock = clock
-        self._client = self._new_client()
-        self._namespaces: dict[str, int] = {}
+        self._kept: dict[int, Sample] | None = {}
+        self._kept_refusals: list[tuple[int, int]] = []
         self._methods: dict[tuple[NodeAddress, str], tuple[ua.NodeId, ua.NodeId]] = {}
         self._subscription = 0
-        self._read_max = _OPERATIONS_MAX
-        self._items_max = _OPERATIONS_MAX
-        self._unmonitored: list[int] = []
-        self._lost = asyncio.Event()
-        self.lost_reason = ""
+        self._handlers: dict[int, Callable[[Publication], None]] = {}
+        self._sequences: dict[int, int] = {}
+        self._acknowledge: list[ua.SubscriptionAcknowledgement] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unmonitored: dict[int, int] = {}
+        self.ranged: set[int] = set()
+        """Targets whose element the server picks itself; the others' arrays come whole."""
         self.alive_s = clock.monotonic_s()
         self.keepalive_s = settings.keepalive_s
-        self.round_trip_s: float | None = None
+        self.service_level = _LEVEL_UNKNOWN
+        self.gaps = 0
+        """Publish responses that never came, as told by their sequence numbers."""
+
+    @property
+    def url(self) -> str:
+        return self.connection.url
 
     @property
     def is_lost(self) -> bool:
-        return self._lost.is_set()
+        return self.connection.is_lost
 
     @property
-    def has_unmonitored(self) -> bool:
-        """Whether the server has refused to monitor some targets: they are worth another try."""
-        return bool(self._unmonitored)
+    def unmonitored(self) -> dict[int, int]:
+        """Targets that the server refused to monitor, with its status: worth another try."""
+        return self._unmonitored
 
     async def open(self) -> None:
-        """Connect, resolve namespaces, learn the server's limits, subscribe to every target.
-
-        Raises one of WIRE_ERRORS; the caller closes the session then too.
-        """
-        await self._client.connect()
-        await self._resolve_namespaces()
-        await self._learn_limits()
-        await self._subscribe()
-        self._unmonitored = await self._monitor(range(len(self._targets)))
+        """Connect and subscribe to every target. Raises one of WIRE_ERRORS; the caller closes the
+        session then too."""
+        await self.connection.open()
+        await self.read_service_level()
+        self._subscription = await self.subscribe(self._on_values)
+        await self._try_elements()
+        await self._monitor(range(len(self._targets)))
         self.alive_s = self._clock.monotonic_s()
 
-    async def wait_lost(self, timeout_s: float) -> bool:
-        """True as soon as the connection is lost, False when `timeout_s` have passed."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._lost.wait()
-        except TimeoutError:
-            return False
-        return True
-
-    def give_up(self, reason: str) -> None:
-        """Declare the connection lost; the first reason stays."""
-        if not self._lost.is_set():
-            self.lost_reason = reason
-            self._lost.set()
+    def activate(self) -> None:
+        """From now on samples are told as they come, what came so far at once."""
+        kept, self._kept = self._kept, None
+        for index, code in self._kept_refusals:
+            self._refused(index, code)
+        self._kept_refusals.clear()
+        if kept:
+            self._report(list(kept.values()))
 
     async def close(self) -> None:
         """Let go within 3 s, whatever the server does; never raises one of WIRE_ERRORS."""
-        was_lost = self.is_lost
-        self.give_up("closed")
-        protocol = self._client.uaclient.protocol
-        if protocol is None:
-            return
-        if was_lost and protocol.transport is not None:
-            protocol.transport.abort()  # nobody there to say goodbye to
-        try:
-            async with asyncio.timeout(_CLOSE_S):
-                await self._client.disconnect()
-        except WIRE_ERRORS as error:
-            _log.debug("disconnect: %s", reason_of(error))
-        # asyncua leaves the socket open when it has declared the client disconnected before.
-        if protocol.transport is not None:
-            protocol.transport.abort()
+        for task in self._tasks:
+            task.cancel()
+        await self.connection.close()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=1.0)
 
-    async def retry_unmonitored(self) -> None:
-        """Try the refused targets again: a server may build its address space after its start."""
-        await self._resolve_namespaces()
-        self._unmonitored = await self._monitor(self._unmonitored)
+    async def subscribe(self, handler: Callable[[Publication], None]) -> int:
+        """A subscription of its own whose publications `handler` gets."""
+        publishing_ms = self._settings.publishing_ms
+        request = ua.CreateSubscriptionRequest()
+        request.Parameters = ua.CreateSubscriptionParameters(
+            RequestedPublishingInterval=publishing_ms,
+            RequestedLifetimeCount=max(
+                3 * KEEPALIVE_COUNT, round(1000.0 * _ORPHAN_LIFE_S / publishing_ms)
+            ),
+            RequestedMaxKeepAliveCount=KEEPALIVE_COUNT,
+            MaxNotificationsPerPublish=0,
+            PublishingEnabled=True,
+            Priority=0,
+        )
+        body = await self.connection.request(request)
+        made = struct_from_binary(ua.CreateSubscriptionResponse, Buffer(body)).Parameters
+        revised_s = made.RevisedPublishingInterval * made.RevisedMaxKeepAliveCount / 1000.0
+        if revised_s > _SILENCE_MAX_S:
+            raise UnavailableError(
+                f"the server wants to stay silent for up to {revised_s:.0f} s, "
+                f"{_SILENCE_MAX_S:.0f} s is the most that can be watched"
+            )
+        self.keepalive_s = max(revised_s, self.keepalive_s)
+        self._handlers[made.SubscriptionId] = handler
+        while len(self._tasks) < _PUBLISHERS:
+            self._spawn(self._publish())
+        return int(made.SubscriptionId)
 
     def node(self, address: NodeAddress) -> ua.NodeId | None:
-        """The node id with this connection's namespace index; None for an unknown namespace."""
-        index = self._namespaces.get(address.namespace)
-        return None if index is None else node_id(address.identifier, index)
+        """As `Connection.node`."""
+        return self.connection.node(address)
 
-    async def read(self, nodes: Sequence[ua.NodeId]) -> list[ua.DataValue]:
-        """Values with status and time, in as many requests as the server's limit asks for."""
-        values: list[ua.DataValue] = []
-        for start in range(0, len(nodes), self._read_max):
-            chunk = list(nodes[start : start + self._read_max])
-            sent_s = self._clock.monotonic_s()
-            values += await self._client.uaclient.read_attributes(chunk, AttributeIds.Value)
-            self.round_trip_s = self._clock.monotonic_s() - sent_s
-        return values
+    async def read(self, nodes: Sequence[ua.NodeId]) -> list[Sample]:
+        """As `Connection.read`."""
+        return await self.connection.read(nodes)
 
     async def write(self, node: ua.NodeId, value: ua.DataValue) -> int:
-        """Write one value; the server's status code for it."""
-        sent_s = self._clock.monotonic_s()
-        codes = await self._client.uaclient.write_attributes([node], [value])
-        self.round_trip_s = self._clock.monotonic_s() - sent_s
-        return int(codes[0].value)
+        """As `Connection.write`."""
+        return await self.connection.write(node, value)
 
     async def call(
         self, parent: ua.NodeId, method: ua.NodeId, arguments: Sequence[ua.Variant]
     ) -> int:
-        """Call a method; its status code (that of the first refused argument when it has one)."""
-        sent_s = self._clock.monotonic_s()
-        results = await self._client.uaclient.call(
-            [ua.CallMethodRequest(ObjectId=parent, MethodId=method, InputArguments=list(arguments))]
+        """As `Connection.call`."""
+        return await self.connection.call(parent, method, arguments)
+
+    async def read_service_level(self) -> int:
+        """How well the server feels (0 to 255); one that does not say counts as well."""
+        (sample,) = await self.connection.read([node_id(ObjectIds.Server_ServiceLevel)])
+        level = sample.value
+        self.service_level = level if isinstance(level, int) else _LEVEL_UNKNOWN
+        return self.service_level
+
+    async def read_all(self) -> None:
+        """Read every monitored target and report it: after a gap nobody knows what was missed."""
+        asked = [
+            (index, node)
+            for index, target in enumerate(self._targets)
+            if index not in self._unmonitored
+            and (node := self.connection.node(target.node)) is not None
+        ]
+        ranges = [self._range(index) for index, _ in asked]
+        samples = await self.connection.read([node for _, node in asked], ranges=ranges)
+        self._take(
+            [one._replace(handle=index) for (index, _), one in zip(asked, samples, strict=True)]
         )
-        self.round_trip_s = self._clock.monotonic_s() - sent_s
-        return int(results[0].StatusCode.value)
+
+    async def read_one(self, index: int) -> Sample | None:
+        """One target, read now; None when the server's namespaces do not hold it."""
+        node = self.connection.node(self._targets[index].node)
+        if node is None:
+            return None
+        (sample,) = await self.connection.read([node], ranges=[self._range(index)])
+        return sample._replace(handle=index)
+
+    async def retry_unmonitored(self) -> None:
+        """Try the refused targets again: a server may build its address space after its start."""
+        await self.connection.resolve_namespaces()
+        await self._monitor(list(self._unmonitored))
 
     async def find_method(
         self, address: NodeAddress, name: str
@@ -204,16 +210,13 @@ class Session:
         known = self._methods.get((address, name))
         if known is not None:
             return known
-        node = self.node(address)
+        node = self.connection.node(address)
         if node is None:
             return None
-        for parent in await self._browse(
-            node,
-            ua.BrowseDirection.Inverse,
-            ObjectIds.HierarchicalReferences,
-            ua.NodeClass.Object,
+        for parent in await self._references(
+            node, ua.BrowseDirection.Inverse, ObjectIds.HierarchicalReferences, ua.NodeClass.Object
         ):
-            for child in await self._browse(
+            for child in await self._references(
                 parent.NodeId,
                 ua.BrowseDirection.Forward,
                 ObjectIds.HasComponent,
@@ -225,143 +228,189 @@ class Session:
                     return found
         return None
 
-    def _new_client(self) -> Client:
-        settings = self._settings
-        own = settings.credentials
-        # The probe of asyncua's own watchdog must not be quicker than ours: opcua.md §3 saw it
-        # cut a healthy link when the loop stalled for a second.
-        client = Client(
-            settings.url,
-            timeout=settings.timeout_s,
-            watchdog_intervall=3.0 * settings.keepalive_s,
-        )
-        client.name = "gridctl field"
-        client.description = "gridctl field"
-        client.application_uri = settings.application_uri
-        client.session_timeout = int(1000 * max(_SESSION_TIMEOUT_S, 4.0 * settings.keepalive_s))
-        policy = SecurityPolicyBasic256Sha256(  # type: ignore[no-untyped-call]
-            own.server_certificate, own.certificate, own.key, ua.MessageSecurityMode.SignAndEncrypt
-        )
-        client.security_policy = policy  # type: ignore[assignment]  # asyncua infers the None policy
-        client.uaclient.set_security(policy)
-        client.set_user(own.user)
-        client.set_password(own.password)
-        client.connection_lost_callback = self._on_transport_lost
-        return client
+    async def _try_elements(self) -> None:
+        """Learn for each element of an array whether the server picks it: asyncua's server answers
+        with the whole array, others refuse. Then the array comes whole and we pick."""
+        asked = [
+            (index, node)
+            for index, target in enumerate(self._targets)
+            if target.element and (node := self.connection.node(target.node)) is not None
+        ]
+        if not asked:
+            return
+        nodes = [node for _, node in asked]
+        ranges = [_range_text(self._targets[index].element) for index, _ in asked]
+        picked = await self.connection.read(nodes, ranges=ranges)
+        whole = await self.connection.read(nodes)
+        for (index, _), one, all_ in zip(asked, picked, whole, strict=True):
+            honoured = one.status == StatusCodes.Good and _length(one.value) == 1
+            if honoured and _length(all_.value) != 1:
+                self.ranged.add(index)
 
-    async def _on_transport_lost(self, error: Exception) -> None:
-        self.give_up(reason_of(error))
+    def _range(self, index: int) -> str:
+        return _range_text(self._targets[index].element) if index in self.ranged else ""
 
-    async def _resolve_namespaces(self) -> None:
-        (array,) = await self.read([node_id(ObjectIds.Server_NamespaceArray)])
-        uris = array.Value.Value if array.Value is not None else None
-        if not isinstance(uris, list):
-            raise UnavailableError("the server shows no namespace array")
-        self._namespaces = {str(uri): index for index, uri in enumerate(uris)}
-
-    async def _learn_limits(self) -> None:
-        values = await self.read([node_id(node) for node in _LIMIT_NODES])
-        read_max, items_max = (
-            min(_OPERATIONS_MAX, _limit_of(value) or _OPERATIONS_MAX) for value in values
-        )
-        self._read_max = read_max
-        self._items_max = items_max
-
-    async def _subscribe(self) -> None:
-        publishing_ms = self._settings.publishing_ms
-        lifetime = max(3 * KEEPALIVE_COUNT, round(1000.0 * _ORPHAN_LIFE_S / publishing_ms))
-        result = await self._client.uaclient.session.create_subscription(
-            ua.CreateSubscriptionParameters(
-                RequestedPublishingInterval=publishing_ms,
-                RequestedLifetimeCount=lifetime,
-                RequestedMaxKeepAliveCount=KEEPALIVE_COUNT,
-                MaxNotificationsPerPublish=0,
-                PublishingEnabled=True,
-                Priority=0,
-            ),
-            self._on_publish,
-        )
-        self._subscription = result.SubscriptionId
-        revised_s = result.RevisedPublishingInterval * result.RevisedMaxKeepAliveCount / 1000.0
-        if revised_s > _SILENCE_MAX_S:
-            raise UnavailableError(
-                f"the server wants to stay silent for up to {revised_s:.0f} s, "
-                f"{_SILENCE_MAX_S:.0f} s is the most that can be watched"
-            )
-        self.keepalive_s = max(revised_s, self._settings.keepalive_s)
-
-    async def _monitor(self, indices: Sequence[int]) -> list[int]:
-        """Create monitored items for these targets; those that the server refused."""
-        refused: list[int] = []
+    async def _monitor(self, indices: Iterable[int]) -> None:
+        """Create monitored items for these targets; remember those that the server refused."""
         asked: list[tuple[int, ua.NodeId]] = []
         for index in indices:
-            node = self.node(self._targets[index].node)
+            node = self.connection.node(self._targets[index].node)
             if node is None:
-                refused.append(index)
-                self._refused(index, StatusCodes.BadNodeIdUnknown)
+                self._refuse(index, StatusCodes.BadNodeIdUnknown)
             else:
                 asked.append((index, node))
-        for start in range(0, len(asked), self._items_max):
-            chunk = asked[start : start + self._items_max]
-            results = await self._client.uaclient.create_monitored_items(
-                ua.CreateMonitoredItemsParameters(
-                    SubscriptionId=self._subscription,
-                    TimestampsToReturn=ua.TimestampsToReturn.Both,
-                    ItemsToCreate=[self._item(index, node) for index, node in chunk],
-                )
-            )
+        while asked:
+            chunk = asked[: self.connection.limit("monitor")]
+            items = [self._item(index, node) for index, node in chunk]
+            try:
+                results = await self.create_items(self._subscription, items)
+            except UaStatusCodeError as error:
+                if not self.connection.lower("monitor", error):
+                    raise
+                continue
             for (index, _), result in zip(chunk, results, strict=True):
-                if not result.StatusCode.is_good():
-                    refused.append(index)
-                    self._refused(index, int(result.StatusCode.value))
-        return refused
+                if result.StatusCode.is_good():
+                    self._unmonitored.pop(index, None)
+                else:
+                    self._refuse(index, int(result.StatusCode.value))
+            del asked[: len(chunk)]
+
+    async def create_items(
+        self, subscription: int, items: Sequence[ua.MonitoredItemCreateRequest]
+    ) -> list[ua.MonitoredItemCreateResult]:
+        """One CreateMonitoredItems; the caller chunks."""
+        request = ua.CreateMonitoredItemsRequest()
+        request.Parameters = ua.CreateMonitoredItemsParameters(
+            SubscriptionId=ua.IntegerId(subscription),
+            TimestampsToReturn=ua.TimestampsToReturn.Both,
+            ItemsToCreate=list(items),
+        )
+        body = await self.connection.request(request)
+        results = struct_from_binary(ua.CreateMonitoredItemsResponse, Buffer(body)).Results or []
+        if len(results) != len(items):
+            raise UnavailableError(f"{len(items)} items asked, {len(results)} answered")
+        return list(results)
+
+    def _refuse(self, index: int, code: int) -> None:
+        self._unmonitored[index] = code
+        if self._kept is None:
+            self._refused(index, code)
+        else:
+            self._kept_refusals.append((index, code))
 
     def _item(self, index: int, node: ua.NodeId) -> ua.MonitoredItemCreateRequest:
         return ua.MonitoredItemCreateRequest(
-            ItemToMonitor=ua.ReadValueId(NodeId=node, AttributeId=AttributeIds.Value),
+            ItemToMonitor=ua.ReadValueId(
+                NodeId=node,
+                AttributeId=AttributeIds.Value,
+                IndexRange=ua.String(self._range(index)) if index in self.ranged else None,
+            ),
             MonitoringMode=ua.MonitoringMode.Reporting,
             # Queue of one: the newest value is the one that counts, as in our inbox.
             RequestedParameters=ua.MonitoringParameters(
                 ClientHandle=index,
                 SamplingInterval=self._settings.publishing_ms,
-                QueueSize=1,
+                QueueSize=_EVERY_CHANGE if self._targets[index].row.soe else 1,
                 DiscardOldest=True,
             ),
         )
 
-    def _on_publish(self, result: ua.PublishResult) -> None:
+    async def _publish(self) -> None:
+        """Keep one PublishRequest with the server until the session ends."""
+        while not self.is_lost:
+            request = ua.PublishRequest()
+            request.Parameters.SubscriptionAcknowledgements = self._acknowledge
+            self._acknowledge = []
+            try:
+                publication = decode_publish(await self.connection.request(request, timeout_s=0))
+            except UaStatusCodeError as error:
+                if error.code == StatusCodes.BadTooManyPublishRequests and len(self._tasks) > 1:
+                    return  # it holds fewer than we offer; the other one goes on
+                self.connection.give_up(f"publish: {status_name(error.code)}")
+                return
+            except WIRE_ERRORS as error:
+                self.connection.give_up(f"publish: {reason_of(error)}")
+                return
+            self._heard(publication)
+
+    def _heard(self, publication: Publication) -> None:
         """Every publish response, with values or without (keep-alive), is a proof of life."""
         self.alive_s = self._clock.monotonic_s()
-        values: list[tuple[int, ua.DataValue]] = []
-        for notification in result.NotificationMessage.NotificationData or ():
-            if isinstance(notification, ua.DataChangeNotification):
-                values += [(item.ClientHandle, item.Value) for item in notification.MonitoredItems]
-            elif isinstance(notification, ua.StatusChangeNotification):
-                self.give_up(f"subscription ended: {status_name(notification.Status.value)}")
-        if values:
-            self._report(values)
+        subscription = publication.subscription
+        if publication.ended is not None:
+            self.connection.give_up(f"subscription ended: {status_name(publication.ended)}")
+            return
+        if not publication.keepalive:
+            self._acknowledge.append(
+                ua.SubscriptionAcknowledgement(
+                    SubscriptionId=ua.IntegerId(subscription),
+                    SequenceNumber=ua.Counter(publication.sequence),
+                )
+            )
+            last = self._sequences.get(subscription)
+            self._sequences[subscription] = publication.sequence
+            if last is not None and publication.sequence != _next(last):
+                self.gaps += 1
+                self._spawn(self._read_after_gap())
+        handler = self._handlers.get(subscription)
+        if handler is not None:
+            handler(publication)
 
-    async def _browse(
+    async def _read_after_gap(self) -> None:
+        try:
+            await self.read_all()
+        except WIRE_ERRORS as error:
+            self.connection.give_up(f"reading after a gap: {reason_of(error)}")
+
+    def _on_values(self, publication: Publication) -> None:
+        if publication.samples:
+            self._take(publication.samples)
+
+    def _take(self, samples: Sequence[Sample]) -> None:
+        if self._kept is None:
+            self._report(samples)
+            return
+        self._kept.update((one.handle, one) for one in samples)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task that breaks ends the session, loudly: silence would be a dead link that lives."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.connection.give_up(f"bug: {reason_of(error)}")
+
+    async def _references(
         self, node: ua.NodeId, direction: ua.BrowseDirection, reference: int, kind: ua.NodeClass
     ) -> Sequence[ua.ReferenceDescription]:
-        (result,) = await self._client.uaclient.browse(
-            ua.BrowseParameters(
-                NodesToBrowse=[
-                    ua.BrowseDescription(
-                        NodeId=node,
-                        BrowseDirection=direction,
-                        ReferenceTypeId=node_id(reference),
-                        IncludeSubtypes=True,
-                        NodeClassMask=kind,
-                        ResultMask=ua.BrowseResultMask.All,
-                    )
-                ]
-            )
+        (result,) = await self.connection.browse(
+            [
+                ua.BrowseDescription(
+                    NodeId=node,
+                    BrowseDirection=direction,
+                    ReferenceTypeId=node_id(reference),
+                    IncludeSubtypes=True,
+                    NodeClassMask=kind,
+                    ResultMask=ua.BrowseResultMask.All,
+                )
+            ]
         )
         return result.References or ()
 
 
-def _limit_of(value: ua.DataValue) -> int:
-    """An operation limit; 0 (no limit) when the server does not tell one."""
-    found = value.Value.Value if value.Value is not None else None
-    return found if isinstance(found, int) and found > 0 else 0
+def _next(sequence: int) -> int:
+    return 1 if sequence >= _SEQUENCE_MAX else sequence + 1
+
+
+def _range_text(element: tuple[int, ...]) -> str:
+    return ",".join(str(one) for one in element)
+
+
+def _length(value: object) -> int:
+    """Values in an array, of all dimensions together; 0 for no array."""
+    if not isinstance(value, list):
+        return 0
+    return sum(max(1, _length(one)) for one in value)

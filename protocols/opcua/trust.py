@@ -93,10 +93,12 @@ class TrustList:
         pinned: x509.Certificate | None,
         application_uri: str,
         now_s: float,
+        issuers: Sequence[x509.Certificate] = (),
     ) -> str | None:
         """None when the server may be talked to, else the status that says why not.
 
-        `pinned` counts as one more trusted certificate; `now_s` in UTC seconds.
+        `pinned` counts as one more trusted certificate, `issuers` came along with the certificate
+        and may complete a chain; `now_s` in UTC seconds.
         """
         content = self._read()
         if pinned is not None:
@@ -104,7 +106,7 @@ class TrustList:
         return judge(
             certificate,
             trusted=content.trusted,
-            issuers=content.issuers,
+            issuers=[*content.issuers, *issuers],
             revocations=content.revocations,
             application_uri=application_uri,
             now_s=now_s,

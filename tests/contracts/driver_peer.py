@@ -6,6 +6,7 @@ Each protocol gives one peer (`peer_dnp3.py`, `peer_opcua.py`) in front of the s
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -67,6 +68,7 @@ class Wire:
     address: str
     command: str = ""
     lease: str = ""
+    enable: str = ""
     scale: float = 1.0
 
 
@@ -79,6 +81,7 @@ def bench_points(link: str, wires: dict[str, Wire]) -> tuple[PointAddress, ...]:
             address=wires[point.mrid].address,
             command=wires[point.mrid].command,
             lease=wires[point.mrid].lease,
+            enable=wires[point.mrid].enable,
             scale=wires[point.mrid].scale,
             offset=0.0,
             deadband=0.0,
@@ -111,6 +114,7 @@ def plant_points(rows: tuple[PointAddress, ...]) -> tuple[PlantPoint, ...]:
             scan_s=row.point.scan_s,
             min_value=row.min_value,
             max_value=row.max_value,
+            enable=row.enable,
         )
         for row in rows
     )
@@ -220,7 +224,9 @@ PeerFactory: TypeAlias = Callable[[str, BenchPlant, Clock, Path], DriverPeer]
 
 def free_port() -> int:
     """A loopback port below the ephemeral range, so that no outgoing connection takes it."""
-    for port in range(21_000, 32_000):
+    # Several test runs share a machine: each begins somewhere else.
+    first = 21_000 + os.getpid() * 37 % 10_000
+    for port in (*range(first, 32_000), *range(21_000, first)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind(("127.0.0.1", port))

@@ -11,8 +11,8 @@ import pytest
 from gridctl.model.canonical import digest
 from gridctl.model.planning import NetworkLimits, PlanningTask, Setpoint, Verification
 from gridctl.model.resource import Battery, LoadGroup
-from optimizer.network import NetworkModel
 from optimizer.problem import Problem, build_problem
+from optimizer.regulated import RegulatedNetwork
 from optimizer.verify import ENGINE, verify
 from sim.engine import Engine
 from sim.feeder import consumer_branches
@@ -23,8 +23,8 @@ PEAK = 2
 
 
 @cache
-def network() -> NetworkModel:
-    return NetworkModel(ieee123())
+def network() -> RegulatedNetwork:
+    return RegulatedNetwork(ieee123())
 
 
 def flat_task(*, head_kw: tuple[float, ...], limits: NetworkLimits | None = None) -> PlanningTask:
@@ -174,12 +174,14 @@ def test_loads_that_cannot_be_scaled_to_the_forecast_are_told() -> None:
 
 
 def test_opendss_sees_the_same_plan() -> None:
-    """The effect that the check promises is the effect in the other engine."""
+    """The effect that the check promises is the effect in the other engine, on the taps that the
+    check says the regulators will be on."""
     problem = peak_problem()
     setpoints = shed_all(problem, PEAK)
     check = judged(problem, setpoints)
     model = network()
     case = problem.case_with(setpoints)
+    taps = model.taps(problem.flow(case, model), PEAK)
     moved = [model.node_phases[i] for i in np.flatnonzero(case.injection_kw[:, PEAK])]
     engine = Engine(ieee123(), moved)
     for consumer in ieee123().consumers:
@@ -196,6 +198,9 @@ def test_opendss_sees_the_same_plan() -> None:
             kw=float(case.injection_kw[row, PEAK]),
             kvar=float(case.injection_kvar[row, PEAK]),
         )
+    for regulator in ieee123().regulators:
+        for phase, tap in zip(regulator.phases, taps[regulator.mrid], strict=True):
+            engine.set_tap(regulator.mrid, phase, tap)
     seen = engine.solve()
     assert check.after.head_kw[PEAK] == pytest.approx(seen.head_kw, abs=0.05)
     voltages = {(v.node, v.phase): v.after_pu for v in check.voltages}

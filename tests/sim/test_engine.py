@@ -10,19 +10,12 @@ from gridctl.model.errors import InvariantViolation, UnavailableError
 from gridctl.model.network import Feeder
 from sim.engine import Engine
 from sim.feeder import load_feeder
+from tests.sim.published import IEEE13, IEEE123, Profile, errors_pu
 
 
 @pytest.fixture(scope="module")
 def feeder() -> Feeder:
     return load_feeder("ieee123")
-
-
-def test_published_import_at_published_taps(feeder: Feeder) -> None:
-    solution = Engine(feeder).solve()
-    # IEEE's solution: 3620.5 kW and 1324 kvar into the feeder, 95.8 kW of losses.
-    assert solution.head_kw == pytest.approx(3620.5, abs=1.0)
-    assert solution.head_kvar == pytest.approx(1324.0, abs=2.0)
-    assert solution.losses_kw == pytest.approx(95.8, abs=1.0)
 
 
 def test_says_nothing_and_stays_where_it_was(
@@ -91,32 +84,16 @@ def test_collapse_is_told(feeder: Feeder) -> None:
         engine.solve()
 
 
-_IEEE13 = {
-    "RG60": (1.0625, 1.0500, 1.0687),
-    "632": (1.0210, 1.0420, 1.0174),
-    "633": (1.0180, 1.0401, 1.0148),
-    "634": (0.9940, 1.0218, 0.9960),
-    "645": (None, 1.0329, 1.0155),
-    "646": (None, 1.0311, 1.0134),
-    "671": (0.9900, 1.0529, 0.9778),
-    "680": (0.9900, 1.0529, 0.9777),
-    "684": (0.9881, None, 0.9758),
-    "611": (None, None, 0.9738),
-    "652": (0.9825, None, None),
-    "675": (0.9835, 1.0553, 0.9758),
-}
-"""Voltages of the IEEE 13 node solution document, pu on 4.16 kV and 480 V, phases A, B, C."""
-
-
-def test_published_voltages_of_the_13_node_feeder() -> None:
-    engine = Engine(load_feeder("ieee13"))
+@pytest.mark.parametrize(
+    ("name", "published", "most_pu", "head_kw"),
+    [("ieee13", IEEE13, 2e-4, 3577.2), ("ieee123", IEEE123, 4e-4, 3620.5)],
+)
+def test_published_voltages(name: str, published: Profile, most_pu: float, head_kw: float) -> None:
+    """Wanted: 0.0015 and 0.003 pu. What is left is the rounding of the documents (0.5e-4) and, on
+    the long feeder, a source and regulators that are not quite ideal here."""
+    engine = Engine(load_feeder(name))
     solution = engine.solve()
-    seen = dict(zip(engine.node_phases, abs(solution.voltages_pu), strict=True))
-    worst = max(
-        abs(seen[f"{node}.{phase}"] - volts)
-        for node, published in _IEEE13.items()
-        for phase, volts in zip("ABC", published, strict=True)
-        if volts is not None
-    )
-    assert worst < 0.0015
-    assert solution.head_kw == pytest.approx(3577.2, rel=0.003)
+    seen = dict(zip(engine.node_phases, map(float, abs(solution.voltages_pu)), strict=True))
+    errors = errors_pu(published, seen)
+    assert max(map(abs, errors.values())) < most_pu, errors
+    assert solution.head_kw == pytest.approx(head_kw, abs=0.15)

@@ -65,6 +65,7 @@ async def test_an_outstation_dies_alone_and_comes_back(running: Path) -> None:
     [
         ("frozen-feed", ""),
         ("rejected-select", ""),
+        ("rejected-select", "DR"),
         ("comm-loss", "LG03"),
         ("device-fault", "PV07"),
         ("local", "BESS02"),
@@ -84,6 +85,7 @@ async def test_faults_go_on_and_off(running: Path, name: str, target: str) -> No
         {"do": "fault", "name": "local", "on": True, "target": "BESS99"},
         {"do": "fault", "name": "dead-outstation", "on": True},
         {"do": "fault", "name": "frozen-feed", "on": True, "target": "DR"},
+        {"do": "fault", "name": "rejected-select", "on": True, "target": "LG03"},
         {"do": "fault", "name": "frozen-feed", "on": "yes"},
         {"do": "log", "limit": 0},
         {"do": "status", "verbose": True},

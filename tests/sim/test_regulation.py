@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gridctl.model.network import VoltageRegulator
@@ -57,8 +59,10 @@ def test_never_past_the_last_tap(regulator: VoltageRegulator) -> None:
 
 
 def test_capacitor_switches_once_and_locks_out() -> None:
-    bank = next(c for c in load_feeder("ieee123").capacitors if c.mrid == "C83")
-    control = CapacitorControl(bank)
+    published = next(c for c in load_feeder("ieee123").capacitors if c.mrid == "C83")
+    with pytest.raises(ValueError, match="C83 has no voltage control"):
+        CapacitorControl(published)
+    control = CapacitorControl(replace(published, close_below_pu=0.985, open_above_pu=1.048))
     assert not control.step(1.06, dt_s=59.0)
     assert control.step(1.06, dt_s=1.0)
     assert not control.closed

@@ -14,17 +14,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.ui.chromium import ARGUMENTS, CHROMIUM
+
 ROOT = Path(__file__).resolve().parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 NODE = shutil.which("node")
 
 pytestmark = [
@@ -220,3 +212,17 @@ def test_times_are_the_sites_wherever_the_browser_is(
     site_hour = (int(iso[11:13]) - 5) % 24
     assert f" {site_hour:02d}:{iso[14:16]}" in shown
     context.close()
+
+
+def test_sg28_an_alarm_that_returned_to_normal_is_shown_as_such_until_it_is_seen(
+    page: Page,
+) -> None:
+    page.locator('nav a[href="#/alarms"]').click()
+    row = page.get_by_role("row").filter(has_text="PV-12 scans late")
+    expect(row).to_contain_text("returned to normal, not acknowledged")
+    row.get_by_role("button", name="Acknowledge").click()
+    expect(row).to_have_count(0)
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(row).to_contain_text("returned to normal")
+    expect(row).not_to_contain_text("not acknowledged")
+    expect(row.get_by_role("button")).to_have_count(0)

@@ -56,7 +56,9 @@ export interface Frame {
   nodes: Record<string, NodeState>;
   resources: Record<string, ResourceState>;
   links: LinkState[];
-  alarms: { active: number; unacked: number; top: Alarm[] }; // top: at most 8, worst first
+  // active: the condition lasts; returned: it is over, but nobody has acknowledged it; unacked: of
+  // both. top: at most 8, what lasts first, worst first
+  alarms: { active: number; unacked: number; returned: number; top: Alarm[] };
   plans: PlanRow[]; // open and active ones, soonest expiry first
   forecast: ForecastState | null;
   trend: { t: string[]; head_kw: (number | null)[] } | null; // only in the full frame: last 2 h

@@ -227,7 +227,7 @@ export class World {
         link("DR", "dnp3", "127.0.0.1:20002", 154, "up", "class 0/1/2/3, unsolicited on"),
         link("DER", "opcua", "opc.tcp://127.0.0.1:4841/gridctl", 294, this.field ? "up" : "connecting", "Basic256Sha256 SignAndEncrypt, 3 subscriptions"),
       ],
-      alarms: { active: alarms.length, unacked: alarms.filter((a) => a.state === "unacked" || a.state === "cleared_unacked").length, top: alarms.slice(0, 8) },
+      alarms: { active: alarms.filter((a) => a.state !== "cleared_unacked").length, returned: alarms.filter((a) => a.state === "cleared_unacked").length, unacked: alarms.filter((a) => a.state === "unacked" || a.state === "cleared_unacked").length, top: alarms.slice(0, 8) },
       plans: this.plans.filter((p) => ["proposed", "partial", "approved", "active"].includes(p.state)).map((p) => this.row(p)),
       forecast: { start: iso(start), step_s: 900, p50, p10: p50.map((v, k) => v - 30 - 7 * k), p90: p50.map((v, k) => v + 35 + 9 * k), method: "similar day, quantile corrected", nmae_pct: 3.4 },
       trend: full ? { t: trend.map((x) => x[0]), head_kw: trend.map((x) => x[1]) } : null,

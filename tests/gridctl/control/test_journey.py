@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +18,13 @@ from tests.gridctl.small_site import (
     GUEST,
     SETPOINTS,
     SHED_KW,
+    STEP_S,
     Site,
     site,
     until,
 )
+
+RATE = 20.0
 
 
 async def ready(running: Site) -> None:
@@ -325,3 +329,40 @@ async def test_sg12_dead_link_blocks_the_plan_that_needs_it(tmp_path: Path) -> N
             await desk.approve(mrid, shown_digest=digest, person=ANNE)
         assert dead.value.refusal.code == "blocked"
         assert any("DER" in reason for reason in dead.value.refusal.reasons)
+
+
+async def interval_begins(running: Site) -> None:
+    """Sleep to the start of the next interval."""
+    left_s = STEP_S - running.clock.now_s() % STEP_S
+    await asyncio.sleep(left_s / RATE + 0.05)
+
+
+async def test_what_does_not_fit_into_its_interval_is_not_sent_late(tmp_path: Path) -> None:
+    """Four batches take longer than the one interval that the plan moves anything in: the last
+    device would be told to hold until a moment ago. The plan ends well, it is not refused."""
+    async with site(tmp_path, rate=RATE) as running:
+        running.settings = replace(running.settings, batch_settle_s=0.4 * STEP_S)
+        running.planner.intervals = 1
+        await ready(running)
+        await interval_begins(running)
+        mrid = await approved(running)
+        await plan_is(running, mrid, PlanState.COMPLETED, within_s=15)
+        rows = await commands(running, mrid)
+        assert 1 <= len(rows) < len(SHED_KW)
+        assert {r.state for r in rows} <= {CommandState.CONFIRMED, CommandState.EFFECTIVE} | {
+            CommandState.RELEASED
+        }, [(r.state, r.detail) for r in rows]
+        effect = running.desk_office.desk.picture().effect
+        assert effect is None or effect.settled
+
+
+async def test_batches_that_reach_into_the_next_interval_go_on_there(tmp_path: Path) -> None:
+    async with site(tmp_path, rate=RATE) as running:
+        running.settings = replace(running.settings, batch_settle_s=0.4 * STEP_S)
+        await ready(running)
+        await interval_begins(running)
+        mrid = await approved(running)
+        await plan_is(running, mrid, PlanState.COMPLETED, within_s=15)
+        rows = await commands(running, mrid)
+        assert {r.command.resource for r in rows} == SHED_KW.keys()
+        assert not [r for r in rows if r.state is CommandState.FAILED]

@@ -9,6 +9,7 @@ import pytest
 
 from gridctl.model.clock import ManualClock
 from gridctl.model.errors import RefusedError
+from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.store.users import ABSOLUTE_S, IDLE_S, UserRow
@@ -171,3 +172,66 @@ async def test_other_times_can_be_given(store: SqlStore) -> None:
     token = await store.users.open_session("op1", "10.0.0.7", now_s=1.8e9)
     assert await store.users.session(token, now_s=1.8e9 + 10) is not None
     assert await store.users.session(token, now_s=1.8e9 + ABSOLUTE_S + 1) is None
+
+
+def by_hand(action: str) -> AuditEntry:
+    return AuditEntry(
+        at_s=0.0,
+        who="somebody",
+        session="",
+        source="command line",
+        role="",
+        action=action,
+        object="op1",
+        before="",
+        after="",
+        reason="",
+        plan_digest="",
+        result="done",
+    )
+
+
+async def test_a_new_password_ends_the_old_one_its_sessions_and_a_lock(store: SqlStore) -> None:
+    token = await store.users.open_session("op1", "here")
+    for _ in range(5):
+        assert await store.users.verify_password("op1", "wrong") is None
+    assert await store.users.locked_for_s("op1") > 0
+    await store.users.set_password("op1", "another battery", audit=by_hand("new password"))
+    assert await store.users.session(token) is None
+    assert await store.users.verify_password("op1", PASSWORD) is None
+    assert await store.users.verify_password("op1", "another battery") is not None
+    assert [row.entry.action for row in await store.audit_rows(limit=9)] == ["new password"]
+
+
+async def test_a_refused_password_leaves_everything_as_it_was(store: SqlStore) -> None:
+    for name, password in (("op1", "short"), ("nobody", "another battery")):
+        with pytest.raises(RefusedError):
+            await store.users.set_password(name, password, audit=by_hand("new password"))
+    assert await store.users.verify_password("op1", PASSWORD) is not None
+    assert await store.audit_rows(limit=9) == []
+
+
+async def test_adding_a_person_is_an_act(store: SqlStore) -> None:
+    await store.users.add_user("op2", "Two", "VIEWER", PASSWORD, audit=by_hand("add user"))
+    assert [row.entry.action for row in await store.audit_rows(limit=9)] == ["add user"]
+
+
+async def test_a_new_client_secret_ends_the_old_one_and_its_tokens(store: SqlStore) -> None:
+    clients = store.openadr
+    await clients.add_client("plant", "business-logic", "a" * 16, audit=by_hand("add client"))
+    token = await clients.open_token("plant", "read_all", life_s=3600)
+    await clients.set_secret("plant", "b" * 16, audit=by_hand("new secret"))
+    assert await clients.verify_client("plant", "a" * 16) is None
+    assert await clients.verify_client("plant", "b" * 16) is not None
+    assert await clients.token(token, life_s=3600) is None
+    with pytest.raises(RefusedError, match="no client"):
+        await clients.set_secret("nobody", "b" * 16, audit=by_hand("new secret"))
+
+
+async def test_a_fence_puts_orders_after_what_the_field_has_seen(store: SqlStore) -> None:
+    async with store.transaction() as unit:
+        assert await unit.fence_orders(6) == 6
+        assert await unit.fence_orders(2) == 6
+    async with store.transaction() as unit:
+        epoch, _ = await unit.next_sequence()
+    assert epoch == 7

@@ -14,14 +14,10 @@ import pytest
 from gridctl.model.clock import ManualClock
 from gridctl.wallclock import system_clock
 from protocols.dnp3.callbacks import Application, Readings
-from protocols.dnp3.codec import PointTable, Sample
+from protocols.dnp3.codec import Sample
 from protocols.dnp3.stack import total
-from tests.contracts.driver_peer import BenchPlant, bench_points
-from tests.contracts.peer_dnp3 import WIRES, Dnp3Peer
-
-RESPONSE: Any = None
-"""The native ResponseInfo has no constructor; the callbacks do not look into it."""
-TABLE = PointTable(bench_points("BENCH", WIRES))
+from tests.contracts.driver_peer import BenchPlant
+from tests.contracts.peer_dnp3 import Dnp3Peer
 
 
 class BrokenClock(ManualClock):
@@ -41,7 +37,7 @@ def test_a_total_callback_returns_its_fallback_and_logs(caplog: pytest.LogCaptur
 
 def test_a_broken_clock_never_tells_the_device_1970(caplog: pytest.LogCaptureFixture) -> None:
     clock = ManualClock(grid_s=1_800_000_000.0)
-    application = Application(clock, on_ready=lambda: None)
+    application = Application(clock)
     clock.advance(5.0)
     assert application.Now().msSinceEpoch == 1_800_000_005_000
     application._clock = BrokenClock()
@@ -49,35 +45,55 @@ def test_a_broken_clock_never_tells_the_device_1970(caplog: pytest.LogCaptureFix
     assert "the clock is away" in caplog.text
 
 
-def test_a_fragment_is_handed_over_whole_and_only_with_known_points() -> None:
-    given: list[list[Sample]] = []
-    readings = Readings(TABLE, given.append)
-    info = o.HeaderInfo()
-    values = [
-        o.IndexedAnalog(o.Analog(1.5, o.Flags(1)), index)  # type: ignore[attr-defined]
-        for index in (0, 1, 7)
+def analogs(*pairs: tuple[int, float]) -> list[o.Indexed]:
+    return [
+        o.IndexedAnalog(o.Analog(value, o.Flags(1)), index)  # type: ignore[attr-defined]
+        for index, value in pairs
     ]
+
+
+class Response:
+    """The native ResponseInfo has no constructor."""
+
+    unsolicited = False
+
+
+RESPONSE: Any = Response()
+
+
+def test_a_fragment_is_handed_over_whole() -> None:
+    given: list[list[Sample]] = []
+    readings = Readings(lambda samples, _: given.append(samples))
     readings.BeginFragment(RESPONSE)
-    readings.Process(info, values)
+    readings.Process(o.HeaderInfo(), analogs((0, 1.5), (7, 2.5)))
     readings.EndFragment(RESPONSE)
     ((first, second),) = given
-    assert (first.group, first.index, second.index, second.value) == (30, 0, 7, 1.5)
+    assert (first.group, first.index, second.index, second.value) == (30, 0, 7, 2.5)
+    assert not readings.failed
 
 
-def test_rubbish_in_process_is_swallowed_and_the_rest_is_kept(
+def test_rubbish_in_process_is_swallowed_the_rest_is_kept_and_nothing_confirmed(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     given: list[list[Sample]] = []
-    readings = Readings(TABLE, given.append)
+    readings = Readings(lambda samples, _: given.append(samples))
     readings.BeginFragment(RESPONSE)
     readings.Process(o.HeaderInfo(), ["rubbish"])  # type: ignore[list-item]
-    readings.Process(
-        o.HeaderInfo(),
-        [o.IndexedAnalog(o.Analog(2.5, o.Flags(1)), 0)],  # type: ignore[attr-defined]
-    )
+    readings.Process(o.HeaderInfo(), analogs((0, 2.5)))
     readings.EndFragment(RESPONSE)
     assert [sample.value for sample in given[0]] == [2.5]
+    assert readings.failed
     assert "callback" in caplog.text
+
+
+def test_a_handler_that_fails_is_remembered() -> None:
+    def broken(samples: list[Sample], unsolicited: bool) -> None:
+        raise OSError("disk full")
+
+    readings = Readings(broken)
+    readings.BeginFragment(RESPONSE)
+    readings.EndFragment(RESPONSE)
+    assert readings.failed
 
 
 async def test_the_interpreter_ends_although_nobody_stopped_the_driver(tmp_path: Path) -> None:

@@ -110,7 +110,7 @@ def table_error(*rows: PointAddress) -> str:
         ({"address": "30"}, "2:address: '30' is not group:index"),
         ({"address": "30:70000"}, "is not group:index"),
         ({"address": "ns=2;s=x"}, "is not group:index"),
-        ({"address": "1:0"}, "group 1 is not for kind analog: groups 30, 40"),
+        ({"address": "1:0"}, "group 1 is not for kind analog: groups 30, 31, 40, 110"),
         ({"address": "99:0"}, "group 99 is not for kind analog"),
     ],
 )

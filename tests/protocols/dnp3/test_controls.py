@@ -1,7 +1,8 @@
-"""What is sent, and how an answer is judged: state AND status AND echo, never the summary (G7)."""
+"""What is sent, and how an answer is judged: echo AND status AND IIN AND the stack (G7)."""
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 
 import opendnp3 as o
@@ -13,13 +14,15 @@ from protocols.dnp3.codec import Binding, PointTable
 from protocols.dnp3.controls import (
     STATUS,
     Completion,
-    Phase,
+    Order,
     PointState,
     Reply,
     build,
     judge,
     status_text,
 )
+from protocols.dnp3.exchange import Exchange, Stage, analog_output
+from protocols.dnp3.fragments import Fragment, Function, Iin
 from protocols.driver import Result
 from tests.contracts import driver_peer as bench
 from tests.contracts.peer_dnp3 import WIRES
@@ -42,13 +45,45 @@ def binding(kind: PointKind = PointKind.SETPOINT, **changes: object) -> Binding:
 
 
 def reply(
-    summary: int = C.SUCCESS,
-    state: int = S.SUCCESS,
-    status: int = 0,
-    index: int = 12,
-    iin2: int = 0,
+    summary: int = C.SUCCESS, state: int = S.SUCCESS, status: int = 0, index: int = 12
 ) -> Reply:
-    return Reply(summary=summary, points=((index, state, status),), iin2=iin2)
+    return Reply(summary=summary, points=((index, state, status),))
+
+
+SELECT = b"\x29\x03\x17\x01\x0c\x00\x00\x05\x42\x00"
+"""g41v3 33.25 to index 12, as the stack spells it."""
+REQUEST = Fragment(0xC3, Function.SELECT, 0, SELECT)
+
+
+def echo(status: int = 0, iin: int = 0, objects: bytes | None = None) -> Fragment:
+    body = SELECT[:-1] + bytes((status,)) if objects is None else objects
+    return Fragment(0xC3, Function.RESPONSE, iin, body)
+
+
+def exchange(
+    select: Fragment | None = None, operate: Fragment | None = None, *, stage: Stage | None = None
+) -> Exchange:
+    """An exchange that has heard `select` and `operate`; `stage` ARMED: nothing left."""
+    made = Exchange(
+        output=analog_output(12, 33.25),
+        aborted=lambda: False,
+        stage_told=lambda _: None,
+        expires_mono_s=100.0,
+        select_window_s=2.5,
+    )
+    if stage is Stage.ARMED:
+        return made
+    assert made.may_select(REQUEST, 1.0) is None
+    made.selected(REQUEST, 1.0)
+    if select is None:
+        return made
+    made.answered(select)
+    if operate is None and stage is not Stage.OPERATED:
+        return made
+    made.operated()
+    if operate is not None:
+        made.answered(operate)
+    return made
 
 
 def test_our_numbers_are_the_library_s() -> None:
@@ -72,78 +107,123 @@ def test_every_status_has_the_library_s_name_and_a_sentence() -> None:
 
 
 def test_everything_right_is_accepted() -> None:
-    judged = judge(reply(), 12)
-    assert (judged.result, judged.status, judged.phase) == (Result.ACCEPTED, "SUCCESS", Phase.DONE)
+    judged = judge(reply(), exchange(echo(), echo()))
+    assert (judged.result, judged.status) == (Result.ACCEPTED, "SUCCESS")
     assert not judged.broken
 
 
+@pytest.mark.parametrize("status", sorted(STATUS))
+def test_every_status_at_select_and_at_operate_is_a_refusal_with_its_sentence(status: int) -> None:
+    if status == 0:
+        return
+    name, sentence = STATUS[status]
+    for heard in (exchange(echo(status)), exchange(echo(), echo(status))):
+        judged = judge(reply(state=S.SELECT_FAIL, status=status), heard)
+        assert (judged.result, judged.status, judged.detail) == (Result.REJECTED, name, sentence)
+        assert not judged.broken
+
+
 @pytest.mark.parametrize(
-    ("answer", "status"),
+    ("answer", "heard", "status"),
     [
-        (reply(state=S.SELECT_FAIL, status=7), "LOCAL"),
-        (reply(state=S.SELECT_FAIL, status=12), "OUT_OF_RANGE"),
-        (reply(state=S.OPERATE_FAIL, status=1), "TIMEOUT"),
-        (reply(state=S.OPERATE_FAIL, status=17), "BLOCKED_OTHER_MASTER"),
-        (reply(state=S.SELECT_FAIL, status=77), "STATUS_77"),
-        (reply(state=S.SELECT_MISMATCH), "ECHO_MISMATCH"),
-        (reply(summary=C.START_TIMEOUT, state=S.INIT), "NOT_SENT"),
-        (reply(summary=C.MESSAGE_FORMAT_ERROR, state=S.INIT), "NOT_SENT"),
+        (reply(state=S.SELECT_FAIL, status=77), exchange(echo(77)), "STATUS_77"),
+        (reply(state=S.SELECT_MISMATCH), exchange(echo(objects=b"")), "ECHO_MISMATCH"),
+        (reply(), exchange(echo(objects=SELECT + SELECT)), "ECHO_MISMATCH"),  # twice is not once
+        (reply(), exchange(echo(iin=Iin.PARAMETER_ERROR)), "IIN_ERROR"),
+        (reply(C.START_TIMEOUT, S.INIT), exchange(stage=Stage.ARMED), "NOT_SENT"),
+        (reply(C.NO_COMMS, S.INIT), exchange(stage=Stage.ARMED), "NOT_SENT"),
+        (None, exchange(stage=Stage.ARMED), "NOT_SENT"),
     ],
 )
-def test_rejected_only_when_nothing_can_have_been_operated(answer: Reply, status: str) -> None:
-    judged = judge(answer, 12)
+def test_rejected_only_when_nothing_can_have_been_operated(
+    answer: Reply | None, heard: Exchange, status: str
+) -> None:
+    judged = judge(answer, heard)
     assert (judged.result, judged.status) == (Result.REJECTED, status)
     assert not judged.broken
 
 
+ALTERED = SELECT[:6] + b"\x01" + SELECT[7:]
+
+
 @pytest.mark.parametrize(
-    ("answer", "status", "phase"),
+    ("answer", "heard", "status"),
     [
-        (reply(status=7), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),  # G7: summary is SUCCESS
-        (reply(state=S.OPERATE_FAIL, status=127), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
-        (reply(index=13), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
-        (reply(state=S.SELECT_SUCCESS), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
-        (reply(state=S.SELECT_FAIL), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
-        (reply(state=S.INIT), "ECHO_MISMATCH", Phase.SELECT_UNANSWERED),
-        (reply(state=99), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
-        (reply(iin2=0x04), "IIN_ERROR", Phase.OPERATE_UNANSWERED),  # clean echo, IIN2.2 set
-        (reply(iin2=0x01), "IIN_ERROR", Phase.OPERATE_UNANSWERED),
-        (reply(C.RESPONSE_TIMEOUT, S.INIT), "RESPONSE_TIMEOUT", Phase.SELECT_UNANSWERED),
-        (reply(C.RESPONSE_TIMEOUT, S.SELECT_SUCCESS), "RESPONSE_TIMEOUT", Phase.OPERATE_UNANSWERED),
-        (reply(C.NO_COMMS, S.SELECT_SUCCESS), "NO_COMMS", Phase.OPERATE_UNANSWERED),
-        (reply(C.BAD_RESPONSE, S.SUCCESS), "BAD_RESPONSE", Phase.OPERATE_UNANSWERED),
-        (reply(200, S.SUCCESS), "TASK_200", Phase.OPERATE_UNANSWERED),
-        (Reply(summary=0, points=(), iin2=0), "ECHO_MISMATCH", Phase.OPERATE_UNANSWERED),
-        (Reply(summary=255, points=(), iin2=0), "NO_COMMS", Phase.OPERATE_UNANSWERED),
+        (reply(C.RESPONSE_TIMEOUT, S.INIT), exchange(), "RESPONSE_TIMEOUT"),
+        (reply(C.NO_COMMS, S.INIT), exchange(), "NO_COMMS"),
+        (None, exchange(), "NO_ANSWER"),
+        (reply(200), exchange(), "TASK_200"),
+        (reply(C.NO_COMMS, S.SELECT_SUCCESS), exchange(echo()), "NO_COMMS"),
         (
-            Reply(summary=0, points=((12, 5, 0), (12, 5, 0)), iin2=0),
-            "ECHO_MISMATCH",
-            Phase.OPERATE_UNANSWERED,
+            reply(C.RESPONSE_TIMEOUT, S.SELECT_SUCCESS),
+            exchange(echo(), stage=Stage.OPERATED),
+            "RESPONSE_TIMEOUT",
         ),
+        # The stack's summary says SUCCESS for each of these (G7).
+        (reply(), exchange(echo(), echo(objects=ALTERED)), "ECHO_MISMATCH"),
+        (reply(), exchange(echo(), echo(objects=b"")), "ECHO_MISMATCH"),
+        (reply(), exchange(echo(), echo(objects=SELECT + SELECT)), "ECHO_MISMATCH"),
+        (reply(), exchange(echo(), echo(iin=Iin.PARAMETER_ERROR)), "IIN_ERROR"),
+        (reply(), exchange(echo(), echo(iin=Iin.NO_FUNC_CODE_SUPPORT)), "IIN_ERROR"),
+        # The octets are fine, the stack is not content.
+        (reply(index=13), exchange(echo(), echo()), "STACK_DISAGREES"),
+        (reply(state=S.OPERATE_FAIL), exchange(echo(), echo()), "STACK_DISAGREES"),
+        (reply(C.BAD_RESPONSE), exchange(echo(), echo()), "STACK_DISAGREES"),
+        (None, exchange(echo(), echo()), "STACK_DISAGREES"),
     ],
 )
-def test_all_else_is_unknown_and_breaks_the_link(answer: Reply, status: str, phase: Phase) -> None:
-    judged = judge(answer, 12)
-    assert (judged.result, judged.status, judged.phase) == (Result.UNKNOWN, status, phase)
+def test_everything_else_is_unknown_and_breaks_the_link(
+    answer: Reply | None, heard: Exchange, status: str
+) -> None:
+    judged = judge(answer, heard)
+    assert (judged.result, judged.status) == (Result.UNKNOWN, status)
+    assert len(judged.detail) > 20
     assert judged.broken
 
 
 def test_no_combination_but_one_is_accepted() -> None:
     accepted = [
-        (summary, state, status, iin2)
+        (summary, state, status, code, iin)
         for summary in (0, 1, 2, 3, 4, 5, 6, 7, 255)
         for state in range(7)
         for status in (*STATUS, 99)
-        for iin2 in (0, 1, 2, 4, 8)
-        if judge(reply(summary, state, status, iin2=iin2), 12).result is Result.ACCEPTED
+        for code in (*STATUS, 99)
+        for iin in (0, 0x100, 0x200, 0x400, 0x800)
+        if judge(reply(summary, state, status), exchange(echo(), echo(code, iin))).result
+        is Result.ACCEPTED
     ]
-    assert accepted == [(0, 5, 0, 0), (0, 5, 0, 8)]  # IIN2.3, event overflow, is no request error
+    assert accepted == [(0, 5, 0, 0, 0), (0, 5, 0, 0, 0x800)]  # an overflow is no request error
+
+
+def test_only_the_permitted_command_may_be_selected() -> None:
+    heard = exchange(stage=Stage.ARMED)
+    for objects in (ALTERED, SELECT + SELECT, b"", SELECT[:4] + b"\x0d" + SELECT[5:], b"\xff" * 9):
+        assert heard.may_select(REQUEST._replace(objects=objects), 1.0) is not None, objects
+    assert heard.may_select(REQUEST, 101.0) == "the command's time was up"
+    assert heard.may_select(REQUEST, 1.0) is None
+
+
+def test_operate_leaves_only_after_its_own_echoed_select_and_in_time() -> None:
+    operate = REQUEST._replace(function=Function.OPERATE)
+    assert exchange(stage=Stage.ARMED).may_operate(operate, 1.0) is not None
+    assert exchange().may_operate(operate, 1.0) is not None
+    assert exchange(echo(7)).may_operate(operate, 1.0) is not None
+    assert exchange(echo(iin=Iin.OBJECT_UNKNOWN)).may_operate(operate, 1.0) is not None
+    assert exchange(echo()).may_operate(operate._replace(objects=ALTERED), 1.0) is not None
+    assert exchange(echo()).may_operate(operate, 3.6) is not None
+    assert exchange(echo(), echo()).may_operate(operate, 1.0) is not None  # once is enough
+    assert exchange(echo()).may_operate(operate, 3.4) is None
+    closed = exchange(echo())
+    closed.closed = True
+    assert closed.may_operate(operate, 1.0) is not None
 
 
 def test_a_setpoint_goes_out_in_wire_units() -> None:
-    wire = build(binding(scale=2.0, offset=10.0), 33.0)
-    assert isinstance(wire, o.AnalogOutputFloat32)
-    assert wire.value == pytest.approx(11.5)
+    order = build(binding(scale=2.0, offset=10.0), 33.0)
+    assert isinstance(order, Order)
+    assert isinstance(order.wire, o.AnalogOutputFloat32)
+    assert order.wire.value == pytest.approx(11.5)
+    assert order.output.octets == struct.pack("<f", 11.5)
 
 
 @pytest.mark.parametrize("value", [-100.1, 100.1, float("nan"), float("inf")])
@@ -159,9 +239,11 @@ def test_without_limits_nothing_is_built() -> None:
 
 def test_a_latch_is_on_or_off_and_nothing_between() -> None:
     on, off = build(binding(PointKind.CONTROL), 1.0), build(binding(PointKind.CONTROL), 0.0)
-    assert isinstance(on, o.ControlRelayOutputBlock)
-    assert isinstance(off, o.ControlRelayOutputBlock)
-    assert (int(on.opType), int(off.opType)) == (
+    assert isinstance(on, Order)
+    assert isinstance(off, Order)
+    assert isinstance(on.wire, o.ControlRelayOutputBlock)
+    assert isinstance(off.wire, o.ControlRelayOutputBlock)
+    assert (int(on.wire.opType), int(off.wire.opType)) == (
         int(o.OperationType.LATCH_ON),
         int(o.OperationType.LATCH_OFF),
     )

@@ -7,6 +7,7 @@ from datetime import UTC
 import pytest
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.ua_binary import struct_to_binary
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +32,7 @@ from protocols.opcua.codec import (
     unreadable,
     variant_of,
 )
+from protocols.opcua.wire import Sample, decode_read
 
 ROW = PointAddress(
     point=Point(
@@ -61,8 +63,16 @@ def at(seconds: float) -> ua.DateTime:
     return ua.DateTime.fromtimestamp(seconds, tz=UTC)
 
 
-def measured(value: ua.DataValue, last: Measurement | None = None) -> Measurement:
-    return measurement_of(ROW, value, last=last, received_s=1000.0)
+def sample(value: ua.DataValue) -> Sample:
+    """The value as it comes off the wire."""
+    (found,) = decode_read(struct_to_binary(ua.ReadResponse(Results=[value])))
+    return found
+
+
+def measured(
+    value: ua.DataValue, last: Measurement | None = None, element: tuple[int, ...] = ()
+) -> Measurement:
+    return measurement_of(ROW, sample(value), element=element, last=last, received_s=1000.0)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Any, cast
 import pytest
 from asyncua import ua
 from asyncua.ua.status_codes import StatusCodes
+from asyncua.ua.ua_binary import struct_to_binary
 from asyncua.ua.uaerrors import UaStatusCodeError
 
 from gridctl.model.clock import ManualClock
@@ -20,9 +21,11 @@ from gridctl.model.measurement import Point, PointKind
 from gridctl.model.quantity import Phase, Unit
 from protocols.driver import Execution, PointAddress, Result
 from protocols.opcua import controls
-from protocols.opcua.controls import Operation, sentence
+from protocols.opcua.addresses import NodeAddress, Target
+from protocols.opcua.controls import Operation
 from protocols.opcua.session import Session
-from protocols.opcua.settings import NodeAddress, Target
+from protocols.opcua.statuses import sentence
+from protocols.opcua.wire import Sample, decode_read
 
 NOW_S = 5_000.0
 HERE = NodeAddress(namespace="urn:x", identifier="A")
@@ -86,11 +89,11 @@ class ScriptedSession:
             return None
         return ua.NodeId(ua.String(str(address.identifier)), ua.Int16(2))
 
-    async def read(self, nodes: Sequence[ua.NodeId]) -> list[ua.DataValue]:
+    async def read(self, nodes: Sequence[ua.NodeId]) -> list[Sample]:
         answer = self.shown.pop(0) if len(self.shown) > 1 else self.shown[0]
         if isinstance(answer, BaseException):
             raise answer
-        return [answer] * len(nodes)
+        return decode_read(struct_to_binary(ua.ReadResponse(Results=[answer] * len(nodes))))
 
     async def write(self, node: ua.NodeId, value: ua.DataValue) -> int:
         assert value.Value is not None
@@ -300,4 +303,4 @@ async def test_missing_method_and_namespace_are_refused() -> None:
 
 def test_every_status_has_a_sentence() -> None:
     assert "outside its range" in sentence("BadOutOfRange")
-    assert "BadNothingToDo" in sentence("BadNothingToDo")
+    assert sentence("BadTicketInvalid").startswith("the server answers BadTicketInvalid: ")

@@ -18,7 +18,7 @@ from gridctl.wallclock import system_clock
 from protocols.driver import LinkSettings, OptionValue, PointAddress, Result
 from protocols.inbox import Inbox
 from protocols.opcua import driver as driver_module
-from protocols.opcua.driver import Backoff, OpcUaDriver
+from protocols.opcua.driver import OpcUaDriver
 from tests.contracts import driver_peer as bench
 from tests.contracts.driver_peer import BenchPlant
 from tests.contracts.peer_opcua import NAMESPACE, PUBLISHING_MS, OpcUaWritePeer
@@ -332,7 +332,7 @@ async def test_client_side_deadband_compares_with_what_was_told(site: Site) -> N
 async def test_reads_are_cut_to_the_servers_limit(site: Site, watch: Watch) -> None:
     session = watch.driver._session
     assert session is not None
-    session._read_max = 3
+    session.connection._limits["read"] = 3
     nodes = [session.node(target.node) for target in watch.driver._targets]
     values = await session.read([node for node in nodes if node is not None])
     assert len(values) == len(site.peer.points())
@@ -350,12 +350,3 @@ async def test_two_drivers_start_and_stop_without_a_trace(site: Site) -> None:
         await watch.driver.stop()
     await asyncio.sleep(0.2)
     assert len(asyncio.all_tasks()) <= before
-
-
-async def test_pauses_grow_to_their_cap_with_jitter() -> None:
-    backoff = Backoff(first_s=0.5, cap_s=5.0, randomness=Steady())
-    pauses = [backoff.pause_s() for _ in range(6)]
-    for pause, whole in zip(pauses, (0.5, 1.0, 2.0, 4.0, 5.0, 5.0), strict=True):
-        assert pause == 0.75 * whole
-    backoff.reset()
-    assert backoff.pause_s() == 0.75 * 0.5

@@ -11,7 +11,8 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.measurement import Point, PointKind
 from gridctl.model.quantity import Phase, Unit
 from protocols.driver import LinkSettings, OptionValue, PointAddress
-from protocols.opcua.settings import NodeAddress, parse_node, read_settings, read_targets
+from protocols.opcua.addresses import NodeAddress, parse_node
+from protocols.opcua.settings import read_settings, read_targets
 from tests.contracts.peer_opcua import PASSWORD, make_pki
 
 
@@ -106,8 +107,13 @@ def test_wrong_option_is_refused_by_name(
 def test_every_missing_option_is_named(settings: LinkSettings) -> None:
     with pytest.raises(ConfigError) as caught:
         read_settings(replace(settings, options={"url": "opc.tcp://127.0.0.1:4841/"}))
-    for key in ("certificate", "password_file", "security_policy"):
+    for key in ("security_policy", "publishing_ms"):
         assert key in str(caught.value)
+    bare = {key: settings.options[key] for key in ("url", "security_policy", "publishing_ms")}
+    with pytest.raises(ConfigError) as caught:
+        read_settings(replace(settings, options=bare))
+    for key in ("application_uri", "certificate", "key", "server_certificate", "password_file"):
+        assert f"{key}: is missing" in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["certificate", "key", "server_certificate", "password_file"])
@@ -165,7 +171,7 @@ def test_commands_are_understood(settings: LinkSettings) -> None:
     write, method = read_targets(
         settings,
         [row(lease="nsu=urn:x;s=L"), row(command="method:SetWMax")],
-        "",
+        read_settings(settings),
     )
     assert (write.method, write.lease) == ("", NodeAddress(namespace="urn:x", identifier="L"))
     assert (method.method, method.lease) == ("SetWMax", None)
@@ -185,12 +191,12 @@ def test_row_that_opc_ua_cannot_speak_is_refused(
     settings: LinkSettings, changes: dict[str, object], column: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_targets(settings, [row(**changes)], "")
+        read_targets(settings, [row(**changes)], read_settings(settings))
     assert (caught.value.file, caught.value.key) == ("points.csv", f"7:{column}")
     assert caught.value.hint
 
 
 def test_heartbeat_must_be_a_point_of_the_link(settings: LinkSettings) -> None:
     with pytest.raises(ConfigError) as caught:
-        read_targets(settings, [row()], "DER.HB")
+        read_targets(settings, [row()], read_settings(with_option(settings, "heartbeat", "DER.HB")))
     assert caught.value.key == "field.links.heartbeat"

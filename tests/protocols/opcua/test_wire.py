@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 
 import pytest
 from asyncua import ua
@@ -21,7 +21,7 @@ from protocols.opcua.wire import (
 )
 
 T = ua.VariantType
-MOMENT = datetime(2026, 11, 27, 12, 30, 0, 250_000, tzinfo=UTC)
+MOMENT = ua.DateTime(2026, 11, 27, 12, 30, 0, 250_000, tzinfo=UTC)
 TICKS = round(MOMENT.timestamp() * 1e7) + 116_444_736_000_000_000
 
 scalars = st.one_of(

@@ -33,17 +33,17 @@ export function EffectBar(props: { effect: Effect }) {
   const low = Math.min(...values) * 1.1;
   const high = Math.max(...values) * 1.15 || 1;
   const x = (v: number): string => `${((v - low) / (high - low)) * 100}%`;
-  const verdict = e.kept === null ? (e.settled ? "not measured" : "settling")
+  const verdict = e.kept === null ? (e.settled ? "not judged" : "devices follow")
     : e.kept ? "as promised" : "NOT as promised";
   return (
     <div class={`effect ${e.kept === false ? "broken" : ""}`}>
       <p title={`accepted band ${number(-e.band_kw[0])} to ${number(-e.band_kw[1])} kW`}>
-        <span>measured <b class="num">{signedKw(e.measured_kw === null ? null : -e.measured_kw)}</b> of
+        <span>{e.settled ? "measured" : "so far"} <b class="num">{signedKw(e.measured_kw === null ? null : -e.measured_kw)}</b>, expected
           {" "}<b class="num">{signedKw(-e.expected_kw)} kW</b> at the head</span>
-        <span class={`chip ${e.kept === false ? "bad-chip" : ""}`}>{e.kept === true ? "✓ " : e.kept === false ? "▲ " : "… "}{verdict}</span>
+        <span class={`chip ${e.kept === false ? "bad-chip" : ""}`}>{e.kept === true ? "✓ " : e.kept === false ? "▲ " : e.settled ? "? " : "… "}{verdict}</span>
       </p>
       <svg class="bar" width="100%" height="26" role="img"
-        aria-label={`measured ${kw(e.measured_kw)}, expected ${kw(e.expected_kw)} kilowatt of relief: ${verdict}`}>
+        aria-label={`${e.settled ? "measured" : "so far"} ${kw(e.measured_kw)}, expected ${kw(e.expected_kw)} kilowatt of relief: ${verdict}`}>
         <rect class="track" x="0" y="8" width="100%" height="10" />
         <rect class="band" x={x(e.band_kw[0])} y="8" width={`${((e.band_kw[1] - e.band_kw[0]) / (high - low)) * 100}%`} height="10" />
         <rect class="limit" x={x(e.expected_kw)} y="5" width="2" height="16" />

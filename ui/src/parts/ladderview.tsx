@@ -1,6 +1,6 @@
 // Five separate states, each with its own proof: intended, sent, accepted, confirmed, effective.
 import type { CommandRow } from "../api";
-import { kw, number, signedKw, timeOf, UNKNOWN, utcOf } from "../format";
+import { kw, number, signedKw, timeOf, utcOf } from "../format";
 import { ladder, RUNGS, tally, type Rung, type Step } from "../ladder";
 import { Empty } from "./bits";
 
@@ -63,7 +63,7 @@ export function LadderTable(props: { rows: CommandRow[] }) {
           <th>Device</th>
           <th class="r">Setpoint</th><th class="r at-head">At head, kW</th>
           {RUNGS.map((r) => <th key={r} class="rung-head" title={MEANING[r]}>{r}</th>)}
-          <th class="r">Now, kW</th><th>Says</th>
+          <th class="r" title="Its share of what the feeder head showed, when that was judged">Measured, kW</th><th>Says</th>
         </tr>
       </thead>
       <tbody>
@@ -75,7 +75,7 @@ export function LadderTable(props: { rows: CommandRow[] }) {
               <td class="num r">{kw(row.value)} {row.unit}</td>
               <td class="num r at-head">{signedKw(-row.effect_kw)}</td>
               {l.steps.map((s) => <Cell key={s.rung} step={s} />)}
-              <td class="num r">{row.measured_kw === null ? UNKNOWN : kw(row.measured_kw)}</td>
+              <td class="num r">{row.measured_kw === null ? "–" : signedKw(-row.measured_kw)}</td>
               <td class="says">{l.failed ? <b class={row.state === "unconfirmed" ? "s-warn" : "s-alarm"}>{row.state === "unconfirmed" ? "?" : "▲"} {row.state}: </b> : l.released ? "released, lease over " : ""}
                 {[row.status, row.detail].filter(Boolean).join(": ")}</td>
             </tr>

@@ -29,9 +29,13 @@ export function CheckTable(props: { plan: PlanDetail; feeder: Feeder | null }) {
       <td class="small">{line.at(x)}</td>
     </>
   ) : <><td class="num r">{UNKNOWN}</td><td class="small">did not converge</td></>;
+  const left = c.after.converged ? c.after.violations : 0;
   return (
     <Panel title="AC check" aside={
-      <span class={`chip ${c.ok ? "" : "bad-chip"}`}>{c.ok ? "✓ passed" : "▲ not passed"}</span>
+      <span class={`chip ${!c.ok ? "bad-chip" : left > 0 ? "warn-chip" : ""}`}
+        title="Passed: the plan makes no violation and worsens none that is there without it">
+        {!c.ok ? "▲ not passed" : left > 0 ? `◆ passed, ${plural(left, "violation")} of ${number(c.before.violations)} left` : "✓ passed"}
+      </span>
     }>
       <table class="data check">
         <thead><tr><th>{c.engine}</th><th class="r">Without</th><th>at</th><th class="r">With plan</th><th>at</th></tr></thead>
@@ -41,7 +45,7 @@ export function CheckTable(props: { plan: PlanDetail; feeder: Feeder | null }) {
           ))}
         </tbody>
       </table>
-      <p class="small">The plan's linear model differs from the power flow by at most {number(c.linear_error_pu, 4)} pu.</p>
+      <p class="small">The plan's linear model differs from the power flow by {c.linear_error_pu < 0.00005 ? "less than 0.0001" : `at most ${number(c.linear_error_pu, 4)}`} pu.</p>
       <Reasons title="The check says:" list={c.reasons} class="blocked" />
     </Panel>
   );

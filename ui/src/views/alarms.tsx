@@ -15,7 +15,7 @@ const FILTERS: { key: Filter; name: string; keeps: (a: Alarm) => boolean }[] = [
 ];
 const STATE_WORD: Record<Alarm["state"], string> = {
   unacked: "active, not acknowledged", acked: "active, acknowledged",
-  cleared_unacked: "cleared, not acknowledged", normal: "cleared",
+  cleared_unacked: "returned to normal, not acknowledged", normal: "returned to normal",
 };
 
 export function Alarms() {
@@ -41,7 +41,7 @@ export function Alarms() {
   const may = session.value?.may.includes("ack") ?? false;
   const rows = (all ?? []).filter((FILTERS.find((f) => f.key === filter) ?? FILTERS[1])!.keeps).sort(byUrgency);
   return (
-    <Panel title={`Alarms: ${number(l?.alarms.active)} open, ${number(l?.alarms.unacked)} not acknowledged`} aside={
+    <Panel title={`Alarms: ${number(l?.alarms.active)} active, ${number(l?.alarms.returned)} returned to normal, ${number(l?.alarms.unacked)} not acknowledged`} aside={
       <span class="segmented" role="group" aria-label="Alarms shown">
         {FILTERS.map((f) => (
           <button key={f.key} type="button" aria-pressed={filter === f.key} onClick={() => setFilter(f.key)}>{f.name}</button>
@@ -49,9 +49,9 @@ export function Alarms() {
       </span>
     }>
       <Failure text={failure} />
-      {all === null ? <Empty>Loading…</Empty> : rows.length === 0 ? <Empty>None.</Empty> : (
+      {all === null ? <Empty>Loading…</Empty> : rows.length === 0 ? <Empty>{filter === "all" ? "There was no alarm yet." : "No alarm. Nothing to do here."}</Empty> : (
         <table class="data alarms">
-          <thead><tr><th>Priority</th><th>State</th><th>Alarm</th><th>What to do</th><th>Raised, {SITE_TIME}</th><th>Cleared</th><th>Acknowledged by</th><th><span class="sr">Acknowledge</span></th></tr></thead>
+          <thead><tr><th>Priority</th><th>State</th><th>Alarm</th><th>What to do</th><th>Raised, {SITE_TIME}</th><th>Returned</th><th>Acknowledged by</th><th><span class="sr">Acknowledge</span></th></tr></thead>
           <tbody>
             {rows.map((a) => {
               const waits = a.state === "unacked" || a.state === "cleared_unacked";

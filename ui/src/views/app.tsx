@@ -151,13 +151,15 @@ function FieldChip() {
 
 function AlarmChip() {
   const a = live.value?.alarms;
-  const worst = a?.top.reduce((p, x) => Math.min(p, x.priority), 4) ?? 4;
+  // What has returned to normal wants to be seen, but it is no reason for colour any more.
+  const worst = a?.top.reduce((p, x) => (x.state === "cleared_unacked" ? p : Math.min(p, x.priority)), 4) ?? 4;
+  const calls = a?.top.some((x) => x.state === "unacked") ?? false;
   const name = worst === 4 ? "" : `p${worst}`;
   return (
-    <a class={`chip alarms dims ${a && a.unacked > 0 ? `${name} unacked` : ""}`} href={href("alarms")}
-      title="Active alarms, and how many of them nobody has acknowledged">
+    <a class={`chip alarms dims ${calls ? `${name} unacked` : ""}`} href={href("alarms")}
+      title="Active alarms, and how many alarms (active or returned to normal) nobody has acknowledged">
       <span aria-hidden="true">{worst === 4 ? "△" : PRIORITY_SHAPE[worst as 1 | 2 | 3]}</span>
-      {a ? ` ${number(a.active)} active` : " ?"}{a && a.unacked > 0 ? `, ${number(a.unacked)} new` : ""}
+      {a ? ` ${number(a.active)} active` : " ?"}{a && a.unacked > 0 ? `, ${number(a.unacked)} to acknowledge` : ""}
     </a>
   );
 }

@@ -75,11 +75,22 @@ function Strip(props: { live: Live; feeder: Feeder }) {
       </div>
       <div class="tile">
         <h3>Planning cycle</h3>
-        <p class="cycle">{l.cycle ? l.cycle.status.replaceAll("_", " ") : UNKNOWN}</p>
+        <p class={`cycle ${cycleWords(l.cycle?.status).is_warning ? "s-warn" : ""}`}>{cycleWords(l.cycle?.status).words}</p>
         <p class="small" title={l.cycle?.reason}>{l.cycle ? <><Time at={l.cycle.at} /> {l.cycle.reason}</> : "has not run yet"}</p>
       </div>
     </section>
   );
+}
+
+/** What the planner's last word means for the operator. */
+function cycleWords(status: string | undefined): { words: string; is_warning: boolean } {
+  const known: Record<string, string> = {
+    optimal: "Plan proposed", feasible: "Plan proposed", waiting: "Plan waits", active: "Plan is active",
+    not_needed: "No plan needed", no_setpoints: "No plan needed", rejected: "Plan was rejected",
+  };
+  if (status === undefined) return { words: UNKNOWN, is_warning: false };
+  const words = known[status];
+  return words ? { words, is_warning: false } : { words: `◆ ${status.replaceAll("_", " ")}`, is_warning: true };
 }
 
 function extremes(l: Live, f: Feeder) {
@@ -222,7 +233,7 @@ function RequestsPanel(props: { list: Request[] }) {
 function AlarmsPanel(props: { live: Live }) {
   const a = props.live.alarms;
   return (
-    <Panel title={`Alarms (${number(a.active)})`} aside={<a href={href("alarms")}>All alarms</a>}>
+    <Panel title={`Alarms: ${number(a.active)} active${a.returned ? `, ${number(a.returned)} returned` : ""}`} aside={<a href={href("alarms")}>All alarms</a>}>
       {a.top.length === 0 ? <Empty>No alarm.</Empty> : (
         <ul class="rows">{a.top.map((x) => <AlarmLine key={x.key} alarm={x} />)}</ul>
       )}
@@ -237,6 +248,7 @@ function AlarmLine(props: { alarm: Alarm }) {
       <span class="row-main"><Priority of={a.priority} /> {a.text}</span>
       <span class="small"><Time at={a.raised} /></span>
       {a.state === "unacked" ? <span class="small row-sub">Not acknowledged. {a.response}</span> : null}
+      {a.state === "cleared_unacked" ? <span class="small row-sub">Returned to normal <Time at={a.cleared} />, not acknowledged.</span> : null}
     </li>
   );
 }

@@ -4,7 +4,7 @@ import type { PlanDetail, PlanRow } from "../api";
 import {
   countdown, duration, kw, minuteOf, number, plural, pu, shortDigest, signedKw, SITE_TIME, utcOf,
 } from "../format";
-import { approvalBlocks, isOpen } from "../judge";
+import { approvalBlocks, isOpen, isRunning } from "../judge";
 import { Panel, PlanChip, Reasons, Time } from "../parts/bits";
 import { ApproveDialog, RejectDialog } from "../parts/decide";
 import { Legend } from "../parts/feederinfo";
@@ -85,7 +85,9 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
       </div>
       <div class="review-right" tabIndex={0} role="region" aria-label="Plan details">
         {executing ? (
-          <Panel title="Execution" class="execution">
+          <Panel title="Execution" class="execution" aside={commands.rows ? (
+            <span class="note">{plural(commands.rows.length, "command")} ordered so far, the plan moves {plural(plan.rows.length, "device")}</span>
+          ) : null}>
             {l?.effect?.plan === plan.id ? <EffectBar effect={l.effect} /> : null}
             {commands.problem ? <p class="failure">{commands.problem}</p> : null}
             <div class="dims">{commands.rows ? <><Tally rows={commands.rows} /><LadderTable rows={commands.rows} /></> : "Loading…"}</div>
@@ -124,7 +126,7 @@ function Head(props: {
       <div class="review-title">
         <h1>Plan {plan.id} <span class="version">v{plan.version}</span> <PlanChip state={row.state} /></h1>
         <p class="small">
-          {row.reason ? `${row.reason}. ` : ""}{plan.requests.length > 0 ? `Answers ${plan.requests.join(", ")}. ` : ""}
+          {row.reason && !isRunning(row) ? `${row.reason}. ` : ""}{plan.requests.length > 0 ? `Answers ${plan.requests.join(", ")}. ` : ""}
           Digest <span class="mono" title={plan.digest}>{shortDigest(plan.digest)}</span>
         </p>
       </div>
@@ -184,7 +186,7 @@ function OverlayPanel(props: { plan: PlanDetail }) {
   if (!f) return <Panel title="Voltage">Loading the feeder…</Panel>;
   const pairs = voltagePairs(plan, f.voltage_min_pu, f.voltage_max_pu);
   return (
-    <Panel title="Voltage by AC power flow" class="overlay-panel" aside={
+    <Panel title={<span title="Voltages by AC power flow, in the interval of the deepest action">Voltages</span>} class="overlay-panel" aside={
       <>
         <Legend overlay />
         <span class="segmented" role="group" aria-label="Voltages shown">

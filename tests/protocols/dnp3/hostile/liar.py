@@ -37,6 +37,8 @@ class Line:
         self._writer.write(octets)
         self.sent_octets += len(octets)
         await self._writer.drain()
+        # A drain that has nothing to wait for does not yield: a flood would starve the liar itself.
+        await asyncio.sleep(0)
 
     async def fragment(self, fragment: bytes | None) -> None:
         """A fragment in honest frames; nothing for None."""

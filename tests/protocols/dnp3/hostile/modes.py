@@ -121,7 +121,7 @@ def rich(fragment: bytes | None, rng: Random) -> bytes | None:
         return fragment
     time = struct.pack("<Q", 1_795_000_000_000)[:6]
     more = (
-        ranged(1, 1, 0, [b"\xaa\x55"]),
+        b"\x01\x01\x00\x00\x0f\xaa\x55",
         ranged(3, 2, 0, [b"\x41"] * 5),
         ranged(10, 2, 0, [b"\x81"] * 5),
         ranged(21, 1, 0, [b"\x01\x00\x00\x00\x00"] * 3),
@@ -250,7 +250,6 @@ class _Flood(Honest):
     async def opened(self, line: Line) -> None:
         while True:
             await line.send(self.burst(line))
-            await asyncio.sleep(0)
 
 
 class UnsolicitedFlood(_Flood):

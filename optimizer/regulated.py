@@ -1,0 +1,245 @@
+"""The feeder with its own controls: taps and switched capacitors follow the voltage they see.
+
+`solve` finds, interval by interval, the positions at which every control is content
+(`optimizer.regulation`), starting from the positions of now. All intervals are solved at once for
+assumed positions, the controls are replayed on the readings, and what moved is solved again, until
+nothing moves. Each distinct set of positions has its own `NetworkModel`, built once and kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from gridctl.model.network import Feeder
+from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray
+from optimizer.network import ControlColumn, FlowResult, NetworkModel, Sensitivity
+from optimizer.powerflow import columns_of, stitched
+from optimizer.regulation import (
+    Bank,
+    closed_at,
+    controlled,
+    followed,
+    positions_of,
+    relays_of,
+    taps_at,
+    upstream_of,
+)
+
+MODELS_KEPT = 64
+REPLAYS_MAX = 16
+REPLAYS_FREE = 3
+"""Replays after which a control that is content stays where it is; with a guess it is one."""
+
+
+class RegulatedNetwork:
+    """A feeder whose controls act. Arguments and refusals as `NetworkModel`; `taps` and
+    `closed_capacitors` are where the controls stand now."""
+
+    def __init__(
+        self,
+        feeder: Feeder,
+        *,
+        taps: Mapping[str, tuple[int, ...]] | None = None,
+        closed_capacitors: Collection[str] | None = None,
+        open_switches: Collection[str] | None = None,
+        models_of: RegulatedNetwork | None = None,
+    ) -> None:
+        """`models_of`: a network of the same feeder, switches and fixed capacitors with the
+        controls elsewhere; its models are shared."""
+        self._feeder = feeder
+        self._closed = closed_capacitors
+        self._open = open_switches
+        self.now: NetworkModel = NetworkModel(
+            feeder,
+            taps=taps,
+            closed_capacitors=closed_capacitors,
+            open_switches=open_switches,
+            like=None if models_of is None else models_of.now,
+        )
+        self.start: IntArray = positions_of(feeder, taps=taps, closed_capacitors=closed_capacitors)
+        self._relays = relays_of(feeder, self.now.stamps.index, open_switches)
+        self.models: OrderedDict[bytes, NetworkModel] = (
+            OrderedDict() if models_of is None else models_of.models
+        )
+        self._banks: tuple[Bank, ...] | None = None
+
+    @property
+    def node_phases(self) -> tuple[tuple[str, str], ...]:
+        """As `NetworkModel.node_phases`."""
+        return self.now.node_phases
+
+    @property
+    def energised(self) -> BoolArray:
+        """As `NetworkModel.energised`: taps and capacitors connect and disconnect nothing."""
+        return self.now.energised
+
+    @property
+    def branch_names(self) -> tuple[str, ...]:
+        """As `NetworkModel.branch_names`."""
+        return self.now.branch_names
+
+    @property
+    def nominal_load_kw(self) -> float:
+        """As `NetworkModel.nominal_load_kw`."""
+        return self.now.nominal_load_kw
+
+    def index(self, node: str, phase: str) -> int:
+        """As `NetworkModel.index`."""
+        return self.now.index(node, phase)
+
+    def taps(self, flow: FlowResult, t: int) -> dict[str, tuple[int, ...]]:
+        """Taps by regulator in interval `t` of a flow of this network."""
+        return taps_at(self._feeder, flow.positions[:, t])
+
+    def solve(
+        self,
+        *,
+        load_scale: FloatArray,
+        injection_kw: FloatArray | None = None,
+        injection_kvar: FloatArray | None = None,
+        start: FlowResult | None = None,
+        hold: IntArray | None = None,
+        guess: IntArray | None = None,
+    ) -> FlowResult:
+        """AC power flow of T intervals, as `NetworkModel.solve`, with the controls' positions in
+        `FlowResult.positions`; `hold` (K, T): positions that are held instead. `start` saves
+        iterations only, `guess` (K, T) are positions to try first: the same case with the same
+        guess always has the same flow. Without one it is where the controls stand now.
+
+        Where two controls fight and no rest is found in REPLAYS_MAX replays, the positions of the
+        last replay stand: each is one that a control asked for.
+        """
+        scale = np.atleast_1d(np.asarray(load_scale, dtype=np.float64))
+        count = scale.shape[-1]
+        shape = (len(self.node_phases), count)
+        kw = np.zeros(shape) if injection_kw is None else injection_kw
+        kvar = np.zeros(shape) if injection_kvar is None else injection_kvar
+
+        def solved(
+            at: IntArray, columns: IntArray, near: FlowResult | None
+        ) -> tuple[FlowResult, ComplexArray]:
+            return self._solve_at(at, columns, near, load_scale=scale, kw=kw, kvar=kvar)
+
+        everything = np.arange(count)
+        positions = np.tile(self.start[:, None], (1, count)) if guess is None else guess
+        positions = positions if hold is None else hold
+        flow, amps = solved(positions, everything, start)
+        if hold is not None:
+            return flow
+        free = REPLAYS_FREE if guess is None else 1
+        for replay in range(REPLAYS_MAX):
+            if not flow.converged:
+                break
+            wanted = self._followed(flow, amps, stay=replay >= free)
+            moved = np.flatnonzero((wanted != flow.positions).any(axis=0))
+            if not moved.size:
+                break
+            rest = np.setdiff1d(everything, moved)
+            part, amps[:, moved] = solved(wanted, moved, flow)
+            flow = stitched([(rest, columns_of(flow, rest)), (moved, part)])
+        return flow
+
+    def sensitivity(
+        self, flow: FlowResult, t: int, columns: Sequence[ControlColumn]
+    ) -> Sensitivity:
+        """As `NetworkModel.sensitivity`, at the positions of interval `t`, which stay."""
+        return self._model(flow.positions[:, t]).sensitivity(flow, t, columns)
+
+    def _model(self, positions: IntArray) -> NetworkModel:
+        key = positions.tobytes()
+        found = self.models.get(key)
+        if found is None:
+            found = NetworkModel(
+                self._feeder,
+                taps=taps_at(self._feeder, positions),
+                closed_capacitors=closed_at(self._feeder, positions, self._closed),
+                open_switches=self._open,
+                like=self.now,
+            )
+            self.models[key] = found
+            if len(self.models) > MODELS_KEPT:
+                self.models.popitem(last=False)
+        self.models.move_to_end(key)
+        return found
+
+    def _solve_at(
+        self,
+        positions: IntArray,
+        columns: IntArray,
+        near: FlowResult | None,
+        *,
+        load_scale: FloatArray,
+        kw: FloatArray,
+        kvar: FloatArray,
+    ) -> tuple[FlowResult, ComplexArray]:
+        """The flow of `columns` of the case, each at its column of `positions`, and the currents
+        (relays, columns) that the relays see."""
+        distinct, group = np.unique(positions[:, columns], axis=1, return_inverse=True)
+        parts: list[tuple[IntArray, FlowResult]] = []
+        amps = np.empty((len(self._relays), len(columns)), dtype=np.complex128)
+        for g in range(distinct.shape[1]):
+            mine = np.flatnonzero(group == g)
+            at = columns[mine]
+            model = self._model(distinct[:, g])
+            flow = model.solve(
+                load_scale=load_scale[..., at],
+                injection_kw=kw[:, at],
+                injection_kvar=kvar[:, at],
+                start=None if near is None else columns_of(near, at),
+            )
+            parts.append((mine, replace(flow, positions=positions[:, at])))
+            if flow.converged and self._relays:
+                amps[:, mine] = model.tie_amps(flow)[self._relay_ties(model)]
+        return stitched(parts), amps
+
+    def _followed(self, flow: FlowResult, amps: ComplexArray, *, stay: bool) -> IntArray:
+        """The positions that the controls would take on the readings of `flow`."""
+        banks = self._switched(flow)
+        rows = [relay.row for relay in self._relays]
+        return followed(
+            self._relays,
+            banks,
+            start=self.start,
+            solved=flow.positions,
+            volts=flow.v_complex[rows],
+            amps=amps,
+            mean_pu=np.array([flow.v_pu[list(bank.rows)].mean(axis=0) for bank in banks]),
+            stay=stay,
+        )
+
+    def _relay_ties(self, model: NetworkModel) -> list[int]:
+        place = {(tie.branch, tie.to_index): k for k, tie in enumerate(model.ties)}
+        return [place[relay.regulator.mrid, relay.row] for relay in self._relays]
+
+    def _switched(self, flow: FlowResult) -> tuple[Bank, ...]:
+        """The capacitors with control, with their lift taken at the first flow that is asked."""
+        if self._banks is None:
+            self._banks = tuple(
+                self._bank(flow, c.mrid, c.open_above_pu, c.close_below_pu)
+                for c in controlled(self._feeder)
+                if c.open_above_pu is not None
+            )
+        return self._banks
+
+    def _bank(
+        self, flow: FlowResult, mrid: str, open_above_pu: float, close_below_pu: float | None
+    ) -> Bank:
+        capacitor = next(c for c in self._feeder.capacitors if c.mrid == mrid)
+        rows = tuple(self.now.stamps.index.rows(capacitor.node, capacitor.phases, mrid))
+        # One column of a kvar on each phase, as a control of no kW.
+        column = ControlColumn(
+            shares=tuple((row, 0.0, q) for row, q in zip(rows, capacitor.kvar, strict=True))
+        )
+        lift = self.sensitivity(flow, 0, [column]).dv_pu_per_kw[list(rows), 0].mean()
+        upstream = upstream_of(self._feeder, self._relays, self._open)
+        return Bank(
+            rows=rows,
+            upstream=tuple(upstream[capacitor.node, phase] for phase in capacitor.phases),
+            open_above_pu=open_above_pu,
+            close_below_pu=0.0 if close_below_pu is None else close_below_pu,
+            lift_pu=float(lift),
+        )

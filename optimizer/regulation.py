@@ -1,0 +1,247 @@
+"""What regulators and switched capacitors of the feeder do by themselves over a horizon.
+
+The law, per interval and deterministic: a relay reads the voltage behind its regulator, takes off
+the line drop that its compensator imitates (IEEE C57.15: R and X in volts at the CT's rated
+current), and steps towards its set voltage until the reading lies within half its band. It starts
+from where it stood at the end of the interval before, and stays where it is content: that is the
+hysteresis of a real one. Its delay (half a minute) is nothing beside an interval; that relays
+further from the source wait longer shows in the order: the one nearer to the source moves first.
+A capacitor with voltage control opens above and closes below its limits, on the mean of its phases,
+after the regulators.
+
+Positions of one interval are a column of integers: a tap for each relay (a ganged regulator has one
+for all phases), then 0 or 1 for each switched capacitor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from gridctl.model.network import Feeder, ShuntCapacitor, VoltageRegulator
+from optimizer.arrays import ComplexArray, FloatArray, IntArray
+from optimizer.ties import PhaseIndex
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relay:
+    """One tap changer's control. `row`: the node-phase where it measures; `phase`: its number in
+    the regulator's phases; `phases`: those that it moves; `upstream`: the relays (numbers) in front
+    of it."""
+
+    regulator: VoltageRegulator
+    phase: int
+    phases: str
+    row: int
+    upstream: tuple[int, ...] = ()
+
+    def reading_v(self, tap: int, *, solved_tap: int, volts: complex, amps: complex) -> float:
+        """Compensated relay voltage at `tap`, 120 V base, when the network was solved at
+        `solved_tap` with `volts` behind the regulator and `amps` into it."""
+        r = self.regulator
+        ratio = (1.0 + tap * r.step_pu) / (1.0 + solved_tap * r.step_pu)
+        drop = complex(r.ldc_r_v[self.phase], r.ldc_x_v[self.phase])
+        return abs(volts * ratio / r.pt_ratio - drop * amps / r.ct_primary_a)
+
+    def wanted(self, tap: int, *, solved_tap: int, volts: complex, amps: complex) -> int:
+        """The step that the relay asks for at `tap`: -1, 0 or 1."""
+        error_v = self.reading_v(tap, solved_tap=solved_tap, volts=volts, amps=amps)
+        error_v -= self.regulator.vreg_v[self.phase]
+        if abs(error_v) <= self.regulator.band_v / 2:
+            return 0
+        return -1 if error_v > 0 else 1
+
+    def settled_tap(self, start: int, *, solved_tap: int, volts: complex, amps: complex) -> int:
+        """Where the relay comes to rest from `start`, all else as solved."""
+        r, tap, last = self.regulator, start, 0
+        if volts == 0.0:
+            return start
+        while True:
+            step = self.wanted(tap, solved_tap=solved_tap, volts=volts, amps=amps)
+            # A band narrower than a step has no place of rest: the first way back ends it.
+            if step in (0, -last) or not r.tap_min <= tap + step <= r.tap_max:
+                return tap
+            tap, last = tap + step, step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bank:
+    """A capacitor with voltage control. `lift_pu`: by how much closing it lifts the mean of its
+    phases' voltages; `upstream`: the relays in front of each phase."""
+
+    rows: tuple[int, ...]
+    upstream: tuple[tuple[int, ...], ...]
+    open_above_pu: float
+    close_below_pu: float
+    lift_pu: float
+
+    def settled(self, start: int, *, solved: int, mean_pu: float) -> int:
+        """Whether it is closed (1) in the end, from `start`, when the network was solved with it in
+        state `solved`."""
+        if mean_pu == 0.0:
+            return start
+        seen_pu = mean_pu + self.lift_pu * (start - solved)
+        if start == 1:
+            return 0 if seen_pu > self.open_above_pu else 1
+        return 1 if seen_pu < self.close_below_pu else 0
+
+
+def relays_of(
+    feeder: Feeder, index: PhaseIndex, open_switches: Collection[str] | None
+) -> tuple[Relay, ...]:
+    """One relay for each ganged regulator, one a phase for the others."""
+    found = [
+        Relay(
+            regulator=r,
+            phase=k,
+            phases=r.phases if r.ganged else phase,
+            row=index.row(r.to_node, phase),
+        )
+        for r in feeder.regulators
+        for k, phase in enumerate(r.phases[:1] if r.ganged else r.phases)
+    ]
+    upstream = upstream_of(feeder, found, open_switches)
+    return tuple(
+        replace(
+            relay,
+            upstream=tuple(
+                k for k in upstream[relay.regulator.from_node, relay.phases[0]] if k != i
+            ),
+        )
+        for i, relay in enumerate(found)
+    )
+
+
+def controlled(feeder: Feeder) -> list[ShuntCapacitor]:
+    """The capacitors that switch by themselves."""
+    return [c for c in feeder.capacitors if c.open_above_pu is not None]
+
+
+def positions_of(
+    feeder: Feeder,
+    *,
+    taps: Mapping[str, tuple[int, ...]] | None,
+    closed_capacitors: Collection[str] | None,
+) -> IntArray:
+    """The column of positions of a state; missing ones are the feeder's own."""
+    found: list[int] = []
+    for r in feeder.regulators:
+        given = (taps or {}).get(r.mrid, r.taps)
+        found += given[:1] if r.ganged else given
+    for c in controlled(feeder):
+        closed = c.is_closed if closed_capacitors is None else c.mrid in closed_capacitors
+        found.append(int(closed))
+    return np.array(found, dtype=np.intp)
+
+
+def taps_at(feeder: Feeder, positions: IntArray) -> dict[str, tuple[int, ...]]:
+    """Taps by regulator of one column of positions."""
+    found: dict[str, tuple[int, ...]] = {}
+    at = 0
+    for r in feeder.regulators:
+        if r.ganged:
+            found[r.mrid] = (int(positions[at]),) * len(r.phases)
+            at += 1
+        else:
+            found[r.mrid] = tuple(int(p) for p in positions[at : at + len(r.phases)])
+            at += len(r.phases)
+    return found
+
+
+def closed_at(
+    feeder: Feeder, positions: IntArray, closed_capacitors: Collection[str] | None
+) -> list[str]:
+    """Closed capacitors of one column of positions; those without control as they stand now."""
+    switched = [c.mrid for c in controlled(feeder)]
+    states = dict(zip(switched, positions[len(positions) - len(switched) :].tolist(), strict=True))
+    return [
+        c.mrid
+        for c in feeder.capacitors
+        if (
+            states[c.mrid] == 1
+            if c.mrid in states
+            else (c.is_closed if closed_capacitors is None else c.mrid in closed_capacitors)
+        )
+    ]
+
+
+def upstream_of(
+    feeder: Feeder, relays: Sequence[Relay], open_switches: Collection[str] | None
+) -> dict[tuple[str, str], tuple[int, ...]]:
+    """Relays (numbers) through whose regulator alone each (node, phase) is fed.
+
+    Only a guide for what to try next: behind a loop or a delta winding it tells less than there is.
+    """
+    switches = [
+        s
+        for s in feeder.switches
+        if not (s.is_open if open_switches is None else s.mrid in open_switches)
+    ]
+    nodes = {n.mrid: i for i, n in enumerate(feeder.nodes)}
+    branches = [
+        (branch.mrid, nodes[branch.from_node], nodes[branch.to_node])
+        for table in (feeder.lines, switches, feeder.transformers, feeder.regulators)
+        for branch in table
+    ]
+    found: dict[tuple[str, str], list[int]] = {
+        (n.mrid, phase): [] for n in feeder.nodes for phase in n.phases
+    }
+    for mrid in dict.fromkeys(relay.regulator.mrid for relay in relays):
+        ends = np.array([(a, b) for name, a, b in branches if name != mrid], dtype=np.intp)
+        pattern = sp.coo_array(
+            (np.ones(len(ends)), tuple(ends.reshape(-1, 2).T)), shape=(len(nodes), len(nodes))
+        )
+        label = connected_components(pattern, directed=False)[1]
+        behind = label != label[nodes[feeder.source.node]]
+        for k, relay in enumerate(relays):
+            if relay.regulator.mrid == mrid:
+                for (node, phase), numbers in found.items():
+                    if behind[nodes[node]] and phase in relay.phases:
+                        numbers.append(k)
+    return {place: tuple(numbers) for place, numbers in found.items()}
+
+
+def followed(
+    relays: Sequence[Relay],
+    banks: Sequence[Bank],
+    *,
+    start: IntArray,
+    solved: IntArray,
+    volts: ComplexArray,
+    amps: ComplexArray,
+    mean_pu: FloatArray,
+    stay: bool = False,
+) -> IntArray:
+    """The positions (K, T) that the controls take from `start` (K,), interval after interval.
+
+    `solved` (K, T): the positions at which the network was solved, with `volts` and `amps`
+    (relays, T) and `mean_pu` (banks, T). Other positions are judged as if each regulator only
+    multiplied what lies behind it; at `solved` itself the readings are exact, so that positions
+    which come out as they went in are those of the law. `stay`: a tap that is content where it was
+    solved stays there, also when the guess says that it would not have moved so far; that ends the
+    rare argument between a guess and its solution.
+    """
+    found = solved.copy()
+    ratio = np.ones(solved.shape)
+    for i in sorted(range(len(relays)), key=lambda k: len(relays[k].upstream)):
+        relay, at = relays[i], int(start[i])
+        seen = volts[i] * ratio[list(relay.upstream)].prod(axis=0)
+        for t in range(solved.shape[1]):
+            here, v, a = int(solved[i, t]), complex(seen[t]), complex(amps[i, t])
+            content = stay and not relay.wanted(here, solved_tap=here, volts=v, amps=a)
+            at = here if content else relay.settled_tap(at, solved_tap=here, volts=v, amps=a)
+            found[i, t] = at
+        step = relay.regulator.step_pu
+        ratio[i] = (1.0 + found[i] * step) / (1.0 + solved[i] * step)
+    for j, bank in enumerate(banks):
+        row, at = len(relays) + j, int(start[len(relays) + j])
+        lifts = np.mean([ratio[list(numbers)].prod(axis=0) for numbers in bank.upstream], axis=0)
+        for t in range(solved.shape[1]):
+            seen_pu = float(mean_pu[j, t] * lifts[t])
+            at = bank.settled(at, solved=int(solved[row, t]), mean_pu=seen_pu)
+            found[row, t] = at
+    return found

@@ -1,0 +1,101 @@
+"""To the device: TCP, or TLS 1.2 / 1.3 with both sides shown and the device's name pinned.
+
+On Python's ssl, hence on the host's current OpenSSL; the one in the native wheel is years old and
+checks no name (dnp3.md G9).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from gridctl.model.errors import ConfigError, UnavailableError
+from protocols.dnp3.settings import Endpoint, Tls
+
+DAY_S = 86_400.0
+EXPIRY_WARNING_S = 30 * DAY_S
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificates:
+    """When the device's and our own certificate end, UTC seconds."""
+
+    device_until_s: float
+    own_until_s: float
+
+    @property
+    def until_s(self) -> float:
+        return min(self.device_until_s, self.own_until_s)
+
+    def warning(self, real_now_s: float) -> str:
+        """What a person has to know about it, or ""."""
+        texts = []
+        for whose, until_s in (("device's", self.device_until_s), ("own", self.own_until_s)):
+            if until_s - real_now_s < EXPIRY_WARNING_S:
+                texts.append(f"{whose} certificate ends in {(until_s - real_now_s) / DAY_S:.0f} d")
+        return "; ".join(texts)
+
+
+def tls_context(tls: Tls, *, file: str) -> ssl.SSLContext:
+    """A client context that trusts `tls.ca` alone. Raises ConfigError for files of no use."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_verify_locations(cafile=tls.ca)
+        context.load_cert_chain(tls.certificate, tls.key)
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigError(
+            f"the TLS files cannot be used: {error}",
+            file=file,
+            key="field.links.certificate",
+            hint="ca, certificate and key are PEM files that belong together",
+        ) from error
+    return context
+
+
+def own_until_s(tls: Tls) -> float:
+    """When our own certificate ends, UTC seconds."""
+    certificate = x509.load_pem_x509_certificate(tls.certificate.read_bytes())
+    return certificate.not_valid_after_utc.timestamp()
+
+
+async def dial(
+    end: asyncio.BaseProtocol,
+    endpoint: Endpoint,
+    *,
+    timeout_s: float,
+    context: ssl.SSLContext | None,
+    name: str | None,
+) -> asyncio.BaseTransport:
+    """Connect `end` to `endpoint`; with `context` only to a device that proves to be `name`.
+
+    Raises UnavailableError with the reason.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout_s):
+            transport, _ = await loop.create_connection(
+                lambda: end,
+                endpoint.host,
+                endpoint.port,
+                ssl=context,
+                server_hostname=name if context is not None else None,
+            )
+    except TimeoutError:
+        raise UnavailableError(f"{endpoint}: no connection in {timeout_s:g} s") from None
+    except ssl.SSLCertVerificationError as error:
+        raise UnavailableError(
+            f"{endpoint}: the device's certificate is not accepted: {error.verify_message}"
+        ) from error
+    except (ssl.SSLError, OSError) as error:
+        raise UnavailableError(f"{endpoint}: {error.strerror or error}") from error
+    return transport
+
+
+def device_until_s(transport: asyncio.BaseTransport) -> float | None:
+    """When the certificate that the device has shown ends, UTC seconds; None without TLS."""
+    shown = transport.get_extra_info("peercert")
+    return float(ssl.cert_time_to_seconds(shown["notAfter"])) if shown else None

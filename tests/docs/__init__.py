@@ -1,0 +1,1 @@
+"""The documentation is part of the build: generated pages, commands, links and pictures."""

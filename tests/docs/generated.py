@@ -1,0 +1,26 @@
+"""The pages and pictures that are made from the code, and where they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.docs.cli_page import cli_page
+from tests.docs.dependencies_page import dependencies_page
+from tests.docs.http_page import http_page
+from tests.docs.quality_page import quality_page
+from tests.docs.settings_page import configuration_page
+from tests.docs.states_page import states_page
+from tests.docs.states_picture import states_svg
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "reference/cli.md": cli_page,
+    "reference/configuration.md": configuration_page,
+    "reference/quality.md": quality_page,
+    "reference/command-states.md": states_page,
+    "reference/http.md": http_page,
+    "reference/dependencies.md": dependencies_page,
+    "img/command-states.svg": states_svg,
+}

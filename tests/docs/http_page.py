@@ -1,0 +1,149 @@
+"""docs/reference/http.md: every route of the console and of OpenADR, from the route tables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from gridctl.assembly import OPENADR_PREFIX
+from gridctl.openadr.routes import openadr_routes
+from gridctl.web.api import Api
+from gridctl.web.app import Route, WebParts, routes
+from gridctl.web.auth import CSRF_HEADER
+from gridctl.web.pages import Pages
+from gridctl.web.roles import PERMISSIONS, Permission
+from gridctl.web.stream import Stream
+from tests.docs.tables import GENERATED, table
+
+_INTRO = f"""\
+Two interfaces on one port: the console's, for people and for `gridctl` on the command line, and OpenADR
+3.1, for customer systems. Bodies are JSON; an unknown field is refused. Times without a zone do not
+exist: everything is UTC.
+
+## Signing in
+
+`POST /api/v1/session` with `user` and `password` answers with a cookie and a CSRF token. Every request
+that changes something carries that token in `{CSRF_HEADER}` and comes from the console's own origin.
+An unused session becomes idle after 15 minutes and then only shows the picture and takes STOP; it ends
+after 12 hours. The form of the answers stands, typed, in `ui/src/api.ts`: the console and the tests are
+held to it."""
+
+_REFUSALS = """\
+## A refusal
+
+Every "no" is an `application/problem+json` (RFC 9457) with a stable `code` and `reasons` for people:
+
+| status | when |
+|---|---|
+| 400 | the request is not understood; the detail says which field |
+| 401 | nobody is signed in, or the token is not valid |
+| 403 | signed in, but the role may not, or CSRF token or origin is wrong |
+| 404 | there is no such thing, or the caller may not see it |
+| 409 | refused as things are: the plan changed, the feeder moved, the same person again |
+| 503 | a part of gridctl does not answer |"""
+
+_CONSOLE: Mapping[str, str] = {
+    "GET /": "The console.",
+    "GET /static/{name}": "Its files.",
+    "GET /healthz": "200 while the process answers.",
+    "GET /readyz": "200 when the field agent is connected and values are there, else 503.",
+    "GET /plain": "A page without scripts: sign in, plans, STOP.",
+    "POST /plain/login": "Its form to sign in.",
+    "POST /plain/stop": "Its STOP button.",
+    "POST /api/v1/session": "Sign in.",
+    "GET /api/v1/session": "Who is signed in, with which permissions.",
+    "DELETE /api/v1/session": "Sign out.",
+    "GET /api/v1/stream": "WebSocket: one frame a second, the same as `overview`.",
+    "GET /api/v1/overview": "The picture of now: head, limit, forecast, links, alarms, plans, requests.",
+    "GET /api/v1/feeder": "Network and devices, for the one-line.",
+    "GET /api/v1/plans": "Plans, newest first.",
+    "POST /api/v1/plans": "Work out a plan now.",
+    "GET /api/v1/plans/{plan}": "One plan: AC check, devices, exclusions, digest.",
+    "POST /api/v1/plans/{plan}/approve": "Approve exactly the plan with the `digest` in the body.",
+    "POST /api/v1/plans/{plan}/reject": "Reject it, with `digest` and `reason`.",
+    "POST /api/v1/stop": "STOP, with a `reason`; the answer says how long the field agent took.",
+    "POST /api/v1/resume": "End STOP, with a `reason`.",
+    "POST /api/v1/return-to-default": "Send all devices back to their defaults, with a `reason`.",
+    "GET /api/v1/alarms": "Alarms, active and past.",
+    "POST /api/v1/alarms/ack": "Acknowledge the alarm with `key`.",
+    "GET /api/v1/commands": "The command journal; `?plan=` for one plan.",
+    "GET /api/v1/audit": "Audit rows, newest first; `?limit=` up to 500, `?before=` a row number.",
+    "GET /api/v1/audit/verify": "Walk the hash chain.",
+    "GET /api/v1/trend": "History of one `?point=` over `?hours=`.",
+}
+
+
+def http_page() -> str:
+    """The whole page. AssertionError for a route without a sentence, or the other way round."""
+    return "\n\n".join(
+        [
+            f"# HTTP interfaces\n\n{GENERATED}",
+            _INTRO,
+            _REFUSALS,
+            f"## Console\n\n{_console_table()}",
+            f"## Who may what\n\n{_roles_table()}",
+            f"## OpenADR 3.1 at `{OPENADR_PREFIX}`\n\n{_OPENADR_TEXT}\n\n{_openadr_table()}",
+        ]
+    ) + ("\n")
+
+
+def _console_table() -> str:
+    rows = []
+    known = set(_CONSOLE)
+    for route in _found():
+        path = re.sub(r"\{(\w+):[^}]*\}", r"{\1}", route.path)
+        name = f"{route.method} {path}"
+        assert name in _CONSOLE, f"say in one sentence what {name} does: tests/docs/http_page.py"
+        known.discard(name)
+        permission = "nobody asked" if route.permission is None else f"`{route.permission}`"
+        rows.append((f"`{name}`", permission, _CONSOLE[name]))
+    assert not known, f"routes that are gone: {sorted(known)}"
+    return table(("route", "permission", "what"), rows)
+
+
+def _found() -> Sequence[Route]:
+    # The handlers are named, never called: empty shells are enough.
+    shell = cast(WebParts, _Shell())
+    return routes(object.__new__(Api), object.__new__(Stream), object.__new__(Pages), shell)
+
+
+class _Shell:
+    """Stands for parts that the route table only hands on."""
+
+    desk: Any = None
+
+
+def _roles_table() -> str:
+    heads = ("role", *(f"`{p}`" for p in Permission))
+    rows = [
+        (f"`{role}`", *("yes" if p in allowed else "" for p in Permission))
+        for role, allowed in PERMISSIONS.items()
+    ]
+    asked = {route.permission for route in _found()}
+    idle = [f"`{p}`" for p in Permission if p not in asked]
+    return table(heads, rows) + f"\n\nNo route asks for {' or '.join(idle)} yet." * bool(idle)
+
+
+_OPENADR_TEXT = """\
+Client credentials (RFC 6749 §4.4) for a bearer token that lives one hour; `gridctl openadr-client add`
+makes a client. The routes below are all that is there; the others of OpenADR 3.1 answer 404. An event that asks nothing that this feeder can do is kept, and a header of the answer
+says why nothing will happen."""
+
+
+_VERBS = {"GET": "Read.", "POST": "Create.", "PUT": "Replace.", "DELETE": "Delete."}
+
+
+def _openadr_table() -> str:
+    # As above: nothing is called, so store, desk and clock may be absent.
+    nothing = cast(Any, None)
+    app = openadr_routes(store=nothing, desk=nothing, clock=nothing)
+    rows = []
+    for route in app.router.routes():
+        resource = route.resource
+        assert resource is not None
+        first = (route.handler.__doc__ or "").strip().splitlines()[0]
+        what = re.sub(r"^[A-Z]+ /[^ :,.]*[.:,]?\s*", "", first)
+        what = what[:1].upper() + what[1:] if what else _VERBS[route.method]
+        rows.append((f"`{route.method} {resource.canonical}`", what))
+    return table(("route", "what"), rows)

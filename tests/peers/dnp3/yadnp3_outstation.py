@@ -1,0 +1,105 @@
+"""opendnp3's outstation as a process: `python -m … PORT`; one JSON line on stdin, one back.
+
+A line in: {"analog": value} moves analog input 0. A line out: all OPERATEs so far.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import sys
+from typing import Any
+
+import opendnp3
+
+from tests.peers.dnp3.rows import LINK_ADDRESS, MASTER_ADDRESS
+
+o: Any = opendnp3
+POINTS = 20
+LOCKED = 13
+
+
+class Commands(o.ICommandHandler):  # type: ignore[misc]
+    """Takes every output but 13, which stands on LOCAL."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operated: list[tuple[str, int, float]] = []
+
+    def Begin(self) -> None:  # noqa: N802 - opendnp3's name
+        return
+
+    def End(self) -> None:  # noqa: N802
+        return
+
+    def Select(self, command: Any, index: int) -> Any:  # noqa: N802
+        return o.CommandStatus.LOCAL if index == LOCKED else o.CommandStatus.SUCCESS
+
+    def Operate(self, command: Any, index: int, handler: Any, kind: Any) -> Any:  # noqa: N802
+        if isinstance(command, o.ControlRelayOutputBlock):
+            self.operated.append(("relay", index, float(int(command.opType))))
+        else:
+            self.operated.append(("analog", index, float(command.value)))
+        return self.Select(command, index)
+
+
+class Application(o.IOutstationApplication):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+
+    def SupportsWriteAbsoluteTime(self) -> bool:  # noqa: N802
+        return True
+
+    def WriteAbsoluteTime(self, time: Any) -> bool:  # noqa: N802
+        return True
+
+
+class Listener(o.IChannelListener):  # type: ignore[misc]
+    def __init__(self) -> None:
+        super().__init__()
+
+    def OnStateChange(self, state: Any) -> None:  # noqa: N802
+        return
+
+
+def main(port: int) -> None:
+    manager = o.DNP3Manager(1)
+    atexit.register(manager.Shutdown)
+    listener, commands, application = Listener(), Commands(), Application()
+    channel = manager.AddTCPServer(
+        "peer", o.levels.NOTHING, o.ServerAcceptMode.CloseExisting,
+        o.IPEndpoint("127.0.0.1", port), listener,
+    )  # fmt: skip
+    database = o.DatabaseConfig(POINTS)
+    # It would show octet strings of no length (g110v0), which tshark 4.0 calls malformed.
+    database.octet_string = {}
+    config = o.OutstationStackConfig(database)
+    config.link.LocalAddr, config.link.RemoteAddr = LINK_ADDRESS, MASTER_ADDRESS
+    config.outstation.params.allowUnsolicited = True
+    config.outstation.eventBufferConfig = o.EventBufferConfig(*[100] * 8)
+    outstation = channel.AddOutstation("peer", commands, application, config)
+
+    def show(values: dict[int, float]) -> None:
+        builder = o.UpdateBuilder()
+        for index, value in values.items():
+            builder.Update(o.Analog(value, o.Flags(1)), index)
+        outstation.Apply(builder.Build())
+
+    builder = o.UpdateBuilder()
+    builder.Update(o.Binary(True, o.Flags(1)), 3)
+    builder.Update(o.Counter(41, o.Flags(1)), 0)
+    outstation.Apply(builder.Build())
+    show({0: 812.0, 7: 2.0, 8: 0.0, 9: 7.0})
+    outstation.Enable()
+    sys.stdout.write("[]\n")
+    sys.stdout.flush()
+    for line in sys.stdin:
+        told = json.loads(line)
+        if "analog" in told:
+            show({0: told["analog"]})
+        sys.stdout.write(json.dumps(commands.operated) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,149 @@
+"""Pictures of every screen of a running demo: `make screenshots`.
+
+Starts a pilot of its own, walks a plan from proposal to STOP with two operators in Chromium, and
+takes each screen at two sizes in both palettes into `test-artifacts/screens`. The pictures of the
+documentation are copied from that walk: none of them is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
+
+from tests.ui.chromium import ARGUMENTS, CHROMIUM
+from tests.ui.pilot import Pilot
+
+ROOT = Path(__file__).resolve().parents[2]
+SIZES = {"1920": (1920, 1080), "1366": (1366, 768)}
+PALETTES = ("dark", "light")
+SCREENS = ("overview", "plans", "commands", "alarms", "audit", "comms")
+RATE = 20.0
+SETTLE_MS = 700
+DOCUMENTED = {
+    "dispatch-overview-1920-dark.png": "overview.png",
+    "waiting-review-1920-dark.png": "plan-review.png",
+}
+
+
+def main() -> int:
+    """Exit code 0 when every picture was taken."""
+    parser = argparse.ArgumentParser(description="Pictures of every screen of a running demo.")
+    parser.add_argument("--out", type=Path, default=ROOT / "test-artifacts" / "screens")
+    parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "img")
+    chosen = parser.parse_args()
+    if CHROMIUM is None:
+        sys.stderr.write("no Chromium on this machine: apt-get install chromium\n")
+        return 1
+    shutil.rmtree(chosen.out, ignore_errors=True)
+    chosen.out.mkdir(parents=True)
+    with tempfile.TemporaryDirectory(prefix="gridctl-screens-") as folder, ExitStack() as stack:
+        pilot = stack.enter_context(Pilot.started(Path(folder) / "pilot", rate=RATE))
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        Walk(browser, pilot, chosen.out).walk()
+        browser.close()
+    for taken, name in DOCUMENTED.items():
+        shutil.copyfile(chosen.out / taken, chosen.docs / name)
+    sys.stdout.write(f"{len(list(chosen.out.glob('*.png')))} pictures in {chosen.out}\n")
+    return 0
+
+
+class Walk:
+    """One plan from proposal to STOP, photographed."""
+
+    def __init__(self, browser: Browser, pilot: Pilot, out: Path) -> None:
+        self._browser = browser
+        self._pilot = pilot
+        self._out = out
+        self._state: StorageState | None = None
+
+    def walk(self) -> None:
+        """All moments in order."""
+        self._login()
+        first, second = (self._sign_in(user) for user in self._pilot.users)
+        self._state = first.context.storage_state()
+        first.goto(f"{self._pilot.url}/#/overview")
+        expect(first.get_by_role("link", name="Review").first).to_be_visible(timeout=60_000)
+        plan = (first.get_by_role("link", name="Review").first.get_attribute("href") or "")[2:]
+        self._moment("waiting", [*SCREENS, plan])
+        self._dialog(first, plan)
+        for page in (first, second):
+            self._approve(page, plan)
+        time.sleep(7)
+        self._moment("dispatch", ["overview", plan, "commands"])
+        expect(self._opened(first, plan).get_by_text("as promised").first).to_be_visible(
+            timeout=60_000
+        )
+        self._moment("effect", ["overview", plan, "commands"])
+        first.keyboard.press("F9")
+        first.get_by_role("button", name="Stop all dispatch now").click()
+        expect(first.get_by_text("DISPATCH STOPPED")).to_be_visible()
+        self._moment("stopped", ["overview", "plans", plan, "alarms", "audit"])
+
+    def _contexts(self) -> Iterator[tuple[str, Page]]:
+        for size, (width, height) in SIZES.items():
+            for palette in PALETTES:
+                context = self._browser.new_context(
+                    viewport={"width": width, "height": height},
+                    storage_state=self._state,
+                    color_scheme="dark" if palette == "dark" else "light",
+                )
+                yield f"{size}-{palette}", context.new_page()
+                context.close()
+
+    def _login(self) -> None:
+        for name, page in self._contexts():
+            page.goto(self._pilot.url)
+            expect(page.get_by_label("Password")).to_be_visible()
+            self._take(page, f"login-{name}")
+
+    def _moment(self, moment: str, screens: list[str]) -> None:
+        for name, page in self._contexts():
+            page.goto(self._pilot.url)
+            expect(page.get_by_role("application")).to_be_visible()
+            for screen in screens:
+                self._opened(page, screen)
+                page.wait_for_timeout(SETTLE_MS)
+                word = "review" if screen.startswith("plans/") else screen
+                self._take(page, f"{moment}-{word}-{name}")
+
+    def _opened(self, page: Page, screen: str) -> Page:
+        page.evaluate("to => { location.hash = to; }", f"#/{screen}")
+        expect(page.locator(f"main.{screen.split('/', maxsplit=1)[0]}")).to_be_visible()
+        return page
+
+    def _dialog(self, page: Page, plan: str) -> None:
+        self._opened(page, plan).get_by_role("button", name="Approve…").click()
+        self._take(page, "waiting-approve-dialog")
+        page.get_by_role("button", name="Cancel").click()
+
+    def _approve(self, page: Page, plan: str) -> None:
+        self._opened(page, plan).get_by_role("button", name="Approve…").click()
+        page.get_by_role("button", name=re.compile(r"^Approve \d+ commands")).click()
+        expect(page.locator(".told")).to_be_visible()
+
+    def _sign_in(self, user: str) -> Page:
+        context = self._browser.new_context(viewport={"width": 1366, "height": 768})
+        page = context.new_page()
+        page.goto(self._pilot.url)
+        page.get_by_label("User").fill(user)
+        page.get_by_label("Password").fill(self._pilot.users[user])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("application")).to_be_visible(timeout=20_000)
+        return page
+
+    def _take(self, page: Page, name: str) -> None:
+        page.screenshot(path=self._out / f"{name}.png")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
