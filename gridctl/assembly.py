@@ -24,7 +24,7 @@ from gridctl.link import OfficeLink, UnixEndpoint
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
 from gridctl.observe import set_up_logging
-from gridctl.openadr.routes import openadr_routes
+from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
 from gridctl.provenance import check_provenance
 from gridctl.store.engine import SqlStore, open_store
@@ -210,7 +210,7 @@ async def _listening(
         ),
         mounted=[(OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock))],
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, max_line_size=LINE_BYTES_MAX)
     await runner.setup()
     try:
         site = web.TCPSite(

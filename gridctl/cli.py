@@ -35,12 +35,16 @@ plan_app = typer.Typer(help="Plans: list, look at, approve or reject.", no_args_
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
 user_app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
-openadr_app = typer.Typer(help="Customer systems that may trigger events.", no_args_is_help=True)
+openadr_app = typer.Typer(help="Customer systems: who may trigger events.", no_args_is_help=True)
+client_app = typer.Typer(help="API clients, by role.", no_args_is_help=True)
+dead_app = typer.Typer(help="Notifications that were given up.", no_args_is_help=True)
 app.add_typer(plan_app, name="plan")
 app.add_typer(audit_app, name="audit")
 app.add_typer(db_app, name="db")
 app.add_typer(user_app, name="user")
-app.add_typer(openadr_app, name="openadr-client")
+app.add_typer(openadr_app, name="openadr")
+openadr_app.add_typer(client_app, name="client")
+openadr_app.add_typer(dead_app, name="dead")
 
 Instance = Annotated[
     Path,
@@ -148,11 +152,44 @@ def run(instance: Instance = DEFAULT_INSTANCE) -> None:
 
 
 @app.command(short_help="Office and console; the field agent dials in.")
-def serve(instance: Instance = DEFAULT_INSTANCE) -> None:
-    """The office with console only; the field agent runs elsewhere and dials in."""
-    from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
+def serve(
+    instance: Instance = DEFAULT_INSTANCE,
+    profile: Annotated[
+        str | None,
+        typer.Option(help="openadr-test: an empty VTN on loopback with published secrets."),
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the test profile.")] = 8080,
+    webhook_https: Annotated[
+        bool, typer.Option("--webhook-https", help="Test profile: refuse http callbacks.")
+    ] = False,
+    webhook_public: Annotated[
+        bool, typer.Option("--webhook-public", help="Test profile: refuse private addresses.")
+    ] = False,
+    webhook_echo: Annotated[
+        bool, typer.Option("--webhook-echo", help="Test profile: the challenge must be echoed.")
+    ] = False,
+) -> None:
+    """The office with console only; the field agent runs elsewhere and dials in.
 
-    _run(lambda: run_office(instance / "gridctl.toml", with_field=False))
+    With `--profile openadr-test` no office at all: an empty OpenADR 3.1.0 VTN on this machine, for
+    other people's clients and suites.
+    """
+    if profile is None:
+        from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
+
+        _run(lambda: run_office(instance / "gridctl.toml", with_field=False))
+        return
+    if profile != "openadr-test":
+        fail("--profile knows openadr-test", 2)
+    from gridctl.assembly_vtn import run_test_vtn  # noqa: PLC0415 - lazy on purpose
+    from gridctl.openadr.callbacks import CallbackPolicy, Echo  # noqa: PLC0415
+
+    policy = CallbackPolicy(
+        allow_http=not webhook_https,
+        allow_private=not webhook_public,
+        echo=Echo.REQUIRED if webhook_echo else Echo.ASKED,
+    )
+    _run(lambda: run_test_vtn(port=port, policy=policy))
 
 
 @app.command(short_help="The OT agent, the last line before the wire.")
@@ -313,24 +350,56 @@ def user_password(name: str, instance: Instance = DEFAULT_INSTANCE) -> None:
     _run(lambda: set_password(instance, name))
 
 
-@openadr_app.command("add")
+@client_app.command("add")
 def openadr_add(
     client_id: str,
     role: Annotated[str, typer.Option(help="business-logic or ven.")] = "business-logic",
     instance: Instance = DEFAULT_INSTANCE,
 ) -> None:
     """Add a customer system; its secret is made here and printed once. The office must not run."""
-    from gridctl.cli_store import add_client  # noqa: PLC0415 - lazy on purpose
+    from gridctl.cli_openadr import add_client  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: add_client(instance, client_id, role=role))
 
 
-@openadr_app.command("secret")
+@client_app.command("list")
+def openadr_list(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
+    """Who may ask for a token."""
+    from gridctl.cli_openadr import list_clients  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: list_clients(instance, as_json=as_json))
+
+
+@client_app.command("revoke")
+def openadr_revoke(client_id: str, instance: Instance = DEFAULT_INSTANCE) -> None:
+    """Lock a customer system out; ends its tokens. The office must not run."""
+    from gridctl.cli_openadr import revoke_client  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: revoke_client(instance, client_id))
+
+
+@client_app.command("secret")
 def openadr_secret(client_id: str, instance: Instance = DEFAULT_INSTANCE) -> None:
     """Give a customer system a new secret, printed once; ends its tokens. Stop the office first."""
-    from gridctl.cli_store import set_secret  # noqa: PLC0415 - lazy on purpose
+    from gridctl.cli_openadr import set_secret  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: set_secret(instance, client_id))
+
+
+@dead_app.command("list")
+def openadr_dead(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
+    """Notifications that no callback took, at any rung of the ladder."""
+    from gridctl.cli_openadr import list_dead  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: list_dead(instance, as_json=as_json))
+
+
+@dead_app.command("replay")
+def openadr_replay(number: int, instance: Instance = DEFAULT_INSTANCE) -> None:
+    """Try one of them again. The office must not run."""
+    from gridctl.cli_openadr import replay_dead  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: replay_dead(instance, number))
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ PASSWORD_BYTES = 15
 
 
 @asynccontextmanager
-async def _opened(instance: Path, *, read_only: bool) -> AsyncIterator[SqlStore]:
+async def opened(instance: Path, *, read_only: bool) -> AsyncIterator[SqlStore]:
     settings = load_settings(instance / "gridctl.toml")
     store = await open_store(
         settings.database.url, clock=settings.grid_clock(), read_only=read_only
@@ -33,7 +33,7 @@ async def _opened(instance: Path, *, read_only: bool) -> AsyncIterator[SqlStore]
 
 async def verify_audit(instance: Path, *, as_json: bool) -> int:
     """`gridctl audit verify`: 0 when the chain is whole, 1 when it is not."""
-    async with _opened(instance, read_only=True) as store:
+    async with opened(instance, read_only=True) as store:
         check = await store.verify_audit()
     if as_json:
         print(json.dumps(asdict(check)))
@@ -57,9 +57,9 @@ async def fence_orders(instance: Path, *, epoch: int | None, as_json: bool) -> N
     if epoch is None:
         settings = load_settings(instance / "gridctl.toml")
         epoch = FieldMemory(settings.field.spool).state.epoch
-    async with _opened(instance, read_only=False) as store, store.transaction() as unit:
+    async with opened(instance, read_only=False) as store, store.transaction() as unit:
         behind = await unit.fence_orders(epoch)
-        await unit.audit(_entry(store, "fence orders", "orders", after=f"epoch {behind}"))
+        await unit.audit(journal_entry(store, "fence orders", "orders", after=f"epoch {behind}"))
     if as_json:
         print(json.dumps({"epoch": behind}))
     else:
@@ -69,8 +69,8 @@ async def fence_orders(instance: Path, *, epoch: int | None, as_json: bool) -> N
 async def add_user(instance: Path, name: str, *, role: str, full_name: str) -> None:
     """`gridctl user add`: the password is made here and shown once."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    async with _opened(instance, read_only=False) as store:
-        entry = _entry(store, "add user", name, after=role)
+    async with opened(instance, read_only=False) as store:
+        entry = journal_entry(store, "add user", name, after=role)
         await store.users.add_user(name, full_name, role, password, audit=entry)
     print(f"User {name} ({role}), password (shown once): {password}")
 
@@ -78,12 +78,14 @@ async def add_user(instance: Path, name: str, *, role: str, full_name: str) -> N
 async def set_password(instance: Path, name: str) -> None:
     """`gridctl user password`: a new one is made here and shown once."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
-    async with _opened(instance, read_only=False) as store:
-        await store.users.set_password(name, password, audit=_entry(store, "new password", name))
+    async with opened(instance, read_only=False) as store:
+        await store.users.set_password(
+            name, password, audit=journal_entry(store, "new password", name)
+        )
     print(f"User {name}, new password (shown once): {password}")
 
 
-def _entry(store: SqlStore, action: str, about: str, *, after: str = "") -> AuditEntry:
+def journal_entry(store: SqlStore, action: str, about: str, *, after: str = "") -> AuditEntry:
     """What somebody with a shell on this host leaves in the record."""
     return AuditEntry(
         at_s=store.clock.now_s(),
@@ -99,21 +101,3 @@ def _entry(store: SqlStore, action: str, about: str, *, after: str = "") -> Audi
         plan_digest="",
         result="done",
     )
-
-
-async def add_client(instance: Path, client_id: str, *, role: str) -> None:
-    """`gridctl openadr-client add`: the secret is made here and shown once."""
-    secret = secrets.token_urlsafe(24)
-    async with _opened(instance, read_only=False) as store:
-        entry = _entry(store, "add client", client_id, after=role)
-        await store.openadr.add_client(client_id, role, secret, audit=entry)
-    print(f"Client {client_id} ({role}), secret (shown once): {secret}")
-
-
-async def set_secret(instance: Path, client_id: str) -> None:
-    """`gridctl openadr-client secret`: a new one is made here and shown once."""
-    secret = secrets.token_urlsafe(24)
-    async with _opened(instance, read_only=False) as store:
-        entry = _entry(store, "new secret", client_id)
-        await store.openadr.set_secret(client_id, secret, audit=entry)
-    print(f"Client {client_id}, new secret (shown once): {secret}")

@@ -12,6 +12,7 @@ import ipaddress
 import secrets
 import socket
 from dataclasses import dataclass
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Final
 
@@ -25,13 +26,22 @@ CONNECTIONS_MAX: Final = 64
 CONNECTIONS_PER_HOST_MAX: Final = 4
 
 
+class Echo(StrEnum):
+    """The challenge before a callback is believed: it has to be echoed; it is sent, and any answer
+    or none will do; it is not sent."""
+
+    REQUIRED = "required"
+    ASKED = "asked"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackPolicy:
     """What a callback may be. The strict one is the default."""
 
     allow_http: bool = False
     allow_private: bool = False
-    echo_challenge: bool = True
+    echo: Echo = Echo.REQUIRED
 
 
 class CallbackError(Exception):
@@ -116,9 +126,17 @@ def open_session(policy: CallbackPolicy) -> aiohttp.ClientSession:
 async def challenge(
     session: aiohttp.ClientSession, url: URL, bearer: str | None, policy: CallbackPolicy
 ) -> None:
-    """Ask the callback to echo a random word. Raises CallbackError when it does not."""
-    if not policy.echo_challenge:
+    """Ask the callback to echo a random word. Raises CallbackError when it has to and does not."""
+    if policy.echo is Echo.OFF:
         return
+    try:
+        await _echoed(session, url, bearer)
+    except CallbackError:
+        if policy.echo is Echo.REQUIRED:
+            raise
+
+
+async def _echoed(session: aiohttp.ClientSession, url: URL, bearer: str | None) -> None:
     word = secrets.token_urlsafe(24)
     try:
         async with session.get(

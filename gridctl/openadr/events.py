@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from aiohttp import web
 
-from gridctl.control.ports import Desk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import RefusedError
 from gridctl.model.program import RequestState
@@ -16,6 +15,7 @@ from gridctl.openadr import listing
 from gridctl.openadr.auth import Auth, Caller
 from gridctl.openadr.body import read_model
 from gridctl.openadr.crud import Crud, Draft, Filters
+from gridctl.openadr.desk import DemandDesk
 from gridctl.openadr.mapping import Ask, asked, forecast_peak
 from gridctl.openadr.problem import ProblemError
 from gridctl.openadr.scopes import READ_TARGETED
@@ -37,7 +37,7 @@ class Events(Crud):
     write_scopes = ("write_events",)
     filters: ClassVar[Filters] = {"programID": ("program_id", listing.object_id)}
 
-    def __init__(self, *, store: SqlStore, desk: Desk, clock: Clock, auth: Auth) -> None:
+    def __init__(self, *, store: SqlStore, desk: DemandDesk, clock: Clock, auth: Auth) -> None:
         super().__init__(store=store, clock=clock, auth=auth)
         self._desk = desk
 

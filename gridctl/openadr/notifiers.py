@@ -43,6 +43,7 @@ class Notifiers:
         """A handler of one of TOPICS."""
 
         async def topic(request: web.Request) -> web.Response:
+            """Names of MQTT topics: 404, there is no broker."""
             await self._auth.need(request, scopes)
             raise ProblemError(
                 HTTPStatus.NOT_FOUND, "this VTN has no MQTT broker: GET /notifiers tells"

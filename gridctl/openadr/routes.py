@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from gridctl.control.ports import Desk
 from gridctl.model.clock import Clock
 from gridctl.openadr.auth import Auth
 from gridctl.openadr.callbacks import CallbackPolicy
 from gridctl.openadr.crud import Crud
+from gridctl.openadr.desk import DemandDesk
 from gridctl.openadr.events import Events
 from gridctl.openadr.notifier import Notifier
 from gridctl.openadr.notifiers import TOPICS, Notifiers
@@ -26,12 +26,14 @@ from gridctl.openadr.vens import Resources, Vens
 from gridctl.store.engine import SqlStore
 
 STRICT = CallbackPolicy()
+LINE_BYTES_MAX = 65_536
+"""Longest request line: a query may name many targets, each percent-encoded."""
 
 
 def openadr_routes(
     *,
     store: SqlStore,
-    desk: Desk,
+    desk: DemandDesk,
     clock: Clock,
     token_url: str | None = None,
     callbacks: CallbackPolicy = STRICT,

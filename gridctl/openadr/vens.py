@@ -32,12 +32,12 @@ class Vens(Crud):
         ven = await read_model(request, VenRequest)
         _check_role(ven.object_type, caller)
         if caller.is_business_logic:
-            client_id = ven.client_id or (None if old is None else old.client_id)
+            client_id = ven.client_id or ("" if old is None else old.client_id)
             targets = tuple(ven.targets or ())
         else:
             client_id = caller.client.client_id
             targets = () if old is None else old.targets
-        if client_id is None:
+        if not client_id:
             raise ProblemError(
                 HTTPStatus.BAD_REQUEST, "clientID: business logic has to say whose VEN this is"
             )
@@ -86,18 +86,18 @@ class Resources(Crud):
         self, resource: ResourceRequest, caller: Caller, old: StoredObject | None
     ) -> StoredObject:
         """The VEN that is meant: named, the one of before, or the caller's own."""
-        id_ = resource.ven_id or (None if old is None else str(old.keys["ven_id"]))
-        if id_ is None and caller.is_business_logic:
+        id_ = resource.ven_id or ("" if old is None else str(old.keys["ven_id"]))
+        if not id_ and caller.is_business_logic:
             raise ProblemError(
                 HTTPStatus.BAD_REQUEST, "venID: business logic has to say whose resource this is"
             )
         ven = (
             await self._store.objects.ven_of(caller.client.client_id)
-            if id_ is None
+            if not id_
             else await self._store.objects.one("ven", id_, reader=caller.reader())
         )
         if ven is None:
-            told = "you have no ven yet" if id_ is None else f"there is no ven {id_!r}"
+            told = "you have no ven yet" if not id_ else f"there is no ven {id_!r}"
             raise ProblemError(HTTPStatus.CONFLICT, told)
         return ven
 

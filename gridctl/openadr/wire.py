@@ -175,7 +175,7 @@ class VenRequest(Wire):
     field leave it out: the role says the same."""
 
     object_type: Literal["BL_VEN_REQUEST", "VEN_VEN_REQUEST"] | None = None
-    client_id: Annotated[ObjectId | None, Field(alias="clientID")] = None
+    client_id: Annotated[Name, Field(alias="clientID")] = ""
     ven_name: Name
     targets: Targets | None = None
     attributes: Annotated[list[ValuesMap], Field(max_length=100)] | None = None
@@ -183,11 +183,11 @@ class VenRequest(Wire):
 
 class ResourceRequest(Wire):
     """What a client says about a resource of a VEN. 3.1.1 lets business logic leave out `clientID`
-    and a VEN `venID`: both are known."""
+    and a VEN `venID`: both are known. Left out is "" here; the contract allows no null."""
 
     object_type: Literal["BL_RESOURCE_REQUEST", "VEN_RESOURCE_REQUEST"] | None = None
-    client_id: Annotated[ObjectId | None, Field(alias="clientID")] = None
-    ven_id: Annotated[ObjectId | None, Field(alias="venID")] = None
+    client_id: Annotated[Name, Field(alias="clientID")] = ""
+    ven_id: Annotated[ObjectId, Field(alias="venID")] = ""
     resource_name: Name
     targets: Targets | None = None
     attributes: Annotated[list[ValuesMap], Field(max_length=100)] | None = None

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
 

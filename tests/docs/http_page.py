@@ -126,9 +126,10 @@ def _roles_table() -> str:
 
 
 _OPENADR_TEXT = """\
-Client credentials (RFC 6749 §4.4) for a bearer token that lives one hour; `gridctl openadr-client add`
-makes a client. The routes below are all that is there; the others of OpenADR 3.1 answer 404. An event that asks nothing that this feeder can do is kept, and a header of the answer
-says why nothing will happen."""
+Client credentials (RFC 6749 §4.4) for a bearer token that lives one hour; `gridctl openadr client add`
+makes a client. All 45 operations of OpenADR 3.1.0. An event that asks nothing that this feeder can do
+is kept, and a header of the answer says why nothing will happen. A PUT or DELETE may carry `If-Match`;
+a GET of one object takes `If-None-Match`."""
 
 
 _VERBS = {"GET": "Read.", "POST": "Create.", "PUT": "Replace.", "DELETE": "Delete."}

@@ -1,0 +1,53 @@
+"""What the VTN needs of the operator's desk, and what stands there where no feeder is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gridctl.control.ports import Person
+from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.planning import Forecast
+from gridctl.model.program import DispatchRequest
+
+
+class Outlook(Protocol):
+    """What is expected of the feeder."""
+
+    @property
+    def forecast(self) -> Forecast | None: ...
+
+
+class DemandDesk(Protocol):
+    """The part of `gridctl.control.ports.Desk` that demand events go to."""
+
+    def picture(self) -> Outlook: ...
+
+    async def submit_request(self, request: DispatchRequest, *, person: Person) -> None: ...
+
+    async def cancel_request(self, event_id: str, *, person: Person) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Nothing:
+    forecast: Forecast | None = None
+
+
+class NoFeeder:
+    """A desk without a feeder: events are kept and told, and nothing is ever moved."""
+
+    def picture(self) -> Outlook:
+        """Nothing is expected."""
+        return _Nothing()
+
+    async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:  # noqa: ARG002
+        """Refused, with the reason."""
+        raise RefusedError(
+            Refusal(code="no_feeder", reasons=("this VTN has no feeder: events are kept only",))
+        )
+
+    async def cancel_request(self, event_id: str, *, person: Person) -> None:  # noqa: ARG002
+        """Nothing was submitted."""
+        raise RefusedError(
+            Refusal(code="no_such_request", reasons=(f"nothing was asked for by {event_id}",))
+        )
