@@ -10,7 +10,7 @@ CODE    := gridctl protocols optimizer sim tests benchmarks hatch_build.py
 STAMP   := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock screenshots clean
+.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock screenshots docs clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ test-ui: ui
 
 screenshots: setup-dev  ## pictures of every screen of a running demo; renews docs/img
 	$(BIN)/python -m tests.ui.screenshots
+
+docs: setup-dev  ## write the pages of docs/ that are made from the code
+	$(BIN)/python -m tests.docs
 
 check: setup-dev  ## format, lint, types, layers, dependencies, spelling
 	$(BIN)/ruff format --check $(CODE)

@@ -14,7 +14,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -88,9 +88,14 @@ def compared(*packages: str) -> dict[str, str]:
 
 
 def main(
-    measure: Callable[[bool], Sequence[Figure]], *, about: str, packages: Sequence[str]
+    measure: Callable[[bool], Sequence[Figure]],
+    *,
+    about: str,
+    packages: Sequence[str],
+    elsewhere: Mapping[str, str] | None = None,
 ) -> None:
-    """Parse `--quick`, measure, print the one object. Exit code 0 also when a goal is missed: the
+    """Parse `--quick`, measure, print the one object. `elsewhere`: versions of peers that live in
+    an environment of their own, filled in by `measure`. Exit code 0 also when a goal is missed: the
     report says so."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="fewer rounds; ends within 50 s")
@@ -102,7 +107,7 @@ def main(
             {
                 "figures": [figure.as_json() for figure in figures],
                 "machine": before,
-                "compared": compared(*packages),
+                "compared": compared(*packages) | dict(elsewhere or {}),
                 "quick": quick,
             },
             indent=2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -76,9 +77,17 @@ async def run_field_agent(file: Path, *, child: bool) -> None:
     settings = load_settings(file)
     stop = asyncio.Event()
     stop_on_signals(stop)
+    hangup = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
     async with asyncio.TaskGroup() as group:
         orphan = group.create_task(_until_orphaned(settings.field.spool, stop)) if child else None
-        await run_field(field_settings(settings), clock=settings.grid_clock(), stop=stop)
+        await run_field(
+            field_settings(settings),
+            clock=settings.grid_clock(),
+            stop=stop,
+            again=lambda: field_settings(load_settings(file)),
+            hangup=hangup,
+        )
         if orphan is not None:
             orphan.cancel()
 

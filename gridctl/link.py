@@ -16,7 +16,7 @@ import os
 import socket
 import struct
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
@@ -26,13 +26,14 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.link import (
+    EVENTS_PER_FRAME_MAX,
     FRAME_VERSION,
     MEASUREMENTS_PER_FRAME_MAX,
-    Ack,
-    FieldAlarm,
-    Heartbeat,
+    POINTS_MAX,
+    POINTS_PER_FRAME_MAX,
+    Events,
     Hello,
-    Outcome,
+    MorePoints,
     SignedOrder,
     Telemetry,
     UpFrame,
@@ -50,13 +51,10 @@ OFFICE_QUEUE_FRAMES = 256
 
 _LENGTH = struct.Struct(">I")
 
-Frame: TypeAlias = Hello | Telemetry | Outcome | Ack | FieldAlarm | Heartbeat | SignedOrder
+Frame: TypeAlias = UpFrame | SignedOrder
 
 _FRAME: TypeAdapter[Frame] = TypeAdapter(
-    Annotated[
-        Hello | Telemetry | Outcome | Ack | FieldAlarm | Heartbeat | SignedOrder,
-        Field(discriminator="type"),
-    ],
+    Annotated[UpFrame | SignedOrder, Field(discriminator="type")],
     config=ConfigDict(extra="forbid", allow_inf_nan=False),
 )
 
@@ -85,6 +83,10 @@ def decode(body: bytes) -> Frame:
     match frame:
         case Telemetry() if len(frame.measurements) > MEASUREMENTS_PER_FRAME_MAX:
             raise FrameError(f"telemetry of {len(frame.measurements)} values in one frame")
+        case Events() if len(frame.events) > EVENTS_PER_FRAME_MAX:
+            raise FrameError(f"{len(frame.events)} events in one frame")
+        case Hello() | MorePoints() if len(frame.points) > POINTS_PER_FRAME_MAX:
+            raise FrameError(f"{len(frame.points)} points in one frame")
         case SignedOrder() if len(frame.order.commands) > COMMANDS_PER_ORDER_MAX:
             raise FrameError(f"an order of {len(frame.order.commands)} commands")
         case Hello() if frame.version != FRAME_VERSION:
@@ -109,6 +111,33 @@ async def write_frame(writer: asyncio.StreamWriter, frame: Frame) -> None:
     writer.write(encode(frame))
     async with asyncio.timeout(SEND_TIMEOUT_S):
         await writer.drain()
+
+
+def split_hello(hello: Hello) -> list[Hello | MorePoints]:
+    """`hello` in frames, each of a bounded number of points."""
+    points = hello.points
+    first = replace(hello, points=points[:POINTS_PER_FRAME_MAX], points_total=len(points))
+    return [
+        first,
+        *(
+            MorePoints(offset=at, points=points[at : at + POINTS_PER_FRAME_MAX])
+            for at in range(POINTS_PER_FRAME_MAX, len(points), POINTS_PER_FRAME_MAX)
+        ),
+    ]
+
+
+async def read_hello(reader: asyncio.StreamReader, hello: Hello) -> Hello:
+    """`hello` with the points that come in the frames behind it. Raises as `read_frame`."""
+    total = hello.points_total or len(hello.points)
+    if total > POINTS_MAX:
+        raise FrameError(f"{total} points are announced, {POINTS_MAX} are allowed")
+    points = list(hello.points)
+    while len(points) < total:
+        more = await read_frame(reader)
+        if not isinstance(more, MorePoints) or more.offset != len(points) or not more.points:
+            raise FrameError(f"{more.type} where point {len(points)} of {total} should come")
+        points += more.points
+    return replace(hello, points=tuple(points), points_total=len(points))
 
 
 def signed(order: Order, key: Ed25519PrivateKey) -> SignedOrder:
@@ -273,13 +302,17 @@ class OfficeLink:
                 hello = await read_frame(reader)
             if not isinstance(hello, Hello):
                 raise FrameError(f"the first frame is {hello.type}, not hello")
+            hello = await self._whole(reader, hello)
             self._drop()
             self._writer = writer
             await self._frames.put(hello)
             while True:
                 async with asyncio.timeout(QUIET_MAX_S):
                     frame = await read_frame(reader)
-                if isinstance(frame, SignedOrder | Hello):
+                if isinstance(frame, Hello) and frame.boot_id == hello.boot_id:
+                    # The agent has loaded other points; its line and its orders go on.
+                    frame = await self._whole(reader, frame)
+                elif isinstance(frame, SignedOrder | Hello | MorePoints):
                     raise FrameError(f"{frame.type} is not for the office at this moment")
                 await self._frames.put(frame)
         except FrameError as error:
@@ -289,6 +322,10 @@ class OfficeLink:
             log.info("link: field agent is gone: %r", error)
         finally:
             self._drop(writer)
+
+    async def _whole(self, reader: asyncio.StreamReader, hello: Hello) -> Hello:
+        async with asyncio.timeout(QUIET_MAX_S):
+            return await read_hello(reader, hello)
 
     def _drop(self, writer: asyncio.StreamWriter | None = None) -> None:
         """Close `writer`, or whichever connection there is."""

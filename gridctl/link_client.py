@@ -2,7 +2,8 @@
 
 What waits for the line is bounded. Measurements: the newest of each point, so that a long outage
 costs memory for one image and no more. Outcomes and acks: kept in order until they were written;
-the guard refuses orders when there is no room for theirs. Heartbeat: only the newest.
+the guard refuses orders when there is no room for theirs. Events: in order, the newest gives way
+and its number is missing. Heartbeat: only the newest.
 """
 
 from __future__ import annotations
@@ -24,11 +25,15 @@ from gridctl.link import (
     OfficeLink,
     UnixEndpoint,
     read_frame,
+    split_hello,
     write_frame,
 )
 from gridctl.model.link import (
+    EVENTS_PER_FRAME_MAX,
     MEASUREMENTS_PER_FRAME_MAX,
     Ack,
+    Event,
+    Events,
     FieldAlarm,
     Heartbeat,
     Hello,
@@ -47,6 +52,9 @@ RECENT_FRAMES = 512
 """Outcomes and acks that are told again after a reconnect: a frame that was in the socket when it
 broke is lost without a trace, and the office knows a repeated one for the echo that it is."""
 ORDERS_WAITING_MAX = 64
+EVENTS_WAITING_MAX = 100_000
+EVENTS_RECENT = 20_000
+"""Events that are told again after a reconnect; the office knows each by its number."""
 
 Wire: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Dial: TypeAlias = Callable[[], Awaitable[Wire]]
@@ -114,6 +122,9 @@ class FieldLinkClient:
         self._values: dict[str, Measurement] = {}
         self._vital: deque[Outcome | Ack] = deque()
         self._recent: deque[Outcome | Ack] = deque(maxlen=RECENT_FRAMES)
+        self._events: deque[Event] = deque()
+        self._events_recent: deque[Event] = deque(maxlen=EVENTS_RECENT)
+        self._greet_again = False
         self._alarms: dict[str, FieldAlarm] = {}
         self._alarms_waiting: dict[str, FieldAlarm] = {}
         self._heartbeat: Heartbeat | None = None
@@ -123,6 +134,8 @@ class FieldLinkClient:
         self.connected = False
         self.dropped = 0
         """Values and frames that had to give way, since start."""
+        self.events_dropped = 0
+        """Events that had to give way because the office was away for too long, since start."""
 
     @property
     def room(self) -> int:
@@ -137,6 +150,21 @@ class FieldLinkClient:
         while len(self._values) > self._points_max:
             del self._values[next(iter(self._values))]
             self.dropped += 1
+        self._wake.set()
+
+    def happened(self, events: Iterable[Event]) -> None:
+        """Events, each of which the office must hear in its turn."""
+        for event in events:
+            if len(self._events) >= EVENTS_WAITING_MAX:
+                self.events_dropped += 1
+            else:
+                self._events.append(event)
+        self._wake.set()
+
+    def greet_again(self, *, points_max: int) -> None:
+        """The points are others now: say so on the line that there is, with the whole image."""
+        self._points_max = points_max
+        self._greet_again = True
         self._wake.set()
 
     def tell(self, frame: Outcome | Ack | FieldAlarm | Heartbeat) -> None:
@@ -175,10 +203,9 @@ class FieldLinkClient:
         """Use one connection until it ends; whether the office took our hello."""
         greeted = False
         try:
-            hello, image = self._greeting()
-            await write_frame(writer, hello)
+            await self._greet(writer)
             greeted = self.connected = True
-            self._again(image)
+            self._again()
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._up(writer))
                 both.create_task(self._down(reader))
@@ -194,24 +221,47 @@ class FieldLinkClient:
                     await writer.wait_closed()
         return greeted
 
-    def _again(self, image: Iterable[Measurement]) -> None:
-        """What a new connection has to be told although it was told before."""
-        self._vital.extendleft(reversed(self._recent))
-        self._recent.clear()
-        self._alarms_waiting = dict(self._alarms)
+    async def _greet(self, writer: asyncio.StreamWriter) -> None:
+        """Hello, and the whole image to be told behind it."""
+        self._greet_again = False
+        hello, image = self._greeting()
+        for part in split_hello(hello):
+            await write_frame(writer, part)
         waiting = self._values
         self._values = {m.point: m for m in image} | waiting
         self._wake.set()
+
+    def _again(self) -> None:
+        """What a new connection has to be told although it was told before."""
+        self._vital.extendleft(reversed(self._recent))
+        self._recent.clear()
+        self._events.extendleft(reversed(self._events_recent))
+        self._events_recent.clear()
+        self._alarms_waiting = dict(self._alarms)
 
     async def _up(self, writer: asyncio.StreamWriter) -> None:
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._greet_again:
+                await self._greet(writer)
             while self._vital:
                 await write_frame(writer, self._vital[0])
                 self._recent.append(self._vital.popleft())
             for frame in self._take():
                 await write_frame(writer, frame)
+            await self._tell_events(writer)
+
+    async def _tell_events(self, writer: asyncio.StreamWriter) -> None:
+        """One frame of events a turn, so that a storm of them holds back nothing else."""
+        told = tuple(islice(self._events, EVENTS_PER_FRAME_MAX))
+        if not told:
+            return
+        await write_frame(writer, Events(events=told))
+        for _ in told:
+            self._events_recent.append(self._events.popleft())
+        if self._events:
+            self._wake.set()
 
     def _take(self) -> list[Frame]:
         frames: list[Frame] = list(self._alarms_waiting.values())

@@ -22,6 +22,7 @@ from optimizer.powerflow import (
     Elements,
     Fixpoint,
     FlowResult,
+    RootSystem,
     head_amps,
     iterate,
     load_elements,
@@ -63,7 +64,7 @@ class NetworkModel:
             open_switches=open_switches,
         )
         self._index = self.stamps.index
-        self._system = root_system(self._admittance)
+        self.system: RootSystem = root_system(self._admittance)
         self.elements: Elements = (
             load_elements(feeder.consumers, self._admittance, self._index)
             if like is None
@@ -118,13 +119,13 @@ class NetworkModel:
         """(ties, T) current into the near side of each tie, source to load, A."""
         root_v = self._roots_of(flow)
         node_a = node_amps(
-            self._system,
+            self.system,
             self.elements,
             root_v=root_v,
             scale=self._element_scale(flow.load_scale),
             injection_va=complex_va(flow.injection_kw, flow.injection_kvar),
         )
-        head_a = head_amps(self._system, root_v, node_a)
+        head_a = head_amps(self.system, root_v, node_a)
         return self.currents.tie_amps(flow.v_complex, self._with_head(node_a, head_a))
 
     def solve(
@@ -149,7 +150,7 @@ class NetworkModel:
         injection_va = complex_va(kw, kvar)
         self._refuse_misplaced(injection_va)
         fix = iterate(
-            self._system,
+            self.system,
             self.elements,
             scale=self._element_scale(scale),
             injection_va=injection_va,
@@ -169,7 +170,7 @@ class NetworkModel:
         """
         if not flow.converged:
             raise ValueError("a power flow that did not converge has no sensitivities")
-        system, elements = self._system, self.elements
+        system, elements = self.system, self.elements
         one = slice(t, t + 1)
         root_v, node_v = self._roots_of(flow)[:, one], flow.v_complex[:, one]
         injection_va = complex_va(flow.injection_kw[:, one], flow.injection_kvar[:, one])
@@ -211,7 +212,7 @@ class NetworkModel:
         injection_kw: FloatArray,
         injection_kvar: FloatArray,
     ) -> FlowResult:
-        system = self._system
+        system = self.system
         node_v = product(system.spread, fix.root_v)
         element_scale = self._element_scale(scale)
         node_a = node_amps(

@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import splu
 
-from optimizer.arrays import ComplexArray, FloatArray, product
+from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
 from optimizer.powerflow import Elements, RootSystem
 
 
@@ -64,6 +64,62 @@ def control_va(columns: Sequence[ControlColumn], count: int) -> ComplexArray:
     return va
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Linearised:
+    """The network's first order at one solved state: `jacobian` (2m, 2m) takes real and imaginary
+    changes of root volts to changes of injected amperes; `across` (e, m) root to element volts;
+    `alpha`, `beta` (e,) slopes of the consumers, `beta_injected` of the injections at rows `at`."""
+
+    jacobian: sp.csc_array
+    across: sp.csr_array
+    alpha: ComplexArray
+    beta: ComplexArray
+    at: IntArray
+    at_roots: sp.csr_array
+    beta_injected: ComplexArray
+
+
+def linearised(
+    system: RootSystem,
+    elements: Elements,
+    *,
+    root_v: ComplexArray,
+    scale: FloatArray,
+    injection_va: ComplexArray,
+) -> Linearised:
+    """The network's first order at `root_v` (m,); `scale` (e,), `injection_va` (n,)."""
+    across = sp.csr_array(elements.across @ system.spread)
+    alpha, beta = _element_slopes(elements, product(across, root_v), scale)
+    at: IntArray = np.flatnonzero(injection_va)
+    at_roots = sp.csr_array(system.spread[at])
+    # A constant-power injection i = conj(S / v) answers only to the conjugate of its voltage.
+    beta_injected: ComplexArray = (
+        -np.conj(injection_va[at]) / np.conj(product(at_roots, root_v)) ** 2
+    )
+    straight = across.T @ sp.diags_array(alpha) @ across
+    conjugate = (
+        across.T @ sp.diags_array(beta) @ across
+        + at_roots.T @ sp.diags_array(beta_injected) @ at_roots
+    )
+    own = sp.csc_array(system.y - straight)
+    jacobian = sp.block_array(
+        [
+            [own.real - conjugate.real, -own.imag - conjugate.imag],
+            [own.imag - conjugate.imag, own.real + conjugate.real],
+        ],
+        format="csc",
+    )
+    return Linearised(
+        jacobian=jacobian,
+        across=across,
+        alpha=alpha,
+        beta=beta,
+        at=at,
+        at_roots=at_roots,
+        beta_injected=beta_injected,
+    )
+
+
 def differential(
     system: RootSystem,
     elements: Elements,
@@ -77,37 +133,19 @@ def differential(
 
     `per_kw_va` (n, nc) is what each control injects. Dead node-phases take part in nothing.
     """
-    across = sp.csr_array(elements.across @ system.spread)
-    alpha, beta = _element_slopes(elements, product(across, root_v), scale)
-    at = np.flatnonzero(injection_va)
-    at_roots = sp.csr_array(system.spread[at])
-    # A constant-power injection i = conj(S / v) answers only to the conjugate of its voltage.
-    beta_injected = -np.conj(injection_va[at]) / np.conj(product(at_roots, root_v)) ** 2
-    straight = across.T @ sp.diags_array(alpha) @ across
-    conjugate = (
-        across.T @ sp.diags_array(beta) @ across
-        + at_roots.T @ sp.diags_array(beta_injected) @ at_roots
-    )
+    first = linearised(system, elements, root_v=root_v, scale=scale, injection_va=injection_va)
     node_v = product(system.spread, root_v)
     live = np.abs(node_v) > 0.0
     direct = np.zeros(per_kw_va.shape, dtype=np.complex128)
     direct[live] = np.conj(per_kw_va[live] / node_v[live, None])
-    own = sp.csc_array(system.y - straight)
-    jacobian = sp.block_array(
-        [
-            [own.real - conjugate.real, -own.imag - conjugate.imag],
-            [own.imag - conjugate.imag, own.real + conjugate.real],
-        ],
-        format="csc",
-    )
     push = product(system.gather, direct)
-    solved = splu(jacobian).solve(np.vstack([push.real, push.imag]))
+    solved = splu(first.jacobian).solve(np.vstack([push.real, push.imag]))
     m = len(root_v)
     d_root: ComplexArray = solved[:m] + 1j * solved[m:]
-    d_element = product(across, d_root)
-    d_drawn_a = alpha[:, None] * d_element + beta[:, None] * np.conj(d_element)
+    d_element = product(first.across, d_root)
+    d_drawn_a = first.alpha[:, None] * d_element + first.beta[:, None] * np.conj(d_element)
     node_a = direct + product(elements.back, d_drawn_a)
-    node_a[at] += beta_injected[:, None] * np.conj(product(at_roots, d_root))
+    node_a[first.at] += first.beta_injected[:, None] * np.conj(product(first.at_roots, d_root))
     return Differential(root_v=d_root, node_a=node_a)
 
 

@@ -3,23 +3,32 @@
 Bounded, newest wins: the office wants to know how the plant is now, so a value that nobody has
 fetched yet is replaced by its successor of the same point. That is not a loss. A loss is a point
 that had to be pushed out because more distinct points waited than the inbox holds; each one is
-counted in `dropped`. Records of which every single one matters (sequence of events) do not belong
-here: they need a first-in-first-out queue beside this one, with a counter of its own.
+counted in `dropped`. Points of which every single change matters go through the `EventQueue`
+beside it as well.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from gridctl.model.errors import InvariantViolation
-from gridctl.model.measurement import Measurement
+from gridctl.model.measurement import Flag, Measurement
+from protocols.events import EventQueue
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:
     if not waiter.done():
         waiter.set_result(None)
+
+
+_NONE: frozenset[str] = frozenset()
+
+
+def _lossy(measurement: Measurement) -> Measurement:
+    return replace(measurement, quality=measurement.quality.degraded(Flag.DATA_LOSS))
 
 
 class Inbox:
@@ -29,10 +38,11 @@ class Inbox:
     copy: it is called from native callbacks, where an exception would be swallowed (dnp3.md G2).
     """
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, *, events: EventQueue | None = None) -> None:
         if capacity < 1:
             raise ValueError(f"an inbox of capacity {capacity} holds nothing")
         self._capacity = capacity
+        self._events = events
         self._lock = threading.Lock()
         self._waiting: dict[str, Measurement] = {}
         self._dropped = 0
@@ -47,8 +57,12 @@ class Inbox:
         """Take `measurements` in order; the last one of a point is the one that stays."""
         if not measurements:
             return
+        # Under its own lock: events keep the order in which their threads came.
+        lost = _NONE if self._events is None else self._events.offer(measurements)
         with self._lock:
             for measurement in measurements:
+                if measurement.point in lost:
+                    measurement = _lossy(measurement)  # noqa: PLW2901 - the same one, marked
                 # Re-inserting moves the point to the end: the front is always the oldest.
                 self._waiting.pop(measurement.point, None)
                 self._waiting[measurement.point] = measurement
@@ -63,6 +77,19 @@ class Inbox:
             except RuntimeError:
                 # The reader's loop is closed: nobody waits any more, and this thread must go on.
                 return
+
+    def resize(self, capacity: int) -> None:
+        """Hold at most `capacity` points from now on."""
+        if capacity < 1:
+            raise ValueError(f"an inbox of capacity {capacity} holds nothing")
+        with self._lock:
+            self._capacity = capacity
+
+    def forget(self, points: Iterable[str]) -> None:
+        """Throw away what waits of `points`: their driver is gone, and so is its word."""
+        with self._lock:
+            for point in points:
+                self._waiting.pop(point, None)
 
     async def get(self, *, timeout_s: float) -> list[Measurement]:
         """All that waits, oldest arrival first; an empty list when nothing came in `timeout_s`

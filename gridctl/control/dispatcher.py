@@ -171,13 +171,12 @@ class Dispatcher:
             k = interval(plan.result.horizon, self._clock.now_s())
             if k > last:
                 return Halt(state=PlanState.COMPLETED, reason="carried out to its end")
-            commands = list(
-                self._worth_sending(due(self._release(run, k), first_number=run.number))
-            )
+            made = due(self._release(run, k), first_number=run.number)
+            commands = list(self._worth_sending(made))
             if not first:
                 commands = await self._still_possible(run, commands)
             if commands:
-                run.number += len(commands)
+                run.number += len(made)  # also of those that are held back
                 await self._release_interval(run, commands, first=first)
             elif run.judging is not None and run.judging.done():
                 await self._judged(run)

@@ -20,6 +20,7 @@ from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.effect import forecast_kw
+from gridctl.control.events import EventBook
 from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
@@ -34,7 +35,17 @@ from gridctl.control.views import PictureMaker, PlanViews
 from gridctl.control.watch import StandingAlarms, Watch
 from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, UnavailableError
-from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, Outcome, Telemetry, UpFrame
+from gridctl.model.link import (
+    Ack,
+    Events,
+    FieldAlarm,
+    Heartbeat,
+    Hello,
+    MorePoints,
+    Outcome,
+    Telemetry,
+    UpFrame,
+)
 from gridctl.model.measurement import GOOD, Measurement, Origin, TimeQuality
 from gridctl.model.plan import PlanState
 
@@ -71,6 +82,7 @@ class Office:
         self._carrying: asyncio.Task[None] | None = None
         self.image = ProcessImage(clock=clock)
         self.alarms = AlarmBook(store=store, clock=clock)
+        self.events = EventBook(store=store, alarms=self.alarms)
         self._stop_state = StopState(settings.stop_file)
         self._activity = Activity(utc_offset_s=settings.utc_offset_s)
         self._book = CommandBook(
@@ -272,6 +284,11 @@ class Office:
         match frame:
             case Hello():
                 await self._greet(frame)
+            case Events():
+                await self.events.take(frame)
+            case MorePoints():
+                # The line puts them into their Hello; a stray one has nothing to add.
+                log.warning("office: %d points came without a hello", len(frame.points))
             case Telemetry():
                 self.image.take(frame)
                 self._judge.note()
@@ -294,6 +311,7 @@ class Office:
 
     async def _greet(self, hello: Hello) -> None:
         self.image.greet(hello)
+        self.events.greet(hello)
         missing = self._settings.head_point not in self.image.points
         await self.alarms.follows(
             missing or hello.limits_digest != self._limits_digest,

@@ -14,13 +14,20 @@ from typing import Protocol
 from gridctl.model.alarm import Alarm
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
-from gridctl.model.link import LinkHealth, UpFrame
+from gridctl.model.link import Event, LinkHealth, UpFrame
 from gridctl.model.measurement import Measurement, Point, Quality, Snapshot
 from gridctl.model.order import Order
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask, Series
 from gridctl.model.program import DispatchRequest, RequestState
-from gridctl.model.record import AuditEntry, AuditRow, ChainCheck, CommandRow, StoredPlan
+from gridctl.model.record import (
+    AuditEntry,
+    AuditRow,
+    ChainCheck,
+    CommandRow,
+    EventRow,
+    StoredPlan,
+)
 from gridctl.model.resource import Resource
 
 __all__ = [
@@ -31,6 +38,7 @@ __all__ = [
     "CycleView",
     "Desk",
     "EffectView",
+    "EventRow",
     "FieldLink",
     "Person",
     "Picture",
@@ -136,6 +144,16 @@ class Store(Protocol):
 
     async def series(self, point: str, *, start_s: float, end_s: float, step_s: float) -> Series:
         """Mean of good samples per interval; None where there was none."""
+        ...
+
+    async def add_events(self, boot_id: str, added: Sequence[Event]) -> None:
+        """Append to the sequence of events; what is there already is ignored."""
+        ...
+
+    async def events(
+        self, *, point: str | None = None, before_id: int | None = None, limit: int = 200
+    ) -> Sequence[EventRow]:
+        """The newest first, in the order of their arrival."""
         ...
 
     async def plan(self, mrid: str) -> StoredPlan | None: ...

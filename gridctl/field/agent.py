@@ -9,29 +9,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import random
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine, Iterable
 
+from gridctl.field.configuration import Change, load_configuration
 from gridctl.field.confirmation import Confirmation
 from gridctl.field.deadman import STOP_POLL_S, Deadman, StopSwitch
-from gridctl.field.execution import Executor, with_link
+from gridctl.field.exchange import Exchange
+from gridctl.field.execution import Executor
 from gridctl.field.guard import Guard
+from gridctl.field.links import FieldLinks, OpenDriver
 from gridctl.field.liveness import FieldImage
+from gridctl.field.reload import ReloadWatch
 from gridctl.field.settings import FieldSettings
 from gridctl.field.spool import FieldMemory
 from gridctl.limitsfile import load_limits
 from gridctl.link import UnixEndpoint
 from gridctl.link_client import Dial, FieldLinkClient, dial
 from gridctl.model.clock import Clock
-from gridctl.model.errors import ConfigError, Refusal
+from gridctl.model.errors import Refusal
 from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, LeaseInfo, SignedOrder
 from gridctl.model.measurement import Measurement
 from gridctl.model.order import OrderKind
 from gridctl.pki import load_public_ed25519
-from protocols.driver import Driver, LinkSettings, PointAddress
+from protocols.backoff import Randomness
+from protocols.events import EventQueue
 from protocols.inbox import Inbox
-from protocols.points import load_points
 from protocols.registry import open_driver
 
 log = logging.getLogger(__name__)
@@ -41,22 +45,28 @@ TELEMETRY_S = 0.25
 """Real seconds over which measurements are gathered into one frame."""
 LINK_DOWN_ALARM_S = 5.0
 
-OpenDriver: TypeAlias = Callable[[LinkSettings, Sequence[PointAddress], Inbox, Clock], Driver]
-
 
 async def run_field(
     settings: FieldSettings,
     *,
     clock: Clock,
     stop: asyncio.Event,
+    again: Callable[[], FieldSettings] | None = None,
+    hangup: asyncio.Event | None = None,
     open_driver: OpenDriver = open_driver,
     line: Dial | None = None,
 ) -> None:
     """Run the agent until `stop` is set. Raises ConfigError before anything is opened when a file
-    cannot be used. `open_driver` and `line` are replaced in tests only."""
+    cannot be used.
+
+    `again` reads the settings anew for a reload (None: only the points file is read again);
+    `hangup` is set by SIGHUP to ask for one. `open_driver` and `line` are replaced in tests only.
+    """
     agent = FieldAgent(
         settings,
         clock=clock,
+        again=again if again is not None else lambda: settings,
+        hangup=hangup if hangup is not None else asyncio.Event(),
         open_driver=open_driver,
         line=line if line is not None else dial(UnixEndpoint(path=settings.socket)),
     )
@@ -67,27 +77,39 @@ class FieldAgent:
     """All parts of the agent, wired."""
 
     def __init__(
-        self, settings: FieldSettings, *, clock: Clock, open_driver: OpenDriver, line: Dial
+        self,
+        settings: FieldSettings,
+        *,
+        clock: Clock,
+        again: Callable[[], FieldSettings],
+        hangup: asyncio.Event,
+        open_driver: OpenDriver,
+        line: Dial,
+        randomness: Randomness | None = None,
     ) -> None:
-        addresses = tuple(with_link(a) for a in load_points(settings.points, settings.context))
-        _check_links(settings, addresses)
+        configuration = load_configuration(settings)
+        addresses = configuration.addresses
         self._settings = settings
         self._clock = clock
+        self._hangup = hangup
         self._limits = load_limits(settings.limits)
         self._memory = FieldMemory(settings.spool)
-        self._inbox = Inbox(len(addresses))
-        self._drivers = {
-            watched.settings.id: open_driver(watched.settings, addresses, self._inbox, clock)
-            for watched in settings.links
-        }
-        self._points = tuple(a.point for a in addresses)
+        self._events = EventQueue(configuration.sequence_points)
+        self._inbox = Inbox(len(addresses), events=self._events)
+        self._drivers = FieldLinks(
+            open_driver=open_driver,
+            inbox=self._inbox,
+            spawn=self._spawn,
+            clock=clock,
+            randomness=random.SystemRandom() if randomness is None else randomness,
+        )
+        self._drivers.take(self._drivers.build(configuration, configuration.links))
         self._image = FieldImage(
-            self._points,
-            heartbeats={
-                w.settings.id: w.heartbeat for w in settings.links if w.heartbeat is not None
-            },
+            [a.point for a in addresses],
+            heartbeats=configuration.heartbeats,
             start_mono_s=clock.monotonic_s(),
         )
+        self._reload = ReloadWatch(settings.stop_file, reload=self._load_again)
         self._stop = StopSwitch(settings.stop_file, self._memory)
         self._client = FieldLinkClient(
             dial=line, greeting=self._greeting, points_max=len(addresses)
@@ -119,6 +141,19 @@ class FieldAgent:
             busy=self._executor.busy,
             revert=self._executor.revert,
             alarm=self._alarm,
+        )
+        self._exchange = Exchange(
+            configuration,
+            again=again,
+            drivers=self._drivers,
+            inbox=self._inbox,
+            events=self._events,
+            image=self._image,
+            guard=self._guard,
+            executor=self._executor,
+            memory=self._memory,
+            client=self._client,
+            clock=clock,
         )
         self._boot_id = uuid.uuid4().hex
         self._tasks: asyncio.TaskGroup | None = None
@@ -161,10 +196,15 @@ class FieldAgent:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                for driver in self._drivers.values():
-                    await driver.start()
+                self._drivers.start(tuple(self._drivers))
                 await self._executor.recover()
-                for part in (self._measure(), self._obey(), self._watch(), self._beat()):
+                for part in (
+                    self._measure(),
+                    self._obey(),
+                    self._watch(),
+                    self._beat(),
+                    self._watch_reload(),
+                ):
                     tasks.create_task(part)
                 tasks.create_task(self._client.run())
                 await stop.wait()
@@ -173,11 +213,11 @@ class FieldAgent:
             log.info("field: stopping")
         finally:
             self._tasks = None
-            await asyncio.gather(*(driver.stop() for driver in self._drivers.values()))
+            await self._drivers.end_all()
             with contextlib.suppress(OSError):
                 self._memory.save_if_dirty()
 
-    def _spawn(self, work: Coroutine[None, None, None]) -> object:
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None] | None:
         if self._tasks is None:
             work.close()
             return None
@@ -188,7 +228,7 @@ class FieldAgent:
         hello = Hello(
             agent=self._settings.agent,
             boot_id=self._boot_id,
-            points=self._points,
+            points=tuple(a.point for a in self._exchange.configuration.addresses),
             limits_digest=self._limits.digest(),
             epoch_seen=state.epoch,
             sequence_seen=state.sequence,
@@ -200,6 +240,7 @@ class FieldAgent:
         """Inbox → image → office; silence is judged even when nothing comes in."""
         while True:
             values = await self._inbox.get(timeout_s=TELEMETRY_S)
+            self._tell_events()
             mono_s = self._clock.monotonic_s()
             told = self._image.accept(values, mono_s)
             told += self._image.judge(mono_s)
@@ -207,6 +248,36 @@ class FieldAgent:
                 self._client.report(told)
             if values:
                 await asyncio.sleep(TELEMETRY_S)
+
+    def _tell_events(self) -> None:
+        """Every change of the sequence-of-events points, in order."""
+        events = self._events.take()
+        for event in events:
+            point = self._image.point(event.measurement.point)
+            if point is not None:
+                self._drivers.happened(point.link)
+        self._client.happened(events)
+
+    async def _watch_reload(self) -> None:
+        """Apart from `_watch`: to let go of a link may take seconds, and STOP must not wait."""
+        while True:
+            if self._hangup.is_set():
+                self._hangup.clear()
+                self._reload.ask()
+            if await self._reload.poll():
+                refused = self._reload.refused
+                self._alarm("points.reload", "the last reload was taken", False)
+                if refused is not None:
+                    text = f"new points refused, the old ones stay in force: {refused}"
+                    self._alarm("points.reload", text, True)
+            await asyncio.sleep(STOP_POLL_S)
+
+    async def _load_again(self) -> tuple[Change, int]:
+        change = await self._exchange.reload()
+        for link in change.removed:
+            self._down_since_s.pop(link, None)
+            self._alarm(f"link.{link}", f"link {link} is not configured any more", False)
+        return change, len(self._exchange.configuration.addresses)
 
     async def _obey(self) -> None:
         """Orders, one after the other, as they come."""
@@ -274,6 +345,8 @@ class FieldAgent:
                 self._alarm(f"link.{link}", f"link {link} is not usable: {why}", True, priority=1)
         if self._inbox.dropped:
             self._alarm("inbox", f"{self._inbox.dropped} values were pushed out unread", True)
+        if lost := self._events.dropped + self._client.events_dropped:
+            self._alarm("events", f"{lost} entries of the sequence of events were lost", True)
 
     async def _beat(self) -> None:
         while True:
@@ -285,12 +358,15 @@ class FieldAgent:
             Heartbeat(
                 at_s=self._clock.now_s(),
                 stopped=self._stop.stopped,
-                links=tuple(driver.health() for driver in self._drivers.values()),
+                links=self._drivers.health(),
                 leases=tuple(
                     LeaseInfo(point=held.point, value=held.value, until_s=held.until_s)
                     for held in self._memory.state.leases
                 ),
-                dropped=self._client.dropped + self._inbox.dropped,
+                dropped=self._client.dropped
+                + self._inbox.dropped
+                + self._events.dropped
+                + self._client.events_dropped,
             )
         )
 
@@ -309,25 +385,3 @@ class FieldAgent:
 
 class _StopAgent(Exception):  # noqa: N818 - not an error: the way out of the task group
     """Ends the agent's task group."""
-
-
-def _check_links(settings: FieldSettings, addresses: Sequence[PointAddress]) -> None:
-    """The points file and the links must know each other. Raises ConfigError."""
-    links = {watched.settings.id for watched in settings.links}
-    for address in addresses:
-        if address.link not in links:
-            raise ConfigError(
-                f"link {address.link} is not configured",
-                file=address.file,
-                key=f"{address.line}:link",
-                hint=f"one of {', '.join(sorted(links))}, or add a [[field.links]] table",
-            )
-    known = {address.point.mrid: address.link for address in addresses}
-    for watched in settings.links:
-        if watched.heartbeat is not None and known.get(watched.heartbeat) != watched.settings.id:
-            raise ConfigError(
-                f"heartbeat {watched.heartbeat} is not a point of link {watched.settings.id}",
-                file=watched.settings.file,
-                key="field.links.heartbeat",
-                hint="name the point on this link that moves each second",
-            )

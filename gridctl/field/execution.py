@@ -46,7 +46,7 @@ class Executor:
         clock: Clock,
     ) -> None:
         self._drivers = drivers
-        self._addresses = {a.point.mrid: a for a in addresses}
+        self._addresses: dict[str, PointAddress] = {}
         self._guard = guard
         self._memory = memory
         self._confirmation = confirmation
@@ -55,7 +55,18 @@ class Executor:
         self._spawn = spawn
         self._clock = clock
         self._busy: set[str] = set()
-        self._line = {link: asyncio.Lock() for link in drivers}
+        self._line: dict[str, asyncio.Lock] = {}
+        self.use(addresses)
+
+    @property
+    def in_flight(self) -> frozenset[str]:
+        """Points with a command in flight."""
+        return frozenset(self._busy)
+
+    def use(self, addresses: Sequence[PointAddress]) -> None:
+        """These are the points from now on; `drivers` has changed with them."""
+        self._addresses = {a.point.mrid: a for a in addresses}
+        self._line = {link: self._line.get(link) or asyncio.Lock() for link in self._drivers}
 
     def busy(self, point: str) -> bool:
         """Whether a command to `point` is in flight (SG-03)."""

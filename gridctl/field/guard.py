@@ -99,12 +99,16 @@ class Guard:
         self._devices: Mapping[str, DeviceLimit] = {d.point: d for d in limits.devices}
         self._areas: Mapping[str, AreaLimit] = {a.area: a for a in limits.areas}
         self._inhibited = frozenset(limits.inhibited)
-        self._addresses = {a.point.mrid: a for a in addresses}
-        self._switches = _switches(addresses)
+        self.use(addresses)
         self._memory = memory
         self._plant = plant
         self._clock = clock
         self._default_numbers = itertools.count(1)
+
+    def use(self, addresses: Sequence[PointAddress]) -> None:
+        """Judge orders by these points from now on."""
+        self._addresses = {a.point.mrid: a for a in addresses}
+        self._switches = _switches(addresses)
 
     def admit(self, signed: SignedOrder) -> Admission | Refusal:
         """Let the whole order through, remembered on disk before this returns, or refuse it."""

@@ -9,7 +9,7 @@ Two rules (SG-12, SG-23), both in real monotonic seconds:
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from gridctl.model.measurement import Flag, Measurement, Point, Validity
@@ -26,14 +26,38 @@ class FieldImage:
     def __init__(
         self, points: Sequence[Point], *, heartbeats: Mapping[str, str], start_mono_s: float
     ) -> None:
+        self._raw: dict[str, Measurement] = {}
+        self._seen_s: dict[str, float] = {}
+        self._beat_s: dict[str, float] = {}
+        self._stale: set[str] = set()
+        self._frozen: set[str] = set()
+        self._points: dict[str, Point] = {}
+        self._heartbeats: dict[str, str] = {}
+        self._link_of_heartbeat: dict[str, str] = {}
+        self.change(points, heartbeats=heartbeats, restarted=(), mono_s=start_mono_s)
+
+    def change(
+        self,
+        points: Sequence[Point],
+        *,
+        heartbeats: Mapping[str, str],
+        restarted: Collection[str],
+        mono_s: float,
+    ) -> None:
+        """These are the points from now on. Nothing of a link in `restarted` is known any more:
+        what its points mean may have changed with the file."""
         self._points = {p.mrid: p for p in points}
         self._heartbeats = dict(heartbeats)
         self._link_of_heartbeat = {mrid: link for link, mrid in heartbeats.items()}
-        self._raw: dict[str, Measurement] = {}
-        self._seen_s: dict[str, float] = {}
-        self._beat_s: dict[str, float] = dict.fromkeys(heartbeats, start_mono_s)
-        self._stale: set[str] = set()
-        self._frozen: set[str] = set()
+        known = {mrid for mrid, p in self._points.items() if p.link not in restarted}
+        self._raw = {mrid: m for mrid, m in self._raw.items() if mrid in known}
+        self._seen_s = {mrid: s for mrid, s in self._seen_s.items() if mrid in known}
+        self._stale &= known
+        self._beat_s = {
+            link: mono_s if link in restarted else self._beat_s.get(link, mono_s)
+            for link in heartbeats
+        }
+        self._frozen &= self._beat_s.keys() - set(restarted)
 
     @property
     def frozen_links(self) -> frozenset[str]:
@@ -74,6 +98,10 @@ class FieldImage:
             for mrid, was in before.items()
             if was != self._is_stale(mrid)
         ]
+
+    def point(self, mrid: str) -> Point | None:
+        """The point of this mRID, if it is one of ours."""
+        return self._points.get(mrid)
 
     def present(self, mrid: str) -> Measurement | None:
         """The measurement of a point with its judged quality, or None when there was none yet."""

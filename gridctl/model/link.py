@@ -1,6 +1,7 @@
 """Frames between office and field: typed, versioned, bounded.
 
-Up: Hello, Telemetry, Outcome, Heartbeat. Down: SignedOrder. Each order is answered by an Ack.
+Up: Hello (and MorePoints behind it), Telemetry, Events, Outcome, FieldAlarm, Heartbeat. Down:
+SignedOrder. Each order is answered by an Ack.
 `gridctl.link` puts them on a socket; here is only their shape.
 """
 
@@ -16,6 +17,9 @@ from gridctl.model.order import Order
 
 FRAME_VERSION = 2
 MEASUREMENTS_PER_FRAME_MAX = 2_000
+EVENTS_PER_FRAME_MAX = 1_000
+POINTS_PER_FRAME_MAX = 4_000
+POINTS_MAX = 200_000
 DIAGNOSTICS_MAX = 32
 
 
@@ -69,17 +73,48 @@ class LinkHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hello:
-    """First frame up: who the agent is, what it can see, and which limits it enforces."""
+    """First frame up: who the agent is, what it can see, and which limits it enforces.
+
+    Told again on the same line when the agent has loaded other points. More points than fit into a
+    frame come behind it, in MorePoints; `points_total` says how many there are in all.
+    """
 
     type: Literal["hello"] = "hello"
     version: int = FRAME_VERSION
     agent: str
     boot_id: str
     points: tuple[Point, ...]
+    points_total: int = 0
     limits_digest: str
     epoch_seen: int
     sequence_seen: int
     stopped: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MorePoints:
+    """Points of the Hello before it, `offset` of them told already."""
+
+    type: Literal["more_points"] = "more_points"
+    offset: int
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One entry of the sequence of events. `number` counts all events of one run of the agent: a
+    hole means that some were lost."""
+
+    number: int
+    measurement: Measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """Every change of the sequence-of-events points, in order. Told again after a reconnect."""
+
+    type: Literal["events"] = "events"
+    events: tuple[Event, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,5 +192,7 @@ class SignedOrder:
     signature: str
 
 
-UpFrame: TypeAlias = Hello | Telemetry | Outcome | Ack | FieldAlarm | Heartbeat
+UpFrame: TypeAlias = (
+    Hello | MorePoints | Telemetry | Events | Outcome | Ack | FieldAlarm | Heartbeat
+)
 DownFrame: TypeAlias = SignedOrder

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
+from gridctl.model.measurement import Measurement
 from gridctl.model.plan import Plan, PlanState
 
 
@@ -39,6 +40,16 @@ class AuditRow:
     entry: AuditEntry
     previous: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One stored entry of the sequence of events; `id` in the order of arrival, `number` as the
+    field counted it."""
+
+    id: int
+    number: int
+    measurement: Measurement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

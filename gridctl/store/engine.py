@@ -15,12 +15,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gridctl.model.alarm import Alarm
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError, InvariantViolation, UnavailableError
+from gridctl.model.link import Event
 from gridctl.model.measurement import Measurement
 from gridctl.model.plan import PlanState
 from gridctl.model.planning import Series
 from gridctl.model.program import DispatchRequest, RequestState
-from gridctl.model.record import AuditRow, ChainCheck, CommandRow, StoredPlan
-from gridctl.store import alarms, audit, commands, flags, requests, samples
+from gridctl.model.record import AuditRow, ChainCheck, CommandRow, EventRow, StoredPlan
+from gridctl.store import alarms, audit, commands, events, flags, requests, samples
 from gridctl.store.connection import (
     WAIT_S,
     Engines,
@@ -121,6 +122,18 @@ class SqlStore:
             return await samples.series(
                 connection, point, start_s=start_s, end_s=end_s, step_s=step_s
             )
+
+    async def add_events(self, boot_id: str, added: Sequence[Event]) -> None:
+        """Append to the sequence of events of one run of the field agent; told twice, kept once."""
+        async with self.transaction() as unit:
+            await events.add(unit.connection, boot_id, added)
+
+    async def events(
+        self, *, point: str | None = None, before_id: int | None = None, limit: int = 200
+    ) -> Sequence[EventRow]:
+        """The newest first, in the order of their arrival."""
+        async with self._reading("events") as connection:
+            return await events.listed(connection, point=point, before_id=before_id, limit=limit)
 
     async def plan(self, mrid: str) -> StoredPlan | None:
         """The plan with its fate, or None."""

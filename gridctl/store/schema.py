@@ -32,6 +32,24 @@ metadata = MetaData(
 # SQLite counts up by itself only where the key is exactly INTEGER.
 Number = BigInteger().with_variant(Integer(), "sqlite")
 
+# --- field -------------------------------------------------------------------------------------
+
+field_event = Table(
+    "field_event",
+    metadata,
+    Column("id", Number, primary_key=True),
+    Column("boot_id", Text, nullable=False),
+    Column("number", Number, nullable=False),
+    Column("point", Text, nullable=False, index=True),
+    Column("value", Double, nullable=False),
+    Column("quality", Integer, nullable=False),
+    Column("native", Text, nullable=False),
+    Column("source_s", Double, nullable=False),
+    Column("received_s", Double, nullable=False),
+    UniqueConstraint("boot_id", "number", name="uq_field_event_boot_id_number"),
+)
+"""Sequence of events; `number` counts them within one run of the field agent (`boot_id`)."""
+
 # --- history -----------------------------------------------------------------------------------
 
 point = Table(

@@ -1,8 +1,8 @@
 """What may pass between the native stack and the device, fragment by fragment. No socket here.
 
-The stack speaks the protocol: start-up, polls, confirms, time, select before operate. The line
-ends the link layer towards the device, lets through only what belongs to the conversation, takes
-the values, and keeps the stack's gaps (dnp3.md G1 to G14) from showing on the wire.
+The stack speaks the protocol: start-up, polls, time, select before operate. The line lets through
+only what belongs to the conversation, takes and confirms the values, and keeps the stack's gaps
+(dnp3.md G1 to G14) from showing on the wire.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ from typing import Final, Protocol
 from protocols.dnp3 import frames as f
 from protocols.dnp3.exchange import Exchange, cancelled
 from protocols.dnp3.fragments import (
+    CON,
     FIN,
     FIR,
     NO_RESPONSE,
+    SEQ,
     UNS,
     Fragment,
     Function,
@@ -26,17 +28,14 @@ from protocols.dnp3.fragments import (
     parse_fragment,
 )
 from protocols.dnp3.indications import Indications
+from protocols.dnp3.linklayer import Allowance, LinkLayer
 from protocols.dnp3.objects import Broken, walk
 
 log = logging.getLogger(__name__)
 
 FRAGMENTS_MAX: Final = 64
-ERRORS_MAX: Final = 32
-ERRORS_PER_S: Final = 2.0
 UNSOLICITED_BURST: Final = 200
 UNSOLICITED_PER_S: Final = 50.0
-LINK_BURST: Final = 40
-LINK_PER_S: Final = 4.0
 
 _PASSED: Final = frozenset(
     {
@@ -51,28 +50,6 @@ _PASSED: Final = frozenset(
 """Requests that pass as they are. DIRECT OPERATE is not among them, nor is a restart (SG-01)."""
 _DELAY_ZERO: Final = bytes((52, 2, 0x07, 1, 0, 0))
 _CLASS_0: Final = 1
-
-
-@dataclass(slots=True)
-class Counters:
-    """What the line has seen since it was opened."""
-
-    octets_in: int = 0
-    octets_out: int = 0
-    frames_in: int = 0
-    frames_out: int = 0
-    frame_errors: int = 0
-    protocol_errors: int = 0
-    timeouts: int = 0
-    unsolicited: int = 0
-    repeated: int = 0
-    foreign: int = 0
-    unasked: int = 0
-    malformed: int = 0
-    undecoded: int = 0
-    withheld_confirms: int = 0
-    withheld_requests: int = 0
-    answered_for_device: int = 0
 
 
 class Receiver(Protocol):
@@ -99,20 +76,6 @@ class Receiver(Protocol):
         ...
 
 
-class Allowance:
-    """At most `burst` at once and `per_s` in the long run."""
-
-    def __init__(self, burst: float, per_s: float, mono_s: float) -> None:
-        self._burst, self._per_s = burst, per_s
-        self._left, self._at_s = burst, mono_s
-
-    def spend(self, mono_s: float) -> bool:
-        """Whether one more is allowed now."""
-        grown = self._left + (mono_s - self._at_s) * self._per_s
-        self._left, self._at_s = min(self._burst, grown) - 1.0, mono_s
-        return self._left >= 0.0
-
-
 @dataclass(slots=True)
 class _Asked:
     """The request whose answer is awaited."""
@@ -122,15 +85,18 @@ class _Asked:
     expected: int
     integrity: bool
     sent_s: float
+    shown_s: float
     fragments: int = 0
+    shown: int = 0
+    iin: int = 0
 
 
 class Conversation:
     """Both directions of one connection. Feed octets, send on what comes out.
 
-    `fault` is set once, to the reason why this connection has to be closed. `lean`: answers to
-    READ and unsolicited data go to the stack without their objects, which have been taken
-    already, so that no hostile object ever reaches native code.
+    `fault` is set once, to the reason why this connection has to be closed. `lean`: the line takes
+    values and confirms them by itself; the stack sees answers to READ and unsolicited data without
+    objects, a series of fragments as one, so that no hostile object ever reaches native code.
     """
 
     def __init__(
@@ -145,7 +111,6 @@ class Conversation:
         unsolicited_classes: frozenset[int],
         plain_time: bool,
     ) -> None:
-        self._master, self._outstation = master, outstation
         self._receiver = receiver
         self._monotonic_s = monotonic_s
         self._response_timeout_s = response_timeout_s
@@ -153,95 +118,48 @@ class Conversation:
         self._classes = unsolicited_classes
         self._plain_time = plain_time
         now_s = monotonic_s()
-        self._errors = Allowance(ERRORS_MAX, ERRORS_PER_S, now_s)
         self._unsolicited = Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_S, now_s)
-        self._link = Allowance(LINK_BURST, LINK_PER_S, now_s)
-        self._reader, self._stack_reader = f.FrameReader(), f.FrameReader()
-        self._segments, self._stack_segments = Reassembler(), Reassembler()
-        self._held: list[bytes] = []
-        self._to_device = Segmenter(control=f.DIR | f.PRM, destination=outstation, source=master)
+        self.link = LinkLayer(master=master, outstation=outstation, monotonic_s=monotonic_s)
+        self._stack_reader, self._stack_segments = f.FrameReader(), Reassembler()
         self._to_stack = Segmenter(control=f.PRM, destination=master, source=outstation)
         self._asked: _Asked | None = None
         self._confirmable: dict[int, bool] = {}
         self._last_unsolicited = b""
-        self._fcb: bool | None = None
-        self._crc_errors = 0
         self.indications = Indications()
         self.exchange: Exchange | None = None
-        self.counters = Counters()
+        self.counters = self.link.counters
         self.integrities = 0
         self.lean = False
-        self.fault: str | None = None
-        self.heard_s = now_s
+        self.answered_s = now_s
         self.ignores_disable = False
 
     # --- from the device --------------------------------------------------------------------
 
+    @property
+    def fault(self) -> str | None:
+        """Why this connection has to be closed, or None."""
+        return self.link.fault
+
+    @property
+    def heard_s(self) -> float:
+        """When the device's last valid frame came, monotonic."""
+        return self.link.heard_s
+
     def from_device(self, octets: bytes) -> tuple[bytes, bytes]:
         """What goes to the stack, and what goes back to the device, after `octets` arrived."""
-        self.counters.octets_in += len(octets)
-        to_stack: list[bytes] = []
-        to_device: list[bytes] = []
-        frames = self._reader.feed(octets)
-        skipped = self._reader.crc_errors + self._reader.skipped // f.FRAME_MAX
-        self.counters.frames_in += len(frames)
-        self.counters.frame_errors = self._reader.crc_errors
-        for _ in range(min(skipped - self._crc_errors, ERRORS_MAX + 1)):
-            self._error("octets that are no frame")
-        self._crc_errors = skipped
-        for frame in frames:
-            if self.fault is not None:
-                break
-            if (
-                frame.from_master
-                or frame.source != self._outstation
-                or frame.destination != self._master
-            ):
-                self.counters.foreign += 1
-                self._error(f"a frame of {frame.source} to {frame.destination}")
-                continue
-            self.heard_s = self._monotonic_s()
-            segment = self._link_service(frame, to_device)
-            if segment is None:
-                continue
-            whole = self._segments.feed(segment)
-            if whole is not None:
-                to_stack.append(self._fragment(whole))
-        return b"".join(to_stack), b"".join(to_device)
-
-    def _link_service(self, frame: f.Frame, to_device: list[bytes]) -> bytes | None:
-        """The segment in `frame`, or None; answers what the device's link layer asks."""
-        if not frame.primary:
-            return None
-        if frame.function == f.UNCONFIRMED_USER_DATA:
-            return frame.payload
-        if not self._link.spend(self.heard_s):
-            self.fault = "a flood of link-layer requests"
-            return None
-        answer = {
-            f.CONFIRMED_USER_DATA: f.ACK,
-            f.RESET_LINK: f.ACK,
-            f.TEST_LINK: f.ACK,
-            f.REQUEST_LINK_STATUS: f.LINK_STATUS,
-        }.get(frame.function, f.NOT_SUPPORTED)
-        to_device.append(f.build_frame(f.DIR | answer, self._outstation, self._master))
-        if frame.function == f.RESET_LINK:
-            self._fcb = None
-        if frame.function != f.CONFIRMED_USER_DATA:
-            return None
-        told = bool(frame.control & f.FCB)
-        if told == self._fcb:
-            self.counters.repeated += 1
-            return None
-        self._fcb = told
-        return frame.payload
+        link = self.link
+        link.back = []
+        to_stack = [self._fragment(whole) for whole in link.feed(octets) if link.fault is None]
+        back = b"".join(link.back)
+        self.counters.octets_out += len(back)
+        return b"".join(to_stack), back
 
     def _fragment(self, octets: bytes) -> bytes:
         """One whole fragment of the device; returns what the stack gets to see of it."""
         response = parse_fragment(octets)
         if response is None or not response.is_response:
             self.counters.malformed += 1
-            self._error("a fragment that is no response")
+            self.link.error("a fragment that is no response")
             return b""
         if response.function == Function.UNSOLICITED_RESPONSE:
             return self._unasked_data(response, octets)
@@ -253,53 +171,86 @@ class Conversation:
             or response.first != (asked.fragments == 0)
         ):
             self.counters.unasked += 1
-            self._error("an answer that nobody asked for")
+            self.link.error("an answer that nobody asked for")
             return b""
         return self._answer(asked, response)
 
     def _unasked_data(self, response: Fragment, octets: bytes) -> bytes:
         self.counters.unsolicited += 1
         if not self._unsolicited.spend(self.heard_s):
-            self.fault = "a flood of unsolicited responses"
+            self.link.fault = "a flood of unsolicited responses"
             return b""
         if not response.first or not response.final:
             self.counters.malformed += 1
-            self._error("an unsolicited response in parts")
+            self.link.error("an unsolicited response in parts")
             return b""
         if octets == self._last_unsolicited:
             # Our confirm was lost: confirmed again as it was, its data not taken again.
             self.counters.repeated += 1
-            return self._pass(response, b"")
+            self._confirm_taken(response, taken=True)
+            return b"" if self.lean else self._pass(response, response.iin, b"")
         kept, taken = self._take(response, first=True)
         self._last_unsolicited = octets if taken else b""
-        self._confirmable[UNS | response.sequence] = taken
-        return self._pass(response, self._shown(response, kept))
+        self._confirm_taken(response, taken=taken)
+        if self.lean:
+            response = response._replace(control=response.control & ~CON)
+        return self._pass(response, response.iin, self._shown(response, kept))
 
     def _answer(self, asked: _Asked, response: Fragment) -> bytes:
         asked.fragments += 1
+        asked.iin |= response.iin
         if asked.fragments > FRAGMENTS_MAX:
-            self.fault = f"a response of more than {FRAGMENTS_MAX} fragments"
+            self.link.fault = f"a response of more than {FRAGMENTS_MAX} fragments"
             return b""
-        shown, taken = response.objects, True
+        shown, taken, lean = response.objects, True, False
         if asked.function == Function.READ:
             kept, taken = self._take(response, first=asked.fragments == 1)
-            shown = self._shown(response, kept)
+            shown, lean = self._shown(response, kept), self.lean
         elif self.exchange is not None and asked.function in (Function.SELECT, Function.OPERATE):
             self.exchange.keep(self.heard_s, False, response.octets())
             self.exchange.answered(response)
-        if response.confirm_wanted:
+        if lean:
+            self._confirm_taken(response, taken=taken)
+        elif response.confirm_wanted:
             self._confirmable[response.sequence] = taken
         if response.final:
             self._asked = None
+            self.answered_s = self.heard_s
             self._receiver.round_trip(self.heard_s - asked.sent_s)
         else:
-            asked.expected = (asked.expected + 1) & 0x0F
-        passed = self._pass(response, shown)
+            asked.expected = (asked.expected + 1) & SEQ
+        if lean:
+            passed = self._summed_up(asked, response)
+        else:
+            passed = self._pass(response, response.iin, shown)
         if response.final and asked.integrity and taken:
             self.integrities += 1
             self.indications.integrity_done()
             self._receiver.integrity_done()
         return passed
+
+    def _confirm_taken(self, response: Fragment, *, taken: bool) -> None:
+        """Confirm at once what has been taken; where the stack confirms, let it."""
+        key = response.control & (UNS | SEQ)
+        if not self.lean:
+            self._confirmable[key] = taken
+        elif not response.confirm_wanted:
+            return
+        elif taken:
+            confirm = bytes((FIR | FIN | key, Function.CONFIRM))
+            self.link.back.append(self.link.send(confirm))
+        else:
+            self.counters.withheld_confirms += 1
+
+    def _summed_up(self, asked: _Asked, response: Fragment) -> bytes:
+        """A series of fragments as one for the stack, or as few as keep it from timing out."""
+        waiting = self.heard_s - asked.shown_s < self._response_timeout_s / 4
+        if not response.final and waiting:
+            return b""
+        control = (asked.request.sequence + asked.shown) & SEQ
+        control |= (FIR if asked.shown == 0 else 0) | (FIN if response.final else 0)
+        asked.shown, asked.shown_s = asked.shown + 1, self.heard_s
+        return self._pass(response._replace(control=control), asked.iin, b"")
 
     def _shown(self, response: Fragment, kept: int) -> bytes:
         return b"" if self.lean else self._receiver.for_stack(response.objects[:kept])
@@ -316,15 +267,10 @@ class Conversation:
             self.counters.undecoded += 1
         return kept, True
 
-    def _pass(self, response: Fragment, objects: bytes) -> bytes:
-        iin = self.indications.shown(response.iin, self.heard_s)
+    def _pass(self, response: Fragment, told_iin: int, objects: bytes) -> bytes:
+        iin = self.indications.shown(told_iin, self.heard_s)
         shown = Fragment(response.control, response.function, iin, objects)
         return self._to_stack.frames(shown.octets())
-
-    def _error(self, what: str) -> None:
-        self.counters.protocol_errors += 1
-        if not self._errors.spend(self._monotonic_s()):
-            self.fault = f"too many protocol errors, the last: {what}"
 
     # --- from the stack ---------------------------------------------------------------------
 
@@ -336,27 +282,23 @@ class Conversation:
             self.counters.frames_out += 1
             if frame.function != f.UNCONFIRMED_USER_DATA or not frame.primary:
                 continue
-            self._held.append(frame.octets)
             whole = self._stack_segments.feed(frame.payload)
-            if whole is None:
-                continue
-            raw, self._held = b"".join(self._held), []
-            request = parse_fragment(whole)
+            request = parse_fragment(whole) if whole is not None else None
             if request is None:
                 continue
-            passed, answer = self._request(request, raw)
+            passed, answer = self._request(request)
             to_device.append(passed)
             to_stack.append(answer)
         out = b"".join(to_device)
         self.counters.octets_out += len(out)
         return out, b"".join(to_stack)
 
-    def _request(self, request: Fragment, raw: bytes) -> tuple[bytes, bytes]:
+    def _request(self, request: Fragment) -> tuple[bytes, bytes]:
         match request.function:
             case Function.CONFIRM:
-                return self._confirm(request, raw), b""
+                return self._confirm(request), b""
             case Function.SELECT | Function.OPERATE:
-                return self._command(request, raw)
+                return self._command(request)
             case Function.ENABLE_UNSOLICITED:
                 return self._enable(request)
             case Function.DELAY_MEASURE if self._plain_time:
@@ -364,16 +306,17 @@ class Conversation:
             case Function.DISABLE_UNSOLICITED if self.ignores_disable:
                 return b"", self._local(request)
             case Function.DELAY_MEASURE | Function.DISABLE_UNSOLICITED:
-                return self._ask(request, raw), b""
+                self.indications.asked(request)
+                return self._ask(request), b""
             case function if function in _PASSED:
                 self.indications.asked(request)
-                return self._ask(request, raw), b""
+                return self._ask(request), b""
             case _:
                 self.counters.withheld_requests += 1
                 log.error("function %d of the stack was not let out", request.function)
                 return b"", self._local(request)
 
-    def _ask(self, request: Fragment, raw: bytes) -> bytes:
+    def _ask(self, request: Fragment) -> bytes:
         if request.function not in NO_RESPONSE:
             if self._asked is not None:
                 self.counters.timeouts += 1
@@ -383,12 +326,13 @@ class Conversation:
                 request=request,
                 expected=request.sequence,
                 integrity=request.function == Function.READ and _reads_class_0(request),
-                sent_s=self._monotonic_s(),
+                sent_s=(now_s := self._monotonic_s()),
+                shown_s=now_s,
             )
-        return raw
+        return self.link.send(request.octets())
 
-    def _confirm(self, request: Fragment, raw: bytes) -> bytes:
-        key = request.control & (UNS | 0x0F)
+    def _confirm(self, request: Fragment) -> bytes:
+        key = request.control & (UNS | SEQ)
         # An unsolicited response that is repeated is confirmed again.
         allowed = (
             self._confirmable.get(key, False)
@@ -396,11 +340,11 @@ class Conversation:
             else self._confirmable.pop(key, False)
         )
         if allowed and self._receiver.may_confirm():
-            return raw
+            return self.link.send(request.octets())
         self.counters.withheld_confirms += 1
         return b""
 
-    def _command(self, request: Fragment, raw: bytes) -> tuple[bytes, bytes]:
+    def _command(self, request: Fragment) -> tuple[bytes, bytes]:
         exchange, mono_s = self.exchange, self._monotonic_s()
         select = request.function == Function.SELECT
         if exchange is None:
@@ -420,7 +364,7 @@ class Conversation:
             exchange.selected(request, mono_s)
         else:
             exchange.operated()
-        return self._ask(request, raw), b""
+        return self._ask(request), b""
 
     def _enable(self, request: Fragment) -> tuple[bytes, bytes]:
         """Only the classes that this link wants (the stack knows no mask, G10)."""
@@ -428,7 +372,7 @@ class Conversation:
             return b"", self._local(request)
         wanted = b"".join(bytes((60, one + 1, 0x06)) for one in sorted(self._classes))
         masked = request._replace(objects=wanted)
-        return self._ask(masked, self._to_device.frames(masked.octets())), b""
+        return self._ask(masked), b""
 
     def _local(self, request: Fragment, objects: bytes = b"") -> bytes:
         """An answer that the line gives in the device's place."""
@@ -453,12 +397,8 @@ class Conversation:
             log.warning("the device ignores DISABLE_UNSOLICITED; going on without")
             return self._local(asked.request)
         if asked.fragments and waited_s > self._response_max_s:
-            self.fault = "a response does not come to its end"
+            self.link.fault = "a response does not come to its end"
         return b""
-
-    def link_status_request(self) -> bytes:
-        """REQUEST_LINK_STATUS: the keep-alive of a connection on which nothing else is due."""
-        return f.build_frame(f.DIR | f.PRM | f.REQUEST_LINK_STATUS, self._outstation, self._master)
 
 
 def _reads_class_0(request: Fragment) -> bool:

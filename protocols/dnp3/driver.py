@@ -58,7 +58,7 @@ class Dnp3Driver:
         self._settings = read_settings(settings)
         self._table = PointTable(points)
         self._clock = clock
-        self._image = PointImage(self._table, inbox, clock)
+        self._image = PointImage(self._table, inbox, clock, polled_s=self._settings.integrity_s)
         self._decoder = Decoder(self._table)
         self._traffic = Traffic()
         tls = self._settings.tls

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from functools import lru_cache
 
 from gridctl.model.clock import Clock
 from gridctl.model.measurement import (
@@ -18,7 +18,8 @@ from gridctl.model.measurement import (
     TimeQuality,
     Validity,
 )
-from protocols.dnp3.codec import Binding, PointTable
+from protocols.dnp3.codec import PointTable
+from protocols.dnp3.values import measurement
 from protocols.inbox import Inbox
 
 RENEW_SHARE = 0.9
@@ -30,12 +31,24 @@ SILENT_SCANS = 2.5
 class PointImage:
     """Last measurement per point, and the watch over its age in real seconds."""
 
-    def __init__(self, table: PointTable, inbox: Inbox, clock: Clock) -> None:
+    def __init__(
+        self, table: PointTable, inbox: Inbox, clock: Clock, *, polled_s: float | None = None
+    ) -> None:
+        """`polled_s`: how often everything is polled; None: at the fastest point's scan period."""
         self._table = table
         self._inbox = inbox
         self._clock = clock
         self._lock = threading.Lock()
         self._last: dict[str, Measurement] = {}
+        scan_s = {mrid: b.row.point.scan_s for mrid, b in table.by_mrid.items()}
+        self._limit_s = {mrid: SILENT_SCANS * period_s for mrid, period_s in scan_s.items()}
+        self._shortest_s = min(self._limit_s.values())
+        self._look_again_s = 0.0
+        self._by_exception = {
+            mrid: period_s
+            for mrid, period_s in scan_s.items()
+            if polled_s is not None and polled_s > period_s
+        }
         started_s = clock.monotonic_s()
         self._heard_s: dict[str, float] = dict.fromkeys(table.by_mrid, started_s)
         self._lost: set[str] = set()
@@ -71,22 +84,35 @@ class PointImage:
     def renew(self, generation: int) -> None:
         """There is proof of life and no news: say so for every point that is due by its scan.
 
-        Only what this session has reported at least once; the value, its quality and its source
-        time stay, the time of receipt is now.
+        Only points that are polled less often than their scan period, and only what this session
+        has reported at least once; the value, its quality and its source time stay, the time of
+        receipt is now.
         """
+        if not self._by_exception:
+            return
         mono_s, now_s = self._clock.monotonic_s(), self._clock.now_s()
         with self._lock:
             if generation != self._generation:
                 return
             due = [
                 mrid
-                for mrid in self._told
-                if mono_s - self._heard_s[mrid]
-                >= RENEW_SHARE * self._table.by_mrid[mrid].row.point.scan_s
+                for mrid, period_s in self._by_exception.items()
+                if mrid in self._told and mono_s - self._heard_s[mrid] >= RENEW_SHARE * period_s
             ]
             if not due:
                 return
-            renewed = [replace(self._last[mrid], received_time_s=now_s) for mrid in due]
+            last = self._last
+            renewed = [
+                measurement(
+                    mrid,
+                    last[mrid].value,
+                    last[mrid].quality,
+                    last[mrid].source_time_s,
+                    last[mrid].time_quality,
+                    now_s,
+                )
+                for mrid in due
+            ]
             self._last.update(zip(due, renewed, strict=True))
             self._heard_s.update(dict.fromkeys(due, mono_s))
             self._inbox.put(renewed)
@@ -105,16 +131,25 @@ class PointImage:
             self._lose(self._table.by_mrid.keys())
 
     def watch(self) -> int:
-        """Mark the points that have been silent for too long; returns how many are lost now."""
+        """Mark the points that have been silent for too long; returns how many are lost now.
+
+        All points are looked through only when the first of them can be overdue.
+        """
         mono_s = self._clock.monotonic_s()
         with self._lock:
-            self._lose(
-                [
-                    mrid
-                    for mrid, binding in self._table.by_mrid.items()
-                    if mono_s - self._heard_s[mrid] > SILENT_SCANS * binding.row.point.scan_s
-                ]
-            )
+            if mono_s < self._look_again_s:
+                return len(self._lost)
+            heard_s, lost = self._heard_s, self._lost
+            overdue_s = {
+                mrid: heard_s[mrid] + limit_s
+                for mrid, limit_s in self._limit_s.items()
+                if mrid not in lost
+            }
+            self._lose([mrid for mrid, due_s in overdue_s.items() if mono_s > due_s])
+            # A value that comes meanwhile only puts this off; one that was lost and comes back is
+            # due no sooner than the shortest limit from then.
+            later = [due_s for due_s in overdue_s.values() if due_s >= mono_s]
+            self._look_again_s = min((*later, mono_s + self._shortest_s), default=mono_s)
             return len(self._lost)
 
     def missing(self) -> list[str]:
@@ -127,18 +162,21 @@ class PointImage:
         gone = [mrid for mrid in mrids if mrid not in self._lost]
         self._lost.update(gone)
         self._told.difference_update(gone)
-        self._inbox.put([_lost(self._table.by_mrid[m], self._last.get(m), now_s) for m in gone])
+        self._inbox.put([_lost(mrid, self._last.get(mrid), now_s) for mrid in gone])
 
 
-def _lost(binding: Binding, last: Measurement | None, now_s: float) -> Measurement:
+@lru_cache(maxsize=4_096)
+def _degraded(quality: Quality) -> Quality:
+    return quality.degraded(Flag.COMM_LOST)
+
+
+_NEVER = Quality(validity=Validity.INVALID, flags=frozenset({Flag.INITIAL, Flag.COMM_LOST}))
+
+
+def _lost(mrid: str, last: Measurement | None, now_s: float) -> Measurement:
     """The last value, questionable; or, where there never was one, an invalid 0."""
-    if last is not None:
-        return replace(last, quality=last.quality.degraded(Flag.COMM_LOST), received_time_s=now_s)
-    return Measurement(
-        point=binding.mrid,
-        value=0.0,
-        quality=Quality(validity=Validity.INVALID, flags=frozenset({Flag.INITIAL, Flag.COMM_LOST})),
-        source_time_s=now_s,
-        time_quality=TimeQuality.RECEIVED,
-        received_time_s=now_s,
+    if last is None:
+        return measurement(mrid, 0.0, _NEVER, now_s, TimeQuality.RECEIVED, now_s)
+    return measurement(
+        mrid, last.value, _degraded(last.quality), last.source_time_s, last.time_quality, now_s
     )

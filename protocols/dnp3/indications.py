@@ -60,7 +60,14 @@ class Indications:
         return shown
 
     def asked(self, request: Fragment) -> None:
-        """A request leaves: clearing the restart bit and setting the clock are counted."""
+        """A request leaves: clearing the restart bit and setting the clock are counted.
+
+        The first step of setting the clock counts as well: a device that refuses it but goes on
+        asking for time would be asked back 3,000 times a second.
+        """
+        if request.function in (Function.RECORD_CURRENT_TIME, Function.DELAY_MEASURE):
+            self._time_written_s = self.now_s
+            return
         if request.function != Function.WRITE or not request.objects:
             return
         if request.objects[0] == _INDICATIONS_GROUP:

@@ -85,10 +85,11 @@ class Line:
         if capture.running:
             capture.keep(octets, from_master=False)
         to_stack, to_device = conversation.from_device(octets)
-        if to_stack:
-            self._stack.write(to_stack)
+        # The device first: it holds its next fragment back until this one is confirmed.
         if to_device:
             self.to_device(to_device)
+        if to_stack:
+            self._stack.write(to_stack)
         if conversation.fault is not None:
             self.drop(conversation.fault)
 

@@ -296,6 +296,8 @@ def _octets(objects: bytes, head: _Head) -> int | str:
     """How many octets the objects of `head` take, or why it cannot be said."""
     if head.group == _ATTRIBUTES:
         return _attribute_octets(objects, head.end, head.number, head.prefix)
+    if head.group in _STRINGS and head.variation == 0:
+        return head.number * head.prefix  # opendnp3 shows empty strings so in class 0
     found = layout(head.group, head.variation)
     if found is None:
         return f"{head.name} is not in the table"
@@ -407,7 +409,9 @@ def _packed(block: Block, bits: int) -> Columns:
 def texts(block: Block) -> list[tuple[int, bytes]]:
     """Index and octets of each octet string of `block`; empty for any other group, and for a
     header that brings none (a liar's g110v0)."""
-    if block.group not in _STRINGS or not block.number or block.qualifier == _FREE:
+    if block.group not in _STRINGS or not block.variation or not block.number:
+        return []
+    if block.qualifier == _FREE:
         return []
     rows = _rows_code(block.group, block.variation, block.prefix).iter_unpack(block.body)
     if block.prefix:

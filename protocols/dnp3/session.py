@@ -307,8 +307,10 @@ class Session:
         limit_s = max(SILENT_SCANS * due_s, self._settings.response_timeout_s + due_s)
         if silent_s > min(limit_s, keep_alive_s + self._settings.response_timeout_s):
             self.condemn(f"connected, but no answer for {silent_s:.1f} s")
+        elif self.ready and now_s - self.conversation.answered_s > limit_s + keep_alive_s:
+            self.condemn("the device talks, but answers nothing that it is asked")
         elif silent_s > keep_alive_s:
-            self.line.to_device(self.conversation.link_status_request())
+            self.line.to_device(self.conversation.link.status_request())
         if (
             self._selftest is not None
             and self._integrity_s is not None

@@ -33,6 +33,26 @@ _SETTERS: Final[list[Callable[[Measurement, object], None]]] = [
 _point, _value, _quality, _source_s, _time_quality, _received_s = _SETTERS
 _new: Final = object.__new__
 
+
+def measurement(  # noqa: PLR0917 - keywords cost a fifth of the call
+    point: str,
+    value: float,
+    quality: Quality,
+    source_s: float,
+    time_quality: TimeQuality,
+    received_s: float,
+) -> Measurement:
+    """A `Measurement`, for where thousands are made at once."""
+    made = _new(Measurement)
+    _point(made, point)
+    _value(made, value)
+    _quality(made, quality)
+    _source_s(made, source_s)
+    _time_quality(made, time_quality)
+    _received_s(made, received_s)
+    return made
+
+
 _COMMON_TIME: Final = 51
 _DOUBLE_BIT: Final = 3
 _COMMAND_EVENTS: Final = frozenset({13, 43})

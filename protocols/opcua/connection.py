@@ -116,12 +116,20 @@ class Connection:
 
         Raises one of WIRE_ERRORS; the caller closes the connection then too.
         """
-        certificate = None
+        shown = None
         if self._settings.encrypted:
-            certificate = await judged_certificate(self._settings, self.url)
-            self.certificate_expires_s = expires_s(certificate)
-        client = self._client = self._new_client(certificate)
-        await client.connect()
+            shown = await judged_certificate(self._settings, self.url)
+            self.certificate_expires_s = expires_s(shown.certificate)
+        client = self._client = self._new_client(None if shown is None else shown.certificate)
+        try:
+            await client.connect()
+        except (UaError, AssertionError) as error:
+            if shown is None or not shown.blind:
+                raise
+            raise UnavailableError(
+                f"{reason_of(error)}; the server shows its certificate to nobody before: is it "
+                "still the pinned one?"
+            ) from error
         self._count_bytes()
         await self.resolve_namespaces()
         await self._learn_limits()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from asyncua import ua
@@ -54,11 +55,23 @@ class UntrustedError(UnavailableError):
         )
 
 
-async def judged_certificate(settings: OpcUaSettings, url: str) -> x509.Certificate:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A server's certificate. `blind`: the server shows none to strangers, this is the pinned one;
+    `issuers` came along with it."""
+
+    certificate: x509.Certificate
+    issuers: tuple[x509.Certificate, ...] = ()
+    application_uri: str
+    blind: bool = False
+
+
+async def judged_certificate(settings: OpcUaSettings, url: str) -> Shown:
     """The certificate that the server shows for our policy, judged. Raises UntrustedError, and
     keeps it for a person, when it is refused; else one of the connection's errors."""
     pinned, trust = settings.credentials.pinned, settings.trust_list
-    certificate, issuers, uri = await _shown_certificate(settings, url)
+    shown = await _shown_certificate(settings, url)
+    certificate, issuers, uri = shown.certificate, shown.issuers, shown.application_uri
     now_s = system_clock().now_s()  # certificates live in UTC, whatever the grid's clock says
     if trust is None:
         status = judge(
@@ -79,7 +92,7 @@ async def judged_certificate(settings: OpcUaSettings, url: str) -> x509.Certific
             now_s=now_s,
         )
     if status is None:
-        return certificate
+        return shown
     if trust is not None:
         await asyncio.to_thread(trust.remember, certificate)
     raise UntrustedError(status, certificate, kept=trust is not None)
@@ -115,11 +128,8 @@ def _der_length(data: bytes) -> int:
     return 2 + octets + int.from_bytes(data[2 : 2 + octets], "big")
 
 
-async def _shown_certificate(
-    settings: OpcUaSettings, url: str
-) -> tuple[x509.Certificate, list[x509.Certificate], str]:
-    """What the endpoint of our policy shows: its certificate, the issuers that came along, and the
-    application that it says to be."""
+async def _shown_certificate(settings: OpcUaSettings, url: str) -> Shown:
+    """What the endpoint of our policy shows, and the application that it says to be."""
     pinned = settings.credentials.pinned
     try:
         found = await endpoints_of(url, timeout_s=settings.timeout_s)
@@ -127,12 +137,17 @@ async def _shown_certificate(
         # Some servers refuse even GetEndpoints without encryption; whom we pin we know already.
         if pinned is None:
             raise
-        return pinned, [], next(iter(application_uris(pinned)), "")
+        uri = next(iter(application_uris(pinned)), "")
+        return Shown(certificate=pinned, application_uri=uri, blind=True)
     wanted = (POLICY_TYPES[settings.security_policy].URI, ua.MessageSecurityMode.SignAndEncrypt)
     for one in found:
         if (one.SecurityPolicyUri, one.SecurityMode) == wanted:
             first, *issuers = certificates_of(one.ServerCertificate or b"")
-            return first, issuers, str(one.Server.ApplicationUri)
+            return Shown(
+                certificate=first,
+                issuers=tuple(issuers),
+                application_uri=str(one.Server.ApplicationUri),
+            )
     offered = {
         f"{str(one.SecurityPolicyUri).rpartition('#')[2]} {one.SecurityMode.name}" for one in found
     }

@@ -124,6 +124,14 @@ async def rig_of(
         await rig.peer.kill()
 
 
+def unknown_or_unsent(execution: Execution) -> bool:
+    """What a command to a device that hangs may end as: it is REJECTED only when a poll that hangs
+    before it kept it from leaving, and the driver knows that it has not left."""
+    return execution.result is Result.UNKNOWN or (
+        execution.result is Result.REJECTED and "NOT_SENT" in execution.status
+    )
+
+
 @pytest.fixture(params=sorted(PEERS))
 def factory(request: pytest.FixtureRequest) -> PeerFactory:
     return PEERS[request.param]
@@ -268,7 +276,7 @@ async def test_link_down_is_rejected_and_nothing_happens_later(rig: Rig) -> None
 async def test_frozen_peer_is_unknown_and_never_executes_late(rig: Rig) -> None:
     await rig.peer.freeze()
     execution = await rig.execute(rig.permit(bench.SETPOINT, 55.0))
-    assert execution.result is Result.UNKNOWN, execution
+    assert unknown_or_unsent(execution), execution
     assert execution.round_trip_s < 10.0
     assert len(execution.detail) > 20
     await rig.peer.thaw()
@@ -344,7 +352,7 @@ async def test_stop_takes_at_most_five_seconds(rig: Rig, state: str) -> None:
     assert rig.clock.monotonic_s() - before_s < 5.0
     assert rig.driver.health().state == "down"
     if command is not None:
-        assert (await asyncio.wait_for(command, 5.0)).result is Result.UNKNOWN
+        assert unknown_or_unsent(await asyncio.wait_for(command, 5.0))
 
 
 async def test_a_driver_without_a_peer_says_so_and_connects_when_it_comes(

@@ -64,7 +64,7 @@ def _section(path: str, command: TyperCommand) -> str:
         [f"gridctl {path}", *(a.name.upper() for a in arguments if a.name), "[OPTIONS]"]
     )
     options = [p for p in command.params if isinstance(p, TyperOption) and not p.hidden]
-    parts = [f"## {path}", f"    {shown}", " ".join((command.help or "").split())]
+    parts = [f"## {path}", f"```text\n{shown}\n```", " ".join((command.help or "").split())]
     if options:
         parts.append(table(("option", "what", "default"), [_row(o) for o in options]))
     if path == "demo":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tests.docs.cli_page import cli_page
+from tests.docs.decisions_page import decisions_page
 from tests.docs.dependencies_page import dependencies_page
 from tests.docs.http_page import http_page
 from tests.docs.quality_page import quality_page
@@ -22,5 +23,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/command-states.md": states_page,
     "reference/http.md": http_page,
     "reference/dependencies.md": dependencies_page,
+    "adr/README.md": decisions_page,
     "img/command-states.svg": states_svg,
 }

@@ -38,8 +38,8 @@ does not guess: nothing that moves power, bounds power or decides who may move i
 `gridctl doctor` reads all of it and says what is wrong, without starting anything."""
 
 _LINKS = """\
-The other keys of a link belong to its driver: [DNP3](dnp3.md), [OPC UA](opcua.md). An unknown
-one is refused like any other."""
+The other keys of a link belong to its driver and stand on the driver's page ([list](../README.md)). An
+unknown one is refused like any other."""
 
 _LIMITS = """\
 ## limits.toml

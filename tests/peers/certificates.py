@@ -114,14 +114,19 @@ def authority(name: str = "authority") -> x509.Certificate:
     return certificate(name, uri="", days=30.0)
 
 
-def write_pair(folder: Path, name: str, made: x509.Certificate, *, key_of: str = "") -> None:
+def _owner(made: x509.Certificate) -> str:
+    """The name under which the certificate, and so its key, was made."""
+    return str(made.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+
+def write_pair(folder: Path, name: str, made: x509.Certificate) -> None:
     """`name`.der, `name`.pem.crt and the key `name`.pem (0600) in `folder`."""
     der, pem = serialization.Encoding.DER, serialization.Encoding.PEM
     (folder / f"{name}.der").write_bytes(made.public_bytes(der))
     (folder / f"{name}.pem.crt").write_bytes(made.public_bytes(pem))
     key = folder / f"{name}.pem"
     key.write_bytes(
-        _key(key_of or name).private_bytes(
+        _key(_owner(made)).private_bytes(
             pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
     )

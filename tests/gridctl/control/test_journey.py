@@ -12,6 +12,7 @@ from gridctl.control.ports import CommandRow
 from gridctl.model.command import CommandState
 from gridctl.model.errors import RefusedError
 from gridctl.model.plan import PlanState
+from gridctl.model.planning import PlanningResult, PlanningTask
 from tests.gridctl.small_site import (
     ANNE,
     BERT,
@@ -20,6 +21,7 @@ from tests.gridctl.small_site import (
     SHED_KW,
     STEP_S,
     Site,
+    ToyPlanner,
     site,
     until,
 )
@@ -366,3 +368,30 @@ async def test_batches_that_reach_into_the_next_interval_go_on_there(tmp_path: P
         rows = await commands(running, mrid)
         assert {r.command.resource for r in rows} == SHED_KW.keys()
         assert not [r for r in rows if r.state is CommandState.FAILED]
+
+
+class OneShort(ToyPlanner):
+    """Wants the second largest device in the first interval only."""
+
+    async def plan(self, task: PlanningTask) -> PlanningResult:
+        result = await super().plan(task)
+        kept = tuple(s for s in result.setpoints if s.interval == 0 or s.resource != "LG1")
+        return replace(result, setpoints=kept)
+
+
+async def test_a_device_that_comes_too_late_is_left_alone_and_the_others_go(
+    tmp_path: Path,
+) -> None:
+    """Approved right before an interval ends: who is wanted in that one only is not commanded."""
+    async with site(tmp_path, rate=RATE) as running:
+        running.settings = replace(running.settings, effect_settle_s=0.5 * STEP_S)
+        running.planner = OneShort()
+        running.planner.intervals = 3
+        await ready(running)
+        await interval_begins(running)
+        await asyncio.sleep(0.65 * STEP_S / RATE)
+        mrid = await approved(running)
+        await plan_is(running, mrid, PlanState.COMPLETED, within_s=15)
+        rows = await commands(running, mrid)
+        assert {r.command.resource for r in rows} == SHED_KW.keys() - {"LG1"}
+        assert len({r.command.mrid for r in rows}) == len(rows)

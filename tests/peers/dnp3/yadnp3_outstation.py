@@ -71,8 +71,9 @@ def main(port: int) -> None:
         o.IPEndpoint("127.0.0.1", port), listener,
     )  # fmt: skip
     database = o.DatabaseConfig(POINTS)
-    # It would show octet strings of no length (g110v0), which tshark 4.0 calls malformed.
-    database.octet_string = {}
+    # It would show octet strings of no length and times with intervals by range (g110v0, g50v4 with
+    # qualifier 0x00), which tshark 4.0 calls malformed.
+    database.octet_string, database.time_and_interval = {}, {}
     config = o.OutstationStackConfig(database)
     config.link.LocalAddr, config.link.RemoteAddr = LINK_ADDRESS, MASTER_ADDRESS
     config.outstation.params.allowUnsolicited = True

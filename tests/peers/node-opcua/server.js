@@ -175,7 +175,7 @@ async function main() {
     allowAnonymous: false,
     securityPolicies: options.policies.map((name) => SecurityPolicy[name]),
     securityModes: [MessageSecurityMode.SignAndEncrypt],
-    disableDiscovery: true,
+    disableDiscovery: false,
     serverInfo: { applicationUri: options.application_uri },
     buildInfo: { productName: "gridctl peer" },
     serverCapabilities: {

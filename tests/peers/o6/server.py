@@ -159,7 +159,7 @@ def main() -> None:
         trustList=[folder / name for name in options["trusted"]],
         issuerList=[folder / name for name in options["issuers"]],
         revocationList=[folder / name for name in options["revocations"]],
-        secureOnly=True,
+        secureOnly=options.get("closed", False),  # then not even GetEndpoints is answered
         applicationUri=options["application_uri"],
         accessControl=Users(options["user"], options["password"]),
     )

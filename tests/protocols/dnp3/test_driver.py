@@ -121,8 +121,8 @@ async def test_stop_while_select_is_awaited_lets_no_operate_follow(rig: Rig) -> 
         rig.permit(bench.LOCKED_SETPOINT, 6.0), aborted=lambda: loop.time() > stopped_at
     )
     assert execution.result is Result.ABORTED, execution
-    assert execution.round_trip_s < 0.5
-    assert rig.stages == [SELECTED]
+    assert execution.round_trip_s < 1.0
+    assert OPERATED not in rig.stages
     await rig.peer.thaw()
     assert await rig.until(rig.all_good, CONNECT_S)
     await rig.pump(1.0)

@@ -140,15 +140,17 @@ async def test_channel_is_renewed_again_and_again(peer: PeerServer, tmp_path: Pa
 
 async def test_three_thousand_items_and_a_limit(make: str, tmp_path: Path) -> None:
     """Restart of a server with MaxMonitoredItemsPerCall = 1000 (where it can be told so)."""
-    async with server_of(make, tmp_path, variables=3000, hz=2.0, limit=1000) as peer:
-        async with link_to(peer, counters(peer), folder=tmp_path) as link:
-            await link.up(40.0)
-            link.peer.kill()
-            assert await link.until(link.all_lost, LOSS_S + SLACK_S), link.missing()
-            await asyncio.to_thread(link.peer.start)
-            await link.up(40.0)
-            await link.every_item_moves(30.0)
-            assert link.driver.health().diagnostics["items refused"] == "0"
+    async with (
+        server_of(make, tmp_path, variables=3000, hz=2.0, limit=1000) as peer,
+        link_to(peer, counters(peer), folder=tmp_path) as link,
+    ):
+        await link.up(40.0)
+        link.peer.kill()
+        assert await link.until(link.all_lost, LOSS_S + SLACK_S), link.missing()
+        await asyncio.to_thread(link.peer.start)
+        await link.up(40.0)
+        await link.every_item_moves(30.0)
+        assert link.driver.health().diagnostics["items refused"] == "0"
 
 
 async def test_changed_server_certificate_waits_for_a_person(
@@ -161,7 +163,7 @@ async def test_changed_server_certificate_waits_for_a_person(
     ) as link:
         await link.up()
         peer.kill()
-        write_pair(tmp_path, "server", new, key_of="changed-server")
+        write_pair(tmp_path, "server", new)
         await asyncio.to_thread(peer.start)
         shown = thumbprint(new)
         assert await link.until(
@@ -176,6 +178,19 @@ async def test_changed_server_certificate_waits_for_a_person(
         await link.up(BACK_S)
         await link.every_item_moves()
         assert "rejected certificate" not in link.driver.health().diagnostics
+
+
+async def test_server_that_shows_nothing_without_encryption(tmp_path: Path) -> None:
+    """o6 in its strictest setting refuses GetEndpoints too: the pinned certificate is what we have,
+    and the operator is told where to look when it no longer fits."""
+    async with server_of("o6", tmp_path, variables=5, extra={"closed": True}) as peer:
+        async with link_to(peer, counters(peer), folder=tmp_path) as link:
+            await link.up()
+        write_pair(tmp_path, "server", certificate("changed-server", uri=SERVER_URI))
+        async with link_to(peer, counters(peer), folder=tmp_path) as link:
+            assert await link.until(
+                lambda: "still the pinned one" in link.driver.health().detail, BACK_S
+            ), link.driver.health()
 
 
 @pytest.mark.parametrize("kind", ["rogue", "expired"])
