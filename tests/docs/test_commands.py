@@ -38,9 +38,10 @@ EXECUTED = (
 
 SCRIPT = "tests/journeys/test_script.py"
 LIFECYCLE = "tests/journeys/test_lifecycle.py"
+BY_HAND = "tests/journeys/test_by_hand.py"
 CI = ".ci/run"
-TYPED = "tests/docs/test_commands.py"
-"""Only looked at: command and options exist."""
+HERE = "tests/docs/test_commands.py"
+"""They stand on pages that are executed, too."""
 
 ELSEWHERE: Mapping[str, str] = {
     "make demo": LIFECYCLE,
@@ -54,18 +55,18 @@ ELSEWHERE: Mapping[str, str] = {
     ".venv/bin/gridctl demo --script --break expired-plan": SCRIPT,
     ".venv/bin/gridctl demo --script --break rejected-select": SCRIPT,
     ".venv/bin/gridctl demo --script --break dead-outstation": SCRIPT,
-    ".venv/bin/gridctl status": TYPED,
-    ".venv/bin/gridctl plan list": TYPED,
-    ".venv/bin/gridctl plan show P-5ffff1089f": TYPED,
-    ".venv/bin/gridctl plan approve P-5ffff1089f --digest f1771d5c3764": TYPED,
-    ".venv/bin/gridctl plan approve P-5ffff1089f --digest f1771d5c3764 --user operator-b": TYPED,
-    "export GRIDCTL_USER=operator-a": TYPED,
-    ".venv/bin/gridctl stop": LIFECYCLE,
-    '.venv/bin/gridctl stop --reason "end of the tutorial"': LIFECYCLE,
-    ".venv/bin/gridctl audit verify": TYPED,
-    ".venv/bin/gridctl doctor": TYPED,
+    ".venv/bin/gridctl status": BY_HAND,
+    ".venv/bin/gridctl plan list": BY_HAND,
+    ".venv/bin/gridctl plan show P-5ffff1089f": BY_HAND,
+    ".venv/bin/gridctl plan approve P-5ffff1089f --digest f1771d5c3764": BY_HAND,
+    ".venv/bin/gridctl plan approve P-5ffff1089f --digest f1771d5c3764 --user operator-b": BY_HAND,
+    "export GRIDCTL_USER=operator-a": BY_HAND,
+    ".venv/bin/gridctl stop": BY_HAND,
+    '.venv/bin/gridctl stop --reason "end of the tutorial"': BY_HAND,
+    ".venv/bin/gridctl audit verify": HERE,
+    ".venv/bin/gridctl doctor": HERE,
 }
-"""Command → the file that runs it. The last three also stand on pages that are executed."""
+"""Command → the file that runs it."""
 
 BY_PATTERN: Mapping[str, str] = {
     r"(office|agent)/bin/.*|python3 -m venv (office|agent)": "by hand, 2026-11: both environments "
@@ -96,7 +97,7 @@ def _is_tested_with_its_page(page: Path, block: str) -> bool:
 )
 def test_a_command_is_known(page: Path, line: str) -> None:
     known = line in ELSEWHERE or any(re.fullmatch(p, line) for p in BY_PATTERN)
-    assert known, f"{name_of(page)}: say in {TYPED} how {line!r} is exercised"
+    assert known, f"{name_of(page)}: say in {HERE} how {line!r} is exercised"
     if "gridctl " in line and not line.startswith("export"):
         check_words(shlex.split(line))
 
