@@ -163,7 +163,7 @@ def desk(original: Path, tmp_path: Path) -> Path:
     first = (
         ".venv/bin/gridctl db upgrade && "
         '.venv/bin/gridctl user add operator-a --role OPERATOR --full-name "First" && '
-        ".venv/bin/gridctl openadr-client add customer-system"
+        ".venv/bin/gridctl openadr client add customer-system"
     )
     shell(first, tmp_path)
     return tmp_path
