@@ -176,7 +176,7 @@ def no_number(sample: Sample, element: tuple[int, ...]) -> str | None:
             return "holds no value"
         case float():
             return "holds a number that is not finite"
-        case str() | bytes():
+        case str() | bytes() | ua.LocalizedText():
             return "holds text, a point is a number"
         case list() if element:
             return f"holds an array without an element {','.join(str(i) for i in element)}"
