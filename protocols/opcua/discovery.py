@@ -191,7 +191,7 @@ class _Survey:
             self._notes.append(f"the endpoints are shown to nobody: {reason_of(error)}")
             return []
         lines = {
-            f"{str(one.SecurityPolicyUri).rpartition('#')[2]} {one.SecurityMode.name.rstrip('_')}": ", ".join(
+            _offer(one): ", ".join(
                 sorted({token.TokenType.name for token in one.UserIdentityTokens or ()})
             )
             for one in offered
@@ -456,3 +456,8 @@ def _text(value: object) -> str:
         return f"{value:%Y-%m-%d %H:%M:%S} UTC"
     text = str(getattr(value, "Text", value)) if value is not None else ""
     return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"
+
+
+def _offer(endpoint: ua.EndpointDescription) -> str:
+    policy = str(endpoint.SecurityPolicyUri).rpartition("#")[2]
+    return f"{policy} {endpoint.SecurityMode.name.rstrip('_')}"
