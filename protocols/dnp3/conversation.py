@@ -48,6 +48,7 @@ _PASSED: Final = frozenset(
     }
 )
 """Requests that pass as they are. DIRECT OPERATE is not among them, nor is a restart (SG-01)."""
+_ANSWERS: Final = frozenset({Function.RESPONSE, Function.UNSOLICITED_RESPONSE})
 _DELAY_ZERO: Final = bytes((52, 2, 0x07, 1, 0, 0))
 _CLASS_0: Final = 1
 
@@ -157,7 +158,7 @@ class Conversation:
     def _fragment(self, octets: bytes) -> bytes:
         """One whole fragment of the device; returns what the stack gets to see of it."""
         response = parse_fragment(octets)
-        if response is None or not response.is_response:
+        if response is None or response.function not in _ANSWERS:
             self.counters.malformed += 1
             self.link.error("a fragment that is no response")
             return b""

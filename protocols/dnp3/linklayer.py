@@ -111,6 +111,9 @@ class LinkLayer:
     def _link_service(self, frame: f.Frame) -> bytes | None:
         """The segment in `frame`, or None; answers what the device's link layer asks."""
         if not frame.primary:
+            # At most one answers a keep-alive of ours; anything else is as good as noise.
+            if not self._services.spend(self.heard_s):
+                self.fault = "a flood of link-layer answers"
             return None
         if frame.function == f.UNCONFIRMED_USER_DATA:
             return frame.payload
