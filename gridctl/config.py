@@ -164,7 +164,16 @@ _PATHS = {
     ("web", "certificate"),
     ("web", "key"),
 }
-_LINK_PATHS = ("certificate", "key", "server_certificate", "password_file", "ca")
+_LINK_PATHS = (
+    "certificate",
+    "key",
+    "server_certificate",
+    "trust_list",
+    "password_file",
+    "user_certificate",
+    "user_key",
+    "ca",
+)
 _MUST_EXIST = {("site", "feeder"), ("site", "resources")}
 
 
