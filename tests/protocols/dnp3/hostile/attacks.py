@@ -175,6 +175,8 @@ ATTACKS: Mapping[str, Attack] = {
     "not the last": _says(lambda h: bytes([h[0] & ~FIN]) + h[1:]),
     "called unsolicited": _says(lambda h: bytes([h[0] | UNS]) + h[1:]),
     "the request for an answer": _says(lambda h: bytes([h[0], 3]) + h[HEADER:]),
+    "a function that is no answer": _says(lambda h: bytes([h[0], 136]) + h[2:]),
+    "an answer of authentication": _says(lambda h: bytes([h[0], 131]) + h[2:]),
     "unsolicited": _unasked,
     "in two fragments": _split_in_two,
     "without its last segment": _no_last_segment,

@@ -15,6 +15,7 @@ from tests.protocols.dnp3.hostile.device import OVERFLOW, RESTART, analog
 from tests.protocols.dnp3.hostile.liar import Honest, Line, Mode
 from tests.protocols.dnp3.hostile.wire import (
     FIR,
+    LINK_STATUS,
     REQUEST_LINK_STATUS,
     RESPONSE,
     Request,
@@ -273,6 +274,13 @@ class LinkStatusFlood(_Flood):
         return frame(control=REQUEST_LINK_STATUS) * (BURST_OCTETS // 10)
 
 
+class LinkAnswerFlood(_Flood):
+    """Answers of the link layer to nothing, for ever."""
+
+    def burst(self, line: Line) -> bytes:
+        return frame(control=LINK_STATUS) * (BURST_OCTETS // 10)
+
+
 class GarbageFlood(_Flood):
     """Noise for ever."""
 
@@ -396,6 +404,7 @@ MODES: Mapping[str, Callable[[], Mode]] = {
     "endless_segments": EndlessSegments,
     "unsolicited_flood": UnsolicitedFlood,
     "link_status_flood": LinkStatusFlood,
+    "link_answer_flood": LinkAnswerFlood,
     "garbage_flood": GarbageFlood,
     "start_flood": StartFlood,
     "slowloris": Slowloris,

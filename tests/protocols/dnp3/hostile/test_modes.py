@@ -22,6 +22,7 @@ from tests.protocols.dnp3.hostile.stand import Case, Watch, stand
 log = logging.getLogger(__name__)
 
 SPELL_S = 3.0
+SOAK_S = 60.0
 RETURN_S = 25.0
 STOP_S = 5.0
 FLOODS = frozenset(
@@ -29,6 +30,7 @@ FLOODS = frozenset(
         "endless_fragments",
         "endless_segments",
         "garbage_flood",
+        "link_answer_flood",
         "link_status_flood",
         "start_flood",
         "unsolicited_flood",
@@ -51,7 +53,7 @@ async def test_quiet_lies_all_at_once(tmp_path: Path) -> None:
         await watch.over(SPELL_S, [case.rig for case in cases], sibling)
         log.info("%s", watch.summary())
         faults = await asyncio.gather(
-            *(_judged(case, then) for case, then in zip(cases, before, strict=True))
+            *(_judged(case, then, SPELL_S) for case, then in zip(cases, before, strict=True))
         )
         found = [fault for one in faults for fault in one]
         assert not found, "\n".join(found)
@@ -60,22 +62,34 @@ async def test_quiet_lies_all_at_once(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mode", sorted(FLOODS))
 async def test_flood(mode: str, tmp_path: Path) -> None:
-    async with stand(tmp_path, [mode]) as ((case,), sibling):
+    await _spell(mode, tmp_path, SPELL_S)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("mode", sorted(set(MODES) - {"honest"}))
+async def test_a_minute_of_it(mode: str, tmp_path: Path) -> None:
+    """Memory does not grow with time, and a minute of hostility is forgotten as soon as three
+    seconds of it."""
+    await _spell(mode, tmp_path, SOAK_S)
+
+
+async def _spell(mode: str, folder: Path, seconds: float) -> None:
+    async with stand(folder, [mode]) as ((case,), sibling):
         before = await case.liar.behave("report")
         await case.liar.behave(mode)
         watch = Watch()
-        await watch.over(SPELL_S, [case.rig], sibling)
+        await watch.over(seconds, [case.rig], sibling)
         log.info("%s: %s", mode, watch.summary())
-        faults = await _judged(case, before)
+        faults = await _judged(case, before, seconds)
         assert not faults, "\n".join(faults)
         watch.check()
 
 
-async def _judged(case: Case, before: dict[str, Any]) -> list[str]:
+async def _judged(case: Case, before: dict[str, Any], seconds: float) -> list[str]:
     """What was wrong with the spell of `case`, and with what came after it."""
     health = case.rig.driver.health()
     after = await case.liar.behave("honest")
-    told = [*_fair(case, before, after), *_noticed(case, health)]
+    told = [*_fair(before, after, seconds), *_noticed(case, health)]
     if not await _returned(case):
         told.append(f"does not come back: {case.rig.driver.health()}")
     elif (done := await case.rig.execute(case.rig.permit(bench.SETPOINT, 4.0))).result is not (
@@ -89,7 +103,7 @@ async def _judged(case: Case, before: dict[str, Any]) -> list[str]:
     return [f"{case.mode}: {one}" for one in told]
 
 
-def _fair(case: Case, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+def _fair(before: dict[str, Any], after: dict[str, Any], seconds: float) -> list[str]:
     """Whether our own side kept its manners, whatever it was told."""
     told = [f"our master sent: {fault}" for fault in after["faults"]]
     if after["direct"] or after["operated"]:
@@ -99,8 +113,8 @@ def _fair(case: Case, before: dict[str, Any], after: dict[str, Any]) -> list[str
         ("confirms", CONFIRMS_MAX),
         ("connects", CONNECTS_MAX),
     ):
-        if (made := after[what] - before[what]) > limit:
-            told.append(f"{made} {what} in {SPELL_S:g} s")
+        if (made := after[what] - before[what]) > limit * seconds / SPELL_S:
+            told.append(f"{made} {what} in {seconds:g} s")
     return told
 
 
