@@ -99,13 +99,12 @@ def _trust_lists(instance: Path, link: str) -> Iterator[tuple[str, TrustList]]:
 
     file = instance / "gridctl.toml"
     found = False
-    for watched in load_settings(file).field.links:
-        settings = watched.settings
-        folder = settings.options.get("trust_list")
-        if settings.protocol != "opcua" or folder is None or link not in ("", settings.id):
+    for table in load_settings(file).field.links:
+        folder = table.options().get("trust_list")
+        if table.protocol != "opcua" or folder is None or link not in ("", table.id):
             continue
         found = True
-        yield settings.id, TrustList(Path(str(folder)))
+        yield table.id, TrustList(Path(str(folder)))
     if not found:
         raise ConfigError(
             f"link {link} has no trust_list" if link else "no OPC UA link has a trust_list",
