@@ -79,6 +79,7 @@ class Run:
     ordered_kw: float = 0.0
     sent: int = 0
     failed: int = 0
+    sent_mono_s: float = float("-inf")
     halt: Halt | None = None
     promise: Promise | None = None
     judging: asyncio.Task[None] | None = None
@@ -171,6 +172,10 @@ class Dispatcher:
             k = interval(plan.result.horizon, self._clock.now_s())
             if k > last:
                 return Halt(state=PlanState.COMPLETED, reason="carried out to its end")
+            if self._image.told_mono_s <= run.sent_mono_s:
+                # The field has not told of the leases of what went out last: they would look due.
+                await asyncio.sleep(LOOK_S)
+                continue
             made = due(self._release(run, k), first_number=run.number)
             commands = list(self._worth_sending(made))
             if not first:
@@ -307,6 +312,7 @@ class Dispatcher:
             chosen.plan, chosen.digest, [a.by for a in chosen.approvals], batch
         )
         await self._orders.ended(order, given_up=lambda: run.halt is not None)
+        run.sent_mono_s = self._clock.monotonic_s()
         refused = self._orders.refused(order)
         if refused is not None:
             run.failed += len(batch)

@@ -31,8 +31,11 @@ from gridctl.model.measurement import Measurement
 
 READINGS_KEPT = 2_000
 LATEST = 3
-"""Readings that the running figure rests on while devices still move."""
+"""Readings that the running figure rests on while devices still move, and the fewest for a line."""
 LOOK_S = 0.1
+SCANS_MAX = 6
+SLACK_S = 2.0
+"""A judgement waits at most so many scans and real seconds longer for readings of the head."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +88,7 @@ class Judge:
         self._stopped = stopped
         self._readings: deque[Reading] = deque(maxlen=READINGS_KEPT)
         self._quiet_from_s = float("-inf")
+        self._open: Promise | None = None
         self.view: EffectView | None = None
 
     def note(self) -> None:
@@ -94,12 +98,15 @@ class Judge:
             return
         if not self._readings or head.source_time_s > self._readings[-1].at_s:
             self._readings.append(Reading(at_s=head.source_time_s, kw=head.value))
+            if self._open is not None and self._open.moved_s is not None:
+                self._show_so_far(self._open)
 
     def promise(self, chosen: OpenPlan, expected_kw: float) -> Promise:
         """Take the head's line right before the first order of a release."""
         made = Promise(chosen=chosen, expected_kw=expected_kw, before=self._quiet_line())
         if abs(expected_kw) >= JUDGED_MIN_KW:
             self._show(made, None, settled=not made.is_judged, kept=None)
+        self._open = made if made.is_judged else None
         return made
 
     def next_batch(self, made: Promise) -> None:
@@ -130,8 +137,7 @@ class Judge:
             if self._stopped():
                 self._show(made, None, settled=True, kept=None)
                 return
-            self._show_so_far(made)
-        after = self._quiet_line()
+        after = await self._line_after()
         if after is None:
             self._show(made, None, settled=True, kept=None)
             await self._alarms.raised(self._condition(made, "the head is not measured any more"))
@@ -162,11 +168,27 @@ class Judge:
         )
         return fall_kw(before, after, otherwise_kw_s=change_kw / span_s)
 
+    async def _line_after(self) -> Line | None:
+        """The quiet line; a head that is read seldom gets the time for a few readings."""
+        scan_s = self._image.points[self._head_point].scan_s
+        end_s = self._clock.monotonic_s() + SCANS_MAX * scan_s + SLACK_S
+        while self._clock.monotonic_s() < end_s:
+            if len(self._quiet()) >= LATEST:
+                break
+            await asyncio.sleep(LOOK_S)
+        return self._quiet_line()
+
     def _quiet_line(self) -> Line | None:
         """The head since the devices have followed, at most `watch_s` back; None: not known."""
-        from_s = max(self._quiet_from_s, self._clock.now_s() - self._watch_s)
-        quiet = [r for r in self._readings if r.at_s >= from_s]
-        return line(quiet) if quiet else None
+        quiet = self._quiet()
+        return line(quiet) if quiet and self._head() is not None else None
+
+    def _quiet(self) -> list[Reading]:
+        """At least the last few readings since the devices have followed."""
+        quiet = [r for r in self._readings if r.at_s >= self._quiet_from_s]
+        from_s = self._clock.now_s() - self._watch_s
+        watched = [r for r in quiet if r.at_s >= from_s]
+        return watched if len(watched) >= LATEST else quiet[-LATEST:]
 
     def _show_so_far(self, made: Promise) -> None:
         """The running figure, while devices still follow."""
@@ -178,6 +200,8 @@ class Judge:
     def _show(
         self, made: Promise, measured: float | None, *, settled: bool, kept: bool | None
     ) -> None:
+        if settled:
+            self._open = None
         self.view = EffectView(
             plan=made.chosen.plan.mrid,
             expected_kw=made.expected_kw,

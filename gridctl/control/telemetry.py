@@ -62,6 +62,11 @@ class ProcessImage:
         return self._heartbeat if late_s <= HEARTBEAT_LATE_S else None
 
     @property
+    def told_mono_s(self) -> float:
+        """Real monotonic time of the last heartbeat: leases are known as of then."""
+        return self._heartbeat_mono_s
+
+    @property
     def clock_offset_s(self) -> float | None:
         """Field's clock minus the office's, real seconds; None before the first heartbeat.
 

@@ -604,7 +604,7 @@ def _office_settings(
         drift=DriftBounds(head_pct=5.0, head_kw=100.0, voltage_pu=0.01),
         batch_settle_s=1.0,
         effect_settle_s=5.0,
-        effect_watch_s=20.0,
+        effect_watch_s=15.0,
         confirm_timeout_s=1.5,
         sample_interval_s=10.0,
         clock_offset_max_s=1.0,
