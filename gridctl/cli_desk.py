@@ -120,10 +120,9 @@ def show_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None:
             f"{row['name'][:28]:<28} {now:>8} {row['to_kw']:>8.0f} {-row['effect_kw']:>8.0f}  "
             f"{row['how']}"
         )
-    for item in detail["excluded"]:
-        print(f"Excluded: {item['name']}: {item['reason']}")
-    for item in detail["shortfalls"]:
-        print(f"Not met:  {item['limit']} at {item['where']}, {item['amount']} {item['unit']}")
+    print("\nWhy")
+    for item in detail["findings"]:
+        print(f"  {item['text']}")
 
 
 def approve_plan(instance: Path, plan: str, digest: str, *, user: str, as_json: bool) -> None:

@@ -24,6 +24,7 @@ from gridctl.model.planning import (
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
 from optimizer.explain import bindings, exclusions, shortfalls
+from optimizer.findings import findings
 from optimizer.limits import Bounds, Tiers, limit_bounds
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult
@@ -94,11 +95,9 @@ def plan_task(
     """The plan for `task`; `network` saves building the model again. Never raises for bad data."""
     begun_s = monotonic_s()
     try:
+        known = network if network is not None else network_of(task)
         result = _plan(
-            task,
-            network if network is not None else network_of(task),
-            tiers if tiers is not None else Tiers(),
-            lambda: monotonic_s() - begun_s,
+            task, known, tiers if tiers is not None else Tiers(), lambda: monotonic_s() - begun_s
         )
     except ValueError as problem:
         result = no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {problem}")
@@ -156,14 +155,15 @@ def _plan(
         shortfalls=tuple(broken),
     )
     if not _needed(problem, bounds):
-        return replace(bare, reason=_not_needed(problem, broken))
+        return _explained(problem, network, replace(bare, reason=_not_needed(problem, broken)))
     if len(problem.excluded) == len(task.resources):
         what = broken[0].limit if broken else "a limit"
-        return replace(
-            bare,
-            status=SolveStatus.INFEASIBLE,
-            reason=f"{what} cannot be kept: no resource may be used ({len(task.resources)} "
-            "excluded, each with its reason)",
+        reason = (
+            f"{what} cannot be kept: no resource may be used ({len(task.resources)} "
+            "excluded, each with its reason)"
+        )
+        return _explained(
+            problem, network, replace(bare, status=SolveStatus.INFEASIBLE, reason=reason)
         )
     programme = Programme(problem, bounds=bounds, network=network, tiers=tiers)
     effort = Effort(left_s=lambda: BUDGET_SHARE * task.deadline_s - elapsed_s())
@@ -174,7 +174,13 @@ def _plan(
             status=SolveStatus.DIVERGED,
             reason="the AC power flow of the plan's setpoints does not converge",
         )
-    return _answer(programme, network, attempt, effort, bare)
+    return _explained(problem, network, _answer(programme, network, attempt, effort, bare))
+
+
+def _explained(
+    problem: Problem, network: RegulatedNetwork, result: PlanningResult
+) -> PlanningResult:
+    return replace(result, findings=findings(problem, network, result))
 
 
 def _needed(problem: Problem, bounds: Bounds) -> bool:

@@ -173,6 +173,20 @@ def block(resource: Resource, state: ResourceState, grid: TimeGrid) -> Block:
             return pv.block(resource, state, grid)
 
 
+def held_back(
+    resource: Resource, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray, t: int
+) -> str | None:
+    """Why `resource` lowers the import in interval `t` by no more than its setpoints (T,) say, as
+    the end of a sentence that begins with it; None where no rule of its own forbids more."""
+    match resource:
+        case LoadGroup():
+            return load_group.held_back(resource, state, grid, setpoint_kw, t)
+        case Battery():
+            return battery.held_back(resource, state, grid, setpoint_kw, t)
+        case PvInverter():
+            return pv.held_back(resource, state, grid, setpoint_kw, t)
+
+
 def control_column(resource: Resource, network: RegulatedNetwork) -> ControlColumn:
     """Where a resource's kW go. KeyError for a node-phase that the feeder does not have."""
     kvar_per_kw = 0.0

@@ -236,6 +236,37 @@ class Shortfall:
     unit: str
 
 
+class FindingKind(StrEnum):
+    """What a finding is about."""
+
+    BINDING = "binding"
+    SHORTFALL = "shortfall"
+    EXCLUDED = "excluded"
+    CONFLICT = "conflict"
+    REMEDY = "remedy"
+    FORECAST = "forecast"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One sentence about a plan for a person, with its numbers: why it is so, what is missing, who
+    is left out, what stands against doing more, what would help, what a wrong forecast would do.
+
+    `first`, `last`: intervals that it is about (None: all); `amount` in `unit`, a price for
+    BINDING; `cost`: what a REMEDY would cost in the plan's unit of cost, None where it is free or
+    not known; `resources` by mrid.
+    """
+
+    kind: FindingKind
+    text: str
+    first: int | None = None
+    last: int | None = None
+    amount: float | None = None
+    unit: str = ""
+    cost: float | None = None
+    resources: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanningResult:
     """What the mind answers. `reason` says in words why there are no setpoints, if there are none.
@@ -257,3 +288,4 @@ class PlanningResult:
     solver: str
     rounds: int
     solve_s: float
+    findings: tuple[Finding, ...] = ()

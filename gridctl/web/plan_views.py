@@ -124,6 +124,19 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
             }
             for s in result.shortfalls
         ],
+        "findings": [
+            {
+                "kind": f.kind,
+                "text": f.text,
+                "from": None if f.first is None else _interval_at(horizon, f.first),
+                "to": None if f.last is None else _interval_at(horizon, f.last + 1),
+                "amount": rounded(f.amount, 4),
+                "unit": f.unit,
+                "cost": rounded(f.cost, 2),
+                "resources": list(f.resources),
+            }
+            for f in result.findings
+        ],
         "check": None if check is None else _check(check),
         "voltages": []
         if check is None

@@ -16,6 +16,10 @@ CHARGE_COST_SHARE = 0.02
 MOVE_COST_H = 0.005
 """A change of power costs as much as running the change for so long: no needless commands."""
 
+FULL_WITHIN_KW = 0.1
+SPENT_WITHIN = 0.01
+"""Share of the energy below which nothing is left to speak of."""
+
 
 def default_kw(battery: Battery) -> float:
     """Idle."""
@@ -117,3 +121,17 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
         offset_kw=np.zeros(count),
         pair=(charge, discharge),
     )
+
+
+def held_back(
+    battery: Battery, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray, t: int
+) -> str | None:
+    """Why it gives no more in interval `t` than `setpoint_kw` (T,) says; None: no rule says so."""
+    if setpoint_kw[t] >= min(battery.rating_kw, state.available_kw) - FULL_WITHIN_KW:
+        return "gives all its power"
+    least_kwh = battery.soc_min_pct / 100.0 * battery.energy_kwh
+    left_kwh = energy_kwh(battery, state, grid, setpoint_kw)
+    if left_kwh[t:].min() <= least_kwh + SPENT_WITHIN * battery.energy_kwh:
+        spent = left_kwh[t] <= least_kwh + SPENT_WITHIN * battery.energy_kwh
+        return "has no energy left" if spent else "needs its energy later"
+    return None

@@ -14,6 +14,7 @@ from optimizer.block import COST_MIN, Block, BoolArray, Rows, RunColumns, block_
 from optimizer.runs import RunRules
 from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
 
+FULL_WITHIN_KW = 0.1
 SHED_MIN_KW = 1e-6
 ROUNDING = 1e-6
 LEVEL_SHARE_MIN = 0.2
@@ -212,3 +213,27 @@ def _add_runs(rows: Rows, rules: RunRules, on: IntArray, start: IntArray, stop: 
     for day, left in rules.starts_left.items():
         made = start[rules.day == day]
         rows.add([(int(column), 1.0) for column in made], upper=float(left))
+
+
+def held_back(
+    group: LoadGroup, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray, t: int
+) -> str | None:
+    """Why it sheds no more in interval `t` than `setpoint_kw` (T,) says; None: no rule forbids it.
+
+    Read from the rules and the plan, in the order in which a person would ask.
+    """
+    on = setpoint_kw > 0.0
+    if on[t]:
+        full = setpoint_kw[t] >= _cap_kw(group, state) - FULL_WITHIN_KW
+        return "sheds all it has" if full else None
+    rules = run_rules(group, state, grid)
+    starts = on & ~np.concatenate([[rules.active], on[:-1]])
+    day = grid.day[t]
+    if int(starts[grid.day == day].sum()) >= rules.starts_left.get(int(day), 0):
+        return "has made its starts of the day"
+    before, after = np.flatnonzero(on[:t]), np.flatnonzero(on[t:])
+    if not rules.may_start[t] or (before.size and t - before[-1] <= rules.recovery):
+        return "recovers from its last run"
+    if after.size and after[0] <= rules.recovery + int(rules.length_min[t]):
+        return "is kept for the run that follows"
+    return None

@@ -12,6 +12,7 @@ from optimizer.timegrid import FloatArray, TimeGrid
 SUNRISE_H = 6.0
 SUNSET_H = 18.0
 SHAPE_MIN = 0.1
+CURTAILED_MIN_KW = 0.1
 
 
 def _sun(hour: FloatArray) -> FloatArray:
@@ -75,3 +76,12 @@ def block(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> Block:
         injection=taken,
         offset_kw=sun_kw,
     )
+
+
+def held_back(
+    pv: PvInverter, state: ResourceState, grid: TimeGrid, setpoint_kw: FloatArray, t: int
+) -> str | None:
+    """Why it gives no more in interval `t`: None where a ceiling of the plan takes something."""
+    if injection_kw(pv, state, grid, setpoint_kw)[t] < -CURTAILED_MIN_KW:
+        return None
+    return "gives all that the sun gives"

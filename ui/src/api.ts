@@ -122,11 +122,15 @@ export interface PlanDetail extends PlanRow {
   excluded: { resource: string; name: string; reason: string }[];
   bindings: { limit: string; where: string; at: string; price: number; unit: string }[];
   shortfalls: { limit: string; where: string; at: string; amount: number; unit: string }[];
+  // the plan in sentences, in the order in which a person asks; `from`/`to` null: all of it
+  findings: { kind: FindingKind; text: string; from: string | null; to: string | null;
+    amount: number | null; unit: string; cost: number | null; resources: string[] }[];
   check: null | { engine: string; ok: boolean; reasons: string[];
     before: Case; after: Case; linear_error_pu: number };
   voltages: { node: string; phase: string; before_pu: number; after_pu: number }[];
   solver: string; solve_s: number; rounds: number; status: string;
 }
+export type FindingKind = "binding" | "shortfall" | "excluded" | "conflict" | "remedy" | "forecast";
 export interface Case {
   converged: boolean; worst_voltage_pu: number; worst_voltage_at: string;
   highest_voltage_pu: number; highest_voltage_at: string;
