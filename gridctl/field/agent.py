@@ -24,6 +24,7 @@ from gridctl.field.liveness import FieldImage
 from gridctl.field.reload import ReloadWatch
 from gridctl.field.settings import FieldSettings
 from gridctl.field.spool import FieldMemory
+from gridctl.field.steadiness import Steadiness
 from gridctl.limitsfile import load_limits
 from gridctl.link import UnixEndpoint
 from gridctl.link_client import Dial, FieldLinkClient, dial
@@ -159,6 +160,7 @@ class FieldAgent:
         self._tasks: asyncio.TaskGroup | None = None
         self._alarmed: set[str] = set()
         self._down_since_s: dict[str, float] = {}
+        self._steadiness = Steadiness()
 
     # What the guard asks (PlantView)
 
@@ -276,7 +278,9 @@ class FieldAgent:
         change = await self._exchange.reload()
         for link in change.removed:
             self._down_since_s.pop(link, None)
-            self._alarm(f"link.{link}", f"link {link} is not configured any more", False)
+            self._steadiness.forget(link)
+            for key in (f"link.{link}", f"link.{link}.unsteady"):
+                self._alarm(key, f"link {link} is not configured any more", False)
         return change, len(self._exchange.configuration.addresses)
 
     async def _obey(self) -> None:
@@ -334,6 +338,12 @@ class FieldAgent:
         mono_s = self._clock.monotonic_s()
         for link, driver in self._drivers.items():
             health = driver.health()
+            unsteady = self._steadiness.look(link, health, mono_s)
+            self._alarm(
+                f"link.{link}.unsteady",
+                f"link {link} {unsteady or 'is steady'}",
+                unsteady is not None,
+            )
             if self.link_up(link):
                 self._down_since_s.pop(link, None)
                 self._alarm(f"link.{link}", f"link {link} is up", False)
