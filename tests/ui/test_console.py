@@ -10,6 +10,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
@@ -226,3 +227,76 @@ def test_sg28_an_alarm_that_returned_to_normal_is_shown_as_such_until_it_is_seen
     expect(row).to_contain_text("returned to normal")
     expect(row).not_to_contain_text("not acknowledged")
     expect(row.get_by_role("button")).to_have_count(0)
+
+
+AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SCREENS = ("overview", "plans", "commands", "alarms", "audit", "comms")
+
+
+def axe(page: Page, where: str) -> list[str]:
+    """What axe-core holds against the page, one line a violation."""
+    # Through the debugger, so that the page's policy against foreign scripts stays in force.
+    page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
+    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
+    return [
+        f"{where}: {v['impact']} {v['id']}: {v['help']} at "
+        + ", ".join(str(n["target"][0]) for n in v["nodes"][:3])
+        for v in found["violations"]
+    ]
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci in ui/")
+@pytest.mark.parametrize("palette", ["dark", "light"])
+def test_axe_finds_no_violation_on_any_screen(browser: Browser, server: str, palette: str) -> None:
+    """WCAG 2.2 A and AA, both palettes; dialogs and the state of STOP, too."""
+    scheme: Literal["dark", "light"] = "dark" if palette == "dark" else "light"
+    context = browser.new_context(
+        viewport={"width": 1366, "height": 768}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(server)
+    expect(page.get_by_label("Password")).to_be_visible()
+    found = axe(page, "login")
+    sign_in(page, server, "operator1")
+    for screen in SCREENS:
+        page.locator(f'nav a[href="#/{screen}"]').click()
+        expect(page.locator(f"main.{screen}")).to_be_visible()
+        page.wait_for_timeout(300)
+        found += axe(page, screen)
+    page.locator('nav a[href="#/overview"]').click()
+    page.get_by_role("button", name="Table").click()
+    found += axe(page, "node table")
+    page.get_by_role("link", name="Review").first.click()
+    expect(page.get_by_role("heading", name="AC check")).to_be_visible()
+    found += axe(page, "review")
+    page.get_by_role("button", name="Approve…").click()
+    found += axe(page, "approve dialog")
+    page.keyboard.press("F9")
+    found += axe(page, "stop dialog")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("DISPATCH STOPPED")).to_be_visible()
+    found += axe(page, "stopped review")
+    context.close()
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("how", ["mouse", "keyboard"])
+def test_sg21_stop_from_every_screen(page: Page, how: str) -> None:
+    """The dialog is one act away on every screen, and closes again without an effect."""
+    review = page.get_by_role("link", name="Review").first.get_attribute("href") or ""
+    for address in [f"#/{s}" for s in SCREENS] + [review]:
+        page.evaluate("to => { location.hash = to; }", address)
+        expect(page.locator(f"main.{address[2:].split('/', maxsplit=1)[0]}")).to_be_visible()
+        if how == "mouse":
+            page.get_by_role("button", name="STOP", exact=False).first.click()
+        else:
+            page.keyboard.press("F9")
+        expect(page.get_by_role("button", name="Stop all dispatch now")).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    assert page.get_by_text("DISPATCH STOPPED").count() == 0
+    page.keyboard.press("F9")
+    expect(page.get_by_role("button", name="Stop all dispatch now")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("DISPATCH STOPPED")).to_be_visible()

@@ -1,6 +1,6 @@
 // A modal question. The browser's own <dialog> keeps the focus inside and closes on Escape.
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { askStop } from "./stop";
 
 export function Dialog(props: {
@@ -9,7 +9,8 @@ export function Dialog(props: {
   withoutStop?: boolean;
 }) {
   const ref = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
+  // Before the next frame: an operator who types F9 and Enter at once means STOP.
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (dialog === null || dialog.open) return;
     const before = document.activeElement;

@@ -76,7 +76,7 @@ export function LadderTable(props: { rows: CommandRow[] }) {
               <td class="num r at-head">{signedKw(-row.effect_kw)}</td>
               {l.steps.map((s) => <Cell key={s.rung} step={s} />)}
               <td class="num r">{row.measured_kw === null ? "–" : signedKw(-row.measured_kw)}</td>
-              <td class="says">{l.failed ? <b class={row.state === "unconfirmed" ? "s-warn" : "s-alarm"}>{row.state === "unconfirmed" ? "?" : "▲"} {row.state}: </b> : l.released ? "released, lease over " : ""}
+              <td class="says">{l.failed ? <b class={row.state === "unconfirmed" ? "s-warn" : "s-alarm"}>{row.state === "unconfirmed" ? "?" : "▲"} {row.state}: </b> : l.released ? "released: " : ""}
                 {[row.status, row.detail].filter(Boolean).join(": ")}</td>
             </tr>
           );

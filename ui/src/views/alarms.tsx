@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Alarm } from "../api";
-import { number, SITE_TIME } from "../format";
+import { number, sentence, SITE_TIME } from "../format";
 import { byUrgency } from "../judge";
 import { call, explain } from "../net";
 import { Empty, Panel, Priority, Time } from "../parts/bits";
@@ -59,8 +59,8 @@ export function Alarms() {
                 <tr key={a.key} class={a.state}>
                   <td><span class={a.state === "unacked" ? "attention" : ""}><Priority of={a.priority} words /></span></td>
                   <td>{STATE_WORD[a.state]}</td>
-                  <th scope="row" class="wrap">{a.text}</th>
-                  <td>{a.response}</td>
+                  <th scope="row" class="wrap">{sentence(a.text)}</th>
+                  <td>{sentence(a.response)}</td>
                   <td class="num"><Time at={a.raised} dated /></td>
                   <td class="num">{a.cleared ? <Time at={a.cleared} dated /> : ""}</td>
                   <td>{a.acked_by ?? ""}</td>

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Alarm, Feeder, LinkState, PlanRow, Request } from "../api";
 import {
-  countdown, kw, minuteOf, number, pct, plural, pu, signedKw, UNKNOWN,
+  countdown, kw, minuteOf, number, pct, plural, pu, sentence, signedKw, UNKNOWN,
 } from "../format";
 import { headSeverity, isOpen, isRunning } from "../judge";
 import { Empty, Panel, PlanChip, Priority, Reasons, Time, Value } from "../parts/bits";
@@ -48,6 +48,7 @@ function Strip(props: { live: Live; feeder: Feeder }) {
   const v = extremes(l, f);
   const r = dispatched(l);
   const peak = peakOf(l);
+  const cycle = cycleWords(l.stopped ? "stopped" : l.cycle?.status);
   return (
     <section class="strip dims" aria-label="Key figures">
       <div class="tile head">
@@ -63,8 +64,8 @@ function Strip(props: { live: Live; feeder: Feeder }) {
         <p class="small">{peak ? `at ${minuteOf(peak.at)}, P90 ${kw(peak.p90)} kW` : "no forecast"}</p>
       </div>
       <div class="tile">
-        <h3>Voltage</h3>
-        <p><Value class="big" text={`${pu(v.low)} – ${pu(v.high)}`} unit="pu" /></p>
+        <h3>Voltage, pu</h3>
+        <p><Value class="big" text={`${pu(v.low)} – ${pu(v.high)}`} /></p>
         <p class="small">{v.out > 0 ? `▲ ${number(v.out)} outside ` : "all within "}
           {number(f.voltage_min_pu, 2)} – {number(f.voltage_max_pu, 2)}</p>
       </div>
@@ -75,7 +76,7 @@ function Strip(props: { live: Live; feeder: Feeder }) {
       </div>
       <div class="tile">
         <h3>Planning cycle</h3>
-        <p class={`cycle ${cycleWords(l.cycle?.status).is_warning ? "s-warn" : ""}`}>{cycleWords(l.cycle?.status).words}</p>
+        <p class={`cycle ${cycle.is_warning ? "s-warn" : ""}`}>{cycle.words}</p>
         <p class="small" title={l.cycle?.reason}>{l.cycle ? <><Time at={l.cycle.at} /> {l.cycle.reason}</> : "has not run yet"}</p>
       </div>
     </section>
@@ -196,7 +197,7 @@ function PlanCard(props: { plan: PlanRow; live: Live }) {
       <p class="figures">
         <b class="num">{signedKw(-p.net_kw)} kW</b> {plural(count, "control")}, {plural(p.customers, "customer")}
       </p>
-      {p.reason ? <p class="small">{p.reason}</p> : null}
+      {p.reason && !isRunning(p) ? <p class="small">{p.reason}</p> : null}
       {!waiting && l.effect?.plan === p.id ? <EffectBar effect={l.effect} /> : null}
       <Reasons title="Blocked:" list={p.blocked} class="blocked" />
       <footer>
@@ -245,9 +246,9 @@ function AlarmLine(props: { alarm: Alarm }) {
   const a = props.alarm;
   return (
     <li class={`alarm-line ${a.state}`}>
-      <span class="row-main"><Priority of={a.priority} /> {a.text}</span>
+      <span class="row-main"><Priority of={a.priority} /> {sentence(a.text)}</span>
       <span class="small"><Time at={a.raised} /></span>
-      {a.state === "unacked" ? <span class="small row-sub">Not acknowledged. {a.response}</span> : null}
+      {a.state === "unacked" ? <span class="small row-sub">Not acknowledged. {sentence(a.response)}</span> : null}
       {a.state === "cleared_unacked" ? <span class="small row-sub">Returned to normal <Time at={a.cleared} />, not acknowledged.</span> : null}
     </li>
   );
