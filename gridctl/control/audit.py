@@ -10,6 +10,8 @@ from gridctl.control.ports import AuditEntry, Person
 
 OFFICE = Person(user="gridctl", session="", source="office", role="SYSTEM")
 """The office itself, when no person acts: expiry, dispatch of what was approved, the cycle."""
+STOP_FILE = Person(user="stop file", session="", source="stop file", role="")
+"""Whoever made the stop file: `gridctl stop`, or a hand."""
 FIELD = Person(user="field", session="", source="field", role="SYSTEM")
 
 

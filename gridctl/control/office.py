@@ -140,6 +140,8 @@ class Office:
             known=self.known,
         )
         self._watch = Watch(
+            store=store,
+            clock=clock,
             approvals=self._approvals,
             dispatcher=self._dispatcher,
             stop_state=self._stop_state,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+REASON_CHARS_MAX = 200
+
 
 class StopState:
     """STOP at the office. Only `release` ends what the desk or the field has begun."""
@@ -21,14 +23,26 @@ class StopState:
             return True
 
     @property
+    def held(self) -> bool:
+        """Whether the desk or the field has begun it, or the last office was stopped."""
+        return bool(self._held)
+
+    @property
     def stopped(self) -> bool:
         """Whether anything holds STOP now."""
         return bool(self._held) or self.file_present
 
     @property
     def reason(self) -> str:
-        """Why, as far as it was said."""
-        return self._held or ("the stop file is there" if self.file_present else "")
+        """Why, as far as it was said; the stop file says what `gridctl stop` was told."""
+        if self._held or not self.file_present:
+            return self._held
+        try:
+            with self._file.open(encoding="utf-8", errors="replace") as text:
+                said = text.readline(REASON_CHARS_MAX).strip()
+        except OSError:
+            said = ""
+        return f"the stop file is there: {said}" if said else "the stop file is there"
 
     def hold(self, reason: str) -> None:
         """STOP holds until it is released."""

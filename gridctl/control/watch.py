@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import Approvals
-from gridctl.control.audit import FIELD
+from gridctl.control.audit import FIELD, STOP_FILE, entry
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.interlock import Situation, blocked
+from gridctl.control.ports import Store
 from gridctl.control.stop import StopState
 from gridctl.model.clock import Clock
 from gridctl.model.plan import PlanState
@@ -29,26 +30,51 @@ class Watch:
     def __init__(
         self,
         *,
+        store: Store,
+        clock: Clock,
         approvals: Approvals,
         dispatcher: Dispatcher,
         stop_state: StopState,
         situation: Callable[[], Situation],
     ) -> None:
+        self._store = store
+        self._clock = clock
         self._approvals = approvals
         self._dispatcher = dispatcher
         self._stop_state = stop_state
         self._situation = situation
+        self._recorded = False
 
     async def plans(self) -> None:
         """End plans that have lived too long, and all of them when STOP came by file or from the
         field. Raises UnavailableError."""
         await self._approvals.expire()
         if not self._situation().stopped:
+            self._recorded = False
             return
         reason = self._stop_state.reason or "STOP holds in the field"
         self._dispatcher.halt(PlanState.STOPPED, reason)
         if self._approvals.open:
             await self._approvals.stop_all(reason, FIELD)
+        if not self._recorded:
+            await self._record(reason)
+            self._recorded = True
+
+    async def _record(self, reason: str) -> None:
+        """An audit row for a STOP that did not come over the desk, which writes its own."""
+        if self._stop_state.held:
+            return
+        async with self._store.transaction() as unit:
+            await unit.audit(
+                entry(
+                    at_s=self._clock.now_s(),
+                    person=STOP_FILE if self._stop_state.file_present else FIELD,
+                    action="stop",
+                    object_="dispatch",
+                    after="stopped",
+                    reason=reason,
+                )
+            )
 
 
 class StandingAlarms:

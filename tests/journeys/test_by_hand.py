@@ -98,5 +98,11 @@ def test_two_operators_at_the_command_line(tmp_path: Path) -> None:
         sent = at_devices(demo)
         time.sleep(2.0)
         assert at_devices(demo) == sent
+        with demo.signed_in("operator-a") as remote:
+            rows = remote.get("/audit?limit=20")["rows"]
+        stops = [row for row in rows if row["action"] == "stop"]
+        assert [(row["who"], row["reason"]) for row in stops] == [
+            ("stop file", "the stop file is there: end of the tutorial")
+        ]
         assert first.says("audit", "verify").returncode == 0
         assert demo.interrupt() == 0
