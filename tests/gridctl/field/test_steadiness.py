@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
 from gridctl.field.steadiness import ERRORS_MAX, LOSSES_MAX, Steadiness
-from gridctl.model.link import LinkHealth
+from gridctl.model.link import FieldAlarm, LinkHealth
+from tests.gridctl.field.test_agent import bench
+from tests.gridctl.small_site import ScriptedDriver, until
 
 
 def health(reconnects: int = 0, frame_errors: int = 0, protocol_errors: int = 0) -> LinkHealth:
@@ -51,3 +58,30 @@ def test_links_are_apart_and_a_driver_made_anew_starts_at_none() -> None:
     assert steadiness.look("SUB", health(reconnects=3), 2.0) is None
     steadiness.forget("SUB")
     assert steadiness.look("SUB", health(reconnects=90), 3.0) is None
+
+
+async def test_the_office_hears_of_a_link_that_flaps_and_of_its_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up at every look, and lost in between: the alarm of a dead link would never come."""
+    lost = 0
+    honest = ScriptedDriver.health
+
+    def flapping(driver: ScriptedDriver) -> LinkHealth:
+        return replace(honest(driver), reconnects=lost, last_error="a flood of something")
+
+    monkeypatch.setattr(ScriptedDriver, "health", flapping)
+    monkeypatch.setattr("gridctl.field.steadiness.WINDOW_S", 2.0)
+    async with bench(tmp_path) as made:
+
+        def told() -> list[bool]:
+            return [
+                frame.active
+                for frame in made.of(FieldAlarm)
+                if isinstance(frame, FieldAlarm) and frame.key.endswith(".unsteady")
+            ]
+
+        assert not told()
+        lost = LOSSES_MAX + 1
+        await until(lambda: True in told(), within_s=5, why="no alarm")
+        await until(lambda: told()[-1] is False, within_s=6, why="the alarm stays")
