@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
+from sim.instance_ports import reserved_ports
+
+_held = ExitStack()
+"""Until the tests end: what looks at the ports of an instance must not meet another's devices."""
 
 
-def make_pilot(folder: Path, *, rate: float = 10.0, ports: Ports | None = None) -> Path:
-    """A hot afternoon with eight days of history."""
+def make_pilot(folder: Path, *, rate: float = 10.0) -> Path:
+    """A hot afternoon with eight days of history. A demo that is started on it takes other ports
+    for its devices: those of the files are ours."""
+    web, sub, dr, der = _held.enter_context(reserved_ports(4))
     create_instance(
         folder,
         scenario="hot-afternoon",
         rate=rate,
         now_real_s=system_clock().now_s(),
-        ports=ports or Ports(web=21_080, sub=21_101, dr=21_102, der=21_103),
+        ports=Ports(web=web, sub=sub, dr=dr, der=der),
         history_days=8,
     )
     return folder

@@ -16,7 +16,10 @@ from tests.pilot import make_pilot
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pilot(tmp_path_factory.mktemp("demo") / "pilot")
+    made = make_pilot(tmp_path_factory.mktemp("demo") / "pilot")
+    with device_ports(made) as ports:
+        prepare_instance(made, port=21_990, rate=10.0, devices=ports)
+    return made
 
 
 def test_only_the_named_values_of_the_file_change(tmp_path: Path) -> None:
