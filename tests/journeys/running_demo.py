@@ -6,6 +6,7 @@ What it prints is read as a person would read it; how it ends is asked of the ma
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -94,7 +95,16 @@ class RunningDemo:
         links = load_settings(self.instance / "gridctl.toml").field.links
         options = [link.options() for link in links]
         devices = [o.get("port") or urlsplit(str(o.get("url"))).port for o in options]
-        return [self.port, *map(int, devices)]
+        return [self.port, *(int(port or 0) for port in devices)]
+
+    def commands_at_devices(self) -> int:
+        """How many commands the simulated devices have received, says the instructor."""
+        with socket.socket(socket.AF_UNIX) as station, station.makefile("rw") as lines:
+            station.settimeout(10)
+            station.connect(str(self.instance / "run" / "sim.sock"))
+            lines.write('{"do": "status"}\n')
+            lines.flush()
+            return int(json.loads(lines.readline())["commands"]["total"])
 
     def interrupt(self) -> int:
         """Ctrl-C. The exit code."""
