@@ -29,6 +29,8 @@ from protocols.opcua.wire import Sample
 
 READ_BACK_S: Final = 2.0  # SG-02
 _READ_BACK_EVERY_S: Final = 0.1
+HOME_LEASE_S: Final = 60.0
+"""Grid seconds in which an order to go home is valid; the pilot's grid time may run fast."""
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module, it carries an outcome
@@ -96,12 +98,15 @@ class Operation:
             )
         return (value - row.offset) / row.scale
 
-    def _lease_s(self) -> float:
-        """Grid seconds for which the command shall hold."""
-        lease_s = self.command.lease_until_s - self.clock.now_s()
-        if lease_s <= 0.0:
-            raise _Refused("LEASE_OVER", f"the command's lease ended {-lease_s:.1f} s ago")
-        return lease_s
+    def _until_s(self) -> float:
+        """Grid time until which the command shall hold. Going home is always allowed: it is what
+        the end of a lease is for, and a lease on the default holds nothing back."""
+        now_s, until_s = self.clock.now_s(), self.command.lease_until_s
+        if self.command.value == self.command.default_value:
+            return max(until_s, now_s + HOME_LEASE_S)
+        if until_s <= now_s:
+            raise _Refused("LEASE_OVER", f"the command's lease ended {now_s - until_s:.1f} s ago")
+        return until_s
 
     def _ask_aborted(self) -> None:
         if self.aborted():
@@ -126,7 +131,7 @@ class Operation:
         node = None if lease is None else self.session.node(lease)
         if node is None:
             raise _Refused("BadNodeIdUnknown", "the server does not know the lease's node")
-        lease_s = self._lease_s()
+        lease_s = self._until_s() - self.clock.now_s()
         self._ask_aborted()
         try:
             code = await self.session.write(node, bare(ua.Variant(lease_s, ua.VariantType.Double)))
@@ -206,12 +211,12 @@ class Operation:
             raise _no_answer(f"looking up the method {name}", error) from error
         if found is None:
             raise _refusal("BadMethodInvalid")
-        self._lease_s()
+        until_s = self._until_s()
         arguments = (
             ua.Variant(wire, ua.VariantType.Double),
             ua.Variant(self.command.mrid, ua.VariantType.String),
             ua.Variant(
-                datetime.fromtimestamp(self.command.lease_until_s, tz=UTC),
+                datetime.fromtimestamp(until_s, tz=UTC),
                 ua.VariantType.DateTime,
             ),
         )

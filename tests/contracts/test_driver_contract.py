@@ -83,7 +83,9 @@ class Rig:
             lambda: self.driver.health().state == "up" and self.all_good(), CONNECT_S
         ), self.driver.health()
 
-    def permit(self, point: str, value: float, *, life_s: float = 10.0) -> Permit:
+    def permit(
+        self, point: str, value: float, *, life_s: float = 10.0, lease_s: float = 600.0
+    ) -> Permit:
         row = next(row for row in self.peer.points() if row.point.mrid == point)
         command = Command(
             mrid=f"{point}={value}",
@@ -93,7 +95,7 @@ class Rig:
             value=value,
             expect_point=row.point.expect or "",
             tolerance=row.point.tolerance or 0.0,
-            lease_until_s=self.clock.now_s() + 600.0,
+            lease_until_s=self.clock.now_s() + lease_s,
             default_value=0.0,
             effect_kw=0.0,
             batch=0,
@@ -220,6 +222,16 @@ async def test_frozen_peer_is_lost_in_three_scans_and_comes_back(rig: Rig) -> No
     assert await rig.until(rig.all_lost, LOSS_S + SCAN_S + SLACK_S), rig.latest
     await rig.peer.thaw()
     assert await rig.until(rig.all_good, CONNECT_S)
+
+
+async def test_the_way_home_is_open_after_the_lease(rig: Rig) -> None:
+    """What the field agent writes when a lease has run out: the default, with no time left."""
+    assert (await rig.execute(rig.permit(bench.SETPOINT, 33.25))).result is Result.ACCEPTED
+    over = await rig.execute(rig.permit(bench.SETPOINT, 40.0, lease_s=-1.0))
+    assert over.result is not Result.ACCEPTED, "a setpoint whose lease is over does not leave"
+    home = await rig.execute(rig.permit(bench.SETPOINT, 0.0, lease_s=-1.0))
+    assert home.result is Result.ACCEPTED, home
+    assert [value for _, value, _ in rig.plant.operated] == [33.25, 0.0]
 
 
 async def test_accepted_command_moves_the_plant_and_reads_back(rig: Rig) -> None:

@@ -197,6 +197,15 @@ async def test_a_lease_that_is_over_is_not_sent(target: Target) -> None:
     assert session.sent == []
 
 
+@pytest.mark.parametrize("target", [LEASED, METHOD])
+async def test_going_home_is_allowed_after_the_lease(target: Target) -> None:
+    home = replace(COMMAND, lease_until_s=NOW_S - 1.0, value=COMMAND.default_value)
+    session = ScriptedSession([showing(0.0)], [StatusCodes.Good, StatusCodes.Good])
+    execution, _ = await run(session, target, command=home)
+    assert session.sent != []
+    assert execution.status != "LEASE_OVER"
+
+
 async def test_method_carries_value_id_and_end_of_the_lease() -> None:
     session = ScriptedSession([showing(0.0)])
     execution, stages = await run(session, METHOD)
