@@ -1,0 +1,70 @@
+"""The rules over a rolling closed loop with the simulator: the hot afternoon, and (soak) a week."""
+
+from __future__ import annotations
+
+import pytest
+
+from gridctl.model.clock import ManualClock
+from gridctl.model.resource import LoadGroup
+from sim.scenario import load_scenario
+from tests.optimizer.closed_loop import STEP_S, TICK_S, Asked, Loop, _group_deeds, run, world_of
+
+
+def kept(loop: Loop) -> None:
+    """No rule broken in any plan nor in what was done, every plan verified, the head held."""
+    assert loop.broken_in_plans == []
+    assert loop.broken_in_deeds == []
+    assert loop.unverified == []
+    means = loop.head_kw.reshape(-1, round(STEP_S / TICK_S)).mean(axis=1)
+    before = int((loop.uncontrolled_kw > loop.limit_kw).sum())
+    after = int((means > loop.limit_kw).sum())
+    assert before >= 8, "the days ask for control"
+    assert after <= before // 20
+    assert 0.95 <= loop.voltage_pu[0] <= loop.voltage_pu[1] <= 1.05
+    moved = [mrid for mrid, asked in loop.asked.items() if len(asked.series) > 1]
+    assert len(moved) >= 10
+
+
+def test_the_hot_afternoon_every_half_hour() -> None:
+    loop = run(9.0)
+    assert loop.plans == 18
+    kept(loop)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_week_of_half_hours() -> None:
+    loop = run(7 * 24.0)
+    assert loop.plans == 336
+    kept(loop)
+
+
+def a_group() -> LoadGroup:
+    scenario = load_scenario("hot-afternoon")
+    world = world_of(scenario, ManualClock(grid_s=scenario.start_s))
+    return next(r for r in world.fleet.resources() if isinstance(r, LoadGroup))
+
+
+@pytest.mark.parametrize(
+    ("series", "words"),
+    [
+        ([(0.0, 10.0), (600.0, 0.0)], "released after 600 s"),
+        ([(0.0, 10.0), (50_000.0, 0.0)], "held for 50000 s"),
+        ([(0.0, 10.0), (3600.0, 0.0), (3660.0, 10.0), (7260.0, 0.0)], "started 60 s after"),
+        ([(k * 7200.0, 10.0 * (k % 2 == 0)) for k in range(10)], "5 starts on day 0"),
+    ],
+)
+def test_the_judge_of_deeds_sees_what_is_wrong(
+    series: list[tuple[float, float]], words: str
+) -> None:
+    """Durations 30 min to 4 h, an hour of recovery, three starts a day."""
+    asked = Asked()
+    for at_s, kw in series:
+        asked.ask(at_s, kw)
+    found = _group_deeds(a_group(), asked.series, 80_000.0, 0.0)
+    assert any(words in text for text in found), found
+
+
+def test_the_judge_of_deeds_lets_what_is_right_be() -> None:
+    series = [(0.0, 10.0), (1800.0, 8.0), (7200.0, 0.0), (10_800.0, 10.0), (14_400.0, 0.0)]
+    assert _group_deeds(a_group(), series, 80_000.0, 0.0) == []
