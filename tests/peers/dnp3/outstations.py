@@ -64,10 +64,8 @@ class Foreign(ABC):
     hands_on_lease = False
     commands = True
     """Whether it takes SELECT and OPERATE at all."""
-    events = True
-    """Whether it tells changes between two scans: by unsolicited response or by event."""
-    whole_numbers = False
-    """Whether it keeps analogs as integers only."""
+    pushes = True
+    """Whether it tells changes unasked."""
     without: Sequence[str] = ()
 
     def __init__(self, link: str, plant: BenchPlant, clock: Clock, folder: Path) -> None:
@@ -210,7 +208,7 @@ class _Handler(DefaultCommandHandler):
 class Dnp3py(Foreign):
     """dnp3py's outstation and TCP runner: integers, nothing pushed."""
 
-    events = False
+    pushes = False
 
     def __init__(self, link: str, plant: BenchPlant, clock: Clock, folder: Path) -> None:
         super().__init__(link, plant, clock, folder)
@@ -298,7 +296,7 @@ class Minimal(_Process):
 
     module = "minimal_outstation"
     commands = False
-    events = False
+    pushes = False
     without: Sequence[str] = (
         bench.SWITCH,
         bench.HEARTBEAT,
@@ -312,7 +310,6 @@ class Yadnp3(_Process):
     """opendnp3's outstation by its Python binding: integers only."""
 
     module = "yadnp3_outstation"
-    whole_numbers = True
 
 
 OUTSTATIONS: dict[str, type[Foreign]] = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from protocols.driver import Result
+from protocols.driver import PointAddress, Result
 from tests.contracts import driver_peer as bench
 from tests.contracts.test_driver_contract import CONNECT_S, Rig, rig_of
 from tests.peers.dnp3.judge import judged
@@ -21,7 +22,7 @@ from tests.peers.dnp3.outstations import (
     Minimal,
     Py1815,
 )
-from tests.peers.dnp3.rows import MASTER_ADDRESS, RELAY
+from tests.peers.dnp3.rows import MASTER_ADDRESS, RELAY, rows_of
 
 COMMANDED = [name for name, peer in OUTSTATIONS.items() if peer.commands]
 LATCH_ON = 3
@@ -74,6 +75,22 @@ async def test_select_before_operate(name: str, tmp_path: Path) -> None:
             ("analog", SETPOINT, 33.25),
             ("relay", RELAY_INDEX, LATCH_ON),
         ]
+
+
+@pytest.mark.parametrize("name", [name for name, peer in OUTSTATIONS.items() if peer.pushes])
+async def test_changes_come_unasked(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def seldom(peer: Foreign) -> tuple[PointAddress, ...]:
+        return tuple(
+            replace(row, point=replace(row.point, scan_s=30.0)) for row in rows_of(peer._link)
+        )
+
+    monkeypatch.setattr(Foreign, "points", seldom)
+    async with connected(OUTSTATIONS[name], tmp_path) as (rig, peer):
+        await rig.pump(0.5)
+        await peer.move(950.0)
+        assert await rig.until(lambda: rig.latest[bench.POWER].value == 950.0, 3.0)
 
 
 async def test_the_clock_is_set_when_asked(tmp_path: Path) -> None:
