@@ -88,7 +88,7 @@ def everywhere() -> list[tuple[Path, str]]:
 
 
 def _is_tested_with_its_page(page: Path, block: str) -> bool:
-    """The README's demand event has a test of its own that reads these lines."""
+    """The README's demand event: tests/journeys/test_by_hand.py runs these lines."""
     return page.name == "README.md" and block.startswith("B=http://127.0.0.1")
 
 

@@ -1,10 +1,12 @@
-"""docs/tutorial/loop-without-a-browser.md, section 3: two operators at the command line."""
+"""A customer system as in the README, then two operators at the command line as in section 3 of
+docs/tutorial/loop-without-a-browser.md."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from tests.journeys.running_demo import RunningDemo, gridctl, make_quick_pilot, 
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(200)]
 
+ROOT = Path(__file__).parents[2]
 PLAN_S = 60.0
 FOLLOW_S = 60.0
 
@@ -67,14 +70,37 @@ def at_devices(demo: RunningDemo) -> int:
     return asyncio.run(Instructor(demo.instance / "run" / "sim.sock").commands())
 
 
+def demand_event_of_the_readme(demo: RunningDemo) -> Any:
+    """The README's lines, as they stand there but for the port; the event that was created."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = [b for b in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) if "openadr3" in b]
+    assert ":8080/" in block
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block.replace(":8080/", f":{demo.port}/")],
+        env={**os.environ, "SECRET": demo.secrets["customer-system"]},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def test_two_operators_at_the_command_line(tmp_path: Path) -> None:
     with running_demo(make_quick_pilot(tmp_path / "pilot"), rate=10.0) as demo:
         first, second = Operator(demo, "operator-a"), Operator(demo, "operator-b")
+        event = demand_event_of_the_readme(demo)
+        assert event["eventName"] == "hot afternoon", event
+        requests = first.asks("status")["requests"]
+        mine = [r["id"] for r in requests if r["event_id"] == event["id"]]
+        assert len(mine) == 1, requests
 
         def large_plan() -> Any:
             plans = first.asks("plan", "list")["plans"]
             found = [p for p in plans if p["state"] == "proposed" and p["approvals_needed"] == 2]
-            return found[0] if found else None
+            return found[0] if found and mine[0] in found[0]["requests"] else None
 
         plan = until(large_plan, PLAN_S, demo.why)
         shown = first.says("plan", "show", plan["id"])
