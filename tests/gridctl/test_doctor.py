@@ -11,8 +11,8 @@ import pytest
 
 from gridctl.demo import set_keys
 from gridctl.doctor import findings_of
-from sim.instance import Ports
-from tests.pilot import make_pilot
+from gridctl.wallclock import system_clock
+from sim.instance import Ports, create_instance
 
 
 class Device:
@@ -45,8 +45,14 @@ def site(tmp_path: Path) -> Iterator[tuple[Path, list[Device], Device]]:
         devices = [Device(stack) for _ in range(3)]
         console = Device(stack)
         sub, dr, der = (device.port for device in devices)
-        folder = make_pilot(
-            tmp_path / "pilot", ports=Ports(sub=sub, dr=dr, der=der, web=console.port)
+        folder = tmp_path / "pilot"
+        create_instance(
+            folder,
+            scenario="hot-afternoon",
+            rate=10.0,
+            now_real_s=system_clock().now_s(),
+            ports=Ports(sub=sub, dr=dr, der=der, web=console.port),
+            history_days=8,
         )
         yield folder, devices, console
 
