@@ -218,14 +218,14 @@ class Connection:
         self,
         nodes: Sequence[ua.NodeId],
         attribute: AttributeIds = AttributeIds.Value,
-        ranges: Sequence[str] | None = None,
+        ranges: Sequence[ua.String | None] | None = None,
     ) -> list[Sample]:
         """An attribute of each node, in as many requests as the server's limit asks for."""
         wanted = [
             ua.ReadValueId(
                 NodeId=node,
                 AttributeId=attribute,
-                IndexRange=None if ranges is None else ua.String(ranges[at]),
+                IndexRange=None if ranges is None else ranges[at],
             )
             for at, node in enumerate(nodes)
         ]

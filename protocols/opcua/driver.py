@@ -32,6 +32,12 @@ from protocols.traffic import Traffic, bounded
 
 _log = logging.getLogger(__name__)
 
+# A server that is away is looked for often: its operators wait for it. One that refuses us (user,
+# certificate, policy) is left in peace: each wrong password may lock an account.
+_AWAY_FIRST_S: Final = 0.5
+_AWAY_CAP_S: Final = 1.5
+_REFUSED_FIRST_S: Final = 1.0
+_REFUSED_CAP_S: Final = 30.0
 _STEADY_S: Final = 10.0  # a session that lived this long starts the pauses from the beginning
 _OPEN_TIMEOUTS: Final = 10  # requests that opening a session may take, each with its own timeout
 _RETRY_S: Final = 10.0
@@ -63,9 +69,10 @@ class OpcUaDriver:
         self._index = {target.row.point.mrid: i for i, target in enumerate(self._targets)}
         self._link = settings.id
         self._clock = clock
-        self._backoff = Backoff(
-            randomness=random.SystemRandom() if randomness is None else randomness
-        )
+        dice = random.SystemRandom() if randomness is None else randomness
+        self._away = Backoff(randomness=dice, first_s=_AWAY_FIRST_S, cap_s=_AWAY_CAP_S)
+        self._refused = Backoff(randomness=dice, first_s=_REFUSED_FIRST_S, cap_s=_REFUSED_CAP_S)
+        self._is_refused = False
         shortest_s = min((t.row.point.scan_s for t in self._targets), default=_TICK_MAX_S)
         self._tick_s = min(_TICK_MAX_S, shortest_s / 5.0)
         self._image = PointImage(
@@ -247,11 +254,13 @@ class OpcUaDriver:
             if session is not None:
                 await self._hold_sessions(session)
                 if self._clock.monotonic_s() - opened_s > _STEADY_S:
-                    self._backoff.settled()
+                    self._away.settled()
+                    self._refused.settled()
                     if len(self._settings.urls) > 1:
                         continue  # the other server is asked at once
             if not self._stopping:
-                await asyncio.sleep(self._backoff.pause_s())
+                pauses = self._refused if self._is_refused else self._away
+                await asyncio.sleep(pauses.pause_s())
 
     async def _open_best(self) -> Session | None:
         """A session with the first server that is whole, else with the best of those that answer.
@@ -303,12 +312,14 @@ class OpcUaDriver:
                 reason_of(error) if len(self._settings.urls) == 1 else f"{url}: {reason_of(error)}"
             )
             self._rejected_thumbprint = getattr(error, "thumbprint", "")
+            self._is_refused = not isinstance(error, OSError | TimeoutError)
             await session.close()
             return None
         except BaseException:
             await session.close()
             raise
         self._rejected_thumbprint = ""
+        self._is_refused = False
         return session
 
     async def _hold_sessions(self, session: Session) -> None:

@@ -75,6 +75,7 @@ class Session:
         self._acknowledge: list[ua.SubscriptionAcknowledgement] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._unmonitored: dict[int, int] = {}
+        self._wanted: dict[int, ua.ReadValueId] | None = None
         self.ranged: set[int] = set()
         """Targets whose element the server picks itself; the others' arrays come whole."""
         self.alive_s = clock.monotonic_s()
@@ -178,16 +179,18 @@ class Session:
 
     async def read_all(self) -> None:
         """Read every monitored target and report it: after a gap nobody knows what was missed."""
-        asked = [
-            (index, node)
-            for index, target in enumerate(self._targets)
-            if index not in self._unmonitored
-            and (node := self.connection.node(target.node)) is not None
-        ]
-        ranges = [self._range(index) for index, _ in asked]
-        samples = await self.connection.read([node for _, node in asked], ranges=ranges)
+        if self._wanted is None:
+            nodes = ((i, self.connection.node(t.node)) for i, t in enumerate(self._targets))
+            self._wanted = {
+                index: ua.ReadValueId(
+                    NodeId=node, AttributeId=AttributeIds.Value, IndexRange=self._range(index)
+                )
+                for index, node in nodes
+                if index not in self._unmonitored and node is not None
+            }
+        samples = await self.connection.read_values(list(self._wanted.values()))
         self._take(
-            [one._replace(handle=index) for (index, _), one in zip(asked, samples, strict=True)]
+            [one._replace(handle=index) for index, one in zip(self._wanted, samples, strict=True)]
         )
 
     async def read_one(self, index: int) -> Sample | None:
@@ -239,7 +242,7 @@ class Session:
         if not asked:
             return
         nodes = [node for _, node in asked]
-        ranges = [_range_text(self._targets[index].element) for index, _ in asked]
+        ranges = [ua.String(_range_text(self._targets[index].element)) for index, _ in asked]
         picked = await self.connection.read(nodes, ranges=ranges)
         whole = await self.connection.read(nodes)
         for (index, _), one, all_ in zip(asked, picked, whole, strict=True):
@@ -247,11 +250,15 @@ class Session:
             if honoured and _length(all_.value) != 1:
                 self.ranged.add(index)
 
-    def _range(self, index: int) -> str:
-        return _range_text(self._targets[index].element) if index in self.ranged else ""
+    def _range(self, index: int) -> ua.String | None:
+        """The element for the server to pick, None where the value comes whole."""
+        return (
+            ua.String(_range_text(self._targets[index].element)) if index in self.ranged else None
+        )
 
     async def _monitor(self, indices: Iterable[int]) -> None:
         """Create monitored items for these targets; remember those that the server refused."""
+        self._wanted = None
         asked: list[tuple[int, ua.NodeId]] = []
         for index in indices:
             node = self.connection.node(self._targets[index].node)
@@ -303,7 +310,7 @@ class Session:
             ItemToMonitor=ua.ReadValueId(
                 NodeId=node,
                 AttributeId=AttributeIds.Value,
-                IndexRange=ua.String(self._range(index)) if index in self.ranged else None,
+                IndexRange=self._range(index),
             ),
             MonitoringMode=ua.MonitoringMode.Reporting,
             # Queue of one: the newest value is the one that counts, as in our inbox.
