@@ -19,7 +19,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,11 @@ class PeerServer:
         self.spawn()
         self.await_ready()
 
+    def restart_with(self, **changes: Any) -> None:
+        """Other options from the next start on."""
+        self.options = replace(self.options, **changes)
+        self._command[-1] = self.options.as_json()
+
     def spawn(self) -> None:
         self._unread = b""
         with (self.options.folder / "peer.log").open("ab") as log:
@@ -143,13 +148,15 @@ class PeerServer:
 
     def commands(self) -> list[dict[str, Any]]:
         """Every command that reached the server since the start of this object."""
-        self._lines(0.05)
+        if self._process is not None:
+            self._lines(0.05)
         return self.seen
 
     def kill(self) -> None:
-        process, self._process = self._process, None
-        if process is None:
+        if self._process is None:
             return
+        self._lines(0.0)
+        process, self._process = self._process, None
         process.send_signal(signal.SIGKILL)
         process.wait(timeout=10)
         for stream in (process.stdin, process.stdout):
@@ -173,7 +180,8 @@ class PeerServer:
             if self._process.poll() is not None:
                 break
         self.kill()
-        raise AssertionError(f"{self._command[:2]} did not say {wanted} in {READY_S:.0f} s")
+        said = (self.options.folder / "peer.log").read_text(errors="replace")[-800:]
+        raise AssertionError(f"{self._command[:2]} never said {wanted}: {said}")
 
     def _lines(self, timeout_s: float) -> list[str]:
         assert self._process is not None
