@@ -31,7 +31,7 @@ from optimizer.powerflow import (
 )
 from optimizer.sensitivity import ControlColumn, Sensitivity, control_va, differential
 from optimizer.ties import Tie
-from optimizer.ybus import Stamps, build_admittance, stamp
+from optimizer.ybus import Admittance, Stamps, build_admittance, stamp
 
 __all__ = ["ControlColumn", "FlowResult", "NetworkModel", "Sensitivity"]
 
@@ -57,39 +57,40 @@ class NetworkModel:
         """`like`: a model of the same feeder with the same switches; what taps and capacitors do
         not change is taken from it."""
         self.stamps: Stamps = stamp(feeder) if like is None else like.stamps
-        self._admittance = build_admittance(
+        self.admittance: Admittance = build_admittance(
             self.stamps,
             taps=taps,
             closed_capacitors=closed_capacitors,
             open_switches=open_switches,
+            like=None if like is None else like.admittance,
         )
         self._index = self.stamps.index
-        self.system: RootSystem = root_system(self._admittance)
+        self.system: RootSystem = root_system(self.admittance)
         self.elements: Elements = (
-            load_elements(feeder.consumers, self._admittance, self._index)
+            load_elements(feeder.consumers, self.admittance, self._index)
             if like is None
             else like.elements
         )
         self._consumers = tuple(c.mrid for c in feeder.consumers)
-        self._root_rows = self._admittance.root_rows
+        self._root_rows = self.admittance.root_rows
         self.currents: BranchCurrents = BranchCurrents(
-            self._admittance, like=None if like is None else like.currents
+            self.admittance, like=None if like is None else like.currents
         )
 
     @property
     def node_phases(self) -> tuple[tuple[str, str], ...]:
         """(node, phase) of each of the n rows, in the feeder's order of nodes."""
-        return self._admittance.node_phases
+        return self.admittance.node_phases
 
     @property
     def base_kv(self) -> FloatArray:
         """(n,) nominal voltage to earth, kV."""
-        return self._admittance.base_v / 1e3
+        return self.admittance.base_v / 1e3
 
     @property
     def energised(self) -> BoolArray:
         """(n,) whether the node-phase is connected to the source."""
-        return self._admittance.energised
+        return self.admittance.energised
 
     @property
     def consumers(self) -> tuple[str, ...]:
@@ -113,7 +114,7 @@ class NetworkModel:
     @property
     def ties(self) -> tuple[Tie, ...]:
         """Closed switches and regulators, phase by phase: the rows of `tie_amps`."""
-        return self._admittance.ties
+        return self.admittance.ties
 
     def tie_amps(self, flow: FlowResult) -> ComplexArray:
         """(ties, T) current into the near side of each tie, source to load, A."""
@@ -154,7 +155,7 @@ class NetworkModel:
             self.elements,
             scale=self._element_scale(scale),
             injection_va=injection_va,
-            base_v=self._admittance.base_v[self._root_rows],
+            base_v=self.admittance.base_v[self._root_rows],
             start_v=None if start is None or not start.converged else self._roots_of(start),
         )
         with np.errstate(all="ignore"):
@@ -194,7 +195,7 @@ class NetworkModel:
         return Sensitivity(
             dv_pu_per_kw=np.real(np.conj(node_v) * d_node_v)
             / size
-            / self._admittance.base_v[:, None],
+            / self.admittance.base_v[:, None],
             dhead_kw_per_kw=d_head_va.real.sum(axis=0) / 1e3,
             dloading_pct_per_kw=self.currents.slope_pct(
                 node_v,
@@ -227,7 +228,7 @@ class NetworkModel:
         head_kva = (fix.root_v[system.source] * np.conj(head_a)).sum(axis=0) / 1e3
         load_kw = drawn.real.sum(axis=0) / 1e3
         return FlowResult(
-            v_pu=np.abs(node_v) / self._admittance.base_v[:, None],
+            v_pu=np.abs(node_v) / self.admittance.base_v[:, None],
             v_complex=node_v,
             head_kw=head_kva.real,
             head_kvar=head_kva.imag,
@@ -247,7 +248,7 @@ class NetworkModel:
         active = np.any(injection_va != 0.0, axis=1)
         for place, why in (
             (~self.energised, "which is not energised"),
-            (self._admittance.floating, "where a delta winding leaves no path to earth"),
+            (self.admittance.floating, "where a delta winding leaves no path to earth"),
         ):
             wrong = np.flatnonzero(active & place)
             if wrong.size:
@@ -270,7 +271,7 @@ class NetworkModel:
     def _with_head(self, node_a: ComplexArray, head_a: ComplexArray) -> ComplexArray:
         """Node currents with what the source feeds in."""
         result = node_a.copy()
-        result[self._admittance.source_rows] += head_a
+        result[self.admittance.source_rows] += head_a
         return result
 
 

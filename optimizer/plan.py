@@ -366,6 +366,7 @@ def _answer(
         attempt.setpoints,
         linear_v_pu=attempt.linear.v_pu,
         shortfall_kw=np.maximum(attempt.linear.head_kw - bounds.import_kw, 0.0),
+        near=attempt.flow,
     )
     proven = attempt.agreed and attempt.gap <= GAP_OPTIMAL
     return replace(

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -291,36 +291,36 @@ def _scaled(
     nominal = max(network.nominal_load_kw, 1e-9)
     scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
     positions = np.tile(network.start[:, None], (1, len(head_kw)))
-    case, flow = _scaled_at(network, head_kw, injection_kw, scale, positions)
+    case = Case(
+        load_scale=scale, injection_kw=injection_kw, injection_kvar=np.zeros_like(injection_kw)
+    )
+    case, flow = _scaled_at(network, head_kw, case, case.flow(network, hold=positions))
     for done in range(CONTROL_ROUNDS_MAX):
         if not flow.converged:
             break
         free = case.flow(network, start=flow, guess=flow.positions if done else None)
         if not free.converged or np.array_equal(free.positions, flow.positions):
             return case, free
-        case, flow = _scaled_at(network, head_kw, injection_kw, case.load_scale, free.positions)
+        case, flow = _scaled_at(network, head_kw, case, free)
     return case, flow
 
 
 def _scaled_at(
-    network: RegulatedNetwork,
-    head_kw: FloatArray,
-    injection_kw: FloatArray,
-    scale: FloatArray,
-    positions: IntArray,
+    network: RegulatedNetwork, head_kw: FloatArray, case: Case, flow: FlowResult
 ) -> tuple[Case, FlowResult]:
-    """Scale all consumers at held positions, from `scale` (secant per interval, >= 0)."""
-    kvar = np.zeros_like(injection_kw)
+    """Scale all consumers with the controls held, from `case` and its `flow` (secant per interval,
+    >= 0)."""
     nominal = max(network.nominal_load_kw, 1e-9)
+    scale, positions = case.load_scale, flow.positions
 
-    def flow_at(at: IntArray, start: FlowResult | None) -> FlowResult:
-        case = Case(
-            load_scale=scale[at], injection_kw=injection_kw[:, at], injection_kvar=kvar[:, at]
+    def flow_at(at: IntArray) -> FlowResult:
+        part = Case(
+            load_scale=scale[at],
+            injection_kw=case.injection_kw[:, at],
+            injection_kvar=case.injection_kvar[:, at],
         )
-        return case.flow(network, start=start, hold=positions[:, at])
+        return part.flow(network, start=columns_of(flow, at), hold=positions[:, at])
 
-    everything = np.arange(len(head_kw))
-    flow = flow_at(everything, None)
     slope = np.full_like(scale, nominal)
     for _ in range(SCALE_ROUNDS_MAX):
         miss = head_kw - flow.head_kw
@@ -331,11 +331,10 @@ def _scaled_at(
         step = np.maximum(scale[at] + miss[at] / slope[at], 0.0) - scale[at]
         scale = scale.copy()
         scale[at] += step
-        part = flow_at(at, columns_of(flow, at))
+        part = flow_at(at)
         moved = np.abs(step) > SCALE_STEP_MIN
         rise_kw = part.head_kw - flow.head_kw[at]
         secant = np.divide(rise_kw, step, out=slope[at].copy(), where=moved)
         slope[at] = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
         flow = stitched([(rest, columns_of(flow, rest)), (at, part)])
-    case = Case(load_scale=scale, injection_kw=injection_kw, injection_kvar=kvar)
-    return case, flow
+    return replace(case, load_scale=scale), flow

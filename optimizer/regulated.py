@@ -29,7 +29,8 @@ from optimizer.regulation import (
     upstream_of,
 )
 
-MODELS_KEPT = 64
+NODE_PHASES_KEPT = 200_000
+"""How many models are kept: so many that their node-phases come to this (700 of IEEE 123)."""
 REPLAYS_MAX = 16
 REPLAYS_FREE = 3
 """Replays after which a control that is content stays where it is; with a guess it is one."""
@@ -62,6 +63,8 @@ class RegulatedNetwork:
         )
         self.start: IntArray = positions_of(feeder, taps=taps, closed_capacitors=closed_capacitors)
         self._relays = relays_of(feeder, self.now.stamps.index, open_switches)
+        # Without compensation a relay reads no current.
+        self._drops = any(any((*r.ldc_r_v, *r.ldc_x_v)) for r in feeder.regulators)
         self.models: OrderedDict[bytes, NetworkModel] = (
             OrderedDict() if models_of is None else models_of.models
         )
@@ -127,7 +130,10 @@ class RegulatedNetwork:
         everything = np.arange(count)
         positions = np.tile(self.start[:, None], (1, count)) if guess is None else guess
         positions = positions if hold is None else hold
-        flow, amps = solved(positions, everything, start)
+        if start is not None and _is_of(start, positions, scale, kw, kvar):
+            flow, amps = start, self._amps(start)
+        else:
+            flow, amps = solved(positions, everything, start)
         if hold is not None:
             return flow
         free = REPLAYS_FREE if guess is None else 1
@@ -161,7 +167,7 @@ class RegulatedNetwork:
                 like=self.now,
             )
             self.models[key] = found
-            if len(self.models) > MODELS_KEPT:
+            if len(self.models) * len(self.node_phases) > NODE_PHASES_KEPT:
                 self.models.popitem(last=False)
         self.models.move_to_end(key)
         return found
@@ -180,21 +186,30 @@ class RegulatedNetwork:
         (relays, columns) that the relays see."""
         distinct, group = np.unique(positions[:, columns], axis=1, return_inverse=True)
         parts: list[tuple[IntArray, FlowResult]] = []
-        amps = np.empty((len(self._relays), len(columns)), dtype=np.complex128)
         for g in range(distinct.shape[1]):
             mine = np.flatnonzero(group == g)
             at = columns[mine]
-            model = self._model(distinct[:, g])
-            flow = model.solve(
+            flow = self._model(distinct[:, g]).solve(
                 load_scale=load_scale[..., at],
                 injection_kw=kw[:, at],
                 injection_kvar=kvar[:, at],
                 start=None if near is None else columns_of(near, at),
             )
             parts.append((mine, replace(flow, positions=positions[:, at])))
-            if flow.converged and self._relays:
-                amps[:, mine] = model.tie_amps(flow)[self._relay_ties(model)]
-        return stitched(parts), amps
+        flow = stitched(parts)
+        return flow, self._amps(flow)
+
+    def _amps(self, flow: FlowResult) -> ComplexArray:
+        """(relays, T) currents that the relays see."""
+        amps = np.zeros((len(self._relays), flow.v_pu.shape[1]), dtype=np.complex128)
+        if not flow.converged or not self._drops:
+            return amps
+        distinct, group = np.unique(flow.positions, axis=1, return_inverse=True)
+        for g in range(distinct.shape[1]):
+            mine = np.flatnonzero(group == g)
+            model = self._model(distinct[:, g])
+            amps[:, mine] = model.tie_amps(columns_of(flow, mine))[self._relay_ties(model)]
+        return amps
 
     def _followed(self, flow: FlowResult, amps: ComplexArray, *, stay: bool) -> IntArray:
         """The positions that the controls would take on the readings of `flow`."""
@@ -243,3 +258,18 @@ class RegulatedNetwork:
             close_below_pu=0.0 if close_below_pu is None else close_below_pu,
             lift_pu=float(lift),
         )
+
+
+def _is_of(
+    flow: FlowResult, positions: IntArray, scale: FloatArray, kw: FloatArray, kvar: FloatArray
+) -> bool:
+    """Whether `flow` is already the flow of this case at these positions."""
+    return flow.converged and all(
+        np.array_equal(a, b)
+        for a, b in (
+            (flow.positions, positions),
+            (flow.load_scale, scale),
+            (flow.injection_kw, kw),
+            (flow.injection_kvar, kvar),
+        )
+    )

@@ -106,10 +106,12 @@ def solve_once(programme: Programme, effort: Effort) -> Solution:
     )
 
 
-def solve_lazily(programme: Programme, effort: Effort) -> Solution:
-    """Solve, add the voltage and loading rows that it breaks, until it breaks none."""
+def solve_lazily(programme: Programme, effort: Effort, known: Solution | None = None) -> Solution:
+    """Solve, add the voltage and loading rows that it breaks, until it breaks none. `known`: the
+    solution of the programme as it stands, when there is one."""
     for _ in range(LAZY_ROUNDS_MAX):
-        solution = solve_once(programme, effort)
+        solution = solve_once(programme, effort) if known is None else known
+        known = None
         if not programme.add_broken(programme.injection_kw(solution.x)):
             return solution
     raise SolverError(
@@ -151,9 +153,9 @@ def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
     programme.relax()
     programme.add_broken(np.zeros((len(programme.members), programme.problem.grid.count)))
     relaxed = solve_lazily(programme, effort)
-    found = _improved(programme, relaxed, None, relaxed.objective, effort)
-    programme.hold(found[1])
-    return settled(programme, effort), relaxed.objective
+    best, runs = _improved(programme, relaxed, None, relaxed.objective, effort)
+    programme.hold(runs)
+    return settled(programme, effort, best), relaxed.objective
 
 
 def better_plan(programme: Programme, solution: Solution, bound: float, effort: Effort) -> Solution:
@@ -162,9 +164,9 @@ def better_plan(programme: Programme, solution: Solution, bound: float, effort: 
     held = programme.fixed if programme.fixed is not None else Fixed(runs={})
     programme.relax(programme.aftermath_kw(solution.x))
     relaxed = solve_lazily(programme, effort)
-    found = _improved(programme, relaxed, (solution, held), bound, effort)
-    programme.hold(found[1])
-    return settled(programme, effort)
+    best, runs = _improved(programme, relaxed, (solution, held), bound, effort)
+    programme.hold(runs)
+    return settled(programme, effort, best)
 
 
 def _improved(
@@ -255,12 +257,11 @@ def _key(fixed: Fixed) -> bytes:
     return b"".join(on.tobytes() for on in fixed.runs.values())
 
 
-def settled(programme: Programme, effort: Effort) -> Solution:
-    """The lazy solution with the runs that are held, and no battery used both ways.
-
-    Raises SolverError.
+def settled(programme: Programme, effort: Effort, known: Solution | None = None) -> Solution:
+    """The lazy solution with the runs that are held, and no battery used both ways; `known` as
+    `solve_lazily`. Raises SolverError.
     """
-    solution = solve_lazily(programme, effort)
+    solution = solve_lazily(programme, effort, known)
     zero = both_ways(programme, solution.x)
     if zero and programme.fixed is not None:
         programme.hold(Fixed(runs=programme.fixed.runs, zero=(*programme.fixed.zero, *zero)))

@@ -57,16 +57,18 @@ def verify(
     *,
     linear_v_pu: FloatArray,
     shortfall_kw: FloatArray | None = None,
+    near: FlowResult | None = None,
 ) -> Verification:
     """Judge `setpoints` on the AC model.
 
     `linear_v_pu` (n, T): the voltages that the linear programme expected (their greatest error is
     reported); `shortfall_kw` (T,): by how much the plan itself says that it misses the head's
-    limit (none when None). Raises ValueError for a setpoint that does not belong to the task.
+    limit (none when None); `near`: a flow to begin from. Raises ValueError for a setpoint that does
+    not belong to the task.
     """
     limits = problem.task.limits
     before = problem.base_flow
-    after = problem.flow(problem.case_with(setpoints), network)
+    after = problem.flow(problem.case_with(setpoints), network, start=near)
     live = network.energised
     diverged = tuple(
         f"the AC power flow {word} the plan does not converge after {flow.iterations} iterations"

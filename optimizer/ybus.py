@@ -52,8 +52,8 @@ class Admittance:
     `y` (n, n) without the source; `roots` (n, m) is T; `y_source` (3, 3) and `emf_v` (3,) volts
     stand at the roots `source_roots`. `root_rows` are the node-phases that are energised roots.
     `floating` (n,): behind a delta winding without a path to earth, where nothing may be connected
-    to earth. `ties` are a spanning forest: a tie that only closes a loop of ties carries a current
-    that the model cannot tell and is left out.
+    to earth. `closed`: the capacitors that are. `ties` are a spanning forest: a tie that only
+    closes a loop of ties carries a current that the model cannot tell and is left out.
     """
 
     node_phases: tuple[tuple[str, str], ...]
@@ -64,6 +64,7 @@ class Admittance:
     root_rows: IntArray
     energised: BoolArray
     floating: BoolArray
+    closed: frozenset[str]
     source_rows: IntArray
     source_roots: IntArray
     y_source: ComplexArray
@@ -141,29 +142,34 @@ def build_admittance(
     taps: Mapping[str, tuple[int, ...]] | None,
     closed_capacitors: Collection[str] | None,
     open_switches: Collection[str] | None,
+    like: Admittance | None = None,
 ) -> Admittance:
-    """The admittances in the given state; see `NetworkModel` for what is refused."""
+    """The admittances in the given state; see `NetworkModel` for what is refused. `like`: those of
+    another state with the same switches."""
     feeder, index = stamps.feeder, stamps.index
     n = len(index.pairs)
     _refuse_unknown("regulator", taps or (), (r.mrid for r in feeder.regulators))
     _refuse_unknown("capacitor", closed_capacitors or (), (c.mrid for c in feeder.capacitors))
     _refuse_unknown("switch", open_switches or (), (s.mrid for s in feeder.switches))
-    entries = _Entries()
-    for capacitor in feeder.capacitors:
-        closed = (
-            capacitor.is_closed
-            if closed_capacitors is None
-            else capacitor.mrid in closed_capacitors
-        )
-        if closed:
-            _stamp_capacitor(capacitor, index, entries)
+    closed = frozenset(
+        c.mrid
+        for c in feeder.capacitors
+        if (c.is_closed if closed_capacitors is None else c.mrid in closed_capacitors)
+    )
+    same = like is not None and like.closed == closed
+    y = like.y if like is not None and same else _with_capacitors(stamps, closed)
     source_rows = np.array(index.rows(feeder.source.node, "ABC", "source"), dtype=np.intp)
     ties, root_of, ratio = spanning_forest(
         feeder_ties(feeder, index, taps=taps, open_switches=open_switches), index, source_rows
     )
     root_rows, compact = np.unique(root_of, return_inverse=True)
-    y = sp.csr_array(stamps.y + entries.matrix(n))
-    energised = _energised(y, compact, compact[source_rows])
+    # Taps and capacitors disconnect nothing; only a capacitor can be a path to earth.
+    energised = like.energised if like is not None else _energised(y, compact, compact[source_rows])
+    floating = (
+        like.floating
+        if like is not None and same
+        else energised & ~_earthed(feeder, index, compact, compact[source_rows])
+    )
     y_source, emf_v = _thevenin(feeder.source)
     return Admittance(
         node_phases=index.pairs,
@@ -173,7 +179,8 @@ def build_admittance(
         root_of=compact,
         root_rows=root_rows[energised[root_rows]],
         energised=energised,
-        floating=energised & ~_earthed(feeder, index, compact, compact[source_rows]),
+        floating=floating,
+        closed=closed,
         source_rows=source_rows,
         source_roots=compact[source_rows],
         y_source=y_source,
@@ -181,6 +188,14 @@ def build_admittance(
         ties=ties,
         rows=stamps.rows,
     )
+
+
+def _with_capacitors(stamps: Stamps, closed: Collection[str]) -> sp.csr_array:
+    entries = _Entries()
+    for capacitor in stamps.feeder.capacitors:
+        if capacitor.mrid in closed:
+            _stamp_capacitor(capacitor, stamps.index, entries)
+    return sp.csr_array(stamps.y + entries.matrix(len(stamps.index.pairs)))
 
 
 def _refuse_unknown(what: str, named: Collection[str], known: Iterable[str]) -> None:
