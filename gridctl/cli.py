@@ -270,6 +270,16 @@ def plan_show(
     _guarded(lambda: show_plan(instance, plan, user=user, as_json=as_json))
 
 
+@plan_app.command("explain")
+def plan_explain(
+    plan: str, instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
+) -> None:
+    """Why the plan is as it is: limits and their prices, what is missed and what would help."""
+    from gridctl.cli_desk import explain_plan  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: explain_plan(instance, plan, user=user, as_json=as_json))
+
+
 @plan_app.command("approve")
 def plan_approve(
     plan: str,

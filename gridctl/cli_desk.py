@@ -120,9 +120,39 @@ def show_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None:
             f"{row['name'][:28]:<28} {now:>8} {row['to_kw']:>8.0f} {-row['effect_kw']:>8.0f}  "
             f"{row['how']}"
         )
-    print("\nWhy")
-    for item in detail["findings"]:
-        print(f"  {item['text']}")
+    for item in detail["excluded"]:
+        print(f"Excluded: {item['name']}: {item['reason']}")
+    for item in detail["shortfalls"]:
+        print(f"Not met:  {item['limit']} at {item['where']}, {item['amount']} {item['unit']}")
+
+
+_HEADINGS = {
+    "binding": "What holds it back",
+    "shortfall": "What is missed",
+    "conflict": "Why not more",
+    "remedy": "What would help",
+    "excluded": "Who is left out",
+    "forecast": "If the forecast is wrong",
+}
+
+
+def explain_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None:
+    """`gridctl plan explain`: the plan's findings, in the order in which a person asks."""
+    with signed_in(instance, user) as remote:
+        detail = remote.get(f"/plans/{plan}")
+    findings = detail["findings"]
+    if as_json:
+        _out({"id": detail["id"], "digest": detail["digest"], "findings": findings})
+        return
+    print(f"Plan {detail['id']}, {detail['state']}" + (f": {r}" if (r := detail["reason"]) else ""))
+    for kind, heading in _HEADINGS.items():
+        texts = [item["text"] for item in findings if item["kind"] == kind]
+        if texts:
+            print(f"\n{heading}")
+        for text in texts:
+            print(f"  {text}")
+    if not findings:
+        print("Nothing holds it back, nothing is missed, nobody is left out.")
 
 
 def approve_plan(instance: Path, plan: str, digest: str, *, user: str, as_json: bool) -> None:

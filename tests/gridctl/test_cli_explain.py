@@ -1,0 +1,74 @@
+"""`gridctl plan explain`: the findings of a plan as a person reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gridctl import cli_desk
+
+DETAIL: dict[str, Any] = {
+    "id": "P-1",
+    "digest": "abc",
+    "state": "proposed",
+    "reason": "",
+    "findings": [
+        {"kind": "forecast", "text": "If the load is 10 % above the forecast, all is well."},
+        {"kind": "binding", "text": "The head import (150) holds the plan back."},
+        {"kind": "binding", "text": "The contract target (Peak) holds the plan back."},
+    ],
+}
+
+
+class _Office:
+    def get(self, path: str) -> dict[str, Any]:
+        assert path == "/plans/P-1"
+        return DETAIL
+
+
+@pytest.fixture(autouse=True)
+def office(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def signed_in(instance: Path, user: str) -> Iterator[_Office]:
+        yield _Office()
+
+    monkeypatch.setattr(cli_desk, "signed_in", signed_in)
+
+
+def test_findings_stand_under_headings_in_the_order_of_the_questions(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli_desk.explain_plan(Path(), "P-1", user="a", as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "Plan P-1, proposed",
+        "",
+        "What holds it back",
+        "  The head import (150) holds the plan back.",
+        "  The contract target (Peak) holds the plan back.",
+        "",
+        "If the forecast is wrong",
+        "  If the load is 10 % above the forecast, all is well.",
+    ]
+
+
+def test_json_is_the_findings_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    cli_desk.explain_plan(Path(), "P-1", user="a", as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found == {key: DETAIL[key] for key in ("id", "digest", "findings")}
+
+
+def test_a_plan_without_findings_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETAIL, "findings", [])
+    monkeypatch.setitem(DETAIL, "reason", "no control needed")
+    cli_desk.explain_plan(Path(), "P-1", user="a", as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "Plan P-1, proposed: no control needed",
+        "Nothing holds it back, nothing is missed, nobody is left out.",
+    ]
