@@ -74,7 +74,7 @@ def framed(fragment: bytes) -> bytes:
 
 def static_objects(points: int) -> list[bytes]:
     """`points` analog inputs g30v5 (flags, float32), as many to a fragment as fit."""
-    per_fragment = (FRAGMENT_MAX - 4 - 7) // 5
+    per_fragment = (FRAGMENT_MAX - 4 - 7 - 10) // 5
     out = []
     for first in range(0, points, per_fragment):
         last = min(points, first + per_fragment) - 1
@@ -101,18 +101,22 @@ class Answers:
     """What one device says, framed once for each application sequence number."""
 
     def __init__(self, points: int, events: int) -> None:
-        self.static = self._series(static_objects(points))
+        self.static = self._series(static_objects(points), counting=True)
         self.events = self._series(event_objects(events, points)) if events else None
         self.null = self._series([b""])
         self.series_s: list[float] = []
 
-    def _series(self, objects: Sequence[bytes]) -> list[list[bytes]]:
-        """[sequence of the first fragment][fragment] → octets on the wire."""
+    def _series(self, objects: Sequence[bytes], *, counting: bool = False) -> list[list[bytes]]:
+        """[sequence of the first fragment][fragment] → octets on the wire. `counting`: with a
+        counter g20v1 index 0 that moves from poll to poll, as a heartbeat does."""
         last = len(objects) - 1
         table = []
         for start in range(16):
             row = []
-            for number, body in enumerate(objects):
+            for number, values in enumerate(objects):
+                body = values
+                if counting and number == last:
+                    body += struct.pack("<BBBBBBI", 20, 1, 0x00, 0, 0, 1, start)
                 control = (
                     (0x80 if number == 0 else 0)
                     | (0x40 if number == last else 0)

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Double, Table, bindparam, insert, select, text
+from sqlalchemy import Double, Table, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.measurement import Measurement
@@ -20,6 +20,7 @@ from gridctl.store.quality import packed, unpacked
 
 BATCH_ROWS = 5_000
 _NATIVE_MAX = 20_000
+_NAMES_PER_QUERY = 500
 
 _INSERT = {
     "sqlite": (
@@ -55,6 +56,11 @@ class Words:
         self._table = table
         self._name = name
         self._count_max = count_max
+        into = f"INTO {table.name} ({name}) VALUES"
+        self._insert = {
+            "sqlite": f"INSERT OR IGNORE {into} (?)",
+            "postgresql": f"INSERT {into} ($1) ON CONFLICT DO NOTHING",
+        }
         self._known: dict[str, int] = {}
         self._learned: dict[str, int] = {}
 
@@ -63,13 +69,17 @@ class Words:
         self._learned = {}
         if words <= self._known.keys():
             return
-        rows = await connection.execute(select(self._table.c.id, self._table.c[self._name]))
-        found = {word: id_ for id_, word in rows}
-        for word in sorted(words - found.keys()):
-            result = await connection.execute(
-                insert(self._table).values({self._name: word}).returning(self._table.c.id)
-            )
-            found[word] = result.scalar_one()
+        missing = sorted(words - self._known.keys())
+        # All at once: a big plant's first minute is ten thousands of new names.
+        await connection.exec_driver_sql(
+            self._insert[connection.dialect.name], [(word,) for word in missing]
+        )
+        found: dict[str, int] = {}
+        id_, name = self._table.c.id, self._table.c[self._name]
+        for start in range(0, len(missing), _NAMES_PER_QUERY):
+            some = missing[start : start + _NAMES_PER_QUERY]
+            rows = await connection.execute(select(name, id_).where(name.in_(some)))
+            found.update((word, number) for word, number in rows)
         self._learned = found
 
     def id(self, word: str) -> int:

@@ -1,0 +1,274 @@
+"""From a person's approval to the wire, with 50,000 points streaming past it.
+
+A whole pilot (simulator, office, field agent in a process of its own) that also reads five devices
+of 10,000 points each, once a second. The pilot's operators approve plan after plan over HTTP; the
+time is taken from the last approval's request to the first SELECT or write in the field, in the
+clock that both processes share. The office's event loop is watched meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from benchmarks.protocols_dnp3 import outstation
+from benchmarks.report import Figure, median, percentile
+from gridctl.assembly import Ready, run_office
+from gridctl.config import Settings, load_settings
+from gridctl.demo import SCENARIO, seed_history, set_keys, simulator
+from gridctl.model.errors import GridctlError
+from gridctl.remote import Remote
+from gridctl.wallclock import system_clock
+from sim.instance import Ports, create_instance
+from sim.instance_ports import reserved_ports
+
+DEVICES = 5
+POINTS = 10_000
+RATE = 20.0
+SAMPLE_S = 10.0
+WATCH_S = 0.01
+READY_S = 60.0
+PLAN_S = 40.0
+WIRE_S = 20.0
+
+
+def _add_devices(instance: Path, ports: list[int]) -> None:
+    """Five links, and their points, beside the pilot's own."""
+    toml, sheet = instance / "gridctl.toml", instance / "points.csv"
+    links, rows = [], []
+    columns = sheet.read_text(encoding="utf-8").splitlines()[0].split(",")
+    for number, port in enumerate(ports):
+        link = f"X{number}"
+        links.append(
+            f'\n[[field.links]]\nid = "{link}"\nprotocol = "dnp3"\nheartbeat = "{link}.HB"\n'
+            f'host = "127.0.0.1"\nport = {port}\nmaster_address = 1\n'
+            "outstation_address = 1024\nresponse_timeout_s = 5.0\nselect_timeout_s = 10.0\n"
+            'time_sync = "none"\n'
+        )
+        rows.append(
+            _row(
+                columns, link=link, mrid=f"{link}.HB", kind="counter", unit="count", address="20:0"
+            )
+        )
+        rows += [
+            _row(
+                columns,
+                link=link,
+                mrid=f"{link}.P{i}",
+                kind="analog",
+                unit="kW",
+                address=f"30:{i}",
+            )
+            for i in range(POINTS)
+        ]
+    # A period in grid time, stretched by the pilot's rate: ten seconds stay ten seconds.
+    text = toml.read_text(encoding="utf-8")
+    key = f"sample_interval_s = {SAMPLE_S * RATE}\n"
+    if "[dispatch]\n" in text:
+        text = text.replace("[dispatch]\n", f"[dispatch]\n{key}")
+    else:
+        text += f"\n[dispatch]\n{key}"
+    toml.write_text(text + "".join(links), encoding="utf-8")
+    with sheet.open("a", encoding="utf-8") as file:
+        file.writelines(f"{row}\n" for row in rows)
+
+
+def _row(columns: list[str], *, link: str, mrid: str, kind: str, unit: str, address: str) -> str:
+    cells = {
+        "mrid": mrid,
+        "name": mrid,
+        "equipment": link,
+        "kind": kind,
+        "unit": unit,
+        "link": link,
+        "address": address,
+        "scale": "1.0",
+        "offset": "0.0",
+        "deadband": "0.0",
+        "scan_s": "1.0",
+    }
+    return ",".join(cells.get(column, "") for column in columns)
+
+
+class LoopLag:
+    """How late the event loop is, every 10 ms."""
+
+    def __init__(self) -> None:
+        self.late_s: list[float] = []
+
+    async def run(self) -> None:
+        while True:
+            began = time.perf_counter()
+            await asyncio.sleep(WATCH_S)
+            self.late_s.append(time.perf_counter() - began - WATCH_S)
+
+
+@contextlib.asynccontextmanager
+async def running(devices: int) -> AsyncIterator[tuple[Path, Settings, Ready]]:
+    """The pilot with `devices` more; ready when its console answers."""
+    with contextlib.ExitStack() as held:
+        folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="gridctl-bench-")))
+        extra = [held.enter_context(outstation(POINTS)) for _ in range(devices)]
+        web, sub, dr, der = held.enter_context(reserved_ports(4))
+        instance = folder / "pilot"
+        create_instance(
+            instance,
+            scenario=SCENARIO,
+            rate=RATE,
+            now_real_s=system_clock().now_s(),
+            ports=Ports(web=web, sub=sub, dr=dr, der=der),
+        )
+        async with simulator(instance):
+            # The simulator has read its points by now: these are not its own.
+            _add_devices(instance, [device.port for device in extra])
+            set_keys(instance / "gridctl.toml", {("planning", "cycle_s"): 5.0})
+            settings = load_settings(instance / "gridctl.toml")
+            async with _office(settings) as ready:
+                yield instance, settings, ready
+
+
+@contextlib.asynccontextmanager
+async def _office(settings: Settings) -> AsyncIterator[Ready]:
+    stop = asyncio.Event()
+    answered: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+    office = asyncio.create_task(
+        run_office(
+            settings.file,
+            with_field=True,
+            stop=stop,
+            on_ready=lambda ready: None if answered.done() else answered.set_result(ready),
+            prepare=lambda store: seed_history(store, settings),
+        )
+    )
+    try:
+        office.add_done_callback(
+            lambda _: None if answered.done() else answered.set_exception(_NoOfficeError())
+        )
+        yield await answered
+    finally:
+        stop.set()
+        await office
+
+
+class _NoOfficeError(Exception):
+    """The office ended before it answered; its own log says why."""
+
+
+class Operators:
+    """Two people who approve whatever is proposed."""
+
+    def __init__(self, instance: Path, settings: Settings, ready: Ready) -> None:
+        self._instance = instance
+        self._clock = settings.grid_clock()
+        self._ready = ready
+        self._people = [Remote(ready.url) for _ in ready.users]
+
+    async def sign_in(self, points: int) -> None:
+        for person, made in zip(self._people, self._ready.users, strict=True):
+            await asyncio.to_thread(person.sign_in, made.name, made.secret)
+        async with asyncio.timeout(READY_S):
+            while len(self._ready.desk.picture().snapshot.values) < points:
+                await asyncio.sleep(0.2)
+
+    async def approve(self) -> float:
+        """Approve the waiting plan; real seconds from the last approval to the wire."""
+        plan = await self._waiting()
+        body = {"digest": plan["digest"]}
+        asked_s = self._clock.now_s()
+        for person in self._people:
+            asked_s = self._clock.now_s()
+            told = await asyncio.to_thread(person.post, f"/plans/{plan['id']}/approve", body)
+            if told["approvals"] >= told["approvals_needed"]:
+                break
+        async with asyncio.timeout(WIRE_S):
+            while (sent_s := self._first_sent_s(plan["id"])) is None:
+                await asyncio.sleep(0.05)
+        return (sent_s - asked_s) / RATE
+
+    async def again(self) -> None:
+        """Stop the plan, send everything home, and work out another one."""
+        person = self._people[0]
+        for path, body in (
+            ("/stop", {"reason": "next round"}),
+            ("/resume", {"reason": "next round"}),
+            ("/return-to-default", {"reason": "next round"}),
+        ):
+            await asyncio.to_thread(person.post, path, body)
+        await asyncio.sleep(3.0)
+
+    async def _waiting(self) -> dict[str, Any]:
+        async with asyncio.timeout(PLAN_S):
+            while True:
+                frame = await asyncio.to_thread(self._people[0].get, "/overview")
+                found = [p for p in frame["plans"] if p["state"] in ("proposed", "partial")]
+                if found:
+                    with contextlib.suppress(GridctlError):
+                        path = f"/plans/{found[0]['id']}"
+                        return await asyncio.to_thread(self._people[0].get, path)
+                await asyncio.sleep(0.3)
+
+    def _first_sent_s(self, plan: str) -> float | None:
+        """Grid time of the first SELECT, or OPERATE where there is no SELECT, of `plan`."""
+        with contextlib.closing(sqlite3.connect(self._instance / "control.db")) as database:
+            row = database.execute(
+                "SELECT min(s.at_s) FROM command_state s JOIN command c ON c.mrid = s.command"
+                " WHERE c.plan = ? AND s.state IN ('selected', 'operated', 'accepted')",
+                (plan,),
+            ).fetchone()
+        return None if row is None or row[0] is None else float(row[0])
+
+
+async def measure(*, devices: int, rounds: int) -> tuple[list[float], list[float]]:
+    """Approval to wire of `rounds` plans, and the loop's lateness all the while; real seconds."""
+    lag = LoopLag()
+    taken: list[float] = []
+    async with running(devices) as (instance, settings, ready):
+        operators = Operators(instance, settings, ready)
+        await operators.sign_in(devices * POINTS)
+        watching = asyncio.create_task(lag.run())
+        try:
+            for number in range(rounds):
+                if number:
+                    await operators.again()
+                taken.append(await operators.approve())
+        finally:
+            watching.cancel()
+    return taken, lag.late_s
+
+
+def figures(quick: bool) -> list[Figure]:
+    rounds = 2 if quick else 20
+    taken, late_s = asyncio.run(measure(devices=DEVICES, rounds=rounds))
+    quiet, quiet_late_s = asyncio.run(measure(devices=0, rounds=1 if quick else 5))
+    return [
+        Figure(
+            name=f"approval to wire p99 of {rounds}, 50,000 points at 1 s (peer: pilot alone)",
+            ours=1e3 * percentile(taken, 0.99),
+            peer=1e3 * percentile(quiet, 0.99),
+            unit="ms",
+            goal="<= 100 ms",
+            met=percentile(taken, 0.99) <= 0.100,
+        ),
+        Figure(
+            name="approval to wire p50, 50,000 points at 1 s (peer: pilot alone)",
+            ours=1e3 * median(taken),
+            peer=1e3 * median(quiet),
+            unit="ms",
+            goal="",
+            met=None,
+        ),
+        Figure(
+            name="office event loop lag p99, 50,000 points at 1 s (peer: pilot alone)",
+            ours=1e3 * percentile(late_s, 0.99),
+            peer=1e3 * percentile(quiet_late_s, 0.99),
+            unit="ms",
+            goal="< 50 ms",
+            met=percentile(late_s, 0.99) < 0.050,
+        ),
+    ]
