@@ -11,6 +11,7 @@ import asyncio
 import json
 import random
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -87,9 +88,10 @@ class Honest:
 class Liar:
     """The listener. `set_mode` may be called at any time; running lies end at once."""
 
-    def __init__(self, *, port: int, seed: int) -> None:
+    def __init__(self, *, port: int, seed: int, tls: ssl.SSLContext | None = None) -> None:
         self._port = port
         self._seed = seed
+        self._tls = tls
         self._mode: Mode = Honest()
         self._server: asyncio.Server | None = None
         self._deaf: list[socket.socket] = []
@@ -109,7 +111,9 @@ class Liar:
     async def start(self) -> None:
         for _ in range(40):
             with suppress(OSError):
-                self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._port)
+                self._server = await asyncio.start_server(
+                    self._serve, "127.0.0.1", self._port, ssl=self._tls
+                )
                 return
             await asyncio.sleep(0.05)
         raise OSError(f"port {self._port} stays taken")
