@@ -36,6 +36,8 @@ from optimizer.client import WorkerClient
 log = logging.getLogger(__name__)
 
 OPENADR_PREFIX = "/openadr3/3.1.0"
+BLOCKED_RETRY_S = 2.0
+"""Real seconds after which a blocked planning cycle is tried again."""
 FIRST_USERS = (
     ("operator-a", "First operator", "OPERATOR"),
     ("operator-b", "Second operator, shift supervisor", "SUPERVISOR"),
@@ -86,6 +88,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
             quantile=planning.quantile,
             deadline_s=planning.deadline_s,
             cycle_s=planning.cycle_s,
+            retry_s=min(planning.cycle_s, BLOCKED_RETRY_S),
         ),
         approval=settings.approval.policy(),
         drift=DriftBounds(

@@ -14,13 +14,15 @@ from gridctl.model.resource import Resource
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanningSettings:
     """`step_s`, `count`: the horizon, grid seconds. `quantile`: chance level of the head limit.
-    `deadline_s`: real seconds the worker has. `cycle_s`: real seconds between two cycles."""
+    `deadline_s`: real seconds the worker has. `cycle_s`: real seconds between two cycles,
+    `retry_s`: after one that was blocked."""
 
     step_s: float
     count: int
     quantile: float
     deadline_s: float
     cycle_s: float
+    retry_s: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -549,6 +549,7 @@ async def site(
     two_person_kw: float = 100.0,
     plan_life_s: float = 60.0,
     cycle_s: float = 3600.0,
+    retry_s: float | None = None,
 ) -> AsyncIterator[Site]:
     """A site whose parts are not started yet. `cycle_s` long: tests call for plans themselves."""
     write_points(folder / "points.csv")
@@ -568,7 +569,7 @@ async def site(
             planner=ToyPlanner(),
             link=link,
             line=MemoryLine(link),
-            settings=_office_settings(folder, two_person_kw, plan_life_s, cycle_s),
+            settings=_office_settings(folder, two_person_kw, plan_life_s, cycle_s, retry_s),
             field_settings=_field_settings(folder),
         )
         try:
@@ -579,7 +580,11 @@ async def site(
 
 
 def _office_settings(
-    folder: Path, two_person_kw: float, plan_life_s: float, cycle_s: float
+    folder: Path,
+    two_person_kw: float,
+    plan_life_s: float,
+    cycle_s: float,
+    retry_s: float | None,
 ) -> OfficeSettings:
     return OfficeSettings(
         feeder=feeder(),
@@ -593,7 +598,12 @@ def _office_settings(
         voltage_max_pu=1.05,
         loading_max_pct=100.0,
         planning=PlanningSettings(
-            step_s=STEP_S, count=4, quantile=0.9, deadline_s=5.0, cycle_s=cycle_s
+            step_s=STEP_S,
+            count=4,
+            quantile=0.9,
+            deadline_s=5.0,
+            cycle_s=cycle_s,
+            retry_s=cycle_s if retry_s is None else retry_s,
         ),
         approval=ApprovalPolicy(
             two_person_kw=two_person_kw,
