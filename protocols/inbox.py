@@ -78,6 +78,12 @@ class Inbox:
                 # The reader's loop is closed: nobody waits any more, and this thread must go on.
                 return
 
+    def put_past(self, measurements: Sequence[Measurement]) -> None:
+        """What a device remembers of a time when nobody listened, in order: events where every
+        change counts, never a newest value."""
+        if self._events is not None:
+            self._events.offer(measurements)
+
     def resize(self, capacity: int) -> None:
         """Hold at most `capacity` points from now on."""
         if capacity < 1:

@@ -24,6 +24,7 @@ from protocols.inbox import Inbox
 from protocols.opcua.codec import alone, measurement_of
 from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.controls import Operation
+from protocols.opcua.history import read_gap
 from protocols.opcua.image import PointImage
 from protocols.opcua.session import HEALTHY, Session
 from protocols.opcua.settings import read_settings, read_targets
@@ -41,6 +42,7 @@ _REFUSED_CAP_S: Final = 30.0
 _STEADY_S: Final = 10.0  # a session that lived this long starts the pauses from the beginning
 _OPEN_TIMEOUTS: Final = 10  # requests that opening a session may take, each with its own timeout
 _RETRY_S: Final = 10.0
+_BACKFILL_S: Final = 5.0  # the link is not up meanwhile: what is older than this stays a gap
 _LEVEL_EVERY_S: Final = 1.0
 _LEVEL_ALONE_S: Final = 10.0  # one server only: for the console, there is nothing to choose
 _LEVEL_END_S: Final = 1.0
@@ -98,6 +100,7 @@ class OpcUaDriver:
         self._opened = 0
         self._switches = 0
         self._gaps = 0
+        self._backfilled = 0
         self._silent = False
         self._rejected_thumbprint = ""
 
@@ -220,6 +223,8 @@ class OpcUaDriver:
         if session is not None:
             shown["service level"] = str(session.service_level)
             shown["gaps in the subscription"] = str(self._gaps + session.gaps)
+            if self._settings.backfill:
+                shown["values read from history"] = str(self._backfilled)
             shown["keep-alive"] = f"{session.keepalive_s:g} s"
             shown["items refused"] = str(len(session.unmonitored))
         if self._settings.trust_list is not None and self._settings.trust_list.unreadable:
@@ -252,6 +257,8 @@ class OpcUaDriver:
             opened_s = self._clock.monotonic_s()
             session = await self._open_best()
             if session is not None:
+                if self._settings.backfill:
+                    await self._backfill(session)
                 await self._hold_sessions(session)
                 if self._clock.monotonic_s() - opened_s > _STEADY_S:
                     self._away.settled()
@@ -321,6 +328,27 @@ class OpcUaDriver:
         self._rejected_thumbprint = ""
         self._is_refused = False
         return session
+
+    async def _backfill(self, session: Session) -> None:
+        """Tell what happened in the gap before anything newer is told: events have an order."""
+        since_s = self._image.since_s()
+        nodes = {
+            index: node
+            for index in since_s
+            if (node := session.connection.node(self._targets[index].node)) is not None
+        }
+        try:
+            async with asyncio.timeout(_BACKFILL_S):
+                gap = await read_gap(
+                    session.connection, nodes, since_s=since_s, until_s=self._clock.now_s()
+                )
+        except WIRE_ERRORS as error:
+            _log.warning("link %s: the gap stays: %s", self._link, reason_of(error))
+            return
+        for note in gap.notes:
+            _log.warning("link %s: the gap stays: %s", self._link, note)
+        self._image.remember(gap.samples)
+        self._backfilled += len(gap.samples)
 
     async def _hold_sessions(self, session: Session) -> None:
         """Keep the link on `session`, and on those that it is handed over to, until one is lost.

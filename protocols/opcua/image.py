@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from gridctl.model.clock import Clock
-from gridctl.model.measurement import Measurement
+from gridctl.model.measurement import Measurement, TimeQuality
 from protocols.inbox import Inbox
 from protocols.opcua.addresses import Target
 from protocols.opcua.codec import (
@@ -120,6 +120,31 @@ class PointImage:
                 fresh.append(measured)
         self.reads += len(samples)
         self._inbox.put(fresh)
+
+    def since_s(self) -> dict[int, float]:
+        """The last source time, UTC seconds, of each point of which every change counts; those
+        without a source time of their own are left out."""
+        return {
+            index: known.source_time_s
+            for index, (row, known) in enumerate(zip(self._rows, self._known, strict=True))
+            if row.soe and known is not None and known.time_quality is not TimeQuality.RECEIVED
+        }
+
+    def remember(self, samples: Sequence[Sample]) -> None:
+        """Values of the past, oldest first: told as such, the newest value stays what it is."""
+        received_s = self._clock.now_s()
+        self._inbox.put_past(
+            [
+                measurement_of(
+                    self._rows[one.handle],
+                    one,
+                    element=self._elements[one.handle],
+                    last=None,
+                    received_s=received_s,
+                )
+                for one in samples
+            ]
+        )
 
     def refuse(self, index: int, code: int) -> None:
         """The server does not let us monitor this target."""

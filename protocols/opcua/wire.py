@@ -125,6 +125,8 @@ _TYPE_SIZE: Final = 4  # a four-byte node id
 _SUBSCRIPTION: Final = struct.Struct("<Ii")
 _MESSAGE: Final = struct.Struct("<?Iqi")
 _BODY: Final = struct.Struct("<Bi")
+_HISTORY: Final = struct.Struct("<Ii")
+_HISTORY_DATA: Final = ObjectIds.HistoryData_Encoding_DefaultBinary
 _DATA_CHANGE: Final = ObjectIds.DataChangeNotification_Encoding_DefaultBinary
 _AFTER_VALUE: Final = (
     (_STATUS, struct.Struct("<I")),
@@ -138,6 +140,11 @@ _AFTER_VALUE: Final = (
 def seconds_of(ticks: int) -> float:
     """UTC seconds since 1970 of a DateTime."""
     return (ticks - _EPOCH_TICKS) / 1e7
+
+
+def ticks_of(seconds: float) -> int:
+    """DateTime of UTC seconds since 1970, to the microsecond that a float can hold."""
+    return round(seconds * 1e6) * 10 + _EPOCH_TICKS
 
 
 def decode_publish(data: bytes) -> Publication:
@@ -198,6 +205,52 @@ def decode_read(data: bytes) -> list[Sample]:
         return _read_run(data, start + 4, _bounded(count))
     except struct.error as error:
         raise MalformedError(f"read response of {len(data)} bytes: {error}") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPart:
+    """One node's share of a HistoryReadResponse. `more`: continuation point, b"" at the end."""
+
+    status: int
+    more: bytes
+    samples: Sequence[Sample]
+
+
+def decode_history(data: bytes) -> list[HistoryPart]:
+    """A HistoryReadResponse of raw values, in the order of the request. Raises as `decode_publish`;
+    other history than HistoryData counts as none."""
+    try:
+        position = _after_header(data)
+        (count,) = _INT32.unpack_from(data, position)
+        position += _INT32.size
+        parts: list[HistoryPart] = []
+        for _ in range(_bounded(count)):
+            status, length = _HISTORY.unpack_from(data, position)
+            position += _HISTORY.size
+            more = data[position : position + max(0, length)]
+            position += max(0, length)
+            samples, position = _history_data(data, position)
+            parts.append(HistoryPart(status=status, more=more, samples=samples))
+        return parts
+    except struct.error as error:
+        raise MalformedError(f"history response of {len(data)} bytes: {error}") from error
+
+
+def _history_data(data: bytes, position: int) -> tuple[Sequence[Sample], int]:
+    buffer = Buffer(data, position)
+    kind = nodeid_from_binary(buffer)
+    position = buffer.cur_pos
+    if data[position] == 0:  # no body
+        return (), position + 1
+    _, length = _BODY.unpack_from(data, position)
+    body = position + _BODY.size
+    end = body + max(0, length)
+    if end > len(data):
+        raise MalformedError("a history is longer than its message")
+    if (kind.NamespaceIndex, kind.Identifier) != (0, _HISTORY_DATA):
+        return (), end
+    (count,) = _INT32.unpack_from(data, body)
+    return _read_run(data[:end], body + _INT32.size, _bounded(count)), end
 
 
 def _read_run(data: bytes, start: int, count: int) -> list[Sample]:

@@ -14,6 +14,7 @@ from gridctl.model.measurement import Flag, Measurement, Point, PointKind
 from gridctl.model.quantity import Phase, Unit
 from gridctl.wallclock import system_clock
 from protocols.driver import LinkSettings, OptionValue, PointAddress
+from protocols.events import EventQueue
 from protocols.inbox import Inbox
 from protocols.opcua.driver import OpcUaDriver
 from tests.contracts.driver_peer import free_port
@@ -164,6 +165,7 @@ async def link_to(
     rows: Iterable[PointAddress],
     *,
     folder: Path,
+    events: EventQueue | None = None,
     **changes: OptionValue,
 ) -> AsyncIterator[Link]:
     """A driver of these rows, started, through a proxy of its own."""
@@ -171,7 +173,7 @@ async def link_to(
     proxy = LoopbackProxy(port=port, upstream_port=peer.options.port)
     await proxy.start()
     taken = tuple(replace(one, link="PEER") for one in rows)
-    inbox = Inbox(max(10, 2 * len(taken)))
+    inbox = Inbox(max(10, 2 * len(taken)), events=events)
     settings = LinkSettings(
         id="PEER",
         protocol="opcua",
