@@ -98,13 +98,20 @@ def best_runs(rules: RunRules, wish: FloatArray) -> BoolArray:
     value = np.zeros((count + 1, limit + 1))
     choice = np.zeros((count + 1, limit + 1), dtype=np.int64)
     for t in range(count - 1, -1, -1):
-        for used in range(limit + 1):
-            value[t, used] = value[t + 1, used if _same_day(rules, t, t + 1) else 0]
-            if used >= rules.starts_left.get(int(rules.day[t]), 0):
-                continue
-            best, length = _best_length(rules, total, value, t, used)
-            if best > value[t, used]:
-                value[t, used], choice[t, used] = best, length
+        following = value[t + 1] if _same_day(rules, t, t + 1) else value[t + 1, :1]
+        value[t] = following
+        left = min(rules.starts_left.get(int(rules.day[t]), 0), limit)
+        if not left or not rules.may_start[t]:
+            continue
+        lengths = _lengths(rules, t)
+        if not len(lengths):
+            continue
+        gains = _gains(rules, total, value, t, lengths)[:, :left]
+        best = np.argmax(gains, axis=0)
+        most = gains[best, np.arange(left)]
+        better = most > value[t, :left]
+        value[t, :left] = np.where(better, most, value[t, :left])
+        choice[t, :left] = np.where(better, lengths[best], 0)
     on = np.zeros(count, dtype=np.bool_)
     t, used = 0, 0
     if rules.active:
@@ -134,19 +141,15 @@ def _lengths(rules: RunRules, t: int) -> IntArray:
     return np.arange(min(low, left), high + 1, dtype=np.int64)
 
 
-def _best_length(
-    rules: RunRules, total: FloatArray, value: FloatArray, t: int, used: int
-) -> tuple[float, int]:
-    if not rules.may_start[t]:
-        return -np.inf, 0
-    lengths = _lengths(rules, t)
-    if not len(lengths):
-        return -np.inf, 0
+def _gains(
+    rules: RunRules, total: FloatArray, value: FloatArray, t: int, lengths: IntArray
+) -> FloatArray:
+    """(lengths, starts used before): worth of a run from `t` and of what can follow it."""
     after = np.minimum(t + lengths + rules.recovery, rules.count)
     same = (after < rules.count) & (rules.day[np.minimum(after, rules.count - 1)] == rules.day[t])
-    gains = total[t + lengths] - total[t] + value[after, np.where(same, used + 1, 0)]
-    best = int(np.argmax(gains))
-    return float(gains[best]), int(lengths[best])
+    follow = np.where(same[:, None], value[after, 1:], value[after, :1])
+    result: FloatArray = (total[t + lengths] - total[t])[:, None] + follow
+    return result
 
 
 def _best_stop(rules: RunRules, total: FloatArray, value: FloatArray) -> int:

@@ -42,7 +42,7 @@ _LOAD_MODEL: Final = {
     LoadModel.CONSTANT_IMPEDANCE: 2,
     LoadModel.CONSTANT_CURRENT: 5,
 }
-REGULATOR_X_PCT: Final = 1e-4
+REGULATOR_X_PCT: Final = 3e-5
 """OpenDSS wants an impedance in a transformer; ours are ideal: next to nothing on rating_kva."""
 _SWITCH_OHM: Final = 1e-6
 _LOAD_V_MIN_PU: Final = 0.5

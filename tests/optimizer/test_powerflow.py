@@ -16,7 +16,9 @@ from tests.optimizer.feeders import one_of_everything
 from tests.sim.published import IEEE13, IEEE123, Profile, errors_pu
 
 WANTED_PU = 1e-5
-"""What issue 2 asks for; measured below 2e-6 (the mirror's regulators are not quite ideal)."""
+"""What issue 2 asks for."""
+CLOSE_PU = 1e-6
+"""IEEE 123 at pinned taps; what is left is that the mirror's regulators are not quite ideal."""
 Injections = Mapping[tuple[str, str], tuple[float, float]]
 NOTHING: Injections = {}
 SOME: Injections = {("76", "A"): (150.0, -40.0), ("66", "C"): (-60.0, 0.0), ("83", "B"): (90.0, 20)}
@@ -62,7 +64,7 @@ def test_ieee123_agrees_with_opendss(scale: float, injections: Injections) -> No
     flow = by_ours(network, scale, injections)
     engine, other = by_opendss(feeder, scale, injections)
     assert flow.converged
-    assert difference_pu(network, flow, engine, other) < WANTED_PU / 2
+    assert difference_pu(network, flow, engine, other) < CLOSE_PU
     assert flow.head_kw[0] == pytest.approx(other.head_kw, abs=0.01)
     assert flow.head_kvar[0] == pytest.approx(other.head_kvar, abs=0.05)
     assert flow.losses_kw[0] == pytest.approx(other.losses_kw, abs=0.05)
