@@ -328,7 +328,9 @@ class Rehearsal:
             CommandState.UNCONFIRMED,
         }
 
-        wanted = sum(1 for row in self._plan["rows"] if row["series_kw"][0] != 0)
+        # The plan's second interval may have begun before the second person approved: what moves
+        # only in the first one is then not sent any more.
+        wanted = sum(1 for row in self._plan["rows"] if all(row["series_kw"][:2]))
         try:
             while True:
                 rows = (await self._get(path))["commands"]
