@@ -99,4 +99,4 @@ lock:  ## renew requirements/*.txt from pyproject.toml
 LOCK := --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --upgrade --quiet
 
 clean:  ## remove what was built (keeps pilots in .gridctl)
-	rm -rf $(VENV) dist build gridctl/web/static ui/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-artifacts .coverage*
+	rm -rf $(VENV) dist build gridctl/web/static ui/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-artifacts .peers .coverage*

@@ -45,10 +45,18 @@ class Relay:
         r = self.regulator
         ratio = (1.0 + tap * r.step_pu) / (1.0 + solved_tap * r.step_pu)
         drop = complex(r.ldc_r_v[self.phase], r.ldc_x_v[self.phase])
-        return abs(volts * ratio / r.pt_ratio - drop * amps / r.ct_primary_a)
+        # Without compensation there may be no current transformer at all.
+        drop_v = drop * amps / r.ct_primary_a if drop else 0.0
+        return abs(volts * ratio / r.pt_ratio - drop_v)
+
+    @property
+    def acts(self) -> bool:
+        """Whether it has settings to act on; a tap changer without stays where it is."""
+        r = self.regulator
+        return r.vreg_v[self.phase] > 0.0 and r.band_v > 0.0 and r.pt_ratio > 0.0
 
     def wanted(self, tap: int, *, solved_tap: int, volts: complex, amps: complex) -> int:
-        """The step that the relay asks for at `tap`: -1, 0 or 1."""
+        """The step that a relay that `acts` asks for at `tap`: -1, 0 or 1."""
         error_v = self.reading_v(tap, solved_tap=solved_tap, volts=volts, amps=amps)
         error_v -= self.regulator.vreg_v[self.phase]
         if abs(error_v) <= self.regulator.band_v / 2:
@@ -58,7 +66,7 @@ class Relay:
     def settled_tap(self, start: int, *, solved_tap: int, volts: complex, amps: complex) -> int:
         """Where the relay comes to rest from `start`, all else as solved."""
         r, tap, last = self.regulator, start, 0
-        if volts == 0.0:
+        if volts == 0.0 or not self.acts:
             return start
         while True:
             step = self.wanted(tap, solved_tap=solved_tap, volts=volts, amps=amps)
@@ -232,7 +240,9 @@ def followed(
         seen = volts[i] * ratio[list(relay.upstream)].prod(axis=0)
         for t in range(solved.shape[1]):
             here, v, a = int(solved[i, t]), complex(seen[t]), complex(amps[i, t])
-            content = stay and not relay.wanted(here, solved_tap=here, volts=v, amps=a)
+            content = (
+                stay and relay.acts and not relay.wanted(here, solved_tap=here, volts=v, amps=a)
+            )
             at = here if content else relay.settled_tap(at, solved_tap=here, volts=v, amps=a)
             found[i, t] = at
         step = relay.regulator.step_pu

@@ -71,6 +71,21 @@ def test_compensation_lifts_the_voltage_with_the_load() -> None:
     assert drop.settled_tap(0, solved_tap=0, volts=60 * 120.0, amps=200 + 0j) > 0
 
 
+@pytest.mark.parametrize("unset", [{"vreg_v": (0.0,) * 3}, {"band_v": 0.0}, {"pt_ratio": 0.0}])
+def test_a_tap_changer_without_settings_stays(unset: dict[str, object]) -> None:
+    plain = relay()
+    off = replace(plain, regulator=replace(plain.regulator, ct_primary_a=0.0, **unset))  # type: ignore[arg-type]
+    assert off.settled_tap(4, solved_tap=4, volts=60 * 90.0, amps=10j) == 4
+    feeder = one_of_everything()
+    regulators = tuple(
+        replace(r, ct_primary_a=0.0, **unset)  # type: ignore[arg-type]
+        for r in feeder.regulators
+    )
+    network = RegulatedNetwork(replace(feeder, regulators=regulators))
+    flow = network.solve(load_scale=np.array([0.2, 1.5]))
+    assert network.taps(flow, 0) == network.taps(flow, 1) == {"REG": (5, -3, 2)}
+
+
 def test_a_bank_opens_above_and_closes_below_and_stays_between() -> None:
     bank = Bank(rows=(0,), upstream=((),), open_above_pu=1.04, close_below_pu=0.98, lift_pu=0.02)
     assert bank.settled(1, solved=1, mean_pu=1.05) == 0
