@@ -77,7 +77,7 @@ export function LadderTable(props: { rows: CommandRow[] }) {
               {l.steps.map((s) => <Cell key={s.rung} step={s} />)}
               <td class="num r">{row.measured_kw === null ? "–" : signedKw(-row.measured_kw)}</td>
               <td class="says">{l.failed ? <b class={row.state === "unconfirmed" ? "s-warn" : "s-alarm"}>{row.state === "unconfirmed" ? "?" : "▲"} {row.state}: </b> : l.released ? "released: " : ""}
-                {[row.status, row.detail].filter(Boolean).join(": ")}</td>
+                <span title={row.detail}>{row.status === "REPLACED" ? "a newer command took its place" : [row.status, row.detail].filter(Boolean).join(": ")}</span></td>
             </tr>
           );
         })}
