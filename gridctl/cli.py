@@ -17,6 +17,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from gridctl import __version__
+from gridctl.cli_check import check_app
 from gridctl.cli_opcua import opcua_app
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
@@ -45,6 +46,7 @@ app.add_typer(db_app, name="db")
 app.add_typer(user_app, name="user")
 app.add_typer(openadr_app, name="openadr")
 app.add_typer(opcua_app, name="opcua")
+app.add_typer(check_app, name="check")
 openadr_app.add_typer(client_app, name="client")
 openadr_app.add_typer(dead_app, name="dead")
 

@@ -19,15 +19,26 @@ from gridctl.model.errors import Refusal, RefusedError, UnavailableError
 
 log = logging.getLogger(__name__)
 
+PRIORITIES = (1, 2, 3)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What is wrong: priority 1 (now), 2 (soon) or 3 (this shift), and what to do about it."""
+    """What is wrong: priority 1 (now), 2 (soon) or 3 (this shift), and what to do about it.
+
+    Raises ValueError without a priority or a response: such a thing is an event (SG-30).
+    """
 
     key: str
     priority: int
     text: str
     response: str
+
+    def __post_init__(self) -> None:
+        if self.priority not in PRIORITIES:
+            raise ValueError(f"alarm {self.key}: priority {self.priority}, not 1, 2 or 3")
+        if not self.response.strip():
+            raise ValueError(f"alarm {self.key} says no response")
 
 
 class AlarmBook:

@@ -303,7 +303,7 @@ class Office:
                     frame.active,
                     Condition(
                         key=f"field.{frame.key}",
-                        priority=frame.priority,
+                        priority=min(max(frame.priority, 1), 3),
                         text=frame.text,
                         response=FIELD_ALARM_RESPONSE,
                     ),

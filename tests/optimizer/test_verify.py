@@ -113,7 +113,7 @@ def test_a_plan_that_misses_the_limit_fails_unless_it_says_so() -> None:
     assert judged(problem, little, shortfall_kw=150.0).ok
 
 
-def test_a_plan_that_breaks_a_voltage_fails_and_names_the_place() -> None:
+def test_sg16_a_plan_that_breaks_a_voltage_fails_and_names_the_place() -> None:
     """A fleet of batteries that charges at full power in the evening peak drags a phase down."""
     limits = NetworkLimits(
         head_import_kw=9000.0, voltage_min_pu=0.987, voltage_max_pu=1.06, loading_max_pct=300.0

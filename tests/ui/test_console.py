@@ -106,7 +106,7 @@ def test_no_screen_breaks_the_content_security_policy(page: Page, said: list[str
     assert said == []
 
 
-def test_stale_data_dims_the_values_and_blocks_approval(page: Page) -> None:
+def test_sg13_stale_data_dims_the_values_and_blocks_approval(page: Page) -> None:
     """SG-13: at most 3 s after the last frame, plus one tick."""
     page.get_by_role("link", name="Review").first.click()
     approve = page.get_by_role("button", name="Approve…")
@@ -137,7 +137,7 @@ def test_stop_by_two_keys_from_any_screen_also_from_a_dialog(page: Page) -> None
     expect(page.get_by_role("button", name="Resume…")).to_be_attached()
 
 
-def test_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before(
+def test_sg10_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before(
     page: Page, browser: Browser, server: str
 ) -> None:
     """SG-04, SG-06, SG-10: focus on Cancel, first approval sends nothing, then the ladder moves."""

@@ -69,7 +69,7 @@ async def test_untouched(database: Path) -> None:
         (("DELETE FROM audit_head",), 6, "head"),
     ],
 )
-async def test_tampering_is_found(
+async def test_sg34_tampering_is_found(
     database: Path, statements: tuple[str, ...], first_bad: int, word: str
 ) -> None:
     tamper(database, *UNLOCK, *statements)
@@ -82,7 +82,7 @@ async def test_tampering_is_found(
 @pytest.mark.parametrize(
     "statement", ["UPDATE audit SET who = 'nobody'", "DELETE FROM audit WHERE sequence = 6"]
 )
-async def test_our_own_mistakes_cannot_change_it(database: Path, statement: str) -> None:
+async def test_sg34_our_own_mistakes_cannot_change_it(database: Path, statement: str) -> None:
     with pytest.raises(pysqlite3.IntegrityError, match="append-only"):
         tamper(database, statement)
 

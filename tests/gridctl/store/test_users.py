@@ -38,7 +38,7 @@ async def test_the_right_password_and_no_other(store: SqlStore) -> None:
     assert await store.users.users() == [user]
 
 
-async def test_only_an_argon2id_hash_is_kept(store: SqlStore) -> None:
+async def test_sg33_only_an_argon2id_hash_is_kept(store: SqlStore) -> None:
     async with store._reading("test") as connection:
         row = (await connection.execute(schema.user.select())).one()
     assert row.password_hash.startswith("$argon2id$")
@@ -60,7 +60,7 @@ async def test_an_unknown_name_takes_as_long(store: SqlStore) -> None:
     assert unknown > 0.4 * known
 
 
-async def test_five_failures_lock_for_longer_and_longer(
+async def test_sg32_five_failures_lock_for_longer_and_longer(
     store: SqlStore, clock: ManualClock
 ) -> None:
     users = store.users
@@ -96,7 +96,9 @@ async def test_a_reboot_does_not_lock_for_ever(store: SqlStore, clock: ManualClo
         ("op2", "OPERATOR", "x" * 257),
     ],
 )
-async def test_bad_users_are_refused(store: SqlStore, name: str, role: str, password: str) -> None:
+async def test_sg33_bad_users_are_refused(
+    store: SqlStore, name: str, role: str, password: str
+) -> None:
     with pytest.raises(RefusedError):
         await store.users.add_user(name, "Somebody", role, password)
     assert len(await store.users.users()) == 1
@@ -122,7 +124,9 @@ async def test_only_the_hash_of_a_token_is_kept(store: SqlStore) -> None:
     assert len(token) >= 43
 
 
-async def test_idle_locks_and_a_look_does_not_unlock(store: SqlStore, clock: ManualClock) -> None:
+async def test_sg32_idle_locks_and_a_look_does_not_unlock(
+    store: SqlStore, clock: ManualClock
+) -> None:
     token = await store.users.open_session("op1", "10.0.0.7")
     for _ in range(3):
         clock.advance(IDLE_S - 1)
@@ -147,7 +151,7 @@ async def test_a_wall_display_is_never_idle(store: SqlStore, clock: ManualClock)
     assert not found.idle
 
 
-async def test_a_shift_ends(store: SqlStore, clock: ManualClock) -> None:
+async def test_sg32_a_shift_ends(store: SqlStore, clock: ManualClock) -> None:
     token = await store.users.open_session("op1", "10.0.0.7")
     clock.advance(ABSOLUTE_S + 1)
     assert await store.users.session(token) is None
@@ -159,7 +163,9 @@ async def test_a_reboot_ends_all_sessions(store: SqlStore, clock: ManualClock) -
     assert await store.users.session(token) is None
 
 
-async def test_the_fourth_session_closes_the_first(store: SqlStore, clock: ManualClock) -> None:
+async def test_sg32_the_fourth_session_closes_the_first(
+    store: SqlStore, clock: ManualClock
+) -> None:
     tokens = []
     for _ in range(4):
         tokens.append(await store.users.open_session("op1", "10.0.0.7"))

@@ -30,7 +30,7 @@ async def test_every_try_to_sign_in_is_audited(console: Console) -> None:
     assert (await console.store.verify_audit()).ok
 
 
-async def test_every_route_with_a_permission_refuses_a_stranger(console: Console) -> None:
+async def test_sg31_every_route_with_a_permission_refuses_a_stranger(console: Console) -> None:
     public = {
         "/",
         "/static/{name}",
@@ -73,7 +73,7 @@ async def test_foreign_origin_is_refused(console: Console) -> None:
     assert console.desk.acts == []
 
 
-async def test_viewer_may_look_and_nothing_else(console: Console) -> None:
+async def test_sg31_viewer_may_look_and_nothing_else(console: Console) -> None:
     await console.store.users.add_user("look", "Viewer", "VIEWER", PASSWORD)
     csrf = await console.sign_in("look")
     assert (await console.client.get("/api/v1/overview")).status == 200
