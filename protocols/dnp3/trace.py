@@ -33,6 +33,8 @@ _LINK_WORDS: Final = {
     (False, f.LINK_STATUS): "LINK_STATUS",
     (False, f.NOT_SUPPORTED): "NOT_SUPPORTED",
 }
+_CROB: Final = struct.Struct("<BBIIB")
+_FREE_FORMAT: Final = 0x5B
 _OPERATIONS: Final = {0: "NUL", 1: "PULSE_ON", 2: "PULSE_OFF", 3: "LATCH_ON", 4: "LATCH_OFF"}
 
 
@@ -74,7 +76,8 @@ def _object_text(block: Block | Broken) -> str:
     where = ""
     if block.indexes is not None and block.number:
         where = f" [{block.indexes.start}..{block.indexes.stop - 1}]"
-    if block.group == 12 and block.variation == 1 and block.prefix:  # noqa: PLR2004 - CROB
+    is_relay = (block.group, block.variation) == (12, 1) and block.prefix in (1, 2)
+    if is_relay and block.qualifier != _FREE_FORMAT and len(block.body) >= block.prefix + _CROB.size:
         return _crob_text(block)
     strings = texts(block)
     if strings:
@@ -99,7 +102,7 @@ def _object_text(block: Block | Broken) -> str:
 
 def _crob_text(block: Block) -> str:
     index = int.from_bytes(block.body[: block.prefix], "little")
-    code, count, on_ms, off_ms, status = struct.unpack_from("<BBIIB", block.body, block.prefix)
+    code, count, on_ms, off_ms, status = _CROB.unpack_from(block.body, block.prefix)
     operation = _OPERATIONS.get(code & 0x0F, f"code {code & 0x0F}")
     return (
         f"{block.name} {index}={operation} ×{count} on {on_ms} ms off {off_ms} ms (status {status})"
