@@ -107,7 +107,11 @@ class HonestDevice:
 
 
 def control_of(objects: bytes) -> tuple[int, float]:
-    """Index and value of one g41v3 in a request, with an index of 8 or 16 bits."""
+    """Index and value of one g41v3, or index and code of one g12v1, in a request."""
+    if objects[:2] == b"\x0c\x01":
+        width = 1 if objects[2] == 0x17 else 2
+        at = 3 + width
+        return int.from_bytes(objects[at : at + width], "little"), float(objects[at + width])
     if objects[:3] == b"\x29\x03\x17":
         return objects[4], struct.unpack_from("<f", objects, 5)[0]
     if objects[:3] == b"\x29\x03\x28":

@@ -11,9 +11,9 @@ import pytest
 from gridctl.model.clock import Clock
 from protocols.driver import LinkSettings, PointAddress, Result
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, bench_points, free_port
-from tests.contracts.peer_dnp3 import WIRES
+from tests.contracts.driver_peer import BenchPlant, free_port
 from tests.contracts.test_driver_contract import CONNECT_S, Rig, rig_of
+from tests.peers.dnp3.rows import RELAY, rows_of
 from tests.protocols.dnp3.hostile.attacks import (
     ATTACKS,
     HARMLESS,
@@ -27,7 +27,9 @@ from tests.protocols.dnp3.hostile.stand import SEED, settings_for
 from tests.protocols.dnp3.hostile.wire import OPERATE, SELECT
 
 AT_ONCE = 8
-VALUE = 6.0
+COMMANDS = {bench.SETPOINT: (6.0, (12, 6.0)), RELAY: (1.0, (4, 3.0))}
+"""What is commanded, and what an honest device has operated then: index, value or LATCH ON."""
+AFTER = (bench.SETPOINT, 7.0, (12, 7.0))
 PHASES = {"select": SELECT, "operate": OPERATE}
 
 
@@ -47,8 +49,7 @@ class LocalLiarPeer:
         return settings_for(self._link, self._port)
 
     def points(self) -> tuple[PointAddress, ...]:
-        wires = {**WIRES, bench.SETPOINT: bench.Wire(address="41:12", command="ao-float")}
-        return bench_points(self._link, wires)
+        return rows_of(self._link)
 
     async def start(self) -> None:
         await self.liar.start()
@@ -66,14 +67,20 @@ class LocalLiarPeer:
         return
 
 
-async def _all(folder: Path, phase: str, attacks: Mapping[str, Attack], allowed: object) -> None:
+async def _all(
+    folder: Path,
+    phase: str,
+    attacks: Mapping[str, Attack],
+    allowed: frozenset[Result],
+    point: str = bench.SETPOINT,
+) -> None:
     """Run each attack on a link of its own, some at a time; tell all that went wrong at once."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int, name: str, attack: Attack) -> list[str]:
         async with gate, rig_of(LocalLiarPeer, folder / str(number), f"LIAR{number}") as rig:
             await rig.connected()
-            told = await _attacked(rig, PHASES[phase], attack, allowed)
+            told = await _attacked(rig, PHASES[phase], attack, allowed, point)
             return [f"{name}: {fault}" for fault in told]
 
     found = await asyncio.gather(
@@ -83,52 +90,57 @@ async def _all(folder: Path, phase: str, attacks: Mapping[str, Attack], allowed:
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-async def _attacked(rig: Rig, function: int, attack: Attack, allowed: object) -> list[str]:
+async def _attacked(
+    rig: Rig, function: int, attack: Attack, allowed: frozenset[Result], point: str
+) -> list[str]:
     peer = rig.peer
+    value, done = COMMANDS[point]
     assert isinstance(peer, LocalLiarPeer)
     device = peer.liar.device
     await peer.liar.set_mode(Attacking(function, attack))
-    execution = await rig.execute(rig.permit(bench.SETPOINT, VALUE))
+    execution = await rig.execute(rig.permit(point, value))
     await peer.liar.set_mode(Honest())
     told = []
-    if execution.result not in allowed:  # type: ignore[operator]
+    if execution.result not in allowed:
         told.append(f"called {execution.result} {execution.status}: {execution.detail}")
     if not execution.status or not execution.detail:
         told.append(f"not explained: {execution}")
-    operates = 0 if function == SELECT and Result.ACCEPTED not in allowed else 1  # type: ignore[operator]
+    operates = 0 if function == SELECT and Result.ACCEPTED not in allowed else 1
     if not await rig.until(lambda: rig.driver.health().state == "up", CONNECT_S):
         told.append(f"the link does not come back: {rig.driver.health()}")
     await rig.pump(0.3)
-    if device.operated != [(12, VALUE)] * operates:
+    if device.operated != [done] * operates:
         told.append(f"the device operated {device.operated}")
-    after = await rig.execute(rig.permit(bench.SETPOINT, 7.0))
-    if after.result is not Result.ACCEPTED or device.operated[operates:] != [(12, 7.0)]:
+    next_point, next_value, next_done = AFTER
+    after = await rig.execute(rig.permit(next_point, next_value))
+    if after.result is not Result.ACCEPTED or device.operated[operates:] != [next_done]:
         told.append(f"the next command: {after} {device.operated}")
     if device.direct:
         told.append(f"{device.direct} DIRECT OPERATEs")
     return told
 
 
+@pytest.mark.parametrize("point", COMMANDS)
 @pytest.mark.parametrize("phase", PHASES)
-async def test_a_bad_answer_is_never_success(phase: str, tmp_path: Path) -> None:
+async def test_a_bad_answer_is_never_success(phase: str, point: str, tmp_path: Path) -> None:
     """After SELECT it may be called refused, for no OPERATE has left; after OPERATE only unknown,
     unless the device said itself that it refused."""
-    await _all(tmp_path, phase, ATTACKS, {Result.UNKNOWN, Result.REJECTED})
+    await _all(tmp_path, phase, ATTACKS, frozenset({Result.UNKNOWN, Result.REJECTED}), point)
 
 
 @pytest.mark.parametrize("phase", PHASES)
 async def test_every_status_that_refuses_is_a_refusal(phase: str, tmp_path: Path) -> None:
     refusals = {f"status {status}": refusal(status) for status in REFUSALS}
-    await _all(tmp_path, phase, refusals, {Result.REJECTED})
+    await _all(tmp_path, phase, refusals, frozenset({Result.REJECTED}))
 
 
 @pytest.mark.parametrize("phase", PHASES)
 async def test_an_oddity_without_doubt_is_success(phase: str, tmp_path: Path) -> None:
-    await _all(tmp_path, phase, HARMLESS, {Result.ACCEPTED})
+    await _all(tmp_path, phase, HARMLESS, frozenset({Result.ACCEPTED}))
 
 
 async def test_a_bad_answer_to_operate_is_unknown_not_refused(tmp_path: Path) -> None:
     """The outcome is open where the device has operated and told rubbish: no second try follows."""
     said_no = {"unknown status", "status with a reserved bit", "refused, then accepted"}
     rubbish = {name: attack for name, attack in ATTACKS.items() if name not in said_no}
-    await _all(tmp_path, "operate", rubbish, {Result.UNKNOWN})
+    await _all(tmp_path, "operate", rubbish, frozenset({Result.UNKNOWN}))

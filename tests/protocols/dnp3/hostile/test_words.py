@@ -1,0 +1,83 @@
+"""What is said of a device's octets, to a person or to the self-test: anything can be described."""
+
+from __future__ import annotations
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from protocols.dnp3.capture import Piece, pcap
+from protocols.dnp3.exchange import Exchange, analog_output, latch
+from protocols.dnp3.fragments import FIN, FIR, Fragment, Function, parse_fragment
+from protocols.dnp3.selftest import readable_by_stack, samples_of
+from protocols.dnp3.trace import describe, evidence, lines
+from tests.protocols.dnp3.hostile import wire
+from tests.protocols.dnp3.hostile.test_decoders import fragments
+
+LINE_MAX = 60_000
+SELECT = Fragment(FIR | FIN | 1, Function.SELECT, 0, b"\x0c\x01\x17\x01\x04\x03\x01" + bytes(9))
+
+controls = st.sampled_from((0x00, 0xC0, 0xE3, 0xF5, 0xFF))
+functions = st.sampled_from((1, 2, 3, 4, 129, 130)) | st.integers(0, 255)
+
+
+@given(objects=fragments, control=controls, function=functions, iin=st.integers(0, 0xFFFF))
+@settings(max_examples=500, deadline=None)
+@example(objects=b"\x0c\x01\x17\x00", control=0xC0, function=129, iin=0)
+@example(objects=b"\x0c\x01\x5b\x01\x01\x00\x00", control=0xC0, function=129, iin=0)
+@example(objects=b"\x0c\x01\x28\x01\x00", control=0xC0, function=1, iin=0)
+def test_any_fragment_is_described(objects: bytes, control: int, function: int, iin: int) -> None:
+    told = describe(Fragment(control, function, iin, objects))
+    assert told
+    assert "\n" not in told
+    assert told.isprintable()
+    assert len(told) < LINE_MAX
+
+
+@given(objects=fragments)
+@settings(max_examples=300, deadline=None)
+@example(objects=b"\x0c\x01\x17\x00")
+def test_any_answer_is_evidence(objects: bytes) -> None:
+    """It is written in the path of a command: nothing may go wrong there."""
+    for output in (latch(4, True), analog_output(12, 6.0)):
+        exchange = Exchange(
+            output=output,
+            aborted=lambda: False,
+            stage_told=lambda stage: None,
+            expires_mono_s=10.0,
+            select_window_s=5.0,
+        )
+        exchange.keep(1.0, True, SELECT.octets())
+        exchange.selected(SELECT, 1.0)
+        answer = Fragment(FIR | FIN | 1, Function.RESPONSE, 0, objects)
+        exchange.keep(1.1, False, answer.octets())
+        exchange.answered(answer)
+        assert exchange.may_operate(SELECT, 1.2) is None or not exchange.select_answer.clean  # type: ignore[union-attr]
+        assert len(evidence(exchange, grid_minus_mono_s=0.0)) == 2
+
+
+@given(objects=fragments)
+@settings(max_examples=400, deadline=None)
+def test_what_the_stack_is_shown_is_whole(objects: bytes) -> None:
+    shown = readable_by_stack(objects)
+    assert len(shown) <= len(objects)
+    assert readable_by_stack(shown) == shown
+    assert len(list(samples_of(objects))) <= 8 * len(objects)
+
+
+@given(octets=st.lists(st.binary(max_size=300), max_size=8), objects=fragments)
+@settings(max_examples=200, deadline=None)
+def test_a_capture_of_anything_reads_and_is_a_pcap(octets: list[bytes], objects: bytes) -> None:
+    told = b"".join(wire.segmented(wire.response(1, objects[:1_500])))
+    pieces = tuple(
+        Piece(1_795_000_000.0 + at, at % 2 == 0, piece) for at, piece in enumerate([*octets, told])
+    )
+    for line in lines(pieces):
+        assert line.isprintable()
+    assert pcap(pieces)[:4] in (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1")
+
+
+@given(octets=st.binary(max_size=40))
+@settings(max_examples=200, deadline=None)
+def test_a_fragment_is_what_its_octets_say(octets: bytes) -> None:
+    parsed = parse_fragment(octets)
+    assert parsed is None or parsed.octets() == octets
