@@ -22,6 +22,7 @@ from protocols.backoff import Backoff, Randomness
 from protocols.driver import Execution, LinkSettings, PointAddress, Result, StageCallback
 from protocols.inbox import Inbox
 from protocols.opcua.codec import alone, measurement_of
+from protocols.opcua.conditions import Condition, Conditions
 from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.controls import Operation
 from protocols.opcua.history import read_gap
@@ -85,6 +86,7 @@ class OpcUaDriver:
             tick_s=self._tick_s,
         )
         self._traffic = Traffic()
+        self._conditions = Conditions()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._session: Session | None = None
@@ -189,6 +191,17 @@ class OpcUaDriver:
             received_s=self._clock.now_s(),
         )
 
+    def conditions(self) -> tuple[Condition, ...]:
+        """The server's alarms, worst first; empty unless `conditions = true` and the link is up."""
+        return self._conditions.all() if self._live_session() is not None else ()
+
+    async def acknowledge(self, condition: str, *, comment: str) -> Execution:
+        """Acknowledge one of `conditions()` in the server, after a person has confirmed it."""
+        session = self._live_session()
+        if session is None:
+            return self._link_down()
+        return await self._conditions.acknowledge(session, condition, comment)
+
     def health(self) -> LinkHealth:
         session = self._session
         busy = self._lock_owner
@@ -223,6 +236,8 @@ class OpcUaDriver:
         if session is not None:
             shown["service level"] = str(session.service_level)
             shown["gaps in the subscription"] = str(self._gaps + session.gaps)
+            if self._settings.conditions:
+                shown["conditions"] = self._conditions.summary()
             if self._settings.backfill:
                 shown["values read from history"] = str(self._backfilled)
             shown["keep-alive"] = f"{session.keepalive_s:g} s"
@@ -396,6 +411,8 @@ class OpcUaDriver:
         now_s = self._clock.monotonic_s()
         retry_s = now_s + _RETRY_S
         self._image.heartbeat_moved_s = now_s
+        if self._settings.conditions:
+            await self._conditions.follow(session)
         level = asyncio.create_task(self._watch_level(session))
         try:
             while not (self._stopping or await session.connection.wait_lost(self._tick_s)):

@@ -137,9 +137,12 @@ function addMethod(own, space, device, setpoint) {
 }
 
 function addAlarm(space, own, plant, device) {
-  plant.setEventNotifier(1);
-  device.setEventNotifier(1);
-  plant.addReference({ referenceType: "HasNotifier", nodeId: device.nodeId });
+  space.installAlarmsAndConditionsService();
+  // Server → Plant → Device → OilTemperature: the way on which an event rises.
+  for (const [above, below] of [[space.rootFolder.objects.server, plant], [plant, device]]) {
+    below.setEventNotifier(1);
+    above.addReference({ referenceType: "HasNotifier", nodeId: below.nodeId });
+  }
   const source = own.addVariable({
     browseName: "OilTemperature", nodeId: "s=OilTemperature", componentOf: device,
     dataType: "Double", eventSourceOf: device, minimumSamplingInterval: 0,
