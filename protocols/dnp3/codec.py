@@ -165,6 +165,14 @@ def _parse(address: str) -> tuple[int, int] | None:
     return (group, index) if index <= INDEX_MAX else None
 
 
+def read_group(address: str) -> tuple[int, int] | None:
+    """Group and index of what is read for `address`, None when it is no object that can be."""
+    parsed = _parse(address)
+    if parsed is None or parsed[0] not in _READ_GROUP:
+        return None
+    return _READ_GROUP[parsed[0]], parsed[1]
+
+
 def _row_fault(row: PointAddress, parsed: tuple[int, int]) -> tuple[str, str] | None:
     kind = row.point.kind
     group, _ = parsed

@@ -42,7 +42,7 @@ class PointImage:
         self._last: dict[str, Measurement] = {}
         scan_s = {mrid: b.row.point.scan_s for mrid, b in table.by_mrid.items()}
         self._limit_s = {mrid: SILENT_SCANS * period_s for mrid, period_s in scan_s.items()}
-        self._shortest_s = min(self._limit_s.values())
+        self._shortest_s = min(self._limit_s.values(), default=1.0)
         self._look_again_s = 0.0
         self._by_exception = {
             mrid: period_s

@@ -73,7 +73,7 @@ class Session:
         self.knowledge = knowledge
         self._loop = asyncio.get_running_loop()
         self._generation = image.open_generation()
-        self.scan_s = min(b.row.point.scan_s for b in table.by_mrid.values())
+        self.scan_s = min((b.row.point.scan_s for b in table.by_mrid.values()), default=1.0)
         self.opened_s: float | None = None
         self.ready = False
         self.condemned = False

@@ -77,7 +77,11 @@ def _object_text(block: Block | Broken) -> str:
     if block.indexes is not None and block.number:
         where = f" [{block.indexes.start}..{block.indexes.stop - 1}]"
     is_relay = (block.group, block.variation) == (12, 1) and block.prefix in (1, 2)
-    if is_relay and block.qualifier != _FREE_FORMAT and len(block.body) >= block.prefix + _CROB.size:
+    if (
+        is_relay
+        and block.qualifier != _FREE_FORMAT
+        and len(block.body) >= block.prefix + _CROB.size
+    ):
         return _crob_text(block)
     strings = texts(block)
     if strings:

@@ -71,7 +71,8 @@ def qualities(group: int) -> tuple[Quality, ...]:
 
 
 @lru_cache(maxsize=1024)
-def _flagless(group: int, name: str, state: int) -> Quality:
+def flagless(group: int, name: str, state: int) -> Quality:
+    """The quality of an object of variation `name` that has no flags; `state` of a double bit."""
     quality = quality_of(group, None, name)
     if group == _DOUBLE_BIT and state in (0, 3):
         return quality.degraded(Flag.INCONSISTENT, Validity.INVALID)
@@ -143,9 +144,9 @@ class Decoder:
             return
         if found.flags is None:
             octets: Iterable[Quality] = (
-                [_flagless(group, block.name, int(v)) for v in found.values]
+                [flagless(group, block.name, int(v)) for v in found.values]
                 if group == _DOUBLE_BIT
-                else [_flagless(group, block.name, 0)] * len(found.values)
+                else [flagless(group, block.name, 0)] * len(found.values)
             )
         else:
             table = qualities(group)

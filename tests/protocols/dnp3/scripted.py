@@ -223,7 +223,7 @@ def settings(port: int, **options: OptionValue) -> LinkSettings:
         "port": port,
         "master_address": MASTER,
         "outstation_address": OUTSTATION,
-        "response_timeout_s": 0.6,
+        "response_timeout_s": 1.5,
         "select_timeout_s": 5.0,
         "time_sync": "none",
     }
