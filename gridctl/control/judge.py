@@ -144,8 +144,9 @@ class Judge:
             return
         measured = made.fallen_kw + self._step_kw(made, made.before, after)
         kept = is_kept(made.expected_kw, measured)
-        self._show(made, measured, settled=True, kept=kept)
+        # First the commands: who sees the verdict finds them moved on.
         await self._tell(made, commands, measured, kept=kept)
+        self._show(made, measured, settled=True, kept=kept)
 
     def cut(self, made: Promise, expected_kw: float) -> None:
         """Less was ordered than was promised at first: that much is judged."""
