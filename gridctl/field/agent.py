@@ -18,6 +18,7 @@ from gridctl.field.confirmation import Confirmation
 from gridctl.field.deadman import STOP_POLL_S, Deadman, StopSwitch
 from gridctl.field.exchange import Exchange
 from gridctl.field.execution import Executor
+from gridctl.field.expiry import expiry_text
 from gridctl.field.guard import Guard
 from gridctl.field.links import FieldLinks, OpenDriver
 from gridctl.field.liveness import FieldImage
@@ -34,6 +35,7 @@ from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, LeaseInfo, Sig
 from gridctl.model.measurement import Measurement
 from gridctl.model.order import OrderKind
 from gridctl.pki import load_public_ed25519
+from gridctl.wallclock import system_clock
 from protocols.backoff import Randomness
 from protocols.events import EventQueue
 from protocols.inbox import Inbox
@@ -159,6 +161,7 @@ class FieldAgent:
         self._boot_id = uuid.uuid4().hex
         self._tasks: asyncio.TaskGroup | None = None
         self._alarmed: set[str] = set()
+        self._utc = system_clock()  # certificates do not follow the pilot's fast clock
         self._down_since_s: dict[str, float] = {}
         self._steadiness = Steadiness()
 
@@ -343,6 +346,12 @@ class FieldAgent:
                 f"link.{link}.unsteady",
                 f"link {link} {unsteady or 'is steady'}",
                 unsteady is not None,
+            )
+            expiry = expiry_text(health, self._utc.now_s())
+            self._alarm(
+                f"link.{link}.certificate",
+                f"link {link}: {expiry or 'its certificates hold'}",
+                expiry is not None,
             )
             if self.link_up(link):
                 self._down_since_s.pop(link, None)
