@@ -64,11 +64,11 @@ def describe(fragment: Fragment) -> str:
     if fragment.iin:
         text += f" IIN {iin_words(fragment.iin) or f'0x{fragment.iin:04X}'}"
     with_data = fragment.function not in _WITHOUT_OBJECTS
-    objects = [_object_text(one) for one in walk(fragment.objects, data=with_data)]
+    objects = [_object_text(one, with_data) for one in walk(fragment.objects, data=with_data)]
     return f"{text} | {'; '.join(objects)}" if objects else text
 
 
-def _object_text(block: Block | Broken) -> str:
+def _object_text(block: Block | Broken, with_data: bool) -> str:
     if isinstance(block, Broken):
         return f"unreadable from octet {block.at}: {block.reason}"
     if block.group == 60:  # noqa: PLR2004 - class headers
@@ -76,6 +76,8 @@ def _object_text(block: Block | Broken) -> str:
     where = ""
     if block.indexes is not None and block.number:
         where = f" [{block.indexes.start}..{block.indexes.stop - 1}]"
+    if not with_data:
+        return f"{block.name}{where} ×{block.number}" if block.number else block.name
     is_relay = (block.group, block.variation) == (12, 1) and block.prefix in (1, 2)
     if (
         is_relay
