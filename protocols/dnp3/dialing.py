@@ -7,6 +7,7 @@ checks no name (dnp3.md G9).
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from dataclasses import dataclass
 
@@ -91,7 +92,10 @@ async def dial(
             f"{endpoint}: the device's certificate is not accepted: {error.verify_message}"
         ) from error
     except (ssl.SSLError, OSError) as error:
-        raise UnavailableError(f"{endpoint}: {error.strerror or error}") from error
+        told = os.strerror(error.errno) if error.errno else str(error)
+        if isinstance(error, ssl.SSLError):
+            told = f"no TLS: {error.reason or error}"
+        raise UnavailableError(f"{endpoint}: {told}") from error
     return transport
 
 

@@ -84,7 +84,7 @@ async def test_a_device_without_attributes_says_so() -> None:
 
 
 async def test_nobody_there_and_a_device_that_hangs_are_unavailable() -> None:
-    with pytest.raises(UnavailableError, match="refused|no connection"):
+    with pytest.raises(UnavailableError, match="Connection refused"):
         await discover(
             settings(Outstation().port), clock=system_clock(), ask=(), points_max=9, timeout_s=3.0
         )

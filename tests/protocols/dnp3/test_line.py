@@ -170,6 +170,7 @@ async def test_need_time_makes_the_device_s_own_times_doubtful() -> None:
     outstation = Outstation(script=steady)
     async with bench_of(outstation, ROWS, integrity_s=60.0) as bench:
         await bench.up()
+        await bench.pump(0.3)
         for sequence, iin, quality in (
             (1, 0, TimeQuality.SYNCHRONIZED),
             (2, Iin.NEED_TIME, TimeQuality.UNSYNCHRONIZED),

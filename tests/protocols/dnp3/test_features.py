@@ -1,0 +1,255 @@
+"""The feature table, point by point: what the stack cannot do by itself is done around it."""
+
+from __future__ import annotations
+
+import struct
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+
+from protocols.dnp3.fragments import Fragment, Function, Iin
+from protocols.dnp3.selftest import SelfTest
+from tests.protocols.dnp3.scripted import (
+    Answer,
+    Outstation,
+    analogs,
+    answer,
+    bench_of,
+    classes,
+    row,
+)
+
+ROWS = [row(0), row(1)]
+ALL = analogs(1.5, 2.5)
+
+
+def steady(request: Fragment) -> Answer:
+    return answer(request, ALL if 0 in classes(request) else b"")
+
+
+def of(outstation: Outstation, function: Function) -> list[Fragment]:
+    return [request for request in outstation.asked if request.function == function]
+
+
+@pytest.mark.parametrize(("wanted", "enabled"), [("1,2,3", {1, 2, 3}), ("2", {2}), ("none", None)])
+async def test_unsolicited_is_enabled_by_class(wanted: str, enabled: set[int] | None) -> None:
+    outstation = Outstation(script=steady)
+    async with bench_of(outstation, ROWS, unsolicited=wanted) as bench:
+        await bench.up()
+        await bench.pump(0.5)
+        told = of(outstation, Function.ENABLE_UNSOLICITED)
+        assert [classes(request) for request in told] == ([] if enabled is None else [enabled])
+
+
+async def test_an_rtu_that_ignores_disable_unsolicited_is_started_all_the_same() -> None:
+    def minimal(request: Fragment) -> Answer:
+        known = request.function in (Function.READ, Function.WRITE)
+        return steady(request) if known else None
+
+    outstation = Outstation(script=minimal)
+    async with bench_of(outstation, ROWS, unsolicited="none") as bench:
+        await bench.up()
+        assert await bench.until(lambda: len(bench.latest) == 2)
+        assert bench.driver.health().diagnostics["disable unsolicited"] == "ignored by the device"
+        outstation.cut()
+        assert await bench.until(lambda: outstation.links == 2)
+        await bench.up()
+        # What was learned is remembered: the second start does not ask it again.
+        assert len(of(outstation, Function.DISABLE_UNSOLICITED)) == 1
+
+
+async def test_each_class_has_its_own_period_and_ranges_are_scanned() -> None:
+    outstation = Outstation(script=steady)
+    options = {"integrity_s": 60.0, "class_1_s": 0.2, "class_3_s": 60.0, "scans": "30:4-7@0.2"}
+    async with bench_of(outstation, ROWS, **options) as bench:
+        await bench.up()
+        await bench.pump(1.5)
+    reads = of(outstation, Function.READ)
+    assert sum(classes(r) == {1} for r in reads) >= 4
+    assert 1 <= sum(classes(r) == {3} for r in reads) <= 2
+    assert not any(classes(r) == {2} for r in reads)
+    ranged = [r.objects for r in reads if r.objects[0] == 30]
+    assert len(ranged) >= 4
+    assert set(ranged) == {bytes((30, 0, 1)) + struct.pack("<HH", 4, 7)}
+
+
+async def test_an_event_overflow_brings_exactly_one_integrity_poll() -> None:
+    overflowing = True
+
+    def full(request: Fragment) -> Answer:
+        return answer(
+            request,
+            ALL if 0 in classes(request) else b"",
+            iin=Iin.EVENT_BUFFER_OVERFLOW if overflowing else 0,
+        )
+
+    outstation = Outstation(script=steady)
+    async with bench_of(outstation, ROWS, integrity_s=600.0, class_1_s=0.1) as bench:
+        await bench.up()
+        await bench.pump(0.4)
+        outstation.asked.clear()
+        outstation.script = full  # and the bit never goes away again
+        await bench.pump(2.0)
+        polls = sum(0 in classes(r) for r in of(outstation, Function.READ))
+        assert polls == 1
+        assert "event buffer overflow" in bench.driver.health().detail
+        assert bench.driver.health().diagnostics["event overflows"] == "1"
+
+
+async def test_a_restart_is_cleared_and_read_again_and_not_for_ever() -> None:
+    clearable = True
+
+    def restarts(request: Fragment) -> Answer:
+        nonlocal restarted
+        if request.function == Function.WRITE and request.objects[0] == 80 and clearable:
+            restarted = False
+        iin = Iin.DEVICE_RESTART if restarted else 0
+        return answer(request, ALL if 0 in classes(request) else b"", iin=iin)
+
+    restarted = False
+    outstation = Outstation(script=restarts)
+    async with bench_of(outstation, ROWS, integrity_s=600.0, class_1_s=0.1) as bench:
+        await bench.up()
+        await bench.pump(0.3)
+        outstation.asked.clear()
+        restarted = True
+        assert await bench.until(lambda: len(of(outstation, Function.WRITE)) == 1)
+        await bench.pump(0.5)
+        assert sum(0 in classes(r) for r in of(outstation, Function.READ)) == 1
+        assert bench.driver.health().diagnostics["restarts"] == "1"
+        # A device that cannot let go of the bit is not cleared and polled without end.
+        clearable, restarted = False, True
+        outstation.asked.clear()
+        await bench.pump(2.5)
+        assert 1 <= len(of(outstation, Function.WRITE)) <= 3
+        assert sum(0 in classes(r) for r in of(outstation, Function.READ)) <= 3
+        assert "device restart" in bench.driver.health().detail
+
+
+@pytest.mark.parametrize(
+    ("mode", "functions", "written"),
+    [
+        ("lan", ["RECORD_CURRENT_TIME", "WRITE"], (50, 3)),
+        ("non_lan", ["DELAY_MEASURE", "WRITE"], (50, 1)),
+        ("write", ["WRITE"], (50, 1)),
+        ("none", [], None),
+    ],
+)
+async def test_the_clock_is_set_as_the_device_needs_it(
+    mode: str, functions: list[str], written: tuple[int, int] | None
+) -> None:
+    def timeless(request: Fragment) -> Answer:
+        delay = bytes((52, 2, 7, 1, 0, 0)) if request.function == Function.DELAY_MEASURE else b""
+        return answer(request, ALL if 0 in classes(request) else delay, iin=Iin.NEED_TIME)
+
+    outstation = Outstation(script=timeless)
+    async with bench_of(outstation, ROWS, time_sync=mode, integrity_s=600.0) as bench:
+        await bench.up()
+        await bench.pump(1.0)
+        clock_s = bench.driver._clock.now_s()
+    about_time = ("RECORD_CURRENT_TIME", "DELAY_MEASURE", "WRITE")
+    told = [name for name in outstation.functions() if name in about_time]
+    assert told == functions  # once, although the device goes on asking for it
+    if written is not None:
+        objects = of(outstation, Function.WRITE)[0].objects
+        assert (objects[0], objects[1]) == written
+        assert int.from_bytes(objects[-6:], "little") / 1000 == pytest.approx(clock_s, abs=3.0)
+
+
+async def test_classes_are_assigned_and_deadbands_written_as_the_points_file_says() -> None:
+    rows = [
+        row(0, event_class=1),
+        row(1, event_class=1, deadband=5.0, scale=2.0),
+        row(2, event_class=2),
+        row(3, event_class=0),
+        row(4),
+    ]
+    outstation = Outstation(script=steady)
+    async with bench_of(outstation, rows, write_deadbands=True) as bench:
+        await bench.up()
+        assert await bench.until(
+            lambda: (
+                len(of(outstation, Function.ASSIGN_CLASS)) == 3
+                and any(r.objects[0] == 34 for r in of(outstation, Function.WRITE))
+            )
+        )
+    assigned = {
+        request.objects[1] - 1: struct.unpack("<BBBHH", request.objects[3:10])
+        for request in of(outstation, Function.ASSIGN_CLASS)
+    }
+    assert assigned == {0: (30, 0, 1, 3, 3), 1: (30, 0, 1, 0, 1), 2: (30, 0, 1, 2, 2)}
+    (written,) = (r.objects for r in of(outstation, Function.WRITE) if r.objects[0] == 34)
+    assert written[1] == 3
+    assert struct.unpack("<f", written[-4:])[0] == 2.5  # 5 kW at 2 kW per wire unit
+
+
+@pytest.mark.parametrize(
+    ("clears", "function"), [(False, Function.IMMED_FREEZE), (True, Function.FREEZE_CLEAR)]
+)
+async def test_counters_are_frozen(clears: bool, function: Function) -> None:
+    outstation = Outstation(script=steady)
+    async with bench_of(outstation, ROWS, freeze_counters_s=10.0, freeze_clears=clears) as bench:
+        await bench.up()
+        assert await bench.until(lambda: len(of(outstation, function)) == 1)
+        assert of(outstation, function)[0].objects == bytes((20, 0, 6))
+
+
+async def test_the_backup_endpoint_takes_over() -> None:
+    first, second = Outstation(script=steady), Outstation(script=steady)
+    await second.start()
+    try:
+        async with bench_of(first, ROWS, backup_host="127.0.0.1", backup_port=second.port) as bench:
+            await bench.up()
+            assert bench.driver.health().active_endpoint.endswith(str(first.port))
+            await first.stop()
+            assert await bench.until(
+                lambda: (
+                    bench.driver.health().active_endpoint.endswith(str(second.port))
+                    and bench.driver.health().state == "up"
+                ),
+                15.0,
+            )
+    finally:
+        await second.stop()
+
+
+async def test_where_the_two_decoders_differ_the_stack_s_values_are_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    honest = SelfTest.ours
+
+    def wrong(self: SelfTest, objects: bytes) -> None:
+        honest(self, objects.replace(struct.pack("<f", 1.5), struct.pack("<f", 1.25)))
+
+    monkeypatch.setattr(SelfTest, "ours", wrong)
+    outstation = Outstation(script=steady)
+    async with bench_of(outstation, ROWS) as bench:
+        await bench.up()
+        assert "values by the stack" in (bench.driver.health().detail or "values by the stack")
+        bench.seen.clear()
+        assert await bench.until(lambda: len(bench.seen) >= 4)
+        assert {m.value for m in bench.seen} == {1.5, 2.5}
+        assert all(m.quality.is_good for m in bench.seen)
+        told = bench.driver.health().diagnostics["decoder"]
+        assert told == "the stack's: the line reads g30:0 = 1.25 0x01, the stack g30:0 = 1.5 0x01"
+        outstation.send(outstation.unsolicited(1, analogs(9.5)))
+        assert await bench.until(lambda: any(m.value == 9.5 for m in bench.seen))
+        assert await bench.until(lambda: any(c.unsolicited for c in outstation.confirms))
+
+
+async def test_many_outstations_in_one_process_come_and_go() -> None:
+    async with AsyncExitStack() as stack:
+        benches = [
+            await stack.enter_async_context(
+                bench_of(Outstation(script=steady), [replace(one) for one in ROWS])
+            )
+            for _ in range(40)
+        ]
+        for bench in benches:
+            await bench.up()
+        for bench in benches[::2]:
+            bench.outstation.cut()
+        for bench in benches:
+            await bench.up()
+            assert await bench.until(lambda: len(bench.latest) == 2)  # noqa: B023
