@@ -36,7 +36,7 @@ _INFO_DATA_VALUE: Final = 0x0000_0400
 _LIMIT_MASK: Final = 0x0000_0300
 _OVERFLOW: Final = 0x0000_0080
 
-_FLAGS: Final[Mapping[str, frozenset[Flag]]] = {
+FLAGS: Final[Mapping[str, frozenset[Flag]]] = {
     "GoodClamped": frozenset({Flag.LIMITED}),
     "UncertainLastUsableValue": frozenset({Flag.STALE}),
     "UncertainNoCommunicationLastUsableValue": frozenset({Flag.STALE, Flag.COMM_LOST}),
@@ -66,7 +66,7 @@ _FLAGS: Final[Mapping[str, frozenset[Flag]]] = {
     "BadTypeMismatch": frozenset({Flag.CONFIG_ERROR}),
     "BadConfigurationError": frozenset({Flag.CONFIG_ERROR}),
 }
-_SUBSTITUTED: Final = frozenset(
+SUBSTITUTED: Final = frozenset(
     {
         "GoodLocalOverride",
         "UncertainSubstituteValue",
@@ -110,13 +110,13 @@ def quality_of(code: int) -> Quality:
             validity = Validity.QUESTIONABLE
         case _:  # Bad, and the reserved severity, which clients must treat as Bad
             validity = Validity.INVALID
-    flags = _FLAGS.get(name, frozenset())
+    flags = FLAGS.get(name, frozenset())
     if code & _INFO_MASK == _INFO_DATA_VALUE:
         if code & _LIMIT_MASK:
             flags |= {Flag.LIMITED}
         if code & _OVERFLOW:
             flags |= {Flag.DATA_LOSS}
-    origin = Origin.SUBSTITUTED if name in _SUBSTITUTED else Origin.PROCESS
+    origin = Origin.SUBSTITUTED if name in SUBSTITUTED else Origin.PROCESS
     return Quality(validity=validity, origin=origin, flags=flags, native=status_name(code))
 
 

@@ -137,6 +137,38 @@ _HINTS: Final = {
 }
 
 
+OPTION_MEANINGS: Final = {
+    "url": "The server, `opc.tcp://host:port/path`.",
+    "backup_urls": "Redundant servers with the same address space, separated by spaces; at most 3.",
+    "security_policy": f"One of {', '.join(POLICIES)}; always SignAndEncrypt.",
+    "unencrypted_read_only": "With security_policy None: accepts that anyone reads along.",
+    "application_uri": "Ours; must stand in our certificate.",
+    "certificate": "Ours, DER or PEM.",
+    "key": "Its private key, PEM PKCS #8, mode 0600.",
+    "server_certificate": "The server's, pinned. It or `trust_list` is needed.",
+    "trust_list": "Folder with `trusted`, `issuers`, `revocations` and `rejected`.",
+    "user": "Who we are to the server, with `password_file`.",
+    "password_file": "One line, mode 0600.",
+    "user_certificate": "In place of user and password: an X.509 certificate, with `user_key`.",
+    "user_key": "Its private key, PEM PKCS #8, mode 0600.",
+    "publishing_ms": "Milliseconds between two publish responses, 10 to 10000; ten of them make a "
+    "keep-alive.",
+    "heartbeat": "mRID of a point that moves all the time.",
+    "timeout_s": "Seconds that the server has to answer a request, 0.2 to 30.",
+    "channel_lifetime_s": "Seconds after which the channel's keys are renewed, 2 to 86400.",
+    "backfill": "Read the history of a gap, for sequence-of-events points.",
+    "conditions": "Follow the server's alarms and conditions.",
+}
+
+
+def option_default(name: str) -> str:
+    """The default of an option in words."""
+    field = _Options.model_fields[name]
+    if field.is_required():
+        return "none: must be written"
+    return "none" if field.default in (None, "") else f"`{str(field.default).lower()}`"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpcUaSettings:
     """A link's options, judged. `urls`: the servers, the first one preferred. `keepalive_s` is the

@@ -134,6 +134,24 @@ SENTENCES: Final[Mapping[str, str]] = {
     "BadWriteNotSupported": "the server does not take this kind of write",
 }
 
+LOCAL: Final[Mapping[str, tuple[str, str]]] = {
+    "LINK_DOWN": ("rejected", "the link is down; nothing is queued"),
+    "NOT_COMMANDABLE": ("rejected", "the point takes no command on this link"),
+    "BUSY": ("rejected", "another command on this link took longer than the permit holds"),
+    "PERMIT": ("rejected", "the permit was used already, or has expired"),
+    "OUT_OF_RANGE": ("rejected", "the value is outside the points file's range; nothing was sent"),
+    "LEASE_OVER": ("rejected", "the command's lease had ended; nothing was sent"),
+    "ABORTED": ("aborted", "STOP came before the command left"),
+    "NO_ANSWER": ("unknown", "a question before the command got no answer; no setpoint was sent"),
+    "TIMEOUT": (
+        "unknown",
+        "the command got no answer; accepted where the value shows in the point",
+    ),
+    "CONNECTION_LOST": ("unknown", "the connection broke under the command"),
+    "READ_BACK": ("unknown", "the server took the write, but shows another value after 2 s"),
+}
+"""What the driver itself says, with the outcome."""
+
 _STANDARD: Final = dict(code_to_name_doc.values())
 
 

@@ -9,6 +9,7 @@ from tests.docs.cli_page import cli_page
 from tests.docs.decisions_page import decisions_page
 from tests.docs.dependencies_page import dependencies_page
 from tests.docs.http_page import http_page
+from tests.docs.opcua_page import opcua_page
 from tests.docs.quality_page import quality_page
 from tests.docs.safeguards_page import safeguards_page
 from tests.docs.settings_page import configuration_page
@@ -21,6 +22,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/cli.md": cli_page,
     "reference/configuration.md": configuration_page,
     "reference/quality.md": quality_page,
+    "reference/opcua.md": opcua_page,
     "reference/command-states.md": states_page,
     "reference/safeguards.md": safeguards_page,
     "reference/http.md": http_page,

@@ -23,6 +23,8 @@ from gridctl.model.measurement import (
 from gridctl.model.quantity import Phase, Unit
 from protocols.driver import PointAddress
 from protocols.opcua.codec import (
+    FLAGS,
+    SUBSTITUTED,
     bare,
     is_bad,
     lost,
@@ -77,7 +79,7 @@ def measured(
 
 @pytest.mark.parametrize(
     ("name", "validity", "flags", "origin"),
-    [
+    MAPPING := [
         ("Good", Validity.GOOD, set(), Origin.PROCESS),
         ("GoodLocalOverride", Validity.GOOD, set(), Origin.SUBSTITUTED),
         ("GoodClamped", Validity.GOOD, {Flag.LIMITED}, Origin.PROCESS),
@@ -98,6 +100,30 @@ def measured(
         ("BadWaitingForInitialData", Validity.INVALID, {Flag.INITIAL}, Origin.PROCESS),
         ("BadNodeIdUnknown", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
         ("BadUserAccessDenied", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("BadCommunicationError", Validity.INVALID, {Flag.COMM_LOST}, Origin.PROCESS),
+        ("BadServerNotConnected", Validity.INVALID, {Flag.COMM_LOST}, Origin.PROCESS),
+        (
+            "UncertainNoCommunicationLastUsableValue",
+            Validity.QUESTIONABLE,
+            {Flag.STALE, Flag.COMM_LOST},
+            Origin.PROCESS,
+        ),
+        ("UncertainDataSubNormal", Validity.QUESTIONABLE, {Flag.INCONSISTENT}, Origin.PROCESS),
+        ("UncertainSensorNotAccurate", Validity.QUESTIONABLE, {Flag.BAD_REFERENCE}, Origin.PROCESS),
+        ("UncertainSensorCalibration", Validity.QUESTIONABLE, {Flag.BAD_REFERENCE}, Origin.PROCESS),
+        ("UncertainInitialValue", Validity.QUESTIONABLE, {Flag.INITIAL}, Origin.PROCESS),
+        ("UncertainConfigurationError", Validity.QUESTIONABLE, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("UncertainSimulatedValue", Validity.QUESTIONABLE, set(), Origin.SUBSTITUTED),
+        ("UncertainTransducerInManual", Validity.QUESTIONABLE, set(), Origin.SUBSTITUTED),
+        ("BadOutOfRange", Validity.INVALID, {Flag.OUT_OF_RANGE}, Origin.PROCESS),
+        ("BadDataLost", Validity.INVALID, {Flag.DATA_LOSS}, Origin.PROCESS),
+        ("BadNodeIdInvalid", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("BadAttributeIdInvalid", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("BadNotReadable", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("BadNotSupported", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("BadTypeMismatch", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("BadConfigurationError", Validity.INVALID, {Flag.CONFIG_ERROR}, Origin.PROCESS),
+        ("BadUnexpectedError", Validity.INVALID, set(), Origin.PROCESS),
     ],
 )
 def test_status_becomes_quality(
@@ -106,6 +132,18 @@ def test_status_becomes_quality(
     quality = quality_of(getattr(StatusCodes, name))
     assert (quality.validity, set(quality.flags), quality.origin) == (validity, flags, origin)
     assert quality.native == name
+
+
+def test_no_entry_of_the_table_is_untested() -> None:
+    assert {*FLAGS, *SUBSTITUTED} <= {name for name, *_ in MAPPING}
+
+
+@pytest.mark.parametrize("limit", [0x100, 0x200, 0x300], ids=["low", "high", "constant"])
+def test_each_limit_bit_is_kept_verbatim(limit: int) -> None:
+    quality = quality_of(0x0000_0400 | limit)
+    assert quality.flags == {Flag.LIMITED}
+    assert quality.is_good
+    assert quality.native == f"Good (0x{0x400 | limit:08X})"
 
 
 def test_info_bits_become_flags() -> None:

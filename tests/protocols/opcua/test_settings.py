@@ -11,8 +11,8 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.measurement import Point, PointKind
 from gridctl.model.quantity import Phase, Unit
 from protocols.driver import LinkSettings, OptionValue, PointAddress
-from protocols.opcua.addresses import NodeAddress, parse_node
-from protocols.opcua.settings import read_settings, read_targets
+from protocols.opcua.addresses import NodeAddress, format_node, parse_address, parse_node
+from protocols.opcua.settings import OPTION_MEANINGS, _Options, read_settings, read_targets
 from tests.contracts.peer_opcua import PASSWORD, make_pki
 
 
@@ -200,3 +200,91 @@ def test_heartbeat_must_be_a_point_of_the_link(settings: LinkSettings) -> None:
     with pytest.raises(ConfigError) as caught:
         read_targets(settings, [row()], read_settings(with_option(settings, "heartbeat", "DER.HB")))
     assert caught.value.key == "field.links.heartbeat"
+
+
+def test_every_option_is_explained() -> None:
+    assert set(OPTION_MEANINGS) == set(_Options.model_fields)
+
+
+def test_unencrypted_link_is_asked_for_in_so_many_words_and_only_reads(
+    settings: LinkSettings,
+) -> None:
+    open_ = replace(
+        settings,
+        options={
+            "url": "opc.tcp://127.0.0.1:4841/",
+            "security_policy": "None",
+            "publishing_ms": 500,
+        },
+    )
+    with pytest.raises(ConfigError, match="refused unless unencrypted_read_only"):
+        read_settings(open_)
+    asked = with_option(open_, "unencrypted_read_only", True)
+    judged = read_settings(asked)
+    assert not judged.encrypted
+    with pytest.raises(ConfigError, match="would give it away"):
+        read_settings(with_option(asked, "user", "somebody"))
+    with pytest.raises(ConfigError, match="takes commands and link DER is not encrypted"):
+        read_targets(asked, [row()], judged)
+    assert read_targets(asked, [row(kind=PointKind.ANALOG, command="")], judged)
+
+
+@pytest.mark.parametrize(
+    ("text", "element"),
+    [
+        ("range=0;nsu=urn:x;s=A", (0,)),
+        ("range=2,3;nsu=urn:x;i=7", (2, 3)),
+        ("nsu=urn:x;s=A[3]", ()),
+    ],
+)
+def test_element_of_an_array(text: str, element: tuple[int, ...]) -> None:
+    found = parse_address(text)
+    assert found is not None
+    assert found[1] == element
+
+
+@pytest.mark.parametrize(
+    "text", ["range=;nsu=urn:x;s=A", "range=1:2;nsu=urn:x;s=A", "range=-1;s=A"]
+)
+def test_range_that_is_none(text: str) -> None:
+    assert parse_address(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nsu=urn:x;g=09087e75-8e5e-499b-954f-f2a9603db28a",
+        "nsu=urn:x;b=YWJj",
+        "nsu=urn:x;i=7",
+        "nsu=urn:x;s=A;b",
+    ],
+)
+def test_addresses_go_there_and_back(text: str) -> None:
+    node = parse_node(text)
+    assert node is not None
+    assert format_node(node.namespace, node.identifier) == text
+
+
+def test_user_is_known_in_one_way(settings: LinkSettings, tmp_path: Path) -> None:
+    both = with_option(settings, "user_certificate", str(tmp_path / "field.der"))
+    with pytest.raises(ConfigError, match="by a password or by a certificate"):
+        read_settings(both)
+    options = {k: v for k, v in settings.options.items() if k not in ("user", "password_file")}
+    options |= {
+        "user_certificate": str(tmp_path / "field.der"),
+        "user_key": str(tmp_path / "field.pem"),
+    }
+    assert read_settings(replace(settings, options=options)).credentials.user_pair is not None
+
+
+def test_redundant_servers_are_several_urls(settings: LinkSettings) -> None:
+    two = with_option(settings, "backup_urls", "opc.tcp://10.0.0.2:4840/  opc.tcp://10.0.0.3:4840/")
+    assert len(read_settings(two).urls) == 3
+    with pytest.raises(ConfigError, match="backup_urls"):
+        read_settings(with_option(settings, "backup_urls", "http://10.0.0.2/"))
+
+
+def test_enabling_output_is_not_opc_ua(settings: LinkSettings) -> None:
+    with pytest.raises(ConfigError, match="no enabling output") as caught:
+        read_targets(settings, [replace(row(), enable="nsu=urn:x;s=E")], read_settings(settings))
+    assert caught.value.key == "7:enable"
