@@ -25,6 +25,8 @@ functions = st.sampled_from((1, 2, 3, 4, 129, 130)) | st.integers(0, 255)
 @example(objects=b"\x0c\x01\x17\x00", control=0xC0, function=129, iin=0)
 @example(objects=b"\x0c\x01\x5b\x01\x01\x00\x00", control=0xC0, function=129, iin=0)
 @example(objects=b"\x0c\x01\x28\x01\x00", control=0xC0, function=1, iin=0)
+@example(objects=b"\x6e\x01\x07\x01", control=0xC0, function=1, iin=0)
+@example(objects=b"\x1e\x01\x28\x01\x00\x05\x00", control=0xC0, function=1, iin=0)
 def test_any_fragment_is_described(objects: bytes, control: int, function: int, iin: int) -> None:
     told = describe(Fragment(control, function, iin, objects))
     assert told
