@@ -19,7 +19,7 @@ from gridctl.store.quality import packed, unpacked
 KEPT_MAX = 1_000_000
 _INSERT = text(
     "INSERT INTO field_event (boot_id, number, point, value, quality, native, source_s,"
-    ", received_s) VALUES (:boot_id, :number, :point, :value, :quality, :native,"
+    " received_s) VALUES (:boot_id, :number, :point, :value, :quality, :native,"
     " :source_s, :received_s) ON CONFLICT DO NOTHING"
 )
 
