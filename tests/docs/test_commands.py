@@ -49,6 +49,8 @@ ELSEWHERE: Mapping[str, str] = {
     "make check test": CI,
     "make setup-dev": CI,
     "make script": SCRIPT,
+    ".venv/bin/gridctl opcua trust list": "tests/gridctl/test_cli_opcua.py",
+    ".venv/bin/gridctl opcua trust accept THUMBPRINT": "tests/gridctl/test_cli_opcua.py",
     ".venv/bin/gridctl demo --script --break frozen-feed": SCRIPT,
     ".venv/bin/gridctl demo --script --break tampered-plan": SCRIPT,
     ".venv/bin/gridctl demo --script --break wrong-approver": SCRIPT,
