@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from protocols.dnp3.capture import Piece, pcap
+from protocols.dnp3.discovery import Inventory
 from protocols.dnp3.exchange import Exchange, analog_output, latch
 from protocols.dnp3.fragments import FIN, FIR, Fragment, Function, parse_fragment
 from protocols.dnp3.selftest import readable_by_stack, samples_of
@@ -83,3 +84,14 @@ def test_a_capture_of_anything_reads_and_is_a_pcap(octets: list[bytes], objects:
 def test_a_fragment_is_what_its_octets_say(octets: bytes) -> None:
     parsed = parse_fragment(octets)
     assert parsed is None or parsed.octets() == octets
+
+
+@given(answers=st.lists(fragments, max_size=4))
+@settings(max_examples=300, deadline=None)
+def test_a_probe_takes_in_anything(answers: list[bytes]) -> None:
+    """Commissioning reads a device that nobody has judged yet."""
+    inventory = Inventory(points_max=50)
+    for objects in answers:
+        assert 0 <= inventory.read(objects) <= len(objects)
+    assert len(inventory.points) <= 50
+    assert len(inventory.attributes) <= 256
