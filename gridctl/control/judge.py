@@ -44,7 +44,8 @@ class Promise:
     known, nothing can be judged.
 
     `fallen_kw`: fall of the steps that are over. `moved_s`: when the last batch was through (grid);
-    None: none has gone since the last step was closed. `in_haste`: something else waits to move.
+    None: none has gone since the last step was closed. `quiet_from_s`: since when the feeder had
+    been quiet before this release. `in_haste`: something else waits to move.
     """
 
     chosen: OpenPlan
@@ -52,6 +53,7 @@ class Promise:
     before: Line | None
     fallen_kw: float = 0.0
     moved_s: float | None = None
+    quiet_from_s: float = float("-inf")
     in_haste: bool = field(default=False)
 
     @property
@@ -103,7 +105,12 @@ class Judge:
 
     def promise(self, chosen: OpenPlan, expected_kw: float) -> Promise:
         """Take the head's line right before the first order of a release."""
-        made = Promise(chosen=chosen, expected_kw=expected_kw, before=self._quiet_line())
+        made = Promise(
+            chosen=chosen,
+            expected_kw=expected_kw,
+            before=self._quiet_line(),
+            quiet_from_s=self._quiet_from_s,
+        )
         if abs(expected_kw) >= JUDGED_MIN_KW:
             self._show(made, None, settled=not made.is_judged, kept=None)
         self._open = made if made.is_judged else None
@@ -149,10 +156,12 @@ class Judge:
         self._show(made, measured, settled=True, kept=kept)
 
     def cut(self, made: Promise, expected_kw: float) -> None:
-        """Less was ordered than was promised at first: that much is judged."""
-        if abs(expected_kw) < JUDGED_MIN_KW:
-            self.give_up(made)
+        """Less was ordered than was promised at first: that much is judged. What is below the
+        head's noise is not, and does not disturb what is ordered next either."""
         made.expected_kw = expected_kw
+        if abs(expected_kw) < JUDGED_MIN_KW and made.before is not None:
+            self._show(made, None, settled=True, kept=None)
+            self._quiet_from_s = made.quiet_from_s
 
     def give_up(self, made: Promise) -> None:
         """The plan has ended before its effect could be judged."""
