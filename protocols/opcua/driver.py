@@ -27,6 +27,7 @@ from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.controls import Operation
 from protocols.opcua.history import read_gap
 from protocols.opcua.image import PointImage
+from protocols.opcua.report import Counts, diagnostics, first_expiry_s, up_detail
 from protocols.opcua.session import HEALTHY, Session
 from protocols.opcua.settings import read_settings, read_targets
 from protocols.opcua.wire import Sample
@@ -51,7 +52,6 @@ _TICK_MAX_S: Final = 0.5
 _STOP_S: Final = 5.0
 _LOST_KEEPALIVES: Final = 3.0
 _REPORT_KEEPALIVES: Final = 1.2  # a keep-alive may be this late before values are not re-reported
-_HEARTBEAT_MISSES: Final = 3.0
 
 
 class OpcUaDriver:
@@ -100,11 +100,8 @@ class OpcUaDriver:
         self._late_scans = 0
         self._commands = 0
         self._opened = 0
-        self._switches = 0
-        self._gaps = 0
-        self._backfilled = 0
+        self._counts = Counts()
         self._silent = False
-        self._rejected_thumbprint = ""
 
     @property
     def link(self) -> str:
@@ -217,48 +214,15 @@ class OpcUaDriver:
             commands=self._commands,
             reconnects=max(0, self._opened - 1),
             round_trip_s=None,
-            detail=self._detail if session is None else self._up_detail(session),
+            detail=self._detail if session is None else up_detail(session, self._image),
             active_endpoint="" if session is None else session.url,
-            certificate_expires_s=self._expires_s(session),
+            certificate_expires_s=first_expiry_s(self._settings, session),
             commands_in_flight=1 if busy else 0,
             lock_owner=busy,
-            diagnostics=self._diagnostics(session),
+            diagnostics=diagnostics(self._settings, self._counts, session)
+            | ({"conditions": self._conditions.summary()} if self._settings.conditions else {}),
         )
         return bounded(self._traffic.filled(health))
-
-    def _diagnostics(self, session: Session | None) -> dict[str, str]:
-        shown = {"security policy": self._settings.security_policy}
-        if self._rejected_thumbprint:
-            shown["rejected certificate"] = self._rejected_thumbprint
-        if len(self._settings.urls) > 1:
-            shown["servers"] = " ".join(self._settings.urls)
-            shown["switches"] = str(self._switches)
-        if session is not None:
-            shown["service level"] = str(session.service_level)
-            shown["gaps in the subscription"] = str(self._gaps + session.gaps)
-            if self._settings.conditions:
-                shown["conditions"] = self._conditions.summary()
-            if self._settings.backfill:
-                shown["values read from history"] = str(self._backfilled)
-            shown["keep-alive"] = f"{session.keepalive_s:g} s"
-            shown["items refused"] = str(len(session.unmonitored))
-        if self._settings.trust_list is not None and self._settings.trust_list.unreadable:
-            shown["unreadable in the trust list"] = ", ".join(self._settings.trust_list.unreadable)
-        return shown
-
-    def _expires_s(self, session: Session | None) -> float | None:
-        """Whichever certificate ends first, the server's or our own."""
-        own = self._settings.credentials
-        ends = [
-            pair.certificate.not_valid_after_utc.timestamp()
-            for pair in (own.application, own.user_pair)
-            if pair is not None
-        ]
-        if own.pinned is not None:
-            ends.append(own.pinned.not_valid_after_utc.timestamp())
-        if session is not None and session.connection.certificate_expires_s is not None:
-            ends.append(session.connection.certificate_expires_s)
-        return min(ends, default=None)
 
     def _live_session(self) -> Session | None:
         session = self._session
@@ -333,14 +297,14 @@ class OpcUaDriver:
             reasons.append(
                 reason_of(error) if len(self._settings.urls) == 1 else f"{url}: {reason_of(error)}"
             )
-            self._rejected_thumbprint = getattr(error, "thumbprint", "")
+            self._counts.rejected_thumbprint = getattr(error, "thumbprint", "")
             self._is_refused = not isinstance(error, OSError | TimeoutError)
             await session.close()
             return None
         except BaseException:
             await session.close()
             raise
-        self._rejected_thumbprint = ""
+        self._counts.rejected_thumbprint = ""
         self._is_refused = False
         return session
 
@@ -363,7 +327,7 @@ class OpcUaDriver:
         for note in gap.notes:
             _log.warning("link %s: the gap stays: %s", self._link, note)
         self._image.remember(gap.samples)
-        self._backfilled += len(gap.samples)
+        self._counts.backfilled += len(gap.samples)
 
     async def _hold_sessions(self, session: Session) -> None:
         """Keep the link on `session`, and on those that it is handed over to, until one is lost.
@@ -376,15 +340,15 @@ class OpcUaDriver:
                 async with self._command_lock:  # no command is on its way through the former one
                     former, current = current, successor
                     self._take_charge(current)
-                self._switches += 1
-                self._gaps += former.gaps
+                self._counts.switches += 1
+                self._counts.gaps += former.gaps
                 await former.close()
             self._down(current.connection.lost_reason)
         except WIRE_ERRORS as error:
             self._down(reason_of(error))
         finally:
             self._session = None
-            self._gaps += current.gaps
+            self._counts.gaps += current.gaps
             urls = self._settings.urls
             self._first_url = (urls.index(current.url) + 1) % len(urls)
             await current.close()
@@ -475,23 +439,6 @@ class OpcUaDriver:
     def _on_samples(self, session: Session, samples: Sequence[Sample]) -> None:
         if session is self._session:  # one that was handed over has nothing more to say
             self._image.take(samples, ranged=session.ranged)
-
-    def _up_detail(self, session: Session) -> str:
-        """What a person should know of a link that is up; "" when there is nothing."""
-        found: list[str] = []
-        if self._settings.heartbeat:
-            index = self._index[self._settings.heartbeat]
-            still_s = self._clock.monotonic_s() - self._image.heartbeat_moved_s
-            if still_s > _HEARTBEAT_MISSES * self._targets[index].row.point.scan_s:
-                found.append(
-                    f"heartbeat {self._settings.heartbeat} has not moved for {still_s:.0f} s"
-                )
-        if session.service_level < HEALTHY:
-            found.append(f"the server feels unwell (service level {session.service_level})")
-        faults = self._image.fault_text()
-        if faults:
-            found.append(f"check the points file: {faults}")
-        return "; ".join(found)
 
     def _enter(self, state: str, detail: str) -> None:
         if state != self._state:

@@ -26,6 +26,7 @@ from protocols.opcua.codec import (
 from protocols.opcua.wire import Sample
 
 _FAULTS_SHOWN: Final = 3
+_HEARTBEAT_MISSES: Final = 3.0
 
 
 class PointImage:
@@ -78,6 +79,15 @@ class PointImage:
         ]
         more = len(self._faults) - len(shown)
         return "; ".join(shown) + (f"; and {more} more" if more > 0 else "")
+
+    def heartbeat_text(self) -> str:
+        """That the heartbeat stands still; "" while it moves, or when there is none."""
+        if self._heartbeat < 0:
+            return ""
+        point = self._rows[self._heartbeat].point
+        still_s = self._clock.monotonic_s() - self.heartbeat_moved_s
+        late = still_s > _HEARTBEAT_MISSES * point.scan_s
+        return f"heartbeat {point.mrid} has not moved for {still_s:.0f} s" if late else ""
 
     @property
     def faults(self) -> Mapping[int, str]:

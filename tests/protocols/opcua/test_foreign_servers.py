@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from protocols.driver import OptionValue
 from protocols.opcua import driver as driver_module
 from protocols.opcua.trust import TrustList, thumbprint
 from tests.peers.certificates import SERVER_URI, certificate, write_pair
@@ -214,9 +215,9 @@ async def test_wrong_password(peer: PeerServer, tmp_path: Path) -> None:
     assert "Bad" in detail
 
 
-async def _never_up(peer: PeerServer, folder: Path, **changes: str) -> str:
+async def _never_up(peer: PeerServer, folder: Path, **changes: OptionValue) -> str:
     """The link stays down, says why, shows nothing as good and does not hammer the server."""
-    async with link_to(peer, counters(peer), folder=folder, **changes) as link:
+    async with link_to(peer, counters(peer), folder=folder, events=None, **changes) as link:
         assert await link.until(lambda: link.driver.health().state == "down", 10.0)
         detail = link.driver.health().detail
         await link.until(lambda: False, 5.0)
