@@ -247,9 +247,12 @@ def doctor(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> No
 
 
 @app.command()
-def version() -> None:
+def version(as_json: AsJson = False) -> None:
     """The version of this gridctl."""
-    say(__version__)
+    if as_json:
+        emit({"version": __version__})
+    else:
+        say(__version__)
 
 
 @plan_app.command("list")
@@ -321,11 +324,11 @@ def audit_verify(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False)
 
 
 @db_app.command("upgrade")
-def db_upgrade(instance: Instance = DEFAULT_INSTANCE) -> None:
+def db_upgrade(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
     """Bring the database to this version's schema."""
     from gridctl.cli_store import upgrade_database  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: upgrade_database(instance))
+    _run(lambda: upgrade_database(instance, as_json=as_json))
 
 
 @db_app.command("fence")
@@ -349,19 +352,22 @@ def user_add(
     role: Annotated[str, typer.Option(help="VIEWER, OPERATOR, SUPERVISOR, SECAUD …")],
     full_name: Annotated[str, typer.Option(help="Name as colleagues know it.")],
     instance: Instance = DEFAULT_INSTANCE,
+    as_json: AsJson = False,
 ) -> None:
     """Add a person; the password is made here and printed once. The office must not run."""
     from gridctl.cli_store import add_user  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: add_user(instance, name, role=role, full_name=full_name))
+    _run(lambda: add_user(instance, name, role=role, full_name=full_name, as_json=as_json))
 
 
 @user_app.command("password")
-def user_password(name: str, instance: Instance = DEFAULT_INSTANCE) -> None:
+def user_password(
+    name: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False
+) -> None:
     """Give a person a new password, printed once; ends their sessions. The office must not run."""
     from gridctl.cli_store import set_password  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: set_password(instance, name))
+    _run(lambda: set_password(instance, name, as_json=as_json))
 
 
 @client_app.command("add")
@@ -369,11 +375,12 @@ def openadr_add(
     client_id: str,
     role: Annotated[str, typer.Option(help="business-logic or ven.")] = "business-logic",
     instance: Instance = DEFAULT_INSTANCE,
+    as_json: AsJson = False,
 ) -> None:
     """Add a customer system; its secret is made here and printed once. The office must not run."""
     from gridctl.cli_openadr import add_client  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: add_client(instance, client_id, role=role))
+    _run(lambda: add_client(instance, client_id, role=role, as_json=as_json))
 
 
 @client_app.command("list")
@@ -385,19 +392,23 @@ def openadr_list(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False)
 
 
 @client_app.command("revoke")
-def openadr_revoke(client_id: str, instance: Instance = DEFAULT_INSTANCE) -> None:
+def openadr_revoke(
+    client_id: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False
+) -> None:
     """Lock a customer system out; ends its tokens. The office must not run."""
     from gridctl.cli_openadr import revoke_client  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: revoke_client(instance, client_id))
+    _run(lambda: revoke_client(instance, client_id, as_json=as_json))
 
 
 @client_app.command("secret")
-def openadr_secret(client_id: str, instance: Instance = DEFAULT_INSTANCE) -> None:
+def openadr_secret(
+    client_id: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False
+) -> None:
     """Give a customer system a new secret, printed once; ends its tokens. Stop the office first."""
     from gridctl.cli_openadr import set_secret  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: set_secret(instance, client_id))
+    _run(lambda: set_secret(instance, client_id, as_json=as_json))
 
 
 @dead_app.command("list")
@@ -409,11 +420,13 @@ def openadr_dead(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False)
 
 
 @dead_app.command("replay")
-def openadr_replay(number: int, instance: Instance = DEFAULT_INSTANCE) -> None:
+def openadr_replay(
+    number: int, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False
+) -> None:
     """Try one of them again. The office must not run."""
     from gridctl.cli_openadr import replay_dead  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: replay_dead(instance, number))
+    _run(lambda: replay_dead(instance, number, as_json=as_json))
 
 
 def main() -> None:

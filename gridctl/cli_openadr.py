@@ -7,31 +7,36 @@ import secrets
 from dataclasses import asdict
 from pathlib import Path
 
-from gridctl.cli_store import journal_entry, opened
+from gridctl.cli_store import journal_entry, opened, told
 from gridctl.model.errors import Refusal, RefusedError
 
 SECRET_BYTES = 24
 DEAD_SHOWN = 200
 
 
-async def add_client(instance: Path, client_id: str, *, role: str) -> None:
+async def add_client(instance: Path, client_id: str, *, role: str, as_json: bool) -> None:
     """`gridctl openadr client add`: the secret is made here and shown once."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     async with opened(instance, read_only=False) as store:
         entry = journal_entry(store, "add client", client_id, after=role)
         await store.openadr.add_client(client_id, role, secret, audit=entry)
         signing = await store.openadr.webhook_secret(client_id)
-    print(f"Client {client_id} ({role}), secret (shown once): {secret}")
-    print(f"Its webhooks are signed with: {signing}")
+    text = (
+        f"Client {client_id} ({role}), secret (shown once): {secret}\n"
+        f"Its webhooks are signed with: {signing}"
+    )
+    value = {"client_id": client_id, "role": role, "secret": secret, "webhook_secret": signing}
+    told(value, text, as_json=as_json)
 
 
-async def set_secret(instance: Path, client_id: str) -> None:
+async def set_secret(instance: Path, client_id: str, *, as_json: bool) -> None:
     """`gridctl openadr client secret`: a new one is made here and shown once."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     async with opened(instance, read_only=False) as store:
         entry = journal_entry(store, "new secret", client_id)
         await store.openadr.set_secret(client_id, secret, audit=entry)
-    print(f"Client {client_id}, new secret (shown once): {secret}")
+    text = f"Client {client_id}, new secret (shown once): {secret}"
+    told({"client_id": client_id, "secret": secret}, text, as_json=as_json)
 
 
 async def list_clients(instance: Path, *, as_json: bool) -> None:
@@ -46,14 +51,15 @@ async def list_clients(instance: Path, *, as_json: bool) -> None:
         print(f"{client.client_id:<32} {client.role:<16} {state}")
 
 
-async def revoke_client(instance: Path, client_id: str) -> None:
+async def revoke_client(instance: Path, client_id: str, *, as_json: bool) -> None:
     """`gridctl openadr client revoke`: its tokens end, its secret is worth nothing."""
     async with opened(instance, read_only=False) as store:
         entry = journal_entry(store, "revoke client", client_id)
         if not await store.openadr.revoke_client(client_id, at_s=store.clock.now_s(), audit=entry):
             reason = f"there is no active client {client_id}"
             raise RefusedError(Refusal(code="no_such_client", reasons=(reason,)))
-    print(f"Client {client_id} is revoked.")
+    value = {"client_id": client_id, "revoked": True}
+    told(value, f"Client {client_id} is revoked.", as_json=as_json)
 
 
 async def list_dead(instance: Path, *, as_json: bool) -> None:
@@ -69,10 +75,11 @@ async def list_dead(instance: Path, *, as_json: bool) -> None:
         print(f"{one.number:>8}  {one.client_id:<24} {what:<22} {one.attempts} times  {one.url}")
 
 
-async def replay_dead(instance: Path, number: int) -> None:
+async def replay_dead(instance: Path, number: int, *, as_json: bool) -> None:
     """`gridctl openadr dead replay`: it is tried again, from the first rung of the ladder."""
     async with opened(instance, read_only=False) as store:
         if not await store.outbox.replay(number, now_s=store.clock.now_s()):
             reason = f"there is no dead notification {number}"
             raise RefusedError(Refusal(code="no_such_message", reasons=(reason,)))
-    print(f"Notification {number} waits again.")
+    text = f"Notification {number} waits again."
+    told({"number": number, "waits": True}, text, as_json=as_json)

@@ -44,12 +44,13 @@ async def verify_audit(instance: Path, *, as_json: bool) -> int:
     return 0 if check.ok else 1
 
 
-async def upgrade_database(instance: Path) -> None:
+async def upgrade_database(instance: Path, *, as_json: bool) -> None:
     """`gridctl db upgrade`."""
     settings = load_settings(instance / "gridctl.toml")
     before = await current(settings.database.url)
     after = await upgrade(settings.database.url)
-    print(f"Database schema: {before or 'none'} → {after}")
+    text = f"Database schema: {before or 'none'} → {after}"
+    told({"before": before, "after": after}, text, as_json=as_json)
 
 
 async def fence_orders(instance: Path, *, epoch: int | None, as_json: bool) -> None:
@@ -60,29 +61,33 @@ async def fence_orders(instance: Path, *, epoch: int | None, as_json: bool) -> N
     async with opened(instance, read_only=False) as store, store.transaction() as unit:
         behind = await unit.fence_orders(epoch)
         await unit.audit(journal_entry(store, "fence orders", "orders", after=f"epoch {behind}"))
-    if as_json:
-        print(json.dumps({"epoch": behind}))
-    else:
-        print(f"The next order opens epoch {behind + 1}.")
+    told({"epoch": behind}, f"The next order opens epoch {behind + 1}.", as_json=as_json)
 
 
-async def add_user(instance: Path, name: str, *, role: str, full_name: str) -> None:
+async def add_user(instance: Path, name: str, *, role: str, full_name: str, as_json: bool) -> None:
     """`gridctl user add`: the password is made here and shown once."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     async with opened(instance, read_only=False) as store:
         entry = journal_entry(store, "add user", name, after=role)
         await store.users.add_user(name, full_name, role, password, audit=entry)
-    print(f"User {name} ({role}), password (shown once): {password}")
+    text = f"User {name} ({role}), password (shown once): {password}"
+    told({"user": name, "role": role, "password": password}, text, as_json=as_json)
 
 
-async def set_password(instance: Path, name: str) -> None:
+async def set_password(instance: Path, name: str, *, as_json: bool) -> None:
     """`gridctl user password`: a new one is made here and shown once."""
     password = secrets.token_urlsafe(PASSWORD_BYTES)
     async with opened(instance, read_only=False) as store:
         await store.users.set_password(
             name, password, audit=journal_entry(store, "new password", name)
         )
-    print(f"User {name}, new password (shown once): {password}")
+    text = f"User {name}, new password (shown once): {password}"
+    told({"user": name, "password": password}, text, as_json=as_json)
+
+
+def told(value: object, text: str, *, as_json: bool) -> None:
+    """The outcome on stdout: `value` for a program, `text` for a person."""
+    print(json.dumps(value) if as_json else text)
 
 
 def journal_entry(store: SqlStore, action: str, about: str, *, after: str = "") -> AuditEntry:
