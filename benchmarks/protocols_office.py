@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import sqlite3
 import tempfile
 import time
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,10 @@ from benchmarks.protocols_dnp3 import outstation
 from benchmarks.report import Figure, median, percentile
 from gridctl.assembly import Ready, run_office
 from gridctl.config import Settings, load_settings
+from gridctl.control.ports import Person
 from gridctl.demo import SCENARIO, seed_history, set_keys, simulator
 from gridctl.model.errors import GridctlError
+from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.remote import Remote
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
@@ -30,12 +32,16 @@ from sim.instance_ports import reserved_ports
 
 DEVICES = 5
 POINTS = 10_000
-RATE = 20.0
+RATE = 1.0
 SAMPLE_S = 10.0
 WATCH_S = 0.01
 READY_S = 60.0
-PLAN_S = 40.0
+PLAN_S = 60.0
 WIRE_S = 20.0
+SENT = ("selected", "operated", "accepted")
+EVENT_KW = 400.0
+EVENT_S = 7_200.0
+CUSTOMER = Person(user="bench", session="bench", source="", role="business-logic")
 
 
 def _add_devices(instance: Path, ports: list[int]) -> None:
@@ -176,6 +182,25 @@ class Operators:
             while len(self._ready.desk.picture().snapshot.values) < points:
                 await asyncio.sleep(0.2)
 
+    async def ask(self, number: int) -> None:
+        """A demand event that begins now, so that its plan moves something at once."""
+        now_s = self._clock.now_s()
+        await self._ready.desk.submit_request(
+            DispatchRequest(
+                mrid=f"bench-{number}-0",
+                event_id=f"bench-{number}",
+                name="bench",
+                source="bench",
+                start_s=now_s,
+                end_s=now_s + EVENT_S,
+                target_kw=EVENT_KW,
+                priority=1,
+                received_s=now_s,
+                state=RequestState.RECEIVED,
+            ),
+            person=CUSTOMER,
+        )
+
     async def approve(self) -> float:
         """Approve the waiting plan; real seconds from the last approval to the wire."""
         plan = await self._waiting()
@@ -187,12 +212,13 @@ class Operators:
             if told["approvals"] >= told["approvals_needed"]:
                 break
         async with asyncio.timeout(WIRE_S):
-            while (sent_s := self._first_sent_s(plan["id"])) is None:
+            while (sent_s := await self._first_sent_s(plan["id"])) is None:
                 await asyncio.sleep(0.05)
         return (sent_s - asked_s) / RATE
 
-    async def again(self) -> None:
-        """Stop the plan, send everything home, and work out another one."""
+    async def again(self, number: int) -> None:
+        """Stop the plan, send everything home, and wait for quiet."""
+        await self._ready.desk.cancel_request(f"bench-{number}", person=CUSTOMER)
         person = self._people[0]
         for path, body in (
             ("/stop", {"reason": "next round"}),
@@ -208,20 +234,23 @@ class Operators:
                 frame = await asyncio.to_thread(self._people[0].get, "/overview")
                 found = [p for p in frame["plans"] if p["state"] in ("proposed", "partial")]
                 if found:
+                    path = f"/plans/{found[0]['id']}"
                     with contextlib.suppress(GridctlError):
-                        path = f"/plans/{found[0]['id']}"
-                        return await asyncio.to_thread(self._people[0].get, path)
+                        plan = await asyncio.to_thread(self._people[0].get, path)
+                        if any(row["series_kw"][0] != 0 for row in plan["rows"]):
+                            return plan
                 await asyncio.sleep(0.3)
 
-    def _first_sent_s(self, plan: str) -> float | None:
+    async def _first_sent_s(self, plan: str) -> float | None:
         """Grid time of the first SELECT, or OPERATE where there is no SELECT, of `plan`."""
-        with contextlib.closing(sqlite3.connect(self._instance / "control.db")) as database:
-            row = database.execute(
-                "SELECT min(s.at_s) FROM command_state s JOIN command c ON c.mrid = s.command"
-                " WHERE c.plan = ? AND s.state IN ('selected', 'operated', 'accepted')",
-                (plan,),
-            ).fetchone()
-        return None if row is None or row[0] is None else float(row[0])
+        told = await asyncio.to_thread(self._people[0].get, f"/commands?plan={plan}")
+        sent = [
+            datetime.fromisoformat(step["at"]).timestamp()
+            for row in told["commands"]
+            for step in row["history"]
+            if step["state"] in SENT
+        ]
+        return min(sent, default=None)
 
 
 async def measure(*, devices: int, rounds: int) -> tuple[list[float], list[float]]:
@@ -235,7 +264,8 @@ async def measure(*, devices: int, rounds: int) -> tuple[list[float], list[float
         try:
             for number in range(rounds):
                 if number:
-                    await operators.again()
+                    await operators.again(number - 1)
+                await operators.ask(number)
                 taken.append(await operators.approve())
         finally:
             watching.cancel()

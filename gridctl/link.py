@@ -24,16 +24,20 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from gridctl.link_columns import TelemetryColumns, from_columns, to_columns
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.link import (
     EVENTS_PER_FRAME_MAX,
     FRAME_VERSION,
-    MEASUREMENTS_PER_FRAME_MAX,
     POINTS_MAX,
     POINTS_PER_FRAME_MAX,
+    Ack,
     Events,
+    FieldAlarm,
+    Heartbeat,
     Hello,
     MorePoints,
+    Outcome,
     SignedOrder,
     Telemetry,
     UpFrame,
@@ -53,8 +57,20 @@ _LENGTH = struct.Struct(">I")
 
 Frame: TypeAlias = UpFrame | SignedOrder
 
-_FRAME: TypeAdapter[Frame] = TypeAdapter(
-    Annotated[UpFrame | SignedOrder, Field(discriminator="type")],
+_Written: TypeAlias = (
+    Hello
+    | MorePoints
+    | TelemetryColumns
+    | Events
+    | Outcome
+    | Ack
+    | FieldAlarm
+    | Heartbeat
+    | SignedOrder
+)
+
+_FRAME: TypeAdapter[_Written] = TypeAdapter(
+    Annotated[_Written, Field(discriminator="type")],
     config=ConfigDict(extra="forbid", allow_inf_nan=False),
 )
 
@@ -65,7 +81,7 @@ class FrameError(Exception):
 
 def encode(frame: Frame) -> bytes:
     """`frame` as it goes on the wire, length first. Raises FrameError when it is too long."""
-    body = _FRAME.dump_json(frame)
+    body = _FRAME.dump_json(to_columns(frame) if isinstance(frame, Telemetry) else frame)
     if len(body) > FRAME_BYTES_MAX:
         raise FrameError(f"a frame of {len(body)} bytes is longer than {FRAME_BYTES_MAX}")
     return _LENGTH.pack(len(body)) + body
@@ -81,8 +97,11 @@ def decode(body: bytes) -> Frame:
         where = ".".join(str(part) for part in first["loc"])
         raise FrameError(f"not a frame: {where}: {first['msg']}") from None
     match frame:
-        case Telemetry() if len(frame.measurements) > MEASUREMENTS_PER_FRAME_MAX:
-            raise FrameError(f"telemetry of {len(frame.measurements)} values in one frame")
+        case TelemetryColumns():
+            try:
+                return from_columns(frame)
+            except ValueError as error:
+                raise FrameError(f"not a frame: {error}") from None
         case Events() if len(frame.events) > EVENTS_PER_FRAME_MAX:
             raise FrameError(f"{len(frame.events)} events in one frame")
         case Hello() | MorePoints() if len(frame.points) > POINTS_PER_FRAME_MAX:
@@ -315,6 +334,9 @@ class OfficeLink:
                 elif isinstance(frame, SignedOrder | Hello | MorePoints):
                     raise FrameError(f"{frame.type} is not for the office at this moment")
                 await self._frames.put(frame)
+                # What is buffered is read without a pause: a big plant's second of telemetry would
+                # hold the loop for as long as it takes to check it all.
+                await asyncio.sleep(0)
         except FrameError as error:
             self.refused += 1
             log.warning("link: connection refused: %s", error)

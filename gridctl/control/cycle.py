@@ -233,7 +233,9 @@ class Cycle:
     async def _propose(
         self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
     ) -> OpenPlan:
-        plan = drafted(
+        # In a thread: the digests of a big plant's snapshot and model take as long as a blink.
+        plan = await asyncio.to_thread(
+            drafted,
             task=task,
             result=result,
             snapshot=snapshot,

@@ -155,8 +155,10 @@ def outside_limits(
     stops (SG-17)."""
     reasons: list[str] = []
     for point in points.values():
+        if point.unit is not Unit.VOLT_PU:
+            continue
         measured, earlier = now.good(point.mrid), before.good(point.mrid)
-        if point.unit is not Unit.VOLT_PU or measured is None or earlier is None:
+        if measured is None or earlier is None:
             continue
         was_within = voltage_min_pu <= earlier.value <= voltage_max_pu
         if was_within and not voltage_min_pu <= measured.value <= voltage_max_pu:

@@ -15,8 +15,8 @@ from gridctl.model.command import CommandState
 from gridctl.model.measurement import Measurement, Point
 from gridctl.model.order import Order
 
-FRAME_VERSION = 2
-MEASUREMENTS_PER_FRAME_MAX = 2_000
+FRAME_VERSION = 3
+MEASUREMENTS_PER_FRAME_MAX = 500
 EVENTS_PER_FRAME_MAX = 1_000
 POINTS_PER_FRAME_MAX = 4_000
 POINTS_MAX = 200_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import socket
 import stat
 import struct
@@ -133,7 +134,7 @@ def test_what_is_no_frame_is_refused(body: bytes, why: str) -> None:
 
 def test_a_number_that_is_none_does_not_pass() -> None:
     body = json.loads(encode(Telemetry(sequence=1, measurements=(measured(),)))[4:])
-    body["measurements"][0]["value"] = float("nan")
+    body["values"][0] = float("nan")
     with pytest.raises(FrameError):
         decode(json.dumps(body).encode())
 
@@ -400,3 +401,38 @@ async def test_a_newer_connection_replaces_an_older_one() -> None:
             got = await asyncio.wait_for(read_frame(reader), 3)
             assert isinstance(got, SignedOrder)
             writer.close()
+
+
+def test_telemetry_keeps_every_value_and_shares_its_qualities() -> None:
+    good = tuple(replace(measured(), point=f"P{i}", value=float(i)) for i in range(3))
+    bad = replace(measured(), point="B", value=math.nan, quality=GOOD.degraded(Flag.COMM_LOST))
+    told = Telemetry(sequence=7, measurements=(*good, bad))
+    found = decode(encode(told)[4:])
+    assert isinstance(found, Telemetry)
+    assert found.sequence == 7
+    assert found.measurements[:3] == good
+    assert math.isnan(found.measurements[3].value)
+    assert found.measurements[3].quality == bad.quality
+    assert found.measurements[0].quality is found.measurements[1].quality
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("values", [1.0]),
+        ("quality", [0, 9]),
+        ("quality", [0, -1]),
+        ("points", ["a", "b", "c"]),
+        ("source_times_s", [1.0, None]),
+        ("time_qualities", ["synchronized", "roughly"]),
+        ("qualities", [{"validity": "good"}] * 3),
+        ("sequence", "one"),
+        ("extra", []),
+    ],
+)
+def test_crooked_columns_are_no_frame(column: str, value: object) -> None:
+    told = Telemetry(sequence=1, measurements=(measured(), measured()))
+    body = json.loads(encode(told)[4:])
+    body[column] = value
+    with pytest.raises(FrameError):
+        decode(json.dumps(body).encode())
