@@ -6,6 +6,7 @@ another (opendnp3 runs a channel on one strand), so they need no lock among them
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -106,6 +107,8 @@ def _sample(
         value = _DOUBLE_BIT[state]
         if flags is not None:
             flags = flags & 0x3F | state << 6
+        elif state in (0, 3):
+            value = math.nan  # in between, and no flags to say so
     else:
         value = float(boxed.value)  # type: ignore[attr-defined]
     time = boxed.time  # type: ignore[attr-defined]

@@ -319,8 +319,9 @@ def decode(sample: Sample, binding: Binding, *, received_s: float) -> Measuremen
     quality = quality_of(sample.group, sample.flags, sample.variation)
     value = sample.value * binding.row.scale + binding.row.offset
     if not math.isfinite(value):
-        quality = quality.degraded(Flag.OVERFLOW, Validity.INVALID)
-        value = 0.0
+        flag = Flag.INCONSISTENT if sample.group == _DOUBLE_BIT else Flag.OVERFLOW
+        quality = quality.degraded(flag, Validity.INVALID)
+        value = 0.0 if sample.group != _DOUBLE_BIT else binding.row.offset
     source_s, time_quality = received_s, TimeQuality.RECEIVED
     if sample.time_ms:
         source_s = sample.time_ms / 1000.0

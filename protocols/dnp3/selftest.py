@@ -7,6 +7,7 @@ and the communications screen says so.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -20,6 +21,7 @@ _STACK_GROUPS: Final = frozenset(
 )
 """What the native stack can read. It rejects a whole fragment for one object of another group."""
 _COMPARED: Final = frozenset({1, 3, 10, 20, 21, 30, 40})
+_READ: Final = _COMPARED | {31}
 _POSITION: Final = (0.0, 0.0, 1.0, 0.0)
 _DOUBLE_BIT: Final = 3
 
@@ -44,7 +46,7 @@ def samples_of(objects: bytes) -> Iterator[Sample]:
         if block.group == 51 and len(block.body) >= 6:  # noqa: PLR2004 - common time
             common = int.from_bytes(block.body[:6], "little"), block.variation == 1
         group = static_group(block.group)
-        found = columns(block) if group in _COMPARED and block.group not in (13, 43) else None
+        found = columns(block) if group in _READ and block.group not in (13, 43) else None
         if found is None:
             continue
         nothing: list[int | None] = [None] * len(found.values)
@@ -58,13 +60,18 @@ def samples_of(objects: bytes) -> Iterator[Sample]:
             yield Sample(
                 group=group,
                 index=index,
-                value=_POSITION[int(raw)] if group == _DOUBLE_BIT else float(raw),
+                value=_position(int(raw), octet) if group == _DOUBLE_BIT else float(raw),
                 flags=octet,
                 time_ms=None if time_ms is None else time_ms + offset_ms,
                 synchronized=synchronized,
                 is_event=is_event(block.group),
                 variation=block.name,
             )
+
+
+def _position(state: int, octet: int | None) -> float:
+    """Without flags to say so, a double bit in between is no number."""
+    return math.nan if octet is None and state in (0, 3) else _POSITION[state]
 
 
 class SelfTest:
