@@ -19,6 +19,8 @@ import typer
 from gridctl import __version__
 from gridctl.cli_check import check_app
 from gridctl.cli_opcua import opcua_app
+from gridctl.cli_points import points_app
+from gridctl.cli_probe import probe_app
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
@@ -47,6 +49,8 @@ app.add_typer(user_app, name="user")
 app.add_typer(openadr_app, name="openadr")
 app.add_typer(opcua_app, name="opcua")
 app.add_typer(check_app, name="check")
+app.add_typer(points_app, name="points")
+app.add_typer(probe_app, name="probe")
 openadr_app.add_typer(client_app, name="client")
 openadr_app.add_typer(dead_app, name="dead")
 

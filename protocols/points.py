@@ -37,8 +37,9 @@ COLUMNS = [
     "max",
 ]
 """Columns that a points file must have, in any order; `scan_s` may give way to `scan`."""
-OPTIONAL_COLUMNS = ["enable", "scan", "group"]
-"""Columns that it may have; a file without one reads as if each cell of it were empty."""
+OPTIONAL_COLUMNS = ["enable", "scan", "group", "note"]
+"""Columns that it may have; a file without one reads as if each cell of it were empty.
+`note` is for people and is not read."""
 ROWS_MAX = 200_000
 ERRORS_SHOWN_MAX = 50
 

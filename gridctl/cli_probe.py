@@ -1,0 +1,260 @@
+"""`gridctl probe …`: connect to a device, look at what it has, and go away again.
+
+Only reads. The device sees one more master: some serve a single one, so a probe asks for a device
+that a running agent has no session with, or for a moment at which losing it does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+
+import typer
+
+from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
+
+if TYPE_CHECKING:
+    from protocols.discovery import Discovery, FoundPoint
+    from protocols.driver import LinkSettings
+
+EXIT_REFUSED, EXIT_USAGE, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 2, 3, 4
+POINTS_SHOWN = 40
+COMMAND_LINE = "command line"
+
+probe_app = typer.Typer(help="Look at a device: attributes, points, ranges.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+Write = Annotated[
+    Path | None, typer.Option("--write", help="Write a starter points file (must not exist).")
+]
+LinkName = Annotated[str, typer.Option("--link", help="Id of the link in the starter file.")]
+More = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Another option of the link, as in gridctl.toml: key=value."),
+]
+Max = Annotated[int, typer.Option("--points-max", min=1, help="Stop after so many points.")]
+Patience = Annotated[float, typer.Option("--timeout", min=1, help="Real seconds for all of it.")]
+
+
+@probe_app.command("dnp3")
+def probe_dnp3(
+    endpoint: Annotated[str, typer.Argument(help="HOST:PORT of the outstation.")],
+    master: Annotated[int, typer.Option(help="Our link address.")],
+    outstation: Annotated[int, typer.Option(help="Its link address.")],
+    write: Write = None,
+    link: LinkName = "DEVICE",
+    more: More = None,
+    points_max: Max = 10_000,
+    timeout_s: Patience = 30.0,
+    as_json: AsJson = False,
+) -> None:
+    """A DNP3 outstation: device attributes, and every point with its variation."""
+    host, _, port = endpoint.rpartition(":")
+    if not host or not port.isdecimal():
+        _leave(f"{endpoint!r} is not HOST:PORT", EXIT_USAGE)
+    options: dict[str, Any] = {
+        "host": host.strip("[]"),
+        "port": int(port),
+        "master_address": master,
+        "outstation_address": outstation,
+        "response_timeout_s": 2.0,
+        "select_timeout_s": 10.0,
+        "time_sync": "none",
+    }
+    settings = _settings("dnp3", link, options | _more(more))
+    _probe(settings, write, points_max=points_max, timeout_s=timeout_s, as_json=as_json)
+
+
+@probe_app.command("opcua")
+def probe_opcua(
+    url: Annotated[str, typer.Argument(help="opc.tcp://HOST:PORT/PATH of the server.")],
+    policy: Annotated[str, typer.Option(help="Security policy.")] = "Basic256Sha256",
+    certificate: Annotated[Path | None, typer.Option(help="Our certificate.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Its private key.")] = None,
+    server_certificate: Annotated[Path | None, typer.Option(help="The server's, pinned.")] = None,
+    application_uri: Annotated[str | None, typer.Option(help="As in our certificate.")] = None,
+    user: Annotated[str | None, typer.Option(help="Who we are to the server.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="One line.")] = None,
+    write: Write = None,
+    link: LinkName = "DEVICE",
+    more: More = None,
+    points_max: Max = 10_000,
+    timeout_s: Patience = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """An OPC UA server: its build, and every variable with type, unit, range and access."""
+    options: dict[str, Any] = {"url": url, "security_policy": policy, "publishing_ms": 500}
+    for name, value in (
+        ("certificate", certificate),
+        ("key", key),
+        ("server_certificate", server_certificate),
+        ("application_uri", application_uri),
+        ("user", user),
+        ("password_file", password_file),
+    ):
+        if value is not None:
+            options[name] = str(value.resolve()) if isinstance(value, Path) else value
+    settings = _settings("opcua", link, options | _more(more))
+    _probe(settings, write, points_max=points_max, timeout_s=timeout_s, as_json=as_json)
+
+
+@probe_app.command("link")
+def probe_link(
+    link: Annotated[str, typer.Argument(help="Id of a [[field.links]] table.")],
+    instance: Annotated[
+        Path, typer.Option("--instance", "-i", envvar="GRIDCTL_INSTANCE", help="Its folder.")
+    ] = Path(".gridctl/demo"),
+    write: Write = None,
+    points_max: Max = 10_000,
+    timeout_s: Patience = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """The device behind a link that is configured already, with the link's own options."""
+    try:
+        settings = configured_link(instance, link)
+    except GridctlError as error:
+        leave_with(error)
+    _probe(settings, write, points_max=points_max, timeout_s=timeout_s, as_json=as_json)
+
+
+def configured_link(instance: Path, link: str) -> LinkSettings:
+    """The options of one link of an instance. Raises ConfigError."""
+    from gridctl.assembly_field import field_settings  # noqa: PLC0415 - lazy on purpose
+    from gridctl.config import load_settings  # noqa: PLC0415 - lazy on purpose
+
+    found = {
+        w.settings.id: w.settings
+        for w in field_settings(load_settings(instance / "gridctl.toml")).links
+    }
+    if link not in found:
+        raise ConfigError(
+            f"link {link} is not configured",
+            file=str(instance / "gridctl.toml"),
+            key="field.links",
+            hint=f"one of {', '.join(sorted(found))}",
+        )
+    return found[link]
+
+
+async def discovered(
+    settings: LinkSettings, *, ask: Sequence[str], points_max: int, timeout_s: float
+) -> Discovery:
+    """Ask the device, in its protocol's own way. Raises ConfigError or UnavailableError."""
+    from gridctl.wallclock import system_clock  # noqa: PLC0415 - lazy on purpose
+
+    try:
+        module = importlib.import_module(f"protocols.{settings.protocol}.discovery")
+    except ModuleNotFoundError as missing:
+        raise ConfigError(
+            f"protocol {settings.protocol!r} cannot look at devices: {missing}",
+            file=settings.file,
+            key="field.links.protocol",
+            hint="install gridctl with the extra 'field'",
+        ) from missing
+    found = await module.discover(
+        settings, clock=system_clock(), ask=ask, points_max=points_max, timeout_s=timeout_s
+    )
+    return cast("Discovery", found)
+
+
+def leave_with(error: GridctlError) -> NoReturn:
+    """Say why and leave with the exit code of the error's kind."""
+    match error:
+        case ConfigError():
+            _leave(str(error), EXIT_CONFIG)
+        case UnavailableError():
+            _leave(str(error), EXIT_UNAVAILABLE)
+        case _:
+            _leave(str(error), EXIT_REFUSED)
+
+
+def _leave(text: str, code: int) -> NoReturn:
+    print(f"gridctl: {text}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+def _settings(protocol: str, link: str, options: Mapping[str, Any]) -> LinkSettings:
+    from protocols.driver import LinkSettings  # noqa: PLC0415 - lazy on purpose
+
+    return LinkSettings(id=link, protocol=protocol, file=COMMAND_LINE, options=options)
+
+
+def _more(given: Sequence[str] | None) -> dict[str, Any]:
+    """`--set key=value`, the value as TOML reads it, else as text."""
+    import tomllib  # noqa: PLC0415 - lazy on purpose
+
+    options: dict[str, Any] = {}
+    for one in given or ():
+        key, sign, value = one.partition("=")
+        if not sign:
+            _leave(f"--set {one!r} is not key=value", EXIT_USAGE)
+        try:
+            options[key.strip()] = tomllib.loads(f"v = {value}")["v"]
+        except tomllib.TOMLDecodeError:
+            options[key.strip()] = value.strip()
+    return options
+
+
+def _probe(
+    settings: LinkSettings,
+    write: Path | None,
+    *,
+    points_max: int,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    from gridctl.commissioning import starter_file  # noqa: PLC0415 - lazy on purpose
+
+    if write is not None and write.exists():
+        _leave(f"{write} is there already and is not overwritten", EXIT_REFUSED)
+    try:
+        found = asyncio.run(
+            discovered(settings, ask=(), points_max=points_max, timeout_s=timeout_s)
+        )
+    except GridctlError as error:
+        leave_with(error)
+    if write is not None:
+        with write.open("x", encoding="utf-8") as file:
+            file.write(starter_file(found, link=settings.id))
+    if as_json:
+        print(json.dumps(asdict(found), indent=2, ensure_ascii=False, default=sorted))
+        return
+    _show(found, write)
+
+
+def _show(found: Discovery, write: Path | None) -> None:
+    print(f"{found.protocol} {found.endpoint}, {found.took_s:.1f} s")
+    for attribute in found.attributes:
+        print(f"  {attribute.name}: {attribute.value}")
+    cut = ", cut short by --points-max" if found.truncated else ""
+    print(f"{len(found.points)} points{cut}")
+    for point in found.points[:POINTS_SHOWN]:
+        print(f"  {_in_words(point)}")
+    if len(found.points) > POINTS_SHOWN:
+        print(f"  … and {len(found.points) - POINTS_SHOWN} more: --json or --write has all")
+    for note in found.notes:
+        print(f"note: {note}")
+    if write is not None:
+        print(
+            f"{write}: every point, none commandable. Units, limits and names are yours to check."
+        )
+
+
+def _in_words(point: FoundPoint) -> str:
+    parts = [point.address, point.path or point.name, point.native_type]
+    if point.value_text or point.value is not None:
+        shown = point.value_text or f"{point.value:g}"
+        parts.append(f"= {shown} {point.unit_text or point.unit or ''}".rstrip())
+    if point.low is not None and point.high is not None:
+        parts.append(f"range {point.low:g} … {point.high:g}")
+    if point.writable:
+        parts.append("writable")
+    if point.quality is not None and not point.quality.is_good:
+        parts.append(point.quality.native or str(point.quality.validity))
+    return "  ".join(part for part in parts if part)

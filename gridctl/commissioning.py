@@ -1,0 +1,225 @@
+"""From what a device shows to a points file, and from a points file back to the device.
+
+Pure: `protocols.*.discovery` has looked already. A starter file never commands anything: whether a
+point may be moved, and how far, is for a person to write (SG-02).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gridctl.model.measurement import PointKind
+from gridctl.model.quantity import Unit
+from protocols.discovery import Discovery, FoundPoint
+from protocols.driver import PointAddress
+from protocols.points import COLUMNS
+
+STARTER_COLUMNS = [*COLUMNS, "note"]
+STARTER_SCAN_S = 10.0
+_READ_AS = {PointKind.SETPOINT: PointKind.ANALOG, PointKind.CONTROL: PointKind.DISCRETE}
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]+")
+_DNP3 = re.compile(r"(\d+):(\d+)")
+_DNP3_STATUS_OF = {"12": "10", "41": "40"}
+"""Group of the status that is read for a command's group (IEEE 1815-2012 Annex A)."""
+
+
+class Severity(StrEnum):
+    """How much a difference between file and device weighs."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One difference. `line` in the points file, 0 for what only the device has."""
+
+    severity: Severity
+    what: str
+    point: str
+    address: str
+    line: int
+    text: str
+
+
+def starter_file(found: Discovery, *, link: str) -> str:
+    """A points file with every point of the device, none of them commandable.
+
+    What the device does not tell stands in the column `note`, which is not read.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, STARTER_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    used: set[str] = set()
+    for point in found.points:
+        writer.writerow(_starter_row(point, link, used))
+    return text.getvalue()
+
+
+def compare(rows: Sequence[PointAddress], found: Discovery) -> list[Difference]:
+    """How the rows of one link and the device differ, by line; extra points last."""
+    by_address = {p.address: p for p in found.points}
+    out: list[Difference] = []
+    seen: set[str] = set()
+    for row in rows:
+        point = by_address.get(row.address) or by_address.get(_read_address(row.address))
+        if point is None:
+            out.append(_of(row, Severity.ERROR, "missing", "the device does not have it"))
+            continue
+        seen.add(point.address)
+        out += [_of(row, *told) for told in _row_differences(row, point)]
+    out.sort(key=lambda one: one.line)
+    out += [
+        Difference(
+            severity=Severity.INFO,
+            what="extra",
+            point="",
+            address=point.address,
+            line=0,
+            text=f"the device has {point.native_type or 'it'}, the file does not",
+        )
+        for point in found.points
+        if point.address not in seen
+    ]
+    return out
+
+
+def is_fit(differences: Iterable[Difference]) -> bool:
+    """Whether the file can be used with the device as it is."""
+    return not any(one.severity is Severity.ERROR for one in differences)
+
+
+def _row_differences(row: PointAddress, point: FoundPoint) -> Iterator[tuple[Severity, str, str]]:
+    kind = row.point.kind
+    if point.kind is not None and not _may_be(kind, point.kind):
+        text = f"is {kind} in the file, the device has {point.native_type or point.kind}"
+        yield Severity.ERROR, "type", text
+    if kind.commandable and point.writable is False:
+        yield Severity.ERROR, "not_writable", "the device lets nobody of ours write it"
+    if (
+        kind.commandable
+        and point.command
+        and row.command.partition(":")[0] != (point.command.partition(":")[0])
+    ):
+        text = f"is commanded by {row.command!r}, the device offers {point.command!r}"
+        yield Severity.WARNING, "command", text
+    if point.unit is not None and point.unit is not row.point.unit:
+        # A device in W and a file in kW agree by the scale: only the same number is suspicious.
+        severity = Severity.WARNING if row.scale == 1 else Severity.INFO
+        text = f"is {row.point.unit} in the file, {point.unit} in the device (scale {row.scale:g})"
+        yield severity, "unit", text
+    elif point.unit is None and point.unit_text and row.scale == 1:
+        text = f"is {row.point.unit} with scale 1, the device says {point.unit_text}"
+        yield Severity.WARNING, "unit", text
+    yield from _range(row, point)
+    if row.event_class not in (None, point.event_class) and point.event_class is not None:
+        text = f"is event class {point.event_class} in the device, {row.event_class} in the file"
+        yield Severity.INFO, "event_class", text
+    if point.quality is not None and not point.quality.is_good:
+        yield Severity.WARNING, "quality", f"reads {point.quality.native or point.quality.validity}"
+
+
+def _range(row: PointAddress, point: FoundPoint) -> Iterator[tuple[Severity, str, str]]:
+    ends = [wire * row.scale + row.offset for wire in (point.low, point.high) if wire is not None]
+    if len(ends) < 2:  # noqa: PLR2004 - a range has two ends
+        return
+    low, high = min(ends), max(ends)
+    severity = Severity.ERROR if row.point.kind.commandable else Severity.WARNING
+    if row.min_value is not None and row.min_value < low:
+        yield severity, "range", f"min {row.min_value:g} is below the device's {low:g}"
+    if row.max_value is not None and row.max_value > high:
+        yield severity, "range", f"max {row.max_value:g} is above the device's {high:g}"
+
+
+def _may_be(ours: PointKind, theirs: PointKind) -> bool:
+    """A number may be read as any number; what takes a command may also be just read."""
+    if ours.commandable:
+        return ours is theirs or not theirs.commandable
+    theirs = _READ_AS.get(theirs, theirs)
+    numbers = (PointKind.ANALOG, PointKind.COUNTER)
+    return ours is theirs or (ours in numbers and theirs in numbers)
+
+
+def _of(row: PointAddress, severity: Severity, what: str, text: str) -> Difference:
+    return Difference(
+        severity=severity,
+        what=what,
+        point=row.point.mrid,
+        address=row.address,
+        line=row.line,
+        text=text,
+    )
+
+
+def _read_address(address: str) -> str:
+    """Where the device shows what a DNP3 output holds; any other address as it is."""
+    dnp3 = _DNP3.fullmatch(address)
+    if dnp3 is None:
+        return address
+    return f"{_DNP3_STATUS_OF.get(dnp3[1], dnp3[1])}:{dnp3[2]}"
+
+
+def _starter_row(point: FoundPoint, link: str, used: set[str]) -> Mapping[str, object]:
+    kind = point.kind or PointKind.ANALOG
+    readable = _READ_AS.get(kind, kind)
+    unit = point.unit or (Unit.STATE if readable is PointKind.DISCRETE else Unit.COUNT)
+    row: dict[str, object] = dict.fromkeys(STARTER_COLUMNS, "")
+    row |= {
+        "mrid": _mrid(point, link, used),
+        "name": point.name or point.address,
+        "equipment": _parent(point) or link,
+        "kind": readable,
+        "unit": unit,
+        "link": link,
+        "address": point.address,
+        "scale": 1,
+        "offset": 0,
+        "deadband": 0,
+        "scan_s": f"{STARTER_SCAN_S:g}",
+        "min": "" if point.low is None else f"{point.low:g}",
+        "max": "" if point.high is None else f"{point.high:g}",
+        "note": "; ".join(_notes(point, kind)),
+    }
+    return row
+
+
+def _notes(point: FoundPoint, kind: PointKind) -> Iterator[str]:
+    if point.native_type:
+        yield point.native_type
+    if point.kind is None:
+        yield "kind not known"
+    if point.unit is None and kind is not PointKind.COUNTER:
+        yield f"unit {point.unit_text!r} is none of ours" if point.unit_text else "unit not known"
+    if kind.commandable or point.command:
+        how = f" by {point.command}" if point.command else ""
+        yield (
+            f"could be commanded{how}: only after a person has written kind, command, expect, "
+            "tolerance, min and max here and its limits in limits.toml"
+        )
+    if point.value_text:
+        yield f"read {point.value_text}"
+    if point.note:
+        yield point.note
+
+
+def _mrid(point: FoundPoint, link: str, used: set[str]) -> str:
+    """An id that people can read: from the browse path or the name, else from the address."""
+    base = point.path.replace("/", ".") or point.name or point.address.rpartition("=")[2]
+    base = _NOT_IN_A_NAME.sub("_", base).strip("_.") or "point"
+    mrid = base if base.startswith(f"{link}.") else f"{link}.{base}"
+    number = 2
+    unique = mrid
+    while unique in used:
+        unique, number = f"{mrid}-{number}", number + 1
+    used.add(unique)
+    return unique
+
+
+def _parent(point: FoundPoint) -> str:
+    return point.path.rpartition("/")[0].rpartition("/")[2]
