@@ -172,7 +172,7 @@ class _Probe(Session):
         else:
             master.ScanRange(wanted, index, index, quiet)
         end_s = self._clock.monotonic_s() + self._settings.response_timeout_s + self.start_timeout_s
-        while self.usable and self._clock.monotonic_s() < end_s:
+        while self._clock.monotonic_s() < end_s and not self.condemned:
             if self.answers > before:
                 return True
             await asyncio.sleep(LOOK_S)

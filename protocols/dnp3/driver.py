@@ -170,6 +170,7 @@ class Dnp3Driver:
             return str(error), False
         finally:
             opening.cancel()
+            await asyncio.wait({opening}, timeout=1.0)
         self._session, was_ready = session, False
         self._opens += 1
         self._device_until_s = session.device_certificate_until_s

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
 
 import opendnp3 as o
@@ -104,6 +105,10 @@ class Session:
         self._quiet = Quiet()
         self._application = Application(clock)
         self._listener = Listener()
+        # Opening and closing may meet: a channel that is added after its session was closed would
+        # dial for ever.
+        self._native = threading.Lock()
+        self._closing = False
         self._channel: o.IChannel | None = None
         self._master: o.IMaster | None = None
         self._scans: list[o.IMasterScan] = []
@@ -136,6 +141,11 @@ class Session:
         self.opened_s = self._clock.monotonic_s()
 
     def _open_native(self, address: tuple[str, int]) -> None:
+        with self._native:
+            if not self._closing:
+                self._add_channel(address)
+
+    def _add_channel(self, address: tuple[str, int]) -> None:
         retry = o.ChannelRetry(milliseconds(_FAST_RETRY_S), milliseconds(_SLOW_RETRY_S))
         # Without it a peer that accepts and closes costs 3,090 reconnects/s and a core (G6).
         retry.reconnectDelay = milliseconds(NEVER_S)
@@ -175,18 +185,24 @@ class Session:
     async def close(self) -> None:
         """Let go of device and stack; whoever waits is told. Returns in `LIFECYCLE_DEADLINE_S`."""
         self.condemn("closed")
-        channel, self._channel, self._master = self._channel, None, None
         self._scans.clear()
-        if channel is not None:
-            try:
-                await off_loop(channel.Shutdown, deadline_s=LIFECYCLE_DEADLINE_S)
-            except TimeoutError:
-                log.error("link %s: the DNP3 channel does not shut down; left behind", self._link)
+        self._master = None
+        try:
+            await off_loop(self._close_native, deadline_s=LIFECYCLE_DEADLINE_S)
+        except TimeoutError:
+            log.error("link %s: the DNP3 channel does not shut down; left behind", self._link)
         # Give the callbacks that Shutdown caused their turn before the rest is written off.
         await asyncio.sleep(0)
         for future in self._pending:
             if not future.done():
                 future.set_result(Reply(summary=Completion.NO_COMMS, points=()))
+
+    def _close_native(self) -> None:
+        with self._native:
+            self._closing = True
+            channel, self._channel = self._channel, None
+            if channel is not None:
+                channel.Shutdown()
 
     def condemn(self, why: str) -> None:
         """Nothing more leaves: the device's socket is reset at once."""

@@ -61,8 +61,9 @@ async def test_an_rtu_that_ignores_disable_unsolicited_is_started_all_the_same()
 
 async def test_each_class_has_its_own_period_and_ranges_are_scanned() -> None:
     outstation = Outstation(script=steady)
-    options = {"integrity_s": 60.0, "class_1_s": 0.2, "class_3_s": 60.0, "scans": "30:4-7@0.2"}
-    async with bench_of(outstation, ROWS, **options) as bench:
+    async with bench_of(
+        outstation, ROWS, integrity_s=60.0, class_1_s=0.2, class_3_s=60.0, scans="30:4-7@0.2"
+    ) as bench:
         await bench.up()
         await bench.pump(1.5)
     reads = of(outstation, Function.READ)
@@ -98,7 +99,7 @@ async def test_an_event_overflow_brings_exactly_one_integrity_poll() -> None:
 
 
 async def test_a_restart_is_cleared_and_read_again_and_not_for_ever() -> None:
-    clearable = True
+    clearable, restarted = True, False
 
     def restarts(request: Fragment) -> Answer:
         nonlocal restarted
@@ -107,7 +108,6 @@ async def test_a_restart_is_cleared_and_read_again_and_not_for_ever() -> None:
         iin = Iin.DEVICE_RESTART if restarted else 0
         return answer(request, ALL if 0 in classes(request) else b"", iin=iin)
 
-    restarted = False
     outstation = Outstation(script=restarts)
     async with bench_of(outstation, ROWS, integrity_s=600.0, class_1_s=0.1) as bench:
         await bench.up()
