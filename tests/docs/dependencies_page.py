@@ -155,6 +155,14 @@ RECORDS: dict[str, Record] = {
         size_mb=18.0,
         why="database ([ADR 0008](../adr/0008-sqlite-and-postgresql.md))",
     ),
+    "yarl": Record(
+        versions=("1.25.1",),
+        released="2026-09",
+        licence="Apache-2.0",
+        metadata="Apache-2.0",
+        size_mb=0.4,
+        why="callback addresses of OpenADR; comes with aiohttp",
+    ),
     "demandlib": Record(
         versions=("0.2.2",),
         released="2025-04",
