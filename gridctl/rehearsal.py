@@ -335,7 +335,8 @@ class Rehearsal:
             while True:
                 rows = (await self._get(path))["commands"]
                 failed = [r for r in rows if r["state"] in bad]
-                if failed or (len(rows) >= wanted and all(r["state"] in good for r in rows)):
+                there = len(rows) >= max(wanted, 1)
+                if failed or (there and all(r["state"] in good for r in rows)):
                     break
                 await self._still_active()
                 await asyncio.sleep(POLL_S)
