@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import logging
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from protocols.driver import LinkSettings
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 2, 3, 4
-POINTS_SHOWN = 40
+SHOWN_PER_TYPE = 8
 COMMAND_LINE = "command line"
 
 probe_app = typer.Typer(help="Look at a device: attributes, points, ranges.", no_args_is_help=True)
@@ -148,6 +149,8 @@ async def discovered(
     """Ask the device, in its protocol's own way. Raises ConfigError or UnavailableError."""
     from gridctl.wallclock import system_clock  # noqa: PLC0415 - lazy on purpose
 
+    # What the stacks log on the way is in the error that comes out, once.
+    logging.getLogger().addHandler(logging.NullHandler())
     try:
         module = importlib.import_module(f"protocols.{settings.protocol}.discovery")
     except ModuleNotFoundError as missing:
@@ -234,10 +237,15 @@ def _show(found: Discovery, write: Path | None) -> None:
         print(f"  {attribute.name}: {attribute.value}")
     cut = ", cut short by --points-max" if found.truncated else ""
     print(f"{len(found.points)} points{cut}")
-    for point in found.points[:POINTS_SHOWN]:
-        print(f"  {_in_words(point)}")
-    if len(found.points) > POINTS_SHOWN:
-        print(f"  … and {len(found.points) - POINTS_SHOWN} more: --json or --write has all")
+    by_type: dict[str, list[FoundPoint]] = {}
+    for point in found.points:
+        by_type.setdefault(point.native_type or "unknown type", []).append(point)
+    for name, points in by_type.items():
+        print(f"  {len(points)} × {name}")
+        for point in points[:SHOWN_PER_TYPE]:
+            print(f"    {_in_words(point)}")
+    if any(len(points) > SHOWN_PER_TYPE for points in by_type.values()):
+        print("  --json or --write has all of them")
     for note in found.notes:
         print(f"note: {note}")
     if write is not None:
@@ -247,7 +255,7 @@ def _show(found: Discovery, write: Path | None) -> None:
 
 
 def _in_words(point: FoundPoint) -> str:
-    parts = [point.address, point.path or point.name, point.native_type]
+    parts = [point.address, point.path or point.name]
     if point.value_text or point.value is not None:
         shown = point.value_text or f"{point.value:g}"
         parts.append(f"= {shown} {point.unit_text or point.unit or ''}".rstrip())

@@ -27,6 +27,20 @@ _DNP3 = re.compile(r"(\d+):(\d+)")
 _DNP3_STATUS_OF = {"12": "10", "41": "40"}
 """Group of the status that is read for a command's group (IEEE 1815-2012 Annex A)."""
 
+_DNP3_NAMES = {
+    "1": ("BI", "binary input"),
+    "3": ("DBI", "double-bit input"),
+    "10": ("BO", "binary output"),
+    "20": ("CTR", "counter"),
+    "21": ("FCTR", "frozen counter"),
+    "30": ("AI", "analog input"),
+    "31": ("FAI", "frozen analog input"),
+    "40": ("AO", "analog output"),
+    "110": ("OS", "octet string"),
+}
+_INTEGERS = frozenset(f"{sign}{kind}" for sign in ("", "U") for kind in ("Int16", "Int32", "Int64"))
+_INTEGERS |= {"Boolean", "SByte", "Byte", "Enumeration"}
+
 
 class Severity(StrEnum):
     """How much a difference between file and device weighs."""
@@ -97,16 +111,13 @@ def is_fit(differences: Iterable[Difference]) -> bool:
 
 def _row_differences(row: PointAddress, point: FoundPoint) -> Iterator[tuple[Severity, str, str]]:
     kind = row.point.kind
-    if point.kind is not None and not _may_be(kind, point.kind):
+    if point.kind is not None and not _may_be(kind, point):
         text = f"is {kind} in the file, the device has {point.native_type or point.kind}"
         yield Severity.ERROR, "type", text
-    if kind.commandable and point.writable is False:
+    by_method = row.command.startswith("method:")
+    if kind.commandable and point.writable is False and not by_method:
         yield Severity.ERROR, "not_writable", "the device lets nobody of ours write it"
-    if (
-        kind.commandable
-        and point.command
-        and row.command.partition(":")[0] != (point.command.partition(":")[0])
-    ):
+    if kind.commandable and point.command and not by_method and row.command != point.command:
         text = f"is commanded by {row.command!r}, the device offers {point.command!r}"
         yield Severity.WARNING, "command", text
     if point.unit is not None and point.unit is not row.point.unit:
@@ -137,11 +148,15 @@ def _range(row: PointAddress, point: FoundPoint) -> Iterator[tuple[Severity, str
         yield severity, "range", f"max {row.max_value:g} is above the device's {high:g}"
 
 
-def _may_be(ours: PointKind, theirs: PointKind) -> bool:
-    """A number may be read as any number; what takes a command may also be just read."""
+def _may_be(ours: PointKind, point: FoundPoint) -> bool:
+    """A number may be read as any number, an OPC UA integer as a state; what takes a command may
+    also be just read."""
+    theirs = point.kind or ours
     if ours.commandable:
         return ours is theirs or not theirs.commandable
     theirs = _READ_AS.get(theirs, theirs)
+    if ours is PointKind.DISCRETE and point.native_type in _INTEGERS:
+        return True
     numbers = (PointKind.ANALOG, PointKind.COUNTER)
     return ours is theirs or (ours in numbers and theirs in numbers)
 
@@ -172,7 +187,7 @@ def _starter_row(point: FoundPoint, link: str, used: set[str]) -> Mapping[str, o
     row: dict[str, object] = dict.fromkeys(STARTER_COLUMNS, "")
     row |= {
         "mrid": _mrid(point, link, used),
-        "name": point.name or point.address,
+        "name": point.name or _dnp3_name(point.address)[1],
         "equipment": _parent(point) or link,
         "kind": readable,
         "unit": unit,
@@ -194,7 +209,7 @@ def _notes(point: FoundPoint, kind: PointKind) -> Iterator[str]:
         yield point.native_type
     if point.kind is None:
         yield "kind not known"
-    if point.unit is None and kind is not PointKind.COUNTER:
+    if point.unit is None and kind not in (PointKind.COUNTER, PointKind.DISCRETE):
         yield f"unit {point.unit_text!r} is none of ours" if point.unit_text else "unit not known"
     if kind.commandable or point.command:
         how = f" by {point.command}" if point.command else ""
@@ -210,7 +225,7 @@ def _notes(point: FoundPoint, kind: PointKind) -> Iterator[str]:
 
 def _mrid(point: FoundPoint, link: str, used: set[str]) -> str:
     """An id that people can read: from the browse path or the name, else from the address."""
-    base = point.path.replace("/", ".") or point.name or point.address.rpartition("=")[2]
+    base = point.path.replace("/", ".") or point.name or _dnp3_name(point.address)[0]
     base = _NOT_IN_A_NAME.sub("_", base).strip("_.") or "point"
     mrid = base if base.startswith(f"{link}.") else f"{link}.{base}"
     number = 2
@@ -219,6 +234,15 @@ def _mrid(point: FoundPoint, link: str, used: set[str]) -> str:
         unique, number = f"{mrid}-{number}", number + 1
     used.add(unique)
     return unique
+
+
+def _dnp3_name(address: str) -> tuple[str, str]:
+    """A short and a long name after a DNP3 address; any other address as it ends."""
+    dnp3 = _DNP3.fullmatch(address)
+    if dnp3 is None or dnp3[1] not in _DNP3_NAMES:
+        return address.rpartition("=")[2], address
+    short, long = _DNP3_NAMES[dnp3[1]]
+    return f"{short}{dnp3[2]}", f"{long} {dnp3[2]}"
 
 
 def _parent(point: FoundPoint) -> str:
