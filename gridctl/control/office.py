@@ -235,9 +235,10 @@ class Office:
         finally:
             self._agenda.stop()
             ending.cancel()
-            for task in loops:
+            parts = loops if self._carrying is None else [*loops, self._carrying]
+            for task in parts:
                 task.cancel()
-            await asyncio.gather(*loops, ending, return_exceptions=True)
+            await asyncio.gather(*parts, ending, return_exceptions=True)
 
     async def _take_over(self) -> None:
         """After a restart nothing is half: no old plan goes on, no command is sent again."""

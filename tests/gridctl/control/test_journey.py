@@ -397,3 +397,16 @@ async def test_a_device_that_comes_too_late_is_left_alone_and_the_others_go(
         rows = await commands(running, mrid)
         assert {r.command.resource for r in rows} == SHED_KW.keys() - {"LG1"}
         assert len({r.command.mrid for r in rows}) == len(rows)
+
+
+async def test_an_office_that_stops_leaves_no_plan_running_behind_it(tmp_path: Path) -> None:
+    """The next one ends the plan in the record; leases run out in the field meanwhile."""
+    async with site(tmp_path, rate=RATE) as running:
+        running.settings = replace(running.settings, batch_settle_s=STEP_S)
+        await ready(running)
+        mrid = await approved(running)
+        await until(lambda: running.plant.operated, within_s=8, why="nothing was operated")
+        await running.end("office")
+        assert [t for t in asyncio.all_tasks() if t.get_name().startswith("plan ")] == []
+        running.start_office()
+        await plan_is(running, mrid, PlanState.STOPPED, within_s=8)
