@@ -34,6 +34,7 @@ from protocols.traffic import Traffic, bounded
 log = logging.getLogger(__name__)
 
 STOP_DEADLINE_S = 4.5
+STARTING_TICK_S = 0.05
 SETTLED_S = 10.0
 """A connection that was ready for this long was of use: the next pause is a short one again."""
 
@@ -78,11 +79,12 @@ class Dnp3Driver:
             session=lambda: self._session,
         )
         scan_s = min(point.point.scan_s for point in points)
-        self._tick_s = min(0.25, max(0.02, scan_s / 10, self._settings.poll_s(scan_s) / 10))
+        self._tick_s = min(0.25, max(0.02, scan_s / 4))
         self._session: Session | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
-        self._wake = asyncio.Event()
+        self._woken: asyncio.Future[None] | None = None
+        self._asked_to_wake = False
         self._state = "down"
         self._since_s = clock.now_s()
         self._detail = "not started"
@@ -111,7 +113,7 @@ class Dnp3Driver:
         self._stop.set()
         if self._session is not None:
             self._session.condemn("stopped")
-        self._wake.set()
+        self._wake()
         await asyncio.wait({supervisor}, timeout=STOP_DEADLINE_S)
         if not supervisor.done():
             supervisor.cancel()
@@ -132,7 +134,7 @@ class Dnp3Driver:
                 knowledge=self._knowledge,
                 capture=self.capture,
                 clock=self._clock,
-                changed=self._wake.set,
+                changed=self._wake,
             )
             began_s, was_ready = self._clock.monotonic_s(), False
             try:
@@ -179,24 +181,36 @@ class Dnp3Driver:
             self._look_at_image(connected=True)
             was_ready = was_ready or session.ready
             self._show(session)
-            await self._pause(self._tick_s)
+            await self._pause(self._tick_s if session.ready else STARTING_TICK_S)
         return session.lost or "stopped", was_ready
 
     async def _pause(self, seconds: float, task: asyncio.Task[None] | None = None) -> None:
-        """Sleep `seconds`, or less when woken or when `task` ends; points go on ageing."""
-        end_s = self._clock.monotonic_s() + seconds
-        while (left_s := end_s - self._clock.monotonic_s()) > 0:
-            self._wake.clear()
-            waiter = asyncio.ensure_future(self._wake.wait())
-            wanted = {waiter} if task is None else {waiter, task}
-            await asyncio.wait(
-                wanted, timeout=min(left_s, 0.25), return_when=asyncio.FIRST_COMPLETED
-            )
-            woken = waiter.done()
-            waiter.cancel()
+        """Sleep `seconds`, or less when woken or when `task` ends; points go on ageing.
+
+        A timer and a future, no task of its own: hundreds of links do this several times a second.
+        """
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + seconds
+        while (left_s := end_s - loop.time()) > 0:
+            woken: asyncio.Future[None] = loop.create_future()
+            self._woken = woken
+            timer = loop.call_later(min(left_s, self._tick_s), _resolve, woken)
+            if task is not None:
+                task.add_done_callback(lambda _, woken=woken: _resolve(woken))  # type: ignore[misc]
+            try:
+                await woken
+            finally:
+                timer.cancel()
+                self._woken = None
             self._look_at_image(connected=self._session is not None)
-            if woken or (task is not None and task.done()):
+            if self._asked_to_wake or (task is not None and task.done()):
+                self._asked_to_wake = False
                 return
+
+    def _wake(self) -> None:
+        self._asked_to_wake = True
+        if self._woken is not None:
+            _resolve(self._woken)
 
     def _look_at_image(self, *, connected: bool) -> None:
         lost = self._image.watch()
@@ -260,3 +274,8 @@ class Dnp3Driver:
         self, permit: Permit, *, aborted: Callable[[], bool], stage: StageCallback
     ) -> Execution:
         return await self._commander.execute(permit, aborted, stage)
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -66,7 +66,8 @@ class Line:
         if self._stack.transport is not None or self._device.transport is None:
             return None
         peer, ours = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
-        if not is_our_own((peer[0], peer[1]), (ours[0], ours[1])):
+        descriptor = transport.get_extra_info("socket").fileno()
+        if not is_our_own((peer[0], peer[1]), (ours[0], ours[1]), descriptor):
             log.error("somebody else dialed the inner port of a DNP3 link, from %s:%d", *peer[:2])
             return None
         self.close_port()

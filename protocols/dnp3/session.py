@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import zlib
 from collections.abc import Callable
 
 import opendnp3 as o
@@ -289,10 +290,18 @@ class Session:
             return
         self.ready = True
         self.knowledge.ignores_disable = self.conversation.ignores_disable
-        handler = self._readings if self.knowledge.boxed else self._quiet
-        self._scans = add_scans(self._master, self._settings, handler, scan_s=self.scan_s)
+        # Links that come up together must not poll together ever after.
+        phase = zlib.crc32(self._link.encode()) / 2**32
+        period_s = self._settings.poll_s(self.scan_s)
+        self._loop.call_later(phase * period_s, self._begin_scans)
         configure_device(self._master, self._settings, self._table, self._deadbands_told)
         self._changed()
+
+    def _begin_scans(self) -> None:
+        if self._master is None or not self.usable:
+            return
+        handler = self._readings if self.knowledge.boxed else self._quiet
+        self._scans = add_scans(self._master, self._settings, handler, scan_s=self.scan_s)
 
     @total(None)
     def _deadbands_told(self, result: object) -> None:

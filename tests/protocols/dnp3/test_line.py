@@ -14,7 +14,7 @@ import pytest
 from gridctl.model.measurement import Flag, TimeQuality
 from protocols.dnp3.fragments import CON, FIN, FIR, Fragment, Function, Iin
 from protocols.dnp3.image import PointImage
-from protocols.dnp3.ownership import is_our_own
+from protocols.dnp3.ownership import _asked_inode, _listed_inode, is_our_own
 from protocols.dnp3.trace import lines
 from tests.peers.dnp3.judge import FAULTS
 from tests.protocols.dnp3.scripted import (
@@ -242,6 +242,9 @@ def test_the_inner_port_takes_nobody_but_our_own_stack() -> None:
         address = server.getsockname()
         with socket.create_connection(address) as own:
             assert is_our_own(own.getsockname(), address)
+            inode = _asked_inode(own.getsockname(), address)
+            assert inode is not None
+            assert inode == _listed_inode(own.getsockname(), address)
         code = (
             f"import socket, time; s = socket.create_connection({address!r}); "
             "print(s.getsockname()[1], flush=True); time.sleep(20)"
