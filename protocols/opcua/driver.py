@@ -27,8 +27,9 @@ from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.controls import Operation
 from protocols.opcua.history import read_gap
 from protocols.opcua.image import PointImage
+from protocols.opcua.redundancy import Servers
 from protocols.opcua.report import Counts, diagnostics, first_expiry_s, up_detail
-from protocols.opcua.session import HEALTHY, Session
+from protocols.opcua.session import Session
 from protocols.opcua.settings import read_settings, read_targets
 from protocols.opcua.wire import Sample
 from protocols.traffic import Traffic, bounded
@@ -42,14 +43,12 @@ _AWAY_CAP_S: Final = 1.5
 _REFUSED_FIRST_S: Final = 1.0
 _REFUSED_CAP_S: Final = 30.0
 _STEADY_S: Final = 10.0  # a session that lived this long starts the pauses from the beginning
-_OPEN_TIMEOUTS: Final = 10  # requests that opening a session may take, each with its own timeout
 _RETRY_S: Final = 10.0
 _BACKFILL_S: Final = 5.0  # the link is not up meanwhile: what is older than this stays a gap
-_LEVEL_EVERY_S: Final = 1.0
-_LEVEL_ALONE_S: Final = 10.0  # one server only: for the console, there is nothing to choose
 _LEVEL_END_S: Final = 1.0
 _TICK_MAX_S: Final = 0.5
 _STOP_S: Final = 5.0
+_BUG_PAUSE_S: Final = 5.0
 _LOST_KEEPALIVES: Final = 3.0
 _REPORT_KEEPALIVES: Final = 1.2  # a keep-alive may be this late before values are not re-reported
 
@@ -75,7 +74,6 @@ class OpcUaDriver:
         dice = random.SystemRandom() if randomness is None else randomness
         self._away = Backoff(randomness=dice, first_s=_AWAY_FIRST_S, cap_s=_AWAY_CAP_S)
         self._refused = Backoff(randomness=dice, first_s=_REFUSED_FIRST_S, cap_s=_REFUSED_CAP_S)
-        self._is_refused = False
         shortest_s = min((t.row.point.scan_s for t in self._targets), default=_TICK_MAX_S)
         self._tick_s = min(_TICK_MAX_S, shortest_s / 5.0)
         self._image = PointImage(
@@ -90,7 +88,6 @@ class OpcUaDriver:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._session: Session | None = None
-        self._first_url = 0
         self._command_lock = asyncio.Lock()
         self._lock_owner = ""
         self._told_lost = False
@@ -101,6 +98,9 @@ class OpcUaDriver:
         self._commands = 0
         self._opened = 0
         self._counts = Counts()
+        self._servers = Servers(
+            self._settings, self._counts, make=self._new_session, stopping=lambda: self._stopping
+        )
         self._silent = False
 
     @property
@@ -110,7 +110,7 @@ class OpcUaDriver:
     async def start(self) -> None:
         if self._task is None:
             self._stopping = False
-            self._task = asyncio.create_task(self._supervise(), name=f"opcua {self._link}")
+            self._spawn(0.0)
 
     async def stop(self) -> None:
         task, self._task = self._task, None
@@ -126,6 +126,20 @@ class OpcUaDriver:
             if error is not None:
                 _log.error("link %s: supervisor ended with %s", self._link, reason_of(error))
         self._enter("down", "stopped")
+
+    def _spawn(self, after_s: float) -> None:
+        self._task = asyncio.create_task(self._supervise(after_s), name=f"opcua {self._link}")
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """The supervisor ends when it is told to, and in no other way: after a bug it is said, the
+        link is down, and a new one begins."""
+        error = None if task.cancelled() else task.exception()
+        if error is None or self._stopping:
+            return
+        _log.error("link %s: supervisor broke", self._link, exc_info=error)
+        self._down(f"bug: {reason_of(error)}")
+        self._spawn(_BUG_PAUSE_S)
 
     async def execute(
         self, permit: Permit, *, aborted: Callable[[], bool], stage: StageCallback
@@ -231,13 +245,14 @@ class OpcUaDriver:
     def _link_down(self) -> Execution:
         return _rejected("LINK_DOWN", f"link {self._link} is down: {self._detail}")
 
-    async def _supervise(self) -> None:
+    async def _supervise(self, after_s: float) -> None:
+        await asyncio.sleep(after_s)
         while not self._stopping:
             opened_s = self._clock.monotonic_s()
-            session = await self._open_best()
-            if session is not None:
-                if self._settings.backfill:
-                    await self._backfill(session)
+            session, reason = await self._servers.open_best()
+            if session is None:
+                self._down(reason)
+            else:
                 await self._hold_sessions(session)
                 if self._clock.monotonic_s() - opened_s > _STEADY_S:
                     self._away.settled()
@@ -245,40 +260,10 @@ class OpcUaDriver:
                     if len(self._settings.urls) > 1:
                         continue  # the other server is asked at once
             if not self._stopping:
-                pauses = self._refused if self._is_refused else self._away
+                pauses = self._refused if self._servers.is_refused else self._away
                 await asyncio.sleep(pauses.pause_s())
 
-    async def _open_best(self) -> Session | None:
-        """A session with the first server that is whole, else with the best of those that answer.
-        The one asked first is the one that has served last, or its neighbour when it was lost."""
-        urls = self._settings.urls
-        best: Session | None = None
-        reasons: list[str] = []
-        order = [urls[(self._first_url + step) % len(urls)] for step in range(len(urls))]
-        try:
-            for url in order:
-                if self._stopping:
-                    break
-                session = await self._open(url, reasons)
-                if session is None:
-                    continue
-                if best is None or session.service_level > best.service_level:
-                    best, session = session, best
-                if session is not None:
-                    await session.close()
-                if best.service_level >= HEALTHY:
-                    break
-        except BaseException:
-            if best is not None:
-                await best.close()
-            raise
-        if best is None and not self._stopping:
-            self._down("; ".join(reasons))
-        return best
-
-    async def _open(self, url: str, reasons: list[str]) -> Session | None:
-        """A session with this server, not in charge yet; None, and the reason, when it cannot be
-        had."""
+    def _new_session(self, url: str) -> Session:
         box: list[Session] = []
         session = Session(
             self._settings,
@@ -290,22 +275,6 @@ class OpcUaDriver:
             traffic=self._traffic,
         )
         box.append(session)
-        try:
-            async with asyncio.timeout(_OPEN_TIMEOUTS * self._settings.timeout_s):
-                await session.open()
-        except WIRE_ERRORS as error:
-            reasons.append(
-                reason_of(error) if len(self._settings.urls) == 1 else f"{url}: {reason_of(error)}"
-            )
-            self._counts.rejected_thumbprint = getattr(error, "thumbprint", "")
-            self._is_refused = not isinstance(error, OSError | TimeoutError)
-            await session.close()
-            return None
-        except BaseException:
-            await session.close()
-            raise
-        self._counts.rejected_thumbprint = ""
-        self._is_refused = False
         return session
 
     async def _backfill(self, session: Session) -> None:
@@ -333,9 +302,11 @@ class OpcUaDriver:
         """Keep the link on `session`, and on those that it is handed over to, until one is lost.
         That it is lost is told before closing: closing may take seconds when nobody answers."""
         current = session
-        self._opened += 1
-        self._take_charge(current)
         try:
+            if self._settings.backfill:
+                await self._backfill(current)
+            self._opened += 1
+            self._take_charge(current)
             while (successor := await self._hold(current)) is not None:
                 async with self._command_lock:  # no command is on its way through the former one
                     former, current = current, successor
@@ -349,8 +320,7 @@ class OpcUaDriver:
         finally:
             self._session = None
             self._counts.gaps += current.gaps
-            urls = self._settings.urls
-            self._first_url = (urls.index(current.url) + 1) % len(urls)
+            self._servers.lost(current.url)
             await current.close()
 
     def _take_charge(self, session: Session) -> None:
@@ -377,7 +347,7 @@ class OpcUaDriver:
         self._image.heartbeat_moved_s = now_s
         if self._settings.conditions:
             await self._conditions.follow(session)
-        level = asyncio.create_task(self._watch_level(session))
+        level = asyncio.create_task(self._servers.better_than(session))
         try:
             while not (self._stopping or await session.connection.wait_lost(self._tick_s)):
                 now_s = self._clock.monotonic_s()
@@ -407,34 +377,6 @@ class OpcUaDriver:
             self._silent = True
             self._late_scans += 1
         return True
-
-    async def _watch_level(self, session: Session) -> Session:
-        """Ask how the server feels, and return a session with a better one once there is one. A
-        silent server is found out by its keep-alive, not here."""
-        while True:
-            await asyncio.sleep(_LEVEL_EVERY_S if len(self._settings.urls) > 1 else _LEVEL_ALONE_S)
-            try:
-                level = await session.read_service_level()
-            except WIRE_ERRORS as error:
-                _log.debug("service level of %s: %s", session.url, reason_of(error))
-                continue
-            if level < HEALTHY:
-                better = await self._better_than(session)
-                if better is not None:
-                    return better
-
-    async def _better_than(self, session: Session) -> Session | None:
-        """A session with a server that feels better than this one, opened beside it."""
-        for url in self._settings.urls:
-            if url == session.url:
-                continue
-            other = await self._open(url, [])
-            if other is None:
-                continue
-            if other.service_level > session.service_level:
-                return other
-            await other.close()
-        return None
 
     def _on_samples(self, session: Session, samples: Sequence[Sample]) -> None:
         if session is self._session:  # one that was handed over has nothing more to say

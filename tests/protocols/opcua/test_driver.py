@@ -350,3 +350,24 @@ async def test_two_drivers_start_and_stop_without_a_trace(site: Site) -> None:
         await watch.driver.stop()
     await asyncio.sleep(0.2)
     assert len(asyncio.all_tasks()) <= before
+
+
+async def test_supervisor_that_breaks_is_said_and_begins_anew(
+    site: Site, watch: Watch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug of our own must not be a link that says up and tells nothing."""
+    monkeypatch.setattr(driver_module, "_BUG_PAUSE_S", 0.1)
+    image = watch.driver._image
+
+    def broken() -> None:
+        monkeypatch.undo()
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(image, "re_report", broken)
+    assert await watch.until(
+        lambda: "bug: RuntimeError: a bug" in watch.driver.health().detail, 3.0
+    )
+    assert watch.driver.health().state == "down"
+    assert "supervisor broke" in caplog.text
+    assert await watch.until(lambda: watch.driver.health().state == "up", 15.0)
+    assert await watch.until(lambda: watch.latest[bench.POWER].quality.is_good, 2.0)
