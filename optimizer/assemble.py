@@ -20,6 +20,7 @@ from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Problem, block
 from optimizer.regulated import RegulatedNetwork
+from optimizer.session import Matrices
 from optimizer.timegrid import IntArray, TimeGrid
 
 ROWS_PER_SIDE_MAX = 8
@@ -52,24 +53,12 @@ class Fixed:
     zero: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Matrices:
-    """What the solver takes: rows `a x` within bounds, columns within bounds, costs."""
-
-    a: sp.csr_array
-    row_lower: FloatArray
-    row_upper: FloatArray
-    lower: FloatArray
-    upper: FloatArray
-    cost: FloatArray
-
-
 class Programme:
     """The linear programme of one task.
 
     Columns: those of the blocks, then of each interval a slack for import, one for the target and
-    the charging beyond comfort (`RECHARGE_SHARE`), then two slacks for each lazy row. Rows: those
-    of the blocks, charging, import, target, lazy rows.
+    the charging beyond comfort (`RECHARGE_SHARE`), then for each lazy row its two slacks.
+    Rows: those of the blocks, charging, import, target, lazy rows.
     """
 
     def __init__(
@@ -190,14 +179,14 @@ class Programme:
         head = self._by_interval(np.tile(self.model.dhead[:, None], (1, count)), np.arange(count))
         slack = -sp.eye_array(count, format="csr")
         standing = self.model.say(self._standing_kw)
-        a_lazy, lazy_upper, first, second = self._lazy(standing)
+        a_lazy, lazy_upper, slack_upper, slack_cost = self._lazy(standing)
         a = sp.block_array(
             [
-                [self._rules, None, None, None, None, None],
-                [self._charging, None, None, slack, None, None],
-                [head, slack, None, None, None, None],
-                [head, None, slack, None, None, None],
-                [a_lazy, None, None, None, -sp.eye_array(lazy), -sp.eye_array(lazy)],
+                [self._rules, None, None, None, None],
+                [self._charging, None, None, slack, None],
+                [head, slack, None, None, None],
+                [head, None, slack, None, None],
+                [a_lazy, None, None, None, _slacks(lazy)],
             ],
             format="csr",
         )
@@ -220,15 +209,14 @@ class Programme:
             row_lower=np.concatenate([*rules_lower, np.full(len(soft_upper), -np.inf)]),
             row_upper=np.concatenate([*rules_upper, soft_upper]),
             lower=np.concatenate([lower, np.zeros(3 * count + 2 * lazy)]),
-            upper=np.concatenate([upper, np.full(3 * count, np.inf), first[0], second[0]]),
+            upper=np.concatenate([upper, np.full(3 * count, np.inf), slack_upper]),
             cost=np.concatenate(
                 [
                     *(b.cost for b in self.blocks),
                     self._tiers.import_kw * unit * hours,
                     self._tiers.target_kw * unit * hours,
                     self._charging_price * hours,
-                    first[1],
-                    second[1],
+                    slack_cost,
                 ]
             ),
         )
@@ -290,12 +278,8 @@ class Programme:
         )
         return sp.csr_array(chosen @ self._injection)
 
-    def _lazy(
-        self, standing: Offsets
-    ) -> tuple[
-        sp.csr_array, FloatArray, tuple[FloatArray, FloatArray], tuple[FloatArray, FloatArray]
-    ]:
-        """Lazy rows, their upper bounds, and (upper bound, cost) of their two slacks."""
+    def _lazy(self, standing: Offsets) -> tuple[sp.csr_array, FloatArray, FloatArray, FloatArray]:
+        """Lazy rows, their upper bounds, and upper bound and cost of their slacks, two a row."""
         count = len(self.rows)
         weight, upper = np.zeros((len(self.members), count)), np.zeros(count)
         first_upper, prices = np.full(count, np.inf), np.zeros((2, count))
@@ -318,13 +302,19 @@ class Programme:
             first_upper[j] = EMERGENCY_BAND_PU * PCT_PU
             prices[:, j] = tiers.voltage_pct_pu * price, tiers.emergency_pct_pu * price
         rows = self._by_interval(weight, np.array([r.interval for r in self.rows], dtype=np.int64))
-        return rows, upper, (first_upper, prices[0]), (np.full(count, np.inf), prices[1])
+        slack_upper = np.column_stack([first_upper, np.full(count, np.inf)])
+        return rows, upper, slack_upper.ravel(), prices.T.ravel()
 
 
 def _block_diagonal(parts: Sequence[sp.csr_array]) -> sp.csr_array:
     if not parts:
         return sp.csr_array((0, 0))
     return sp.csr_array(sp.block_diag(parts, format="csr"))
+
+
+def _slacks(rows: int) -> sp.csr_array:
+    """(rows, 2 rows): row j has columns 2j and 2j + 1, so that new rows have the last columns."""
+    return sp.csr_array(sp.kron(sp.eye_array(rows), -np.ones((1, 2)), format="csr"))
 
 
 def _unit_price(blocks: Sequence[Block], grid: TimeGrid) -> float:

@@ -10,32 +10,29 @@ the proven gap. No clock is involved, so the same task gives the same plan.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.optimize import linprog
 
 from gridctl.model.planning import SolveStatus
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.assemble import Fixed, Programme
 from optimizer.runs import best_runs
+from optimizer.session import LpSession, Outcome
 
 LAZY_ROUNDS_MAX = 30
 THRESHOLDS = (0.02, 0.4)
 BOTH_WAYS_KW = 1e-3
-OPTIMAL, LATE, INFEASIBLE, TROUBLE = 0, 1, 2, 4
-_TROUBLES = {LATE: SolveStatus.TIMEOUT, INFEASIBLE: SolveStatus.INFEASIBLE}
-LEFT_MIN_S = 0.05
+_TROUBLES = {
+    Outcome.LATE: SolveStatus.TIMEOUT,
+    Outcome.INFEASIBLE: SolveStatus.INFEASIBLE,
+}
 REBOUND_ROUNDS = 3
 GAP_ENOUGH = 0.03
 GAP_FAR = 0.1
 GAIN_MIN = 1e-3
 POLISH_ROUNDS = 16
 POLISHED_AT_ONCE = 4
-_LINPROG: Callable[..., Any] = linprog
-"""The stubs do not know that it takes sparse matrices."""
 
 
 class SolverError(Exception):
@@ -61,49 +58,24 @@ class Solution:
 
 @dataclass(slots=True, kw_only=True)
 class Effort:
-    """What may still be spent and what was: seconds left, linear programmes solved."""
+    """What may still be spent and what was: seconds left, linear programmes solved; and by which
+    session."""
 
     left_s: Callable[[], float]
+    session: LpSession = field(default_factory=LpSession)
     programmes: int = 0
 
 
 def solve_once(programme: Programme, effort: Effort) -> Solution:
-    """The programme as it stands, by HiGHS. Raises SolverError.
-
-    Presolve pays where the runs are held, and costs (measured: 3 times) where none is. The time
-    limit only turns a late answer into an honest "too late"; it never makes a different plan.
-    """
-    matrices = programme.matrices()
-    lower, upper = matrices.row_lower, matrices.row_upper
-    equal = lower == upper
-    above, below = np.isfinite(upper) & ~equal, np.isfinite(lower) & ~equal
-    result = None
-    for method in ("highs-ds", "highs-ipm"):
-        effort.programmes += 1
-        result = _LINPROG(
-            matrices.cost,
-            A_ub=sp.vstack([matrices.a[above], -matrices.a[below]], format="csr"),
-            b_ub=np.concatenate([upper[above], -lower[below]]),
-            A_eq=matrices.a[equal],
-            b_eq=upper[equal],
-            bounds=np.column_stack([matrices.lower, matrices.upper]),
-            method=method,
-            options={
-                "presolve": programme.fixed is not None,
-                "time_limit": max(effort.left_s(), LEFT_MIN_S),
-            },
-        )
-        if result.status != TROUBLE:
-            break
-    if result is None or result.status != OPTIMAL or result.x is None:
-        status = TROUBLE if result is None else int(result.status)
-        message = "no answer" if result is None else str(result.message)
-        raise SolverError(_TROUBLES.get(status, SolveStatus.FAILED), f"HiGHS: {message}")
-    price = np.zeros(len(lower))
-    price[above] = -np.asarray(result.ineqlin.marginals)[: int(above.sum())]
-    return Solution(
-        x=np.asarray(result.x, dtype=np.float64), objective=float(result.fun), row_price=price
+    """The programme as it stands, by HiGHS. Raises SolverError."""
+    effort.programmes += 1
+    answer = effort.session.solve(
+        programme.matrices(), left_s=effort.left_s(), presolve=programme.fixed is not None
     )
+    if answer.outcome is not Outcome.OPTIMAL:
+        status = _TROUBLES.get(answer.outcome, SolveStatus.FAILED)
+        raise SolverError(status, f"HiGHS: {answer.outcome.value}")
+    return Solution(x=answer.x, objective=answer.objective, row_price=answer.row_price)
 
 
 def solve_lazily(programme: Programme, effort: Effort, known: Solution | None = None) -> Solution:
