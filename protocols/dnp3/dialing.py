@@ -9,35 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from dataclasses import dataclass
 
 from cryptography import x509
 
 from gridctl.model.errors import ConfigError, UnavailableError
 from protocols.dnp3.settings import Endpoint, Tls
-
-DAY_S = 86_400.0
-EXPIRY_WARNING_S = 30 * DAY_S
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Certificates:
-    """When the device's and our own certificate end, UTC seconds."""
-
-    device_until_s: float
-    own_until_s: float
-
-    @property
-    def until_s(self) -> float:
-        return min(self.device_until_s, self.own_until_s)
-
-    def warning(self, real_now_s: float) -> str:
-        """What a person has to know about it, or ""."""
-        texts = []
-        for whose, until_s in (("device's", self.device_until_s), ("own", self.own_until_s)):
-            if until_s - real_now_s < EXPIRY_WARNING_S:
-                texts.append(f"{whose} certificate ends in {(until_s - real_now_s) / DAY_S:.0f} d")
-        return "; ".join(texts)
 
 
 def tls_context(tls: Tls, *, file: str) -> ssl.SSLContext:

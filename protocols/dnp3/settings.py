@@ -46,6 +46,69 @@ _OPTIONAL: Mapping[str, type] = {
     "freeze_counters_s": float,
     "freeze_clears": bool,
 }
+OPTION_MEANINGS: Mapping[str, tuple[str, str]] = {
+    "host": ("none: must be written", "Where the device listens."),
+    "port": ("none: must be written", "Its TCP port, 20000 as a rule (19999 with TLS)."),
+    "master_address": ("none: must be written", "Our link address, 0 to 65519."),
+    "outstation_address": (
+        "none: must be written",
+        "The device's link address, 0 to 65519; broadcast addresses are refused.",
+    ),
+    "response_timeout_s": (
+        "none: must be written",
+        "Seconds for one answer, 0.05 to 60, at most half of select_timeout_s.",
+    ),
+    "select_timeout_s": (
+        "none: must be written",
+        (
+            "How long the device holds a SELECT, as set in the device; OPERATE leaves in the first "
+            "half of it or not at all."
+        ),
+    ),
+    "heartbeat": ("none", "mRID of a point that moves all the time."),
+    "backup_host": ("none", "A second way to the same device, tried in turn; with `backup_port`."),
+    "backup_port": ("none", "Port of the second way."),
+    "ca": ("none", "TLS: the certificate of the authority that signed the device's. PEM."),
+    "certificate": ("none", "TLS: our certificate, PEM."),
+    "key": ("none", "TLS: its private key, PEM, mode 0600."),
+    "tls_name": (
+        "none",
+        (
+            "TLS: the name that must stand in the device's certificate (SAN, or CN where it has "
+            "none). All four of the TLS keys or none."
+        ),
+    ),
+    "time_sync": (
+        "lan",
+        (
+            "How the clock is set when the device asks: `lan`, `non_lan`, `write` (a plain write, "
+            "for devices that know neither), `none`."
+        ),
+    ),
+    "disable_unsolicited_at_start": (
+        "true",
+        (
+            "false for a device that must not be sent function code 21. One that merely ignores it "
+            "is found out."
+        ),
+    ),
+    "unsolicited": ("1,2,3", "Event classes that the device may report unasked, or `none`."),
+    "integrity_s": ("the fastest point's scan_s", "Period of the poll of everything."),
+    "class_1_s": ("none", "Period of a poll of class 1 events by themselves; so `class_2_s`, …"),
+    "class_2_s": ("none", "As `class_1_s`, of class 2."),
+    "class_3_s": ("none", "As `class_1_s`, of class 3."),
+    "scans": ("none", "Polls of ranges, separated by spaces: `30:0-99@5 1:4@1`."),
+    "keep_alive_s": (
+        "30",
+        "Silence after which the link status is asked for; unanswered it ends the connection.",
+    ),
+    "response_max_s": ("5", "Seconds for all fragments of one response; more on slow lines."),
+    "write_deadbands": ("false", "Write the deadbands of the points file to the device (g34v3)."),
+    "freeze_counters_s": ("none", "Freeze all counters in this period, at least 10."),
+    "freeze_clears": ("false", "And set them to zero."),
+}
+"""Default and meaning of each option, for docs/reference/dnp3.md."""
+
 _TLS = ("ca", "certificate", "key", "tls_name")
 _SCAN = re.compile(r"(\d{1,3}):(\d{1,5})(?:-(\d{1,5}))?@(\d+(?:\.\d+)?)")
 _SCANNED = frozenset({1, 3, 10, 20, 21, 30, 31, 40, 110})

@@ -82,13 +82,12 @@ def flagless(group: int, name: str, state: int) -> Quality:
 @dataclass(slots=True)
 class Reading:
     """What one fragment brought. `undecoded` says why its rest could not be read, "" when all was;
-    `kept` is the length of what could. `other` counts objects that no point asks for."""
+    `kept` is the length of what could."""
 
     measurements: list[Measurement] = field(default_factory=list)
     undecoded: str = ""
     unknown: bool = False
     kept: int = 0
-    other: int = 0
     events: int = 0
     commanded: list[str] = field(default_factory=list)
 
@@ -132,7 +131,6 @@ class Decoder:
             reading.commanded.append(f"{block.name} ×{block.number}")
             return
         if targets is None:
-            reading.other += block.number
             return
         strings = texts(block)
         if strings:
@@ -140,7 +138,6 @@ class Decoder:
             return
         found = columns(block)
         if found is None:
-            reading.other += block.number
             return
         if found.flags is None:
             octets: Iterable[Quality] = (

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.docs.cli_page import cli_page
 from tests.docs.decisions_page import decisions_page
 from tests.docs.dependencies_page import dependencies_page
+from tests.docs.dnp3_page import dnp3_page
 from tests.docs.http_page import http_page
 from tests.docs.opcua_page import opcua_page
 from tests.docs.quality_page import quality_page
@@ -22,6 +23,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/cli.md": cli_page,
     "reference/configuration.md": configuration_page,
     "reference/quality.md": quality_page,
+    "reference/dnp3.md": dnp3_page,
     "reference/opcua.md": opcua_page,
     "reference/command-states.md": states_page,
     "reference/safeguards.md": safeguards_page,

@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from gridctl.model.errors import ConfigError
-from protocols.dnp3.dialing import Certificates
 from protocols.dnp3.fragments import Fragment
 from protocols.dnp3.settings import read_settings
 from tests.protocols.dnp3.scripted import (
@@ -172,12 +171,6 @@ async def test_a_master_that_the_device_rejects_backs_off(
         await bench.pump(2.5)
         assert bench.driver.health().state != "up"
         assert 1 <= bench.driver.health().retries <= 6
-
-
-def test_expiry_is_told_a_month_ahead() -> None:
-    soon = Certificates(device_until_s=5 * 86_400.0, own_until_s=400 * 86_400.0)
-    assert soon.warning(0.0) == "device's certificate ends in 5 d"
-    assert Certificates(device_until_s=4e6, own_until_s=4e6).warning(0.0) == ""
 
 
 def test_half_a_tls_table_is_refused(authority: Authority) -> None:
