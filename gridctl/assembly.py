@@ -46,6 +46,7 @@ FIRST_CLIENT = "customer-system"
 SECRET_BYTES = 15
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 SHUTDOWN_DEADLINE_S = 5.0
+METRICS_TOKEN_MIN = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +211,7 @@ async def _listening(
             voltage_max_pu=part.voltage_max_pu,
             utc_offset_s=part.utc_offset_s,
             secure=secure,
+            metrics_token=metrics_token(settings),
         ),
         mounted=[(OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock))],
     )
@@ -233,6 +235,26 @@ async def _listening(
         yield f"{'https' if secure else 'http'}://{table.host}:{table.port}"
     finally:
         await runner.cleanup()
+
+
+def metrics_token(settings: Settings) -> str | None:
+    """The bearer of `/metrics`, or None where only this machine may ask. Raises ConfigError."""
+    path = settings.web.metrics_token_file
+    if path is None:
+        return None
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"cannot be read: {error}", file=str(path), hint="one line of text, mode 0600"
+        ) from None
+    if len(token) < METRICS_TOKEN_MIN:
+        raise ConfigError(
+            f"is shorter than {METRICS_TOKEN_MIN} characters",
+            file=str(path),
+            hint="a long random line, for instance from: openssl rand -hex 24",
+        )
+    return token
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:

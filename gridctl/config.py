@@ -113,12 +113,14 @@ class DispatchTable(_Table):
 
 class WebTable(_Table):
     """`[web]`: where the console listens. TLS when a certificate is named; plain http is for
-    loopback only."""
+    loopback only. `/metrics` asks for the bearer token in `metrics_token_file`; without one it
+    answers to this machine only."""
 
     host: str
     port: Port
     certificate: Path | None = None
     key: Path | None = None
+    metrics_token_file: Path | None = None
 
 
 class Settings(_Table):
@@ -162,6 +164,7 @@ _PATHS = {
     ("field", "stop_file"),
     ("field", "spool"),
     ("web", "certificate"),
+    ("web", "metrics_token_file"),
     ("web", "key"),
 }
 _LINK_PATHS = (

@@ -20,7 +20,7 @@ from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
 from gridctl.pki import make_application_certificate, make_office_keys
 from sim.fleet import Fleet, load_fleet
 from sim.history import history, write_history
-from sim.instance_points import write_points
+from sim.instance_points import SEQUENCE_GROUP, write_points
 from sim.scenario import Scenario, load_scenario, scenario_feeder
 from sim.toml_text import Value, toml_table
 
@@ -200,6 +200,7 @@ def _setting_tables(
             "spool": "run/field-state.json",
         },
     )
+    yield toml_table(f"[field.groups.{SEQUENCE_GROUP}]", {"soe": True})
     for link, port, address in (("SUB", ports.sub, 10), ("DR", ports.dr, 20)):
         yield toml_table("[[field.links]]", _dnp3_link(link, port, address))
     yield toml_table("[[field.links]]", _opcua_link(ports.der))

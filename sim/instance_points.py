@@ -22,11 +22,14 @@ _NAMESPACE: Final = "urn:gridctl:feeder:1"
 _SCAN_S: Final = 2.0
 _HEARTBEAT_SCAN_S: Final = 1.0
 _TOLERANCE_KW: Final = 0.5
+SEQUENCE_GROUP: Final = "switches"
+"""Group of everything that switches: each change of it is kept in the sequence of events."""
 _LEASES_FROM: Final = 500
 _BINARY, _COUNTER, _ANALOG, _ANALOG_OUTPUT = 1, 20, 30, 41
 _COLUMNS: Final = (
     "mrid", "name", "equipment", "kind", "unit", "phase", "link", "address", "command", "lease",
     "enable", "scale", "offset", "deadband", "scan_s", "expect", "tolerance", "min", "max",
+    "group",
 )  # fmt: skip
 
 MONITORED: Final = (
@@ -95,6 +98,7 @@ def write_points(path: Path, feeder: Feeder, fleet: Fleet) -> None:
                     row.mrid, row.name, row.equipment, row.kind, row.unit, row.phase, row.link,
                     address, row.command, lease, "", 1.0, 0.0, row.deadband, row.scan_s, row.expect,
                     _TOLERANCE_KW if row.expect else "", _text(row.low), _text(row.high),
+                    SEQUENCE_GROUP if row.kind == "discrete" else "",
                 ]
             )  # fmt: skip
 

@@ -25,6 +25,8 @@ from gridctl.model.resource import Resource
 from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
 from gridctl.web.auth import Accounts, Gate
 from gridctl.web.auth import Handler as Handle
+from gridctl.web.field_pages import FieldPages
+from gridctl.web.metrics import MetricsPage
 from gridctl.web.pages import Pages
 from gridctl.web.problem import problem, refused
 from gridctl.web.roles import Permission
@@ -70,6 +72,7 @@ class WebParts:
     voltage_max_pu: float
     utc_offset_s: float
     secure: bool
+    metrics_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,11 +128,14 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
     """The whole route table of the console."""
     p = Permission
     v1 = "/api/v1"
+    field = FieldPages(desk=parts.desk, store=parts.store)
     table: list[tuple[str, str, Handle, Permission | None]] = [
         ("GET", "/", _index, None),
         ("GET", "/static/{name:[A-Za-z0-9_.-]+}", _static, None),
         ("GET", "/healthz", _health, None),
         ("GET", "/readyz", _Ready(parts.desk).answer, None),
+        # Its own bearer or this machine only: a scraper has no session.
+        ("GET", "/metrics", MetricsPage(parts.desk, token=parts.metrics_token).answer, None),
         ("GET", "/plain", pages.plain, None),
         ("POST", "/plain/login", pages.log_in, None),
         ("POST", "/plain/stop", pages.stop, p.STOP),
@@ -150,6 +156,8 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("GET", f"{v1}/alarms", api.alarms, p.VIEW),
         ("POST", f"{v1}/alarms/ack", api.acknowledge, p.ACK),
         ("GET", f"{v1}/commands", api.commands, p.VIEW),
+        ("GET", f"{v1}/links", field.links, p.VIEW),
+        ("GET", f"{v1}/events", field.events, p.VIEW),
         ("GET", f"{v1}/audit", api.audit, p.AUDIT),
         ("GET", f"{v1}/audit/verify", api.audit_verify, p.AUDIT),
         ("GET", f"{v1}/trend", api.trend, p.VIEW),

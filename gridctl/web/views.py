@@ -18,7 +18,6 @@ from gridctl.control.ports import (
     ResourceView,
 )
 from gridctl.model.alarm import Alarm, AlarmState
-from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import Measurement, Point, Validity
 from gridctl.model.network import Feeder
 from gridctl.model.planning import Forecast, Series
@@ -26,6 +25,7 @@ from gridctl.model.program import DispatchRequest
 from gridctl.model.quantity import Unit
 from gridctl.model.resource import LoadGroup, Resource, kind_of
 from gridctl.web.json_values import Json, iso, rounded
+from gridctl.web.link_views import links_view
 from gridctl.web.plan_views import plan_row
 
 ALARMS_ON_TOP_MAX = 8
@@ -147,7 +147,7 @@ class FrameView:
                 r.resource.mrid: resource_view(r, picture.at_s, self._rate)
                 for r in picture.resources
             },
-            "links": [link_view(link) for link in picture.links],
+            "links": links_view(picture),
             "alarms": alarms_view(picture.alarms),
             "plans": [plan_row(p, picture) for p in plans],
             "forecast": None if picture.forecast is None else forecast_view(picture.forecast),
@@ -202,24 +202,6 @@ def resource_view(view: ResourceView, at_s: float, time_rate: float) -> Json:
         "excluded": view.excluded,
         "quality": view.quality.validity,
         "age_s": round(view.age_s, 1),
-    }
-
-
-def link_view(health: LinkHealth) -> Json:
-    """api.ts LinkState."""
-    trip = health.round_trip_s
-    return {
-        "id": health.link,
-        "protocol": health.protocol,
-        "endpoint": health.endpoint,
-        "state": health.state,
-        "points": health.points,
-        "reads": health.reads,
-        "late_scans": health.late_scans,
-        "commands": health.commands,
-        "reconnects": health.reconnects,
-        "round_trip_ms": None if trip is None else round(trip * 1000, 2),
-        "detail": health.detail,
     }
 
 

@@ -131,6 +131,14 @@ RECORDS: dict[str, Record] = {
         size_mb=57.3,
         why="arrays of the optimizer; Python 3.11 stays on 2.4",
     ),
+    "prometheus-client": Record(
+        versions=("0.26.0",),
+        released="2026-07",
+        licence="Apache-2.0 and BSD-2-Clause",
+        metadata="Apache-2.0 AND BSD-2-Clause",
+        size_mb=0.2,
+        why="`/metrics` ([ADR 0015](../adr/0015-prometheus-client.md))",
+    ),
     "pysqlite3": Record(
         versions=("0.6.1",),
         released="2026-10",

@@ -10,6 +10,7 @@ from tests.docs.decisions_page import decisions_page
 from tests.docs.dependencies_page import dependencies_page
 from tests.docs.dnp3_page import dnp3_page
 from tests.docs.http_page import http_page
+from tests.docs.links_page import links_page
 from tests.docs.opcua_page import opcua_page
 from tests.docs.quality_page import quality_page
 from tests.docs.safeguards_page import safeguards_page
@@ -28,6 +29,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/command-states.md": states_page,
     "reference/safeguards.md": safeguards_page,
     "reference/http.md": http_page,
+    "reference/link-health.md": links_page,
     "reference/dependencies.md": dependencies_page,
     "adr/README.md": decisions_page,
     "img/command-states.svg": states_svg,

@@ -48,6 +48,10 @@ _CONSOLE: Mapping[str, str] = {
     "GET /static/{name}": "Its files.",
     "GET /healthz": "200 while the process answers.",
     "GET /readyz": "200 when the field agent is connected and values are there, else 503.",
+    "GET /metrics": "Prometheus text: [links](link-health.md), points, alarms. A bearer of its own "
+    "(`web.metrics_token_file`), else this machine only.",
+    "GET /api/v1/links": "Every link with all that its driver tells.",
+    "GET /api/v1/events": "Sequence of events, newest first; `point`, `before`, `limit`.",
     "GET /plain": "A page without scripts: sign in, plans, STOP.",
     "POST /plain/login": "Its form to sign in.",
     "POST /plain/stop": "Its STOP button.",
@@ -112,6 +116,8 @@ class _Shell:
     """Stands for parts that the route table only hands on."""
 
     desk: Any = None
+    store: Any = None
+    metrics_token: Any = None
 
 
 def _roles_table() -> str:

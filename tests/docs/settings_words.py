@@ -123,6 +123,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "port": "Port to listen on.",
         "certificate": "TLS certificate (PEM); needed for any address but loopback.",
         "key": "Its private key (PEM), when the certificate's file does not hold it.",
+        "metrics_token_file": "One line, at least 16 characters: the bearer that `/metrics` asks for. "
+        "Without it `/metrics` answers to this machine only, and so to whatever a proxy on it lets in.",
     },
     "sim": {
         "scenario": "Name of a scenario that comes with the simulator.",

@@ -53,7 +53,9 @@ def test_settings_feeder_and_resources_load(instance: Path) -> None:
     feeder = load_feeder(settings.site.feeder)
     assert feeder == scenario_feeder(scenario)
     resources = load_resources(settings.site.resources, feeder)
-    points = {row.point.mrid for row in load_points(settings.field.points)}
+    points = {
+        row.point.mrid for row in load_points(settings.field.points, settings.field.context())
+    }
     for resource in resources:
         assert resource.points.setpoint in points
         assert resource.points.feedback in points
@@ -65,7 +67,7 @@ def test_settings_feeder_and_resources_load(instance: Path) -> None:
 
 def test_every_protocol_can_speak_its_points(instance: Path) -> None:
     settings = load_settings(instance / "gridctl.toml")
-    rows = load_points(settings.field.points)
+    rows = load_points(settings.field.points, settings.field.context())
     for link in ("SUB", "DR"):
         mine = [row for row in rows if row.link == link]
         assert len(PointTable(mine)) == len(mine)
@@ -80,7 +82,11 @@ def test_every_protocol_can_speak_its_points(instance: Path) -> None:
 def test_limits_let_every_command_pass_and_return(instance: Path) -> None:
     settings = load_settings(instance / "gridctl.toml")
     limits = {d.point: d for d in load_limits(settings.field.limits).devices}
-    commandable = [r for r in load_points(settings.field.points) if r.point.kind.commandable]
+    commandable = [
+        r
+        for r in load_points(settings.field.points, settings.field.context())
+        if r.point.kind.commandable
+    ]
     assert {r.point.mrid for r in commandable} == set(limits)
     for row in commandable:
         limit = limits[row.point.mrid]
@@ -94,7 +100,9 @@ def test_limits_let_every_command_pass_and_return(instance: Path) -> None:
 
 
 def test_the_mirror_reads_the_same_points(instance: Path) -> None:
-    field = load_points(instance / "points.csv")
+    field = load_points(
+        instance / "points.csv", load_settings(instance / "gridctl.toml").field.context()
+    )
     mirror = read_plant_points(instance / "points.csv")
     assert [p.mrid for p in mirror] == [row.point.mrid for row in field]
     assert [p.lease for p in mirror] == [row.lease for row in field]

@@ -82,8 +82,26 @@ export interface ResourceState {
 }
 export interface LinkState {
   id: string; protocol: string; endpoint: string; state: "up" | "connecting" | "down";
-  points: number; reads: number; late_scans: number; commands: number; reconnects: number;
+  points: number;
+  poor: number; // of the points that are read, those without a good value now
+  reads: number; late_scans: number; commands: number; reconnects: number;
   round_trip_ms: number | null; detail: string;
+}
+// GET links: asked for by the communications screen alone
+export interface LinkDetail extends LinkState {
+  configured_endpoint: string; since: string; events: number; in_flight: number; lock_owner: string;
+  retries: number; timeouts: number; bytes_in: number; bytes_out: number;
+  frames_in: number; frames_out: number; frame_errors: number; protocol_errors: number;
+  round_trip_p50_ms: number | null; round_trip_p99_ms: number | null;
+  last_error: string; last_error_at: string | null;
+  certificate_expires: string | null; // real UTC, not grid time
+  diagnostics: Record<string, string>;
+}
+// GET events: sequence of events, newest first
+export interface FieldEvent {
+  id: number; number: number; point: string; name: string; link: string;
+  value: number; unit: string; quality: Validity; flags: string[];
+  at: string; at_ms: number; time_quality: string;
 }
 export interface Alarm {
   key: string; priority: 1 | 2 | 3; text: string; response: string; raised: string;

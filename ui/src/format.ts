@@ -139,3 +139,34 @@ export function sentence(words: string): string {
 export function shortDigest(digest: string): string {
   return digest.replace(/^sha256:/, "").slice(0, 12);
 }
+
+/** Bytes in the unit that leaves few digits: "812 B", "4.2 kB", "1.3 MB". */
+export function bytes(n: number | null | undefined): string {
+  if (n === null || n === undefined || !Number.isFinite(n)) return UNKNOWN;
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let [value, at] = [n, 0];
+  while (value >= 1000 && at < units.length - 1) [value, at] = [value / 1000, at + 1];
+  return `${number(value, at === 0 || value >= 100 ? 0 : 1)} ${units[at] ?? ""}`;
+}
+
+const CERTIFICATE_SOON_DAYS = 30;
+
+/** When a link's certificate ends. Certificates live in real time, so `nowMs` is the machine's. */
+export function certificateWords(iso: string | null, nowMs: number): { words: string; soon: boolean } {
+  if (iso === null) return { words: "none", soon: false };
+  const days = Math.floor((Date.parse(iso) - nowMs) / 86_400_000);
+  if (!Number.isFinite(days)) return { words: UNKNOWN, soon: true };
+  if (days < 0) return { words: `▲ ended ${plural(-days, "day")} ago`, soon: true };
+  return { words: `${days < CERTIFICATE_SOON_DAYS ? "▲ " : ""}${plural(days, "day")} left`, soon: days < CERTIFICATE_SOON_DAYS };
+}
+
+/** A link's state by shape, so that colour is not needed. */
+export function linkMark(state: string): string {
+  return state === "up" ? "●" : state === "connecting" ? "◐" : "▲";
+}
+
+/** How long ago `iso` was at `now`, both in grid time. */
+export function elapsed(iso: string | null, now: string | null | undefined): string {
+  if (iso === null || !now) return UNKNOWN;
+  return `${duration((Date.parse(now) - Date.parse(iso)) / 1000)} ago`;
+}

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from gridctl.model.link import Event
+from gridctl.model.measurement import GOOD, Measurement, TimeQuality
 from tests.gridctl.web.conftest import Console
 
 CONTRACT = Path(__file__).parents[3] / "ui" / "src" / "api.ts"
@@ -51,6 +53,22 @@ async def test_frame(signed: Console) -> None:
     check("PlanRow", frame["plans"][0])
     check("ForecastState", frame["forecast"])
     check("Effect", frame["effect"])
+
+
+async def test_links_and_events(signed: Console) -> None:
+    links = (await (await signed.client.get("/api/v1/links")).json())["links"]
+    check("LinkDetail", links[0])
+    assert links[0]["round_trip_p99_ms"] is None, "not known is null, not zero"
+    event = Event(number=1, measurement=Measurement(
+        point="HEAD", value=1.0, quality=GOOD, source_time_s=1_000.25,
+        time_quality=TimeQuality.SYNCHRONIZED, received_time_s=1_000.5,
+    ))  # fmt: skip
+    await signed.store.add_events("boot", [event])
+    events = (await (await signed.client.get("/api/v1/events?limit=5")).json())["events"]
+    check("FieldEvent", events[0])
+    assert (events[0]["number"], events[0]["at_ms"], events[0]["quality"]) == (1, 250, "good")
+    older = await (await signed.client.get(f"/api/v1/events?before={events[0]['id']}")).json()
+    assert older["events"] == []
 
 
 async def test_plan_detail(signed: Console) -> None:
