@@ -161,8 +161,9 @@ class Session:
         master = self._channel.AddMaster(
             self._link, self._readings, self._application, self._stack_config()
         )
-        master.Enable()
+        # Before it begins: the whole start-up can be over before this thread runs again.
         self._master = master
+        master.Enable()
 
     def _stack_config(self) -> o.MasterStackConfig:
         settings = self._settings
