@@ -240,7 +240,7 @@ class Connection:
             request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
             request.Parameters.NodesToRead = list(chunk)
             try:
-                answer = decode_read(await self.request(request))
+                answer = decode_read(await self.request(request), first=len(found))
             except UaStatusCodeError as error:
                 if not self.lower("read", error):
                     raise

@@ -120,7 +120,7 @@ class PointImage:
             was = told[index]
             if (
                 was is None
-                or was.quality != measured.quality
+                or (was.quality is not measured.quality and was.quality != measured.quality)
                 or not abs(measured.value - was.value) < deadbands[index]
             ):
                 told[index] = measured

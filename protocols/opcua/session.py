@@ -189,9 +189,11 @@ class Session:
                 if index not in self._unmonitored and node is not None
             }
         samples = await self.connection.read_values(list(self._wanted.values()))
-        self._take(
-            [one._replace(handle=index) for index, one in zip(self._wanted, samples, strict=True)]
-        )
+        if len(self._wanted) != len(self._targets):  # some are refused: places are not indices
+            samples = [
+                one._replace(handle=index) for index, one in zip(self._wanted, samples, strict=True)
+            ]
+        self._take(samples)
 
     async def read_one(self, index: int) -> Sample | None:
         """One target, read now; None when the server's namespaces do not hold it."""

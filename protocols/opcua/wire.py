@@ -30,8 +30,8 @@ _WINDOW: Final = 8
 
 
 class Sample(NamedTuple):
-    """One value as it was on the wire. `handle`: the client's own number (0 in a read). `kind`:
-    VariantType, 0 without a value. Times in 100 ns ticks since 1601, 0 when not given."""
+    """One value as it was on the wire. `handle`: the client's own number, in a read the place.
+    `kind`: VariantType, 0 without a value. Times in 100 ns ticks since 1601, 0 when not given."""
 
     handle: int
     kind: int
@@ -197,12 +197,13 @@ def _extension(data: bytes, start: int) -> tuple[int, int | None, int]:
     return start, body if wanted else None, body + length
 
 
-def decode_read(data: bytes) -> list[Sample]:
-    """A ReadResponse, in the order of the request. Raises as `decode_publish`."""
+def decode_read(data: bytes, *, first: int = 0) -> list[Sample]:
+    """A ReadResponse, in the order of the request, handles counting from `first`. Raises as
+    `decode_publish`."""
     try:
         start = _after_header(data)
         (count,) = _INT32.unpack_from(data, start)
-        return _read_run(data, start + 4, _bounded(count))
+        return _read_run(data, start + 4, _bounded(count), first)
     except struct.error as error:
         raise MalformedError(f"read response of {len(data)} bytes: {error}") from error
 
@@ -250,10 +251,10 @@ def _history_data(data: bytes, position: int) -> tuple[Sequence[Sample], int]:
     if (kind.NamespaceIndex, kind.Identifier) != (0, _HISTORY_DATA):
         return (), end
     (count,) = _INT32.unpack_from(data, body)
-    return _read_run(data[:end], body + _INT32.size, _bounded(count)), end
+    return _read_run(data[:end], body + _INT32.size, _bounded(count), 0), end
 
 
-def _read_run(data: bytes, start: int, count: int) -> list[Sample]:
+def _read_run(data: bytes, start: int, count: int, first: int) -> list[Sample]:
     # A read carries no handles; the same layouts serve when each value is given four bytes in
     # front. Values are found by their shapes, so this costs one pass over the bytes.
     samples: list[Sample] = []
@@ -262,11 +263,12 @@ def _read_run(data: bytes, start: int, count: int) -> list[Sample]:
         (key,) = _KEY.unpack_from(data, position)
         layout = _BARE.get(key)
         if layout is None:
-            sample, position = _odd(data, position, 0)
+            sample, position = _odd(data, position, first + len(samples))
             samples.append(sample)
             continue
         rows, position = _run(layout, data, position, count - len(samples))
-        samples += layout.complete((0, *row) for row in rows)
+        handle = first + len(samples)
+        samples += layout.complete((at, *row) for at, row in enumerate(rows, start=handle))
     return samples
 
 

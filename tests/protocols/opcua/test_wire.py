@@ -103,8 +103,8 @@ def test_publish_like_asyncua(values: list[ua.DataValue]) -> None:
 
 @given(st.lists(data_values(), max_size=40))
 def test_read_like_asyncua(values: list[ua.DataValue]) -> None:
-    found = decode_read(struct_to_binary(ua.ReadResponse(Results=values)))
-    assert found == [expected(0, one) for one in values]
+    found = decode_read(struct_to_binary(ua.ReadResponse(Results=values)), first=7)
+    assert found == [expected(place, one) for place, one in enumerate(values, start=7)]
 
 
 def test_keepalive_end_and_events() -> None:
