@@ -11,6 +11,7 @@ Its own namespace is the application's URI: o6 publishes others from compiled mo
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -182,7 +183,7 @@ def obey_orders(server: Any) -> None:
             name = order["add_variable"]
             server.addVariable(name, server.objectsNode, np.float64(1.0), nodeId=f"ns=1;s={name}")
         say("DONE")
-    sys.exit(0)  # the test that started us is gone
+    os._exit(0)  # the test that started us is gone; from a thread, so sys.exit would not do
 
 
 main()
