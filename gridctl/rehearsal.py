@@ -22,6 +22,7 @@ from gridctl.remote import Remote
 EVENT_KW = 400.0
 POLL_S = 0.3
 SHORT_LIFE_S = 2.0
+QUIET_S = 8.0
 
 
 STAGES = (
@@ -328,15 +329,21 @@ class Rehearsal:
             CommandState.UNCONFIRMED,
         }
 
-        # The plan's second interval may have begun before the second person approved: what moves
-        # only in the first one is then not sent any more.
+        # How many must come: what moves in the first two intervals. Fewer may: the second interval
+        # may have begun before the second person approved, and a change below a point's tolerance
+        # is no command. Then it is over when nothing more has come for a while.
         wanted = sum(1 for row in self._plan["rows"] if all(row["series_kw"][:2]))
+        count, since_s = 0, self._clock.monotonic_s()
         try:
             while True:
                 rows = (await self._get(path))["commands"]
+                if len(rows) != count:
+                    count, since_s = len(rows), self._clock.monotonic_s()
+                is_whole = count >= max(wanted, 1) or (
+                    count > 0 and self._clock.monotonic_s() - since_s > QUIET_S
+                )
                 failed = [r for r in rows if r["state"] in bad]
-                there = len(rows) >= max(wanted, 1)
-                if failed or (there and all(r["state"] in good for r in rows)):
+                if failed or (is_whole and all(r["state"] in good for r in rows)):
                     break
                 await self._still_active()
                 await asyncio.sleep(POLL_S)

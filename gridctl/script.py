@@ -37,6 +37,9 @@ BREAKS = {
 """What can be broken, and the stage that must notice it."""
 
 RATE = 20.0
+HEAD_START_S = 120.0
+"""Grid seconds that have passed when the loop begins: the scenario starts five minutes before an
+interval of the plan ends, and the persons would decide right on that boundary."""
 
 
 async def run_script(*, break_name: str | None, as_json: bool) -> int:
@@ -70,7 +73,7 @@ async def _run(
         instance,
         scenario=SCENARIO,
         rate=RATE,
-        now_real_s=system_clock().now_s(),
+        now_real_s=system_clock().now_s() - HEAD_START_S / RATE,
         ports=Ports(web=web, sub=sub, dr=dr, der=der),
     )
     file = instance / "gridctl.toml"
