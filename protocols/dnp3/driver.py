@@ -156,7 +156,7 @@ class Dnp3Driver:
             self._traffic.retries += 1
             self._traffic.failed(reason, at_s=self._clock.now_s())
             log.warning("link %s: reconnecting: %s", self._link, reason)
-            await self._pause(self._backoff.pause_s())
+            await self._rest(self._backoff.pause_s())
 
     async def _live(self, session: Session) -> tuple[str, bool]:
         """Open and watch `session` until it has to go; why, and whether it was ready."""
@@ -183,6 +183,12 @@ class Dnp3Driver:
             self._show(session)
             await self._pause(self._tick_s if session.ready else STARTING_TICK_S)
         return session.lost or "stopped", was_ready
+
+    async def _rest(self, seconds: float) -> None:
+        """The whole pause between two attempts; only a stop ends it early."""
+        end_s = self._clock.monotonic_s() + seconds
+        while (left_s := end_s - self._clock.monotonic_s()) > 0 and not self._stop.is_set():
+            await self._pause(left_s)
 
     async def _pause(self, seconds: float, task: asyncio.Task[None] | None = None) -> None:
         """Sleep `seconds`, or less when woken or when `task` ends; points go on ageing.
