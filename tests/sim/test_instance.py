@@ -72,10 +72,17 @@ def test_every_protocol_can_speak_its_points(instance: Path) -> None:
         mine = [row for row in rows if row.link == link]
         assert len(PointTable(mine)) == len(mine)
     der = next(link for link in settings.field.links if link.id == "DER")
-    options = LinkSettings(id="DER", protocol="opcua", file="f", options=der.options())
-    targets = read_targets(options, [row for row in rows if row.link == "DER"], "DER.HB")
+    options = LinkSettings(
+        id="DER",
+        protocol="opcua",
+        file="f",
+        options={**der.options(), "heartbeat": der.heartbeat},
+    )
+    judged = read_settings(options)
+    targets = read_targets(options, [row for row in rows if row.link == "DER"], judged)
+    assert judged.heartbeat == "DER.HB"
     assert {t.method for t in targets if t.commandable} == {"SetW", ""}
-    assert read_settings(options).credentials.user == "gridctl-field"
+    assert judged.credentials.user == "gridctl-field"
     assert 40 <= sum(len(phases) for _, phases in MONITORED) <= 70
 
 
