@@ -245,7 +245,7 @@ class FieldAgent:
         """Inbox → image → office; silence is judged even when nothing comes in."""
         while True:
             values = await self._inbox.get(timeout_s=TELEMETRY_S)
-            self._tell_events()
+            self._client.happened(self._events.take())
             mono_s = self._clock.monotonic_s()
             told = self._image.accept(values, mono_s)
             told += self._image.judge(mono_s)
@@ -253,15 +253,6 @@ class FieldAgent:
                 self._client.report(told)
             if values:
                 await asyncio.sleep(TELEMETRY_S)
-
-    def _tell_events(self) -> None:
-        """Every change of the sequence-of-events points, in order."""
-        events = self._events.take()
-        for event in events:
-            point = self._image.point(event.measurement.point)
-            if point is not None:
-                self._drivers.happened(point.link)
-        self._client.happened(events)
 
     async def _watch_reload(self) -> None:
         """Apart from `_watch`: to let go of a link may take seconds, and STOP must not wait."""

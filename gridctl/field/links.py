@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeAlias
 
 from gridctl.field.configuration import Change, FieldConfiguration
@@ -47,7 +46,6 @@ class FieldLinks(Mapping[str, Driver]):
         self._randomness = randomness
         self._drivers: dict[str, Driver] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
-        self._events: dict[str, int] = {}
 
     def __getitem__(self, link: str) -> Driver:
         return self._drivers[link]
@@ -91,8 +89,6 @@ class FieldLinks(Mapping[str, Driver]):
         """Put `built` in the place of what ends; the drivers that have to be stopped."""
         ending = {link: self._drivers.pop(link) for link in change.stopping}
         self._drivers.update(built)
-        for link in change.removed:
-            self._events.pop(link, None)
         return ending
 
     async def end(self, drivers: Mapping[str, Driver]) -> None:
@@ -114,16 +110,9 @@ class FieldLinks(Mapping[str, Driver]):
         """Let go of every link."""
         await self.end(dict(self._drivers))
 
-    def happened(self, link: str) -> None:
-        """One more event came over `link`."""
-        self._events[link] = self._events.get(link, 0) + 1
-
     def health(self) -> tuple[LinkHealth, ...]:
         """All of them, as they may travel."""
-        return tuple(
-            bounded(replace(driver.health(), events=self._events.get(link, 0)))
-            for link, driver in self._drivers.items()
-        )
+        return tuple(bounded(driver.health()) for driver in self._drivers.values())
 
     async def _start_one(self, link: str, driver: Driver, delay_s: float) -> None:
         await asyncio.sleep(delay_s)

@@ -34,7 +34,8 @@ class LinkHealth:
 
     `active_endpoint`: the one in use where there are several. `round_trip_p50_s` and `_p99_s` over
     a bounded window of requests (`protocols.traffic`). `frame_errors`: what the link layer threw
-    away (checksum, length); `protocol_errors`: what was whole and made no sense. `lock_owner`: the
+    away (checksum, length); `protocol_errors`: what was whole and made no sense. `events`: reports
+    by event or notification. `lock_owner`: the
     command that holds the device now. `diagnostics`: the protocol's own words by key (internal
     indications, session and subscription state), at most DIAGNOSTICS_MAX of them.
     """

@@ -46,13 +46,13 @@ export function Comms() {
         {!links ? <Empty>Waiting for data…</Empty> : links.length === 0 ? <Empty>The field agent has told of no link yet.</Empty> : (
           <table class="data comms dims">
             <thead><tr>
-              <th>Link</th><th>State</th><th>Protocol</th><th>Endpoint</th>
+              <th>Link</th><th>State</th><th>Device</th>
               <th class="r" title="Points with a good value, of all that are read">Points good</th>
               <th class="r" title="Values taken since the driver's start">Reads</th>
               <th class="r" title="Points or scans that did not come in their period">Late</th>
               <th class="r">Reconnects</th>
               <th class="r" title="Last, median and 99th percentile of the last requests">Round trip, ms<br /><span class="small">last · p50 · p99</span></th>
-              <th class="r">In · out</th><th>Certificate</th><th><span class="sr">Details</span></th>
+              <th>Certificate</th><th><span class="sr">Details</span></th>
             </tr></thead>
             <tbody>
               {links.map((l) => (
@@ -77,18 +77,16 @@ function Row(props: { link: LinkDetail; open: boolean; toggle: () => void }) {
     <tr>
       <th scope="row">{l.id}</th>
       <td>
-        <span class={`chip link ${l.state === "up" ? "ok" : "bad"}`}><i aria-hidden="true" />{linkMark(l.state)} {l.state}</span>
+        <span class={`chip link ${l.state === "up" ? "ok" : "bad"}`}>{linkMark(l.state)} {l.state}</span>
         <span class="small"> since <Time at={l.since} /></span>
         {l.detail ? <div class="small detail">{l.detail}</div> : null}
       </td>
-      <td>{l.protocol}</td>
-      <td class="mono">{l.endpoint}{l.endpoint !== l.configured_endpoint ? <span class="small"> (backup)</span> : null}</td>
+      <td><span class="mono">{l.endpoint}</span> <span class="small">{l.protocol}</span>{l.endpoint !== l.configured_endpoint ? <span class="small"> (backup)</span> : null}</td>
       <td class={`num r ${l.poor ? "poor-count" : ""}`}>{number(l.points - l.poor)} / {number(l.points)}</td>
       <td class="num r">{number(l.reads)}</td>
       <td class="num r">{number(l.late_scans)}</td>
       <td class="num r">{number(l.reconnects)}</td>
       <td class="num r">{ms(l.round_trip_ms)} · {ms(l.round_trip_p50_ms)} · {ms(l.round_trip_p99_ms)}</td>
-      <td class="num r">{bytes(l.bytes_in)} · {bytes(l.bytes_out)}</td>
       <td class={expiry.soon ? "warn-text" : ""}>{expiry.words}</td>
       <td>
         <button type="button" class="quiet" aria-expanded={props.open} aria-controls={`link-${l.id}`} onClick={props.toggle}>
@@ -104,11 +102,12 @@ function Details(props: { link: LinkDetail }) {
   const said = Object.entries(l.diagnostics);
   return (
     <tr class="link-details" id={`link-${l.id}`}>
-      <td colSpan={12}>
+      <td colSpan={10}>
         <dl class="facts">
           <div><dt>Commands</dt><dd>{plural(l.commands, "sent", "sent")}, {number(l.in_flight)} in flight</dd></div>
           <div><dt>Device held by</dt><dd>{l.lock_owner || "nobody"}</dd></div>
           <div><dt>Retries · timeouts</dt><dd>{number(l.retries)} · {number(l.timeouts)}</dd></div>
+          <div><dt>Bytes in · out</dt><dd>{bytes(l.bytes_in)} · {bytes(l.bytes_out)}</dd></div>
           <div><dt>Frames in · out</dt><dd>{number(l.frames_in)} · {number(l.frames_out)}</dd></div>
           <div><dt>Frames bad · messages bad</dt><dd>{number(l.frame_errors)} · {number(l.protocol_errors)}</dd></div>
           <div><dt>Reports by event</dt><dd>{number(l.events)}</dd></div>
