@@ -97,9 +97,14 @@ class Words:
 
 
 def findings(
-    problem: Problem, network: RegulatedNetwork, result: PlanningResult
+    problem: Problem,
+    network: RegulatedNetwork,
+    result: PlanningResult,
+    *,
+    near: FlowResult | None = None,
 ) -> tuple[Finding, ...]:
-    """All findings on `result`, in the order in which a person asks."""
+    """All findings on `result`, in the order in which a person asks; `near`: the AC flow of its
+    setpoints, to begin from."""
     words = Words(problem)
     found = [
         *_bindings(words, result),
@@ -109,7 +114,7 @@ def findings(
         *_exclusions(words, result.excluded),
     ]
     if result.setpoints:
-        found += _forecast(words, problem, network, result)
+        found += _forecast(words, problem, network, result, near)
     return tuple(found)
 
 
@@ -344,7 +349,11 @@ def _exclusions(words: Words, excluded: Sequence[Exclusion]) -> list[Finding]:
 
 
 def _forecast(
-    words: Words, problem: Problem, network: RegulatedNetwork, result: PlanningResult
+    words: Words,
+    problem: Problem,
+    network: RegulatedNetwork,
+    result: PlanningResult,
+    near: FlowResult | None,
 ) -> list[Finding]:
     """The same setpoints when the load without control is 10 % more, and 10 % less."""
     case = problem.case_with(result.setpoints)
@@ -358,7 +367,7 @@ def _forecast(
             load_scale=scale, injection_kw=case.injection_kw, injection_kvar=case.injection_kvar
         )
         said = f"If the load is {100 * FORECAST_ERROR:.0f} % {word} the forecast"
-        flow = problem.flow(other, network)
+        flow = problem.flow(other, network, start=near)
         found.append(_if_off(words, problem, flow, network.energised, said))
     return found
 

@@ -18,13 +18,12 @@ import numpy as np
 from gridctl.model.network import Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, complex_va, product
 from optimizer.branches import BranchCurrents
+from optimizer.fixpoint import Fixpoint, Points, iterate, points_of
 from optimizer.powerflow import (
     Elements,
-    Fixpoint,
     FlowResult,
     RootSystem,
     head_amps,
-    iterate,
     load_elements,
     node_amps,
     root_system,
@@ -73,6 +72,7 @@ class NetworkModel:
         )
         self._consumers = tuple(c.mrid for c in feeder.consumers)
         self._root_rows = self.admittance.root_rows
+        self._points: tuple[bytes, Points] | None = None
         self.currents: BranchCurrents = BranchCurrents(
             self.admittance, like=None if like is None else like.currents
         )
@@ -136,11 +136,14 @@ class NetworkModel:
         injection_kw: FloatArray | None = None,
         injection_kvar: FloatArray | None = None,
         start: FlowResult | None = None,
+        head_kw: FloatArray | None = None,
     ) -> FlowResult:
         """AC power flow of T intervals.
 
         `load_scale` (T,) or (C, T) multiplies consumers' kW and kvar; `injection_*` (n, T) are
-        constant-power injections to earth; `start`: an earlier flow of the same T to begin from.
+        constant-power injections to earth; `start`: an earlier flow of the same T to begin from;
+        `head_kw` (T,): the import at which the load scale (T,) is wanted, looked for from
+        `load_scale` on and found in the result (0 where the import is less than without load).
         Divergence is a value (`converged` false); ValueError for shapes that do not fit, for an
         injection at a dead node-phase, and for one behind an ungrounded delta winding.
         """
@@ -153,11 +156,15 @@ class NetworkModel:
         fix = iterate(
             self.system,
             self.elements,
+            self._points_of(injection_va),
             scale=self._element_scale(scale),
             injection_va=injection_va,
             base_v=self.admittance.base_v[self._root_rows],
             start_v=None if start is None or not start.converged else self._roots_of(start),
+            head_kw=head_kw,
         )
+        if head_kw is not None:
+            scale = fix.scale
         with np.errstate(all="ignore"):
             return self._flow(fix, scale=scale, injection_kw=kw, injection_kvar=kvar)
 
@@ -254,6 +261,14 @@ class NetworkModel:
             if wrong.size:
                 node, phase = self.node_phases[wrong[0]]
                 raise ValueError(f"injection at {node}.{phase}, {why}")
+
+    def _points_of(self, injection_va: ComplexArray) -> Points:
+        """The points for these rows that inject; those of the last ones are kept."""
+        active = np.flatnonzero(np.any(injection_va != 0.0, axis=1))
+        key = active.tobytes()
+        if self._points is None or self._points[0] != key:
+            self._points = key, points_of(self.system, self.elements, active)
+        return self._points[1]
 
     def _element_scale(self, load_scale: FloatArray) -> FloatArray:
         """(1, T) for one factor per interval, else (e, T)."""

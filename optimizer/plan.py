@@ -174,13 +174,18 @@ def _plan(
             status=SolveStatus.DIVERGED,
             reason="the AC power flow of the plan's setpoints does not converge",
         )
-    return _explained(problem, network, _answer(programme, network, attempt, effort, bare))
+    answer = _answer(programme, network, attempt, effort, bare)
+    return _explained(problem, network, answer, near=attempt.flow)
 
 
 def _explained(
-    problem: Problem, network: RegulatedNetwork, result: PlanningResult
+    problem: Problem,
+    network: RegulatedNetwork,
+    result: PlanningResult,
+    *,
+    near: FlowResult | None = None,
 ) -> PlanningResult:
-    return replace(result, findings=findings(problem, network, result))
+    return replace(result, findings=findings(problem, network, result, near=near))
 
 
 def _needed(problem: Problem, bounds: Bounds) -> bool:

@@ -1,9 +1,5 @@
-"""Fixed-point (Z-bus) three-phase AC power flow, all intervals as columns of one problem.
-
-V = w + Y^-1 i(V): one sparse LU of the node admittance, then one pair of triangular solves per
-iteration for every interval at once. Existence and convergence: Bernstein, Wang, Dall'Anese,
-Le Boudec, Zhao, "Load flow in multiphase distribution networks", arXiv 1702.03310.
-"""
+"""What a three-phase AC power flow is made of: its result, the consumers' elements, the factorised
+network (`optimizer.fixpoint` solves it)."""
 
 from __future__ import annotations
 
@@ -13,15 +9,13 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import SuperLU, splu
+from scipy.sparse.linalg import SuperLU
 
 from gridctl.model.network import EnergyConsumer, LoadModel
-from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
+from optimizer.arrays import ComplexArray, FloatArray, IntArray, factorised, product
 from optimizer.ties import PhaseIndex
 from optimizer.ybus import Admittance, element_kv, shunt_pairs
 
-TOLERANCE_PU = 1e-9
-ITERATIONS_MAX = 100
 _EXPONENT = {
     LoadModel.CONSTANT_POWER: 0.0,
     LoadModel.CONSTANT_CURRENT: 1.0,
@@ -103,8 +97,12 @@ class Elements:
 
     def drawn_va(self, volt: ComplexArray, scale: FloatArray) -> ComplexArray:
         """(e, T) power at element voltages `volt` (e, T); `scale` (e, T) or (1, T)."""
-        follow = (np.abs(volt) / self.nominal_v[:, None]) ** self.exponent[:, None]
-        result: ComplexArray = self.va[:, None] * scale * follow
+        result: ComplexArray = np.empty(volt.shape, dtype=np.complex128)
+        result[:] = self.va[:, None] * scale
+        at = np.flatnonzero(self.exponent)
+        if at.size:
+            follow = np.abs(volt[at]) / self.nominal_v[at, None]
+            result[at] *= follow ** self.exponent[at, None]
         return result
 
 
@@ -164,8 +162,8 @@ class RootSystem:
     """The linear part on the energised roots: Y V = I, factorised once.
 
     `spread` (n, m) takes root volts to all node-phases (zero rows where dead), `gather` (m, n) node
-    currents to roots; `emf_a` (m,) is the source's Norton current; `y_passive` is without
-    the source; `source` are the positions of the source's three phases.
+    currents to roots; `emf_a` (m,) is the source's Norton current, `y_source` (3, 3) its
+    admittance; `y_passive` is without it; `source` are the positions of its three phases.
     """
 
     spread: sp.csr_array
@@ -174,6 +172,7 @@ class RootSystem:
     y_passive: sp.csr_array
     lu: SuperLU
     emf_a: ComplexArray
+    y_source: ComplexArray
     source: IntArray
 
 
@@ -194,64 +193,10 @@ def root_system(admittance: Admittance) -> RootSystem:
         gather=sp.csr_array(spread.T),
         y=y,
         y_passive=y_passive,
-        lu=splu(y),
+        lu=factorised(y),
         emf_a=emf_a,
+        y_source=admittance.y_source,
         source=source,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fixpoint:
-    """Root volts (m, T) where the iteration stopped."""
-
-    root_v: ComplexArray
-    converged: bool
-    iterations: int
-
-
-def iterate(
-    system: RootSystem,
-    elements: Elements,
-    *,
-    scale: FloatArray,
-    injection_va: ComplexArray,
-    base_v: FloatArray,
-    start_v: ComplexArray | None,
-) -> Fixpoint:
-    """Solve for all columns; `scale` (e, T) or (1, T), `injection_va` (n, T), `base_v` (m,).
-
-    Converged when no root moves more than TOLERANCE_PU in one step. Overflow and division by a
-    collapsed voltage are how divergence shows; they end the iteration, they are not errors.
-    """
-    periods = injection_va.shape[1]
-    active = np.flatnonzero(np.any(injection_va != 0.0, axis=1))
-    at_roots = sp.csr_array(elements.across @ system.spread)
-    from_elements = sp.csr_array(at_roots.T)
-    active_roots = sp.csr_array(system.spread[active])
-    from_active = sp.csr_array(active_roots.T)
-    no_load = system.lu.solve(system.emf_a)
-    volt: ComplexArray = (
-        np.repeat(no_load[:, None], periods, axis=1) if start_v is None else start_v
-    )
-    given_va = injection_va[active]
-    converged, iterations = False, 0
-    with np.errstate(all="ignore"):
-        while iterations < ITERATIONS_MAX and not converged:
-            iterations += 1
-            element_v = product(at_roots, volt)
-            drawn = elements.drawn_va(element_v, scale)
-            amps = product(from_active, np.conj(given_va / product(active_roots, volt)))
-            amps -= product(from_elements, np.conj(drawn / element_v))
-            moved = no_load[:, None] + system.lu.solve(np.asfortranarray(amps))
-            step = float(np.max(np.abs(moved - volt) / base_v[:, None], initial=0.0))
-            volt = moved
-            if not np.isfinite(step):
-                break
-            converged = step < TOLERANCE_PU
-    return Fixpoint(
-        root_v=volt,
-        converged=converged,
-        iterations=iterations,
     )
 
 

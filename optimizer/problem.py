@@ -26,15 +26,11 @@ from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
 from optimizer.arrays import IntArray
 from optimizer.block import Block
 from optimizer.network import ControlColumn, FlowResult
-from optimizer.powerflow import columns_of, stitched
 from optimizer.regulated import RegulatedNetwork
 from optimizer.resources import battery, load_group, pv
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
-SCALE_TOLERANCE_KW = 0.01
-SCALE_ROUNDS_MAX = 12
 CONTROL_ROUNDS_MAX = 4
-SCALE_STEP_MIN = 1e-9
 GRID_TOLERANCE = 1e-6
 
 
@@ -51,7 +47,6 @@ class Case:
         network: RegulatedNetwork,
         *,
         start: FlowResult | None = None,
-        hold: IntArray | None = None,
         guess: IntArray | None = None,
     ) -> FlowResult:
         """The AC power flow of this case; arguments as `RegulatedNetwork.solve`."""
@@ -60,7 +55,6 @@ class Case:
             injection_kw=self.injection_kw,
             injection_kvar=self.injection_kvar,
             start=start,
-            hold=hold,
             guess=guess,
         )
 
@@ -289,52 +283,27 @@ def _scaled(
     then the controls act, until they stay. In the rare case that they do not, they are held.
     """
     nominal = max(network.nominal_load_kw, 1e-9)
-    scale = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
-    positions = np.tile(network.start[:, None], (1, len(head_kw)))
-    case = Case(
-        load_scale=scale, injection_kw=injection_kw, injection_kvar=np.zeros_like(injection_kw)
-    )
-    case, flow = _scaled_at(network, head_kw, case, case.flow(network, hold=positions))
+    kvar = np.zeros_like(injection_kw)
+
+    def scaled_at(scale: FloatArray, positions: IntArray, near: FlowResult | None) -> FlowResult:
+        return network.solve(
+            load_scale=scale,
+            injection_kw=injection_kw,
+            injection_kvar=kvar,
+            start=near,
+            hold=positions,
+            head_kw=head_kw,
+        )
+
+    first = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
+    flow = scaled_at(first, np.tile(network.start[:, None], (1, len(head_kw))), None)
+    case = Case(load_scale=flow.load_scale, injection_kw=injection_kw, injection_kvar=kvar)
     for done in range(CONTROL_ROUNDS_MAX):
         if not flow.converged:
             break
         free = case.flow(network, start=flow, guess=flow.positions if done else None)
         if not free.converged or np.array_equal(free.positions, flow.positions):
             return case, free
-        case, flow = _scaled_at(network, head_kw, case, free)
+        flow = scaled_at(case.load_scale, free.positions, free)
+        case = replace(case, load_scale=flow.load_scale)
     return case, flow
-
-
-def _scaled_at(
-    network: RegulatedNetwork, head_kw: FloatArray, case: Case, flow: FlowResult
-) -> tuple[Case, FlowResult]:
-    """Scale all consumers with the controls held, from `case` and its `flow` (secant per interval,
-    >= 0)."""
-    nominal = max(network.nominal_load_kw, 1e-9)
-    scale, positions = case.load_scale, flow.positions
-
-    def flow_at(at: IntArray) -> FlowResult:
-        part = Case(
-            load_scale=scale[at],
-            injection_kw=case.injection_kw[:, at],
-            injection_kvar=case.injection_kvar[:, at],
-        )
-        return part.flow(network, start=columns_of(flow, at), hold=positions[:, at])
-
-    slope = np.full_like(scale, nominal)
-    for _ in range(SCALE_ROUNDS_MAX):
-        miss = head_kw - flow.head_kw
-        off = (np.abs(miss) >= SCALE_TOLERANCE_KW) & ((scale > 0.0) | (miss >= 0.0))
-        if not flow.converged or not off.any():
-            break
-        at, rest = np.flatnonzero(off), np.flatnonzero(~off)
-        step = np.maximum(scale[at] + miss[at] / slope[at], 0.0) - scale[at]
-        scale = scale.copy()
-        scale[at] += step
-        part = flow_at(at)
-        moved = np.abs(step) > SCALE_STEP_MIN
-        rise_kw = part.head_kw - flow.head_kw[at]
-        secant = np.divide(rise_kw, step, out=slope[at].copy(), where=moved)
-        slope[at] = np.clip(secant, 0.2 * nominal, 5.0 * nominal)
-        flow = stitched([(rest, columns_of(flow, rest)), (at, part)])
-    return replace(case, load_scale=scale), flow

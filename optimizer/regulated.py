@@ -107,11 +107,13 @@ class RegulatedNetwork:
         start: FlowResult | None = None,
         hold: IntArray | None = None,
         guess: IntArray | None = None,
+        head_kw: FloatArray | None = None,
     ) -> FlowResult:
         """AC power flow of T intervals, as `NetworkModel.solve`, with the controls' positions in
         `FlowResult.positions`; `hold` (K, T): positions that are held instead. `start` saves
         iterations only, `guess` (K, T) are positions to try first: the same case with the same
         guess always has the same flow. Without one it is where the controls stand now.
+        `head_kw` (T,): as `NetworkModel.solve`, for held positions.
 
         Where two controls fight and no rest is found in REPLAYS_MAX replays, the positions of the
         last replay stand: each is one that a control asked for.
@@ -125,12 +127,14 @@ class RegulatedNetwork:
         def solved(
             at: IntArray, columns: IntArray, near: FlowResult | None
         ) -> tuple[FlowResult, ComplexArray]:
-            return self._solve_at(at, columns, near, load_scale=scale, kw=kw, kvar=kvar)
+            return self._solve_at(
+                at, columns, near, load_scale=scale, kw=kw, kvar=kvar, head_kw=head_kw
+            )
 
         everything = np.arange(count)
         positions = np.tile(self.start[:, None], (1, count)) if guess is None else guess
         positions = positions if hold is None else hold
-        if start is not None and _is_of(start, positions, scale, kw, kvar):
+        if start is not None and head_kw is None and _is_of(start, positions, scale, kw, kvar):
             flow, amps = start, self._amps(start)
         else:
             flow, amps = solved(positions, everything, start)
@@ -181,6 +185,7 @@ class RegulatedNetwork:
         load_scale: FloatArray,
         kw: FloatArray,
         kvar: FloatArray,
+        head_kw: FloatArray | None,
     ) -> tuple[FlowResult, ComplexArray]:
         """The flow of `columns` of the case, each at its column of `positions`, and the currents
         (relays, columns) that the relays see."""
@@ -194,6 +199,7 @@ class RegulatedNetwork:
                 injection_kw=kw[:, at],
                 injection_kvar=kvar[:, at],
                 start=None if near is None else columns_of(near, at),
+                head_kw=None if head_kw is None else head_kw[at],
             )
             parts.append((mine, replace(flow, positions=positions[:, at])))
         flow = stitched(parts)

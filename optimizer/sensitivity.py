@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.linalg import splu
 
-from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
+from optimizer.arrays import ComplexArray, FloatArray, IntArray, factorised, product
 from optimizer.powerflow import Elements, RootSystem
 
 
@@ -139,7 +138,7 @@ def differential(
     direct = np.zeros(per_kw_va.shape, dtype=np.complex128)
     direct[live] = np.conj(per_kw_va[live] / node_v[live, None])
     push = product(system.gather, direct)
-    solved = splu(first.jacobian).solve(np.vstack([push.real, push.imag]))
+    solved = factorised(first.jacobian).solve(np.vstack([push.real, push.imag]))
     m = len(root_v)
     d_root: ComplexArray = solved[:m] + 1j * solved[m:]
     d_element = product(first.across, d_root)

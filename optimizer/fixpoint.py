@@ -1,0 +1,222 @@
+"""Fixed-point (Z-bus) three-phase AC power flow, all intervals as columns of one problem.
+
+V = w + Y^-1 i(V): one sparse LU of the node admittance, then one pair of triangular solves per
+iteration for every interval at once. Existence and convergence: Bernstein, Wang, Dall'Anese,
+Le Boudec, Zhao, "Load flow in multiphase distribution networks", arXiv 1702.03310.
+
+Consumers and injections that meet at a root are one *point* with one current: the iteration costs
+little more than the triangular solves. Arrays are (T, rows), the order that SuperLU takes as it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+
+from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
+from optimizer.powerflow import Elements, RootSystem
+
+TOLERANCE_PU = 1e-9
+HEAD_TOLERANCE_KW = 1e-3
+ITERATIONS_MAX = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Fixpoint:
+    """Root volts (m, T) where the iteration stopped, and the factors (T,) of the consumers where an
+    import was asked for."""
+
+    root_v: ComplexArray
+    scale: FloatArray
+    converged: bool
+    iterations: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Points:
+    """Where elements draw: `to_va` (3 p, e) gathers their VA at scale 1 as constant power, current
+    and impedance of each of p points, the voltage they follow already divided out. A point's volts
+    are `near_weight` V[near] - `far_weight` V[far]; the first `single` points are one root each, in
+    order, with weight one and no far end. `injected` (n rows) inject at the points `at`."""
+
+    single: int
+    near: IntArray
+    far: IntArray
+    near_weight: FloatArray
+    far_weight: FloatArray
+    to_va: sp.csr_array
+    back: sp.csr_array
+    injected: IntArray
+    at: IntArray
+
+
+def points_of(system: RootSystem, elements: Elements, active: IntArray) -> Points:
+    """The points of all elements, and of the rows `active`, where other things inject."""
+    spread = sp.csr_array(system.spread[active])
+    at = sp.csr_array(elements.across @ system.spread)
+    at.eliminate_zeros()
+    ends = np.diff(at.indptr)
+    count, m = len(elements.va), system.spread.shape[1]
+    first = at.indptr[:-1][ends > 0]
+    alone, pair = ends == 1, ends == 2  # noqa: PLR2004 - between two roots
+    root = np.full(count, -1, dtype=np.intp)
+    weight = np.zeros(count)
+    root[ends > 0], weight[ends > 0] = at.indices[first], at.data[first]
+    roots = np.unique(np.concatenate([root[alone], spread.indices]))
+    pairs = np.flatnonzero(pair)
+    last = at.indptr[1:][pairs] - 1
+    point = np.full(count, -1, dtype=np.intp)
+    point[alone] = np.searchsorted(roots, root[alone])
+    point[pairs] = len(roots) + np.arange(len(pairs))
+    # A single point follows its root's voltage: what lies behind an ideal tie follows with it.
+    ratio = np.where(alone, np.abs(weight), 1.0) / elements.nominal_v
+    kept = np.flatnonzero(point >= 0)
+    p = len(roots) + len(pairs)
+    row = elements.exponent[kept].astype(np.intp) * p + point[kept]
+    value = ratio[kept] ** elements.exponent[kept]
+    far_weight = -at.data[last]
+    ones = np.concatenate([weight[pairs], -far_weight])
+    where = (
+        np.concatenate([root[pairs], at.indices[last]]),
+        np.tile(np.arange(len(pairs)), 2),
+    )
+    return Points(
+        single=len(roots),
+        near=np.concatenate([roots, root[pairs]]).astype(np.intp),
+        far=at.indices[last].astype(np.intp),
+        near_weight=weight[pairs],
+        far_weight=far_weight,
+        to_va=sp.csr_array((value, (row, kept)), shape=(3 * p, count)),
+        back=sp.csr_array((ones, where), shape=(m, len(pairs))),
+        injected=active[np.diff(spread.indptr) > 0],
+        at=np.searchsorted(roots, spread.indices).astype(np.intp),
+    )
+
+
+class _Draw:
+    """The currents of all points at given root volts."""
+
+    def __init__(self, points: Points, va: ComplexArray, given_va: ComplexArray) -> None:
+        """`va` (T or 1, e) of the elements at scale 1; `given_va` (T, single) injected."""
+        self._points = points
+        p = len(points.near)
+        drawn = np.conj(product(points.to_va, va.T)).T.reshape(len(va), 3, p)
+        power, self._current, self._impedance = drawn[:, 0], drawn[:, 1], drawn[:, 2]
+        self._power = power
+        self._given = np.conj(given_va)
+        self._with_current = np.flatnonzero(self._current.any(axis=0))
+        self._with_impedance = np.flatnonzero(self._impedance.any(axis=0))
+
+    def amps(self, volt: ComplexArray, scale: FloatArray) -> ComplexArray:
+        """(T, m) current into the roots at `volt` (T, m); `scale` (T,) of all elements."""
+        points, single = self._points, self._points.single
+        v = volt[:, points.near]
+        if len(points.far):
+            v[:, single:] *= points.near_weight
+            v[:, single:] -= points.far_weight * volt[:, points.far]
+        factor = scale[:, None]
+        power = -factor * self._power
+        power[:, :single] += self._given
+        amps: ComplexArray = np.divide(power, np.conj(v), dtype=np.complex128)
+        at = self._with_current
+        if at.size:
+            direction: ComplexArray = v[:, at] / np.abs(v[:, at])
+            amps[:, at] = amps[:, at] - factor * self._current[:, at] * direction
+        at = self._with_impedance
+        if at.size:
+            amps[:, at] = amps[:, at] - factor * self._impedance[:, at] * v[:, at]
+        into = np.zeros(volt.shape, dtype=np.complex128)
+        into[:, points.near[:single]] = amps[:, :single]
+        if len(points.far):
+            into += product(points.back, amps[:, single:].T).T
+        return into
+
+
+def iterate(
+    system: RootSystem,
+    elements: Elements,
+    points: Points,
+    *,
+    scale: FloatArray,
+    injection_va: ComplexArray,
+    base_v: FloatArray,
+    start_v: ComplexArray | None,
+    head_kw: FloatArray | None = None,
+) -> Fixpoint:
+    """Solve for all columns; `points` with all rows that inject, `scale` (e, T) or (1, T),
+    `injection_va` (n, T), `base_v` (m,).
+
+    `head_kw` (T,): the import that is wanted; the consumers' common factor is moved with the
+    voltages from `scale` (1, T) until it is met, or is 0. Converged when no root moves more than
+    TOLERANCE_PU in one step and the import is met within HEAD_TOLERANCE_KW. Overflow and division
+    by a collapsed voltage are how divergence shows; they end the iteration, they are no errors.
+    """
+    periods = injection_va.shape[1]
+    given = np.zeros((periods, points.single), dtype=np.complex128)
+    # Constant power behind an ideal tie is the same constant power at its root.
+    np.add.at(given.T, points.at, injection_va[points.injected])
+    common = scale.shape[0] == 1
+    draw = _Draw(
+        points, elements.va[None, :] if common else (elements.va[:, None] * scale).T, given
+    )
+    factor = np.broadcast_to(scale[0], (periods,)).copy() if common else np.ones(periods)
+    no_load = system.lu.solve(system.emf_a)
+    volt = np.repeat(no_load[None, :], periods, axis=0) if start_v is None else start_v.T
+    meter = None if head_kw is None else _Meter(system, elements, head_kw, injection_va)
+    converged, iterations = False, 0
+    per_square = 1.0 / base_v**2
+    with np.errstate(all="ignore"):
+        while iterations < ITERATIONS_MAX and not converged:
+            iterations += 1
+            moved = system.lu.solve(draw.amps(volt, factor).T).T + no_load
+            change = moved - volt
+            square = (change.real**2 + change.imag**2) * per_square
+            step = float(np.sqrt(np.max(square, initial=0.0)))
+            volt = moved
+            if not np.isfinite(step):
+                break
+            converged = step < TOLERANCE_PU
+            if meter is not None:
+                factor, met = meter.corrected(volt, factor)
+                converged = converged and met
+    return Fixpoint(root_v=volt.T, scale=factor, converged=converged, iterations=iterations)
+
+
+class _Meter:
+    """Moves the consumers' common factor towards a wanted import."""
+
+    def __init__(
+        self,
+        system: RootSystem,
+        elements: Elements,
+        head_kw: FloatArray,
+        injection_va: ComplexArray,
+    ) -> None:
+        self._system, self._head_kw = system, head_kw
+        self._nominal_kw = float(elements.va.real.sum()) / 1e3
+        self._given_kw = injection_va.real.sum(axis=0) / 1e3
+
+    def corrected(self, volt: ComplexArray, factor: FloatArray) -> tuple[FloatArray, bool]:
+        """The next factors, and whether `factor` gives the import that is wanted.
+
+        The import and what is injected beside it are all the consumers' doing, losses included,
+        so that import per factor is known within the few per cent that losses are not linear.
+        """
+        system = self._system
+        at_source = volt[:, system.source]
+        amps = system.emf_a[system.source] - at_source @ system.y_source.T
+        found_kw = (at_source * np.conj(amps)).sum(axis=1).real / 1e3
+        miss_kw = self._head_kw - found_kw
+        if self._nominal_kw <= 0.0:
+            return factor, True
+        drawn_kw = found_kw + self._given_kw
+        per_factor = np.divide(
+            drawn_kw, factor, out=np.full_like(factor, self._nominal_kw), where=factor > 0.0
+        )
+        per_factor = np.clip(per_factor, 0.2 * self._nominal_kw, 5.0 * self._nominal_kw)
+        met = (np.abs(miss_kw) < HEAD_TOLERANCE_KW) | ((factor == 0.0) & (miss_kw < 0.0))
+        if met.all():
+            return factor, True
+        return np.maximum(factor + miss_kw / per_factor, 0.0), False
