@@ -34,6 +34,13 @@ def _is_duration(text: str) -> str:
     return text
 
 
+def _not_null(text: str | None) -> str | None:
+    # a default is not validated: this sees only what somebody wrote
+    if text is None:
+        raise ValueError("it may be left out, it is not null")
+    return text
+
+
 def _is_instant(text: str) -> str:
     instant(text)
     return text
@@ -43,6 +50,7 @@ Name = Annotated[StrictStr, Field(min_length=1, max_length=128)]
 ObjectId = Annotated[StrictStr, Field(pattern=ID_PATTERN)]
 Duration = Annotated[StrictStr, Field(max_length=64), AfterValidator(_is_duration)]
 Instant = Annotated[StrictStr, Field(max_length=64), AfterValidator(_is_instant)]
+Number = StrictInt | StrictFloat
 Targets = Annotated[list[Name], Field(max_length=200)]
 
 
@@ -62,17 +70,15 @@ class Wire(BaseModel):
 class XY(Wire):
     """A point of a curve."""
 
-    x: float
-    y: float
+    x: Number
+    y: Number
 
 
 class ValuesMap(Wire):
     """A type and its values: `type` is one of the enumeration or a private string."""
 
     type: Name
-    values: Annotated[
-        list[StrictInt | StrictFloat | StrictBool | StrictStr | XY], Field(max_length=1_000)
-    ]
+    values: Annotated[list[Number | StrictBool | StrictStr | XY], Field(max_length=1_000)]
 
 
 class IntervalPeriod(Wire):
@@ -109,7 +115,7 @@ class ReportPayloadDescriptor(Wire):
     payload_type: Name
     reading_type: Name | None = None
     units: Name | None = None
-    accuracy: float | None = None
+    accuracy: Number | None = None
     confidence: Annotated[StrictInt, Field(ge=0, le=100)] | None = None
 
 
@@ -174,7 +180,9 @@ class VenRequest(Wire):
     says of those is ignored: they are not its to say. 3.1.0 wants `objectType`, clients in the
     field leave it out: the role says the same."""
 
-    object_type: Literal["BL_VEN_REQUEST", "VEN_VEN_REQUEST"] | None = None
+    object_type: Annotated[
+        Literal["BL_VEN_REQUEST", "VEN_VEN_REQUEST"] | None, AfterValidator(_not_null)
+    ] = None
     client_id: Annotated[Name, Field(alias="clientID")] = ""
     ven_name: Name
     targets: Targets | None = None
@@ -185,7 +193,9 @@ class ResourceRequest(Wire):
     """What a client says about a resource of a VEN. 3.1.1 lets business logic leave out `clientID`
     and a VEN `venID`: both are known. Left out is "" here; the contract allows no null."""
 
-    object_type: Literal["BL_RESOURCE_REQUEST", "VEN_RESOURCE_REQUEST"] | None = None
+    object_type: Annotated[
+        Literal["BL_RESOURCE_REQUEST", "VEN_RESOURCE_REQUEST"] | None, AfterValidator(_not_null)
+    ] = None
     client_id: Annotated[Name, Field(alias="clientID")] = ""
     ven_id: Annotated[ObjectId, Field(alias="venID")] = ""
     resource_name: Name
