@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -226,7 +227,7 @@ def free_port() -> int:
     """A loopback port below the ephemeral range, so that no outgoing connection takes it."""
     # Several test runs share a machine: each begins somewhere else.
     first = 21_000 + os.getpid() * 37 % 10_000
-    for port in (*range(first, 32_000), *range(21_000, first)):
+    for port in chain(range(first, 32_000), range(21_000, first)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             try:
                 probe.bind(("127.0.0.1", port))

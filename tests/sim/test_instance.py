@@ -76,7 +76,7 @@ def test_every_protocol_can_speak_its_points(instance: Path) -> None:
         id="DER",
         protocol="opcua",
         file="f",
-        options={**der.options(), "heartbeat": der.heartbeat},
+        options={**der.options(), "heartbeat": der.heartbeat or ""},
     )
     judged = read_settings(options)
     targets = read_targets(options, [row for row in rows if row.link == "DER"], judged)

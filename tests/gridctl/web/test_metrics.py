@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer, make_mocked_request
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -25,7 +26,7 @@ TOKEN = "a-long-random-token-of-a-test"
 
 
 @asynccontextmanager
-async def scraped(token: str | None) -> AsyncIterator[TestClient[object, object]]:
+async def scraped(token: str | None) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     clock = ManualClock()
     async with temporary_store(clock) as store:
         app = build_app(
@@ -46,7 +47,7 @@ async def scraped(token: str | None) -> AsyncIterator[TestClient[object, object]
             mounted=[],
         )
         async with TestClient(TestServer(app)) as client:
-            yield client  # type: ignore[misc]
+            yield client
 
 
 def samples(text: str) -> dict[str, float]:
