@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -16,6 +17,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from benchmarks.dnp3_masters import _ours, _up
 from benchmarks.protocols_dnp3 import outstation
 from benchmarks.report import Figure, main, median, percentile
+from protocols.backoff import start_delays_s
 from protocols.driver import Driver
 from protocols.inbox import Inbox
 
@@ -116,7 +118,10 @@ async def _black_holes(inbox: Inbox) -> AsyncIterator[None]:
             _ours(f"H{k}", (mute if k % 2 else deaf).getsockname()[1], 1, SCAN_S, inbox)
             for k in range(HOLES)
         ]
-        for driver in drivers:
+        # Spread as the field agent spreads them: all at once is what it never does.
+        delays_s = start_delays_s(HOLES, randomness=random.Random(1))  # noqa: S311
+        for driver, delay_s, before_s in zip(drivers, delays_s, [0.0, *delays_s], strict=False):
+            await asyncio.sleep(delay_s - before_s)
             await driver.start()
         try:
             yield

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -48,7 +49,14 @@ def python_of(peer: Path, interpreter: str = sys.executable) -> Path:
 @cache
 def python_from(minor: int) -> str | None:
     """A CPython 3.`minor` or later on this machine, the running one first; None without one."""
-    names = (sys.executable, *(f"python3.{number}" for number in range(minor, 15)), "python3")
+    # a shim of pyenv's is on the path, and runs only what somebody chose
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    names = (
+        sys.executable,
+        *(f"python3.{number}" for number in range(minor, 15)),
+        "python3",
+        *(str(found) for found in sorted(pyenv.glob("3.*/bin/python3"))),
+    )
     code = f"import sys, ensurepip; sys.exit(sys.version_info < (3, {minor}))"
     for name in names:
         found = shutil.which(name)
