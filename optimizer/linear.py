@@ -59,15 +59,16 @@ class LinearModel:
         self.dv = sensitivity.dv_pu_per_kw[:, members]
         self.dhead = sensitivity.dhead_kw_per_kw[members]
         slope = sensitivity.dloading_pct_per_kw[:, members]
-        self.dloading = [slope] * problem.grid.count
+        self._shared = slope
+        self._own: dict[int, FloatArray] = {}
         for t in np.flatnonzero(self._near(flow.branch_loading_pct).any(axis=0)):
-            self.dloading[t] = self._slope(flow, int(t))
+            self._own[int(t)] = self._slope(flow, int(t))
 
     def say(self, u: FloatArray) -> Offsets:
         """What the linear model says of injections `u` (members, T)."""
-        loading = self.offsets.loading_pct.copy()
-        for t, slope in enumerate(self.dloading):
-            loading[:, t] += slope @ u[:, t]
+        loading = self.offsets.loading_pct + self._shared @ u
+        for t, slope in self._own.items():
+            loading[:, t] = self.offsets.loading_pct[:, t] + slope @ u[:, t]
         return Offsets(
             v_pu=self.offsets.v_pu + self.dv @ u,
             head_kw=self.offsets.head_kw + self.dhead @ u,
@@ -79,7 +80,7 @@ class LinearModel:
         return Cut(
             where=where,
             interval=interval,
-            slope=self.dloading[interval][where],
+            slope=self._own.get(interval, self._shared)[where],
             at_zero_pct=float(self.offsets.loading_pct[where, interval]),
         )
 
@@ -87,7 +88,7 @@ class LinearModel:
         """Move the offsets so that the linear model tells the AC truth at `u`, with new slopes in
         the intervals that are `bent`. `cautious`: the import is only ever moved up."""
         for t in self.bent(u, truth):
-            self.dloading[t] = self._slope(truth, t)
+            self._own[t] = self._slope(truth, t)
         said, now = self.say(u), self.offsets
         head_kw = truth.head_kw - said.head_kw
         self.offsets = Offsets(

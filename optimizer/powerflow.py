@@ -32,6 +32,7 @@ class FlowResult:
     `losses_kw` (T,) of lines and transformers; `load_kw` (T,) what all consumers draw at their
     actual voltage; `branch_loading_pct` (B, T): the worst phase's current over its rating, rows
     as `branch_names` (only equipment that has a rating). The inputs are kept with the result.
+    `guess` (K, T): the positions that the controls' law tried first, None where they were held.
     `positions` (K, T): taps and switched capacitors as `optimizer.regulation` counts them; K = 0
     where they are pinned.
     """
@@ -50,6 +51,7 @@ class FlowResult:
     positions: IntArray
     converged: bool
     iterations: int
+    guess: IntArray | None = None
 
 
 _BY_INTERVAL = (

@@ -312,3 +312,30 @@ def test_models_are_shared_between_states_of_one_feeder() -> None:
         fresh.solve(load_scale=np.array([0.9])).v_pu,
         atol=1e-12,
     )
+
+
+def test_a_flow_that_is_known_is_not_solved_again_and_only_that_one() -> None:
+    network = RegulatedNetwork(load_feeder("ieee123"))
+    scale = np.linspace(1.0, 0.2, 6)
+    guess = np.tile(network.start[:, None], (1, 6))
+    flow = network.solve(load_scale=scale, guess=guess)
+    assert network.solve(load_scale=scale, guess=guess, start=flow) is flow
+    other = network.solve(load_scale=1.001 * scale, guess=guess, start=flow)
+    assert other is not flow
+    assert np.abs(other.head_kw - flow.head_kw).max() > 0.1
+    elsewhere = network.solve(load_scale=scale, guess=guess - 1, start=flow)
+    assert elsewhere is not flow
+    held = network.solve(load_scale=scale, hold=guess, start=flow)
+    np.testing.assert_array_equal(held.positions, guess)
+
+
+def test_the_load_scale_of_a_wanted_import_is_found_with_the_voltages() -> None:
+    network = RegulatedNetwork(load_feeder("ieee123"))
+    hold = np.tile(network.start[:, None], (1, 3))
+    wanted = np.array([800.0, 2400.0, -50.0])
+    flow = network.solve(load_scale=np.ones(3), hold=hold, head_kw=wanted)
+    assert flow.converged
+    np.testing.assert_allclose(flow.head_kw[:2], wanted[:2], atol=2e-3)
+    assert flow.load_scale[2] == 0.0, "no load at all still imports more than that"
+    again = network.solve(load_scale=flow.load_scale, hold=hold)
+    np.testing.assert_allclose(again.head_kw, flow.head_kw, atol=2e-3)

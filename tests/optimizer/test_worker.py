@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from gridctl.control.ports import Planner
-from gridctl.model.canonical import plain
+from gridctl.model.canonical import canonical_json, plain
 from gridctl.model.errors import UnavailableError
 from gridctl.model.planning import ForecastTask, Horizon, Series, SolveStatus
 from optimizer.client import WorkerClient
 from optimizer.plan import plan_task
+from optimizer.worker import Worker
+from tests.optimizer.pilot import pilot_task
 from tests.optimizer.rules import broken
 from tests.optimizer.small import HOUR_S, START_S, group, hourly_task
 
@@ -224,3 +226,20 @@ async def test_garbage_is_answered_with_an_error_and_nothing_else_is_said() -> N
         assert answer["id"] == known_id
     assert answers[-1]["ok"] is True
     assert answers[-1]["result"]["status"] == "optimal"
+
+
+def test_a_used_worker_gives_the_plan_of_a_fresh_one_bit_for_bit() -> None:
+    """What was solved before does not show: the models that it keeps depend on no solution."""
+    task = pilot_task(count=24)
+    series = tuple(tuple(1.01 * v for v in row) for row in task.forecast.values_kw)
+    other = replace(task, forecast=replace(task.forecast, values_kw=series))
+    used = Worker(monotonic_s=time.monotonic)
+    first = used.plan(task)
+    assert used.plan(other) != first
+    again = used.plan(task)
+    fresh = Worker(monotonic_s=time.monotonic).plan(task)
+    assert first.setpoints
+    for plan in (again, fresh, plan_task(task, monotonic_s=time.monotonic)):
+        assert canonical_json(replace(plan, solve_s=0.0)) == canonical_json(
+            replace(first, solve_s=0.0)
+        )
