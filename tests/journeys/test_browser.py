@@ -93,7 +93,7 @@ def test_login_review_approve_effect_stop(
     expect(confirmed).to_contain_text("confirmed")
     expect(effective).to_contain_text("effective")
     expect(effective).to_contain_text(re.compile(r"[1-9]\d* of"), timeout=EFFECT_MS)
-    expect(first.get_by_text("as promised").first).to_be_visible()
+    expect(first.get_by_text("✓ as promised").first).to_be_visible(timeout=EFFECT_MS)
     assert demo.commands_at_devices() > 0
 
     second.locator('nav a[href="#/overview"]').click()

@@ -101,6 +101,8 @@ function serve(response, user, { key, id, verb, url, body }) {
       return send(response, 200, { commands: (plan ? plan.commands : world.plans.flatMap((p) => p.commands)).map(({ starts, ...c }) => c) });
     }
     case "GET overview": return send(response, 200, world.frame(true));
+    case "GET links": return send(response, 200, { links: world.linkDetails() });
+    case "GET events": return send(response, 200, { events: [] });
     case "GET alarms": return send(response, 200, { alarms: world.alarms });
     case "POST alarms": {
       const alarm = world.alarms.find((a) => a.key === body.key);

@@ -237,4 +237,15 @@ export class World {
       blocked: this.field ? [] : ["The field link is down."],
     };
   }
+
+  /** GET links: the live rows with the details that the communications screen shows. */
+  linkDetails() {
+    const { at, links } = this.frame(false);
+    return links.map((l) => ({
+      ...l, configured_endpoint: l.endpoint, since: at, events: 31, in_flight: 0, lock_owner: "", retries: 0, timeouts: 0, poor: 0,
+      bytes_in: 184_320, bytes_out: 20_480, frames_in: 900, frames_out: 310, frame_errors: 0, protocol_errors: 0,
+      round_trip_p50_ms: l.round_trip_ms, round_trip_p99_ms: l.round_trip_ms && 3 * l.round_trip_ms, last_error: l.detail, last_error_at: null,
+      certificate_expires: l.protocol === "opcua" ? iso(Date.now() / 1000 + 200 * 86_400) : null, diagnostics: {},
+    }));
+  }
 }
