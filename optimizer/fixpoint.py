@@ -6,6 +6,8 @@ Le Boudec, Zhao, "Load flow in multiphase distribution networks", arXiv 1702.033
 
 Consumers and injections that meet at a root are one *point* with one current: the iteration costs
 little more than the triangular solves. Arrays are (T, rows), the order that SuperLU takes as it is.
+What a point cannot sum up (another exponent, a voltage outside an element's band) is done element
+by element, for those elements only.
 """
 
 from __future__ import annotations
@@ -15,8 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
-from optimizer.powerflow import Elements, RootSystem
+from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray, product
+from optimizer.loads import Elements, Outside
+from optimizer.powerflow import RootSystem
 
 TOLERANCE_PU = 1e-9
 HEAD_TOLERANCE_KW = 1e-3
@@ -39,7 +42,11 @@ class Points:
     """Where elements draw: `to_va` (3 p, e) gathers their VA at scale 1 as constant power, current
     and impedance of each of p points, the voltage they follow already divided out. A point's volts
     are `near_weight` V[near] - `far_weight` V[far]; the first `single` points are one root each, in
-    order, with weight one and no far end. `injected` (n rows) inject at the points `at`."""
+    order, with weight one and no far end. `injected` (n rows) inject at the points `at`.
+
+    `low_v`, `high_v` (p,): between them every element of a point is inside its band; `banded` are
+    the elements that have one, at the point `banded_at`; `odd` are those that no point sums up.
+    `ends` (e, m) takes root volts to element volts."""
 
     single: int
     near: IntArray
@@ -50,6 +57,12 @@ class Points:
     back: sp.csr_array
     injected: IntArray
     at: IntArray
+    low_v: FloatArray
+    high_v: FloatArray
+    banded: IntArray
+    banded_at: IntArray
+    odd: IntArray
+    ends: sp.csr_array
 
 
 def points_of(system: RootSystem, elements: Elements, active: IntArray) -> Points:
@@ -71,8 +84,9 @@ def points_of(system: RootSystem, elements: Elements, active: IntArray) -> Point
     point[alone] = np.searchsorted(roots, root[alone])
     point[pairs] = len(roots) + np.arange(len(pairs))
     # A single point follows its root's voltage: what lies behind an ideal tie follows with it.
-    ratio = np.where(alone, np.abs(weight), 1.0) / elements.nominal_v
-    kept = np.flatnonzero(point >= 0)
+    ratio = ratio_v = np.where(alone, np.abs(weight), 1.0) / elements.nominal_v
+    odd = _odd(elements) & (ends > 0)
+    kept = np.flatnonzero((point >= 0) & ~odd)
     p = len(roots) + len(pairs)
     row = elements.exponent[kept].astype(np.intp) * p + point[kept]
     value = ratio[kept] ** elements.exponent[kept]
@@ -82,6 +96,12 @@ def points_of(system: RootSystem, elements: Elements, active: IntArray) -> Point
         np.concatenate([root[pairs], at.indices[last]]),
         np.tile(np.arange(len(pairs)), 2),
     )
+    with_band = np.zeros(0, dtype=np.intp)
+    low_v, high_v = np.zeros(p), np.full(p, np.inf)
+    if elements.band is not None:
+        with_band = kept[elements.band.outside[kept] > Outside.NEVER]
+        np.maximum.at(low_v, point[with_band], (elements.band.v_min_pu / ratio_v)[with_band])
+        np.minimum.at(high_v, point[with_band], (elements.band.v_max_pu / ratio_v)[with_band])
     return Points(
         single=len(roots),
         near=np.concatenate([roots, root[pairs]]).astype(np.intp),
@@ -92,15 +112,32 @@ def points_of(system: RootSystem, elements: Elements, active: IntArray) -> Point
         back=sp.csr_array((ones, where), shape=(m, len(pairs))),
         injected=active[np.diff(spread.indptr) > 0],
         at=np.searchsorted(roots, spread.indices).astype(np.intp),
+        low_v=low_v,
+        high_v=high_v,
+        banded=with_band,
+        banded_at=point[with_band],
+        odd=np.flatnonzero(odd),
+        ends=at,
     )
+
+
+def _odd(elements: Elements) -> BoolArray:
+    """Elements that no point sums up: another exponent, out of the load scale's reach, a
+    drop-out."""
+    odd: BoolArray = ~np.isin(elements.exponent, (0.0, 1.0, 2.0)) | ~elements.scaled
+    return odd if elements.band is None else odd | (elements.band.dropout_pu > 0.0)
 
 
 class _Draw:
     """The currents of all points at given root volts."""
 
-    def __init__(self, points: Points, va: ComplexArray, given_va: ComplexArray) -> None:
+    def __init__(
+        self, points: Points, elements: Elements, va: ComplexArray, given_va: ComplexArray
+    ) -> None:
         """`va` (T or 1, e) of the elements at scale 1; `given_va` (T, single) injected."""
         self._points = points
+        self._elements = elements
+        self._va = va
         p = len(points.near)
         drawn = np.conj(product(points.to_va, va.T)).T.reshape(len(va), 3, p)
         power, self._current, self._impedance = drawn[:, 0], drawn[:, 1], drawn[:, 2]
@@ -131,7 +168,37 @@ class _Draw:
         into[:, points.near[:single]] = amps[:, :single]
         if len(points.far):
             into += product(points.back, amps[:, single:].T).T
+        if points.banded.size:
+            size = np.abs(v)
+            away: BoolArray = (size <= points.low_v) | (size > points.high_v)
+            out: BoolArray = np.any(away, axis=0)
+            self._add(into, volt, factor, points.banded[out[points.banded_at]], correct=True)
+        self._add(into, volt, factor, points.odd, correct=False)
         return into
+
+    def _add(
+        self,
+        into: ComplexArray,
+        volt: ComplexArray,
+        factor: FloatArray,
+        rows: IntArray,
+        *,
+        correct: bool,
+    ) -> None:
+        """Add the currents of elements `rows` one by one; `correct`: only what their band makes
+        different from what their point has already."""
+        if not rows.size:
+            return
+        elements = self._elements
+        ends = sp.csr_array(self._points.ends[rows])
+        across = product(ends, volt.T)
+        nominal = elements.nominal_v[rows, None]
+        size = np.abs(across) / nominal
+        share = elements.siemens_pu(rows, size)
+        if correct:
+            share = share - size ** (elements.exponent[rows, None] - 2.0)
+        va = np.conj(self._va[:, rows]).T * np.where(elements.scaled[rows, None], factor.T, 1.0)
+        into -= product(sp.csr_array(ends.T), va * share / nominal**2 * across).T
 
 
 def iterate(
@@ -159,7 +226,10 @@ def iterate(
     np.add.at(given.T, points.at, injection_va[points.injected])
     common = scale.shape[0] == 1
     draw = _Draw(
-        points, elements.va[None, :] if common else (elements.va[:, None] * scale).T, given
+        points,
+        elements,
+        elements.va[None, :] if common else (elements.va[:, None] * elements.reached(scale)).T,
+        given,
     )
     factor = np.broadcast_to(scale[0], (periods,)).copy() if common else np.ones(periods)
     no_load = system.lu.solve(system.emf_a)

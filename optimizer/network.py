@@ -19,12 +19,11 @@ from gridctl.model.network import Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, complex_va, product
 from optimizer.branches import BranchCurrents
 from optimizer.fixpoint import Fixpoint, Points, iterate, points_of
+from optimizer.loads import Elements, load_elements
 from optimizer.powerflow import (
-    Elements,
     FlowResult,
     RootSystem,
     head_amps,
-    load_elements,
     node_amps,
     root_system,
 )

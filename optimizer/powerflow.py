@@ -1,5 +1,5 @@
-"""What a three-phase AC power flow is made of: its result, the consumers' elements, the factorised
-network (`optimizer.fixpoint` solves it)."""
+"""What a three-phase AC power flow is made of: its result and the factorised network
+(`optimizer.loads` has the consumers, `optimizer.fixpoint` solves it)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,9 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import SuperLU
 
-from gridctl.model.network import EnergyConsumer, LoadModel
 from optimizer.arrays import ComplexArray, FloatArray, IntArray, factorised, product
-from optimizer.ties import PhaseIndex
-from optimizer.ybus import Admittance, element_kv, shunt_pairs
-
-_EXPONENT = {
-    LoadModel.CONSTANT_POWER: 0.0,
-    LoadModel.CONSTANT_CURRENT: 1.0,
-    LoadModel.CONSTANT_IMPEDANCE: 2.0,
-}
+from optimizer.loads import Elements
+from optimizer.ybus import Admittance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,81 +74,6 @@ def stitched(parts: Sequence[tuple[IntArray, FlowResult]]) -> FlowResult:
         converged=all(flow.converged for flow in flows),
         iterations=max(flow.iterations for flow in flows),
         **whole,
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Elements:
-    """Single-phase pieces of all energised consumers: `across` (e, n) takes node volts to element
-    volts, `back` (n, e) element currents to nodes; `va` (e,) at `nominal_v`, following voltage with
-    `exponent` 0 (P), 1 (I) or 2 (Z)."""
-
-    across: sp.csr_array
-    back: sp.csr_array
-    va: ComplexArray
-    nominal_v: FloatArray
-    exponent: FloatArray
-    consumer: IntArray
-
-    def drawn_va(self, volt: ComplexArray, scale: FloatArray) -> ComplexArray:
-        """(e, T) power at element voltages `volt` (e, T); `scale` (e, T) or (1, T)."""
-        result: ComplexArray = np.empty(volt.shape, dtype=np.complex128)
-        result[:] = self.va[:, None] * scale
-        at = np.flatnonzero(self.exponent)
-        if at.size:
-            follow = np.abs(volt[at]) / self.nominal_v[at, None]
-            result[at] *= follow ** self.exponent[at, None]
-        return result
-
-
-def load_elements(
-    consumers: Sequence[EnergyConsumer], admittance: Admittance, index: PhaseIndex
-) -> Elements:
-    """The elements of `consumers`; pieces at dead node-phases draw nothing and are left out.
-
-    Raises ValueError for a wye consumer where there is no earth.
-    """
-    rows: list[tuple[int, int]] = []
-    va: list[complex] = []
-    nominal: list[float] = []
-    exponent: list[float] = []
-    owner: list[int] = []
-    live = admittance.energised
-    for c, item in enumerate(consumers):
-        pairs = shunt_pairs(item, index)
-        for pair, kw, kvar in zip(pairs, item.kw, item.kvar, strict=True):
-            if pair[1] < 0 and admittance.floating[pair[0]]:
-                raise ValueError(
-                    f"{item.mrid}: a load to earth at {item.node}, where a delta winding leaves"
-                    " no path to earth"
-                )
-            if all(live[k] for k in pair if k >= 0):
-                rows.append(pair)
-                va.append(complex(kw, kvar) * 1e3)
-                nominal.append(element_kv(item.connection, item.nominal_kv) * 1e3)
-                exponent.append(_EXPONENT[item.model])
-                owner.append(c)
-    entries = [(e, k, sign) for e, (a, b) in enumerate(rows) for k, sign in ((a, 1.0), (b, -1.0))]
-    kept = [entry for entry in entries if entry[1] >= 0]
-    across = sp.csr_array(
-        sp.coo_array(
-            (
-                np.array([s for _, _, s in kept], dtype=float),
-                (
-                    np.array([e for e, _, _ in kept], dtype=np.intp),
-                    np.array([k for _, k, _ in kept], dtype=np.intp),
-                ),
-            ),
-            shape=(len(rows), len(index.pairs)),
-        )
-    )
-    return Elements(
-        across=across,
-        back=sp.csr_array(across.T),
-        va=np.array(va, dtype=np.complex128),
-        nominal_v=np.array(nominal, dtype=float),
-        exponent=np.array(exponent, dtype=float),
-        consumer=np.array(owner, dtype=np.intp),
     )
 
 
@@ -222,5 +140,5 @@ def node_amps(
     given = np.zeros(injection_va.shape, dtype=np.complex128)
     np.divide(injection_va, node_v, out=given, where=injection_va != 0.0)
     element_v = product(elements.across, node_v)
-    drawn_a = np.conj(elements.drawn_va(element_v, scale) / element_v)
+    drawn_a = elements.drawn_a(element_v, scale)
     return np.conj(given) - product(elements.back, drawn_a)

@@ -13,7 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from optimizer.arrays import ComplexArray, FloatArray, IntArray, factorised, product
-from optimizer.powerflow import Elements, RootSystem
+from optimizer.loads import Elements
+from optimizer.powerflow import RootSystem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ def _element_slopes(
 ) -> tuple[ComplexArray, ComplexArray]:
     """d(injected amperes) = alpha dU + beta conj(dU) of each consumer element at `volt` (e,)."""
     drawn = elements.drawn_va(volt[:, None], scale[:, None])[:, 0]
-    half = elements.exponent / 2.0
+    half = elements.slope(np.abs(volt) / elements.nominal_v) / 2.0
     alpha: ComplexArray = -np.conj(drawn) * half / np.abs(volt) ** 2
     beta: ComplexArray = -np.conj(drawn) * (half - 1.0) / np.conj(volt) ** 2
     return alpha, beta

@@ -1,6 +1,6 @@
 """Admittances of a three-phase feeder, built from the words of `gridctl.model.network`.
 
-Lines, two-winding transformers, capacitors and the source become entries of a sparse node
+Lines, transformers, capacitors, equivalent branches and the source become entries of a sparse node
 admittance matrix in siemens over all node-phases. Closed switches and step regulators have no
 impedance: they are *ties*, V_to = ratio * V_from, and are eliminated exactly by a real matrix T
 (V_all = T V_root, I_root = T' I_all), which keeps them out of the conditioning of the matrix.
@@ -19,8 +19,10 @@ from scipy.sparse.csgraph import connected_components
 
 from gridctl.model.network import (
     ACLineSegment,
+    BranchKind,
     Connection,
     EnergyConsumer,
+    EquivalentBranch,
     Feeder,
     PowerTransformer,
     ShuntCapacitor,
@@ -33,6 +35,9 @@ SOURCE_OHM_MIN = 1e-6
 """A stiffer source is modelled with this reactance: 1000 A through it is 4e-7 pu at 4.16 kV."""
 DELTA_EARTH_PPM = 1.0
 """A delta side has no path to earth; this share of its rating as a shunt fixes where it floats."""
+EARTHED_SHARE = 1e-3
+"""An equivalent branch whose side takes more than this share of its own admittance when the side is
+lifted as a whole has a path to earth; what holds a delta side is a thousand times less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,9 @@ def shunt_pairs(
     """(row, other row) of each entry of a load or capacitor; the other row is -1 for earth."""
     rows = index.rows(item.node, item.phases, item.mrid)
     if item.connection is Connection.WYE:
-        pairs = [(row, -1) for row in rows]
+        neutral = item.neutral if isinstance(item, EnergyConsumer) else ""
+        back = index.rows(item.node, neutral, item.mrid)[0] if neutral else -1
+        pairs = [(row, back) for row in rows]
     elif len(rows) == 2:  # noqa: PLR2004 - a single-phase delta load sits between two phases
         pairs = [(rows[0], rows[1])]
     else:
@@ -125,7 +132,7 @@ class Stamps:
 
 
 def stamp(feeder: Feeder) -> Stamps:
-    """The lines and transformers of `feeder`."""
+    """The lines, transformers and equivalent branches of `feeder`."""
     index = PhaseIndex(feeder)
     entries = _Entries()
     rows: list[BranchRow] = []
@@ -133,6 +140,8 @@ def stamp(feeder: Feeder) -> Stamps:
         rows += _stamp_line(line, index, entries)
     for transformer in feeder.transformers:
         rows += _stamp_transformer(transformer, index, entries)
+    for equivalent in feeder.equivalents:
+        rows += _stamp_equivalent(equivalent, index, entries)
     return Stamps(feeder=feeder, index=index, y=entries.matrix(len(index.pairs)), rows=tuple(rows))
 
 
@@ -300,6 +309,30 @@ def _stamp_transformer(
     ]
 
 
+def _equivalent_rows(item: EquivalentBranch, index: PhaseIndex) -> list[int]:
+    return [index.rows(node, phase, item.mrid)[0] for node, phase in item.terminals]
+
+
+def _stamp_equivalent(
+    item: EquivalentBranch, index: PhaseIndex, entries: _Entries
+) -> list[BranchRow]:
+    nodes = _equivalent_rows(item, index)
+    block: ComplexArray = np.array(item.g_s, dtype=float) + 1j * np.array(item.b_s, dtype=float)
+    if block.shape != (len(nodes), len(nodes)):
+        raise ValueError(f"{item.mrid}: admittance {block.shape} for {len(nodes)} terminals")
+    entries.add(nodes, nodes, block)
+    return [
+        BranchRow(
+            branch=item.mrid,
+            rating_a=rating_a,
+            nodes=tuple(nodes),
+            siemens=tuple(map(complex, block[k])),
+        )
+        for k, rating_a in enumerate(item.rating_a)
+        if rating_a > 0.0
+    ]
+
+
 def _stamp_capacitor(item: ShuntCapacitor, index: PhaseIndex, entries: _Entries) -> None:
     volt = element_kv(item.connection, item.nominal_kv) * 1e3
     for (row, other), kvar in zip(shunt_pairs(item, index), item.kvar, strict=True):
@@ -355,6 +388,11 @@ def _earthed(
     for bank in feeder.capacitors:
         if bank.connection is Connection.WYE:
             earth += root_of[index.rows(bank.node, bank.phases, bank.mrid)].tolist()
+    for branch in feeder.equivalents:
+        joined, held = _galvanic(branch)
+        here = root_of[_equivalent_rows(branch, index)].tolist()
+        pairs += [(here[a], here[b]) for a, b in joined]
+        earth += [here[k] for k in held]
     count = int(root_of.max()) + 1
     ends = (
         np.array([a for a, _ in pairs], dtype=np.intp),
@@ -364,3 +402,26 @@ def _earthed(
     _, label = connected_components(pattern, directed=False)
     result: BoolArray = np.isin(label, label[earth])[root_of]
     return result
+
+
+def _galvanic(item: EquivalentBranch) -> tuple[list[tuple[int, int]], list[int]]:
+    """Terminals of an equivalent branch that conduct to one another, and those held to earth.
+
+    A transformer's windings conduct within a node only. A node's side is held when lifting it as a
+    whole draws a current; so is a delta facing nothing but its own terminals not.
+    """
+    block = np.array(item.g_s, dtype=float) + 1j * np.array(item.b_s, dtype=float)
+    place = [node for node, _ in item.terminals]
+    side = np.array([[a == b for b in place] for a in place])
+    if item.kind is not BranchKind.TRANSFORMER:
+        side[:] = True
+    size = np.abs(block)
+    joined = [
+        (a, b)
+        for a in range(len(place))
+        for b in range(a + 1, len(place))
+        if side[a, b] and size[a, b] > EARTHED_SHARE * min(size[a, a], size[b, b])
+    ]
+    lifted = np.abs((block * side).sum(axis=1))
+    held = [k for k in range(len(place)) if lifted[k] > EARTHED_SHARE * size[k, k]]
+    return joined, held

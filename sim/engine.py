@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from functools import cache
 from math import sqrt
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridctl.model.errors import InvariantViolation, UnavailableError
 from gridctl.model.network import ACLineSegment, Feeder, Switch
-from sim.feeder import consumer_branches, load_element, opendss_commands, regulator_element
+from sim.feeder import consumer_branches, load_element, regulator_element
+from sim.opendss_text import NODE_NUMBER, capacitor_elements, opendss_commands
 
-_PHASES: Final = "ABC"
 _OWNER: list[Engine] = []
 
 
@@ -77,7 +77,7 @@ class Engine:
             name = _injection_element(node, phase)
             elements.append(name)
             self._text(
-                f"new load.{name} phases=1 bus1={node}.{_PHASES.index(phase) + 1} conn=wye model=1 "
+                f"new load.{name} phases=1 bus1={node}.{NODE_NUMBER[phase]} conn=wye model=1 "
                 f"kv={nominal_kv[node] / sqrt(3)!r} kw=0 kvar=0 vminpu=0.5 vmaxpu=1.5"
             )
         self.elements: tuple[str, ...] = tuple(elements)
@@ -96,11 +96,15 @@ class Engine:
         }
         self._regulators = {r.mrid: r for r in feeder.regulators}
         self._capacitors = {c.mrid: c for c in feeder.capacitors}
+        letters = {
+            (n.mrid.lower(), NODE_NUMBER[p]): f"{n.mrid}.{p}"
+            for n in feeder.nodes
+            for p in n.phases
+        }
         self._dss.solution.solve_no_control()
         names = [str(n) for n in self._dss.circuit.nodes_names]
-        spelled = {n.mrid.lower(): n.mrid for n in feeder.nodes}
         self.node_phases: tuple[str, ...] = tuple(
-            f"{spelled[bus.lower()]}.{_PHASES[int(number) - 1]}"
+            letters[bus.lower(), int(number)]
             for bus, number in (name.rsplit(".", 1) for name in names)
         )
         base = [nominal_kv[np_.rsplit(".", 1)[0]] * 1e3 / sqrt(3) for np_ in self.node_phases]
@@ -129,8 +133,28 @@ class Engine:
 
     def set_capacitor(self, capacitor: str, *, closed: bool) -> None:
         """Close or open a bank, all its phases."""
-        for phase in self._capacitors[capacitor].phases:
-            self._text(f"capacitor.{capacitor}_{phase}.states=[{int(closed)}]")
+        for name in capacitor_elements(self._capacitors[capacitor]).values():
+            self._text(f"capacitor.{name}.states=[{int(closed)}]")
+
+    def set_branch(self, mrid: str, *, closed: bool) -> None:
+        """Open or close a line, a switch, a transformer or a regulator at its sending end.
+        KeyError for a branch that the feeder does not have, or has open from the start."""
+        for element in self._branch_elements(mrid):
+            self._text(f"{'close' if closed else 'open'} {element} term=1")
+
+    def _branch_elements(self, mrid: str) -> list[str]:
+        if mrid in self._regulators:
+            return [
+                f"transformer.{self._regulator_names[mrid, phase]}"
+                for phase in self._regulators[mrid].phases
+            ]
+        if any(t.mrid == mrid for t in self.feeder.transformers):
+            return [f"transformer.{mrid}"]
+        if any(b.mrid == mrid for b in self.feeder.lines) or any(
+            s.mrid == mrid and not s.is_open for s in self.feeder.switches
+        ):
+            return [f"line.{mrid}"]
+        raise KeyError(mrid)
 
     def solve(self) -> Solution:
         """The power flow of what was set; UnavailableError when it does not converge."""

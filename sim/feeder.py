@@ -1,4 +1,4 @@
-"""Test feeders from our own tables, and a feeder as OpenDSS commands.
+"""Test feeders from our own tables (`sim.opendss_text` writes a feeder as OpenDSS commands).
 
 The tables in `sim/feeders/NAME/*.csv` hold the published figures in the published units (feet,
 ohm and microsiemens per mile); this file turns them into the model's units. Sources: README.md
@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
-from math import pi, sqrt
 from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -37,18 +36,6 @@ _M_PER_FOOT: Final = 0.3048
 _PHASES: Final = "ABC"
 
 _PAIRS: Final = ("AB", "BC", "CA")
-_LOAD_MODEL: Final = {
-    LoadModel.CONSTANT_POWER: 1,
-    LoadModel.CONSTANT_IMPEDANCE: 2,
-    LoadModel.CONSTANT_CURRENT: 5,
-}
-REGULATOR_X_PCT: Final = 3e-5
-"""OpenDSS wants an impedance in a transformer; ours are ideal: next to nothing on rating_kva."""
-_SWITCH_OHM: Final = 1e-6
-_LOAD_V_MIN_PU: Final = 0.5
-_LOAD_V_MAX_PU: Final = 1.5
-"""Outside these OpenDSS turns a load into an impedance; far out, so that models stay pure."""
-
 Row: TypeAlias = Mapping[str, str]
 Matrix: TypeAlias = tuple[tuple[float, ...], ...]
 
@@ -281,113 +268,3 @@ def load_element(consumer: str, branch: str) -> str:
 def regulator_element(regulator: str, phase: str) -> str:
     """OpenDSS name of one phase of a regulator."""
     return f"{regulator}_{phase}".lower()
-
-
-def opendss_commands(feeder: Feeder) -> list[str]:
-    """The feeder as OpenDSS text, one command each, controls off and taps pinned.
-
-    Every entry of a consumer and every phase of a regulator is an element of its own, so that the
-    simulator can move it. Ends with the voltage bases set; the caller says `solve`.
-    """
-    source = feeder.source
-    return [
-        "clear",
-        f"set defaultbasefrequency={feeder.frequency_hz:g}",
-        (
-            f"new circuit.{feeder.mrid} basekv={source.nominal_kv!r} bus1={source.node} "
-            f"pu={source.voltage_pu!r} r1={source.r1_ohm!r} x1={source.x1_ohm!r} "
-            f"r0={source.r0_ohm!r} x0={source.x0_ohm!r}"
-        ),
-        *(_line_command(line, feeder.frequency_hz) for line in feeder.lines),
-        *(_switch_command(s) for s in feeder.switches if not s.is_open),
-        *(_transformer_command(t) for t in feeder.transformers),
-        *(c for r in feeder.regulators for c in _regulator_commands(r, feeder)),
-        *(c for bank in feeder.capacitors for c in _capacitor_commands(bank)),
-        *(c for consumer in feeder.consumers for c in _load_commands(consumer)),
-        f"set voltagebases=[{' '.join(f'{kv:g}' for kv in _bases(feeder))}]",
-        "calcvoltagebases",
-        "set controlmode=off",
-        "set tolerance=1e-9",
-        "set maxiterations=100",
-    ]
-
-
-def _bases(feeder: Feeder) -> list[float]:
-    return sorted({n.nominal_kv for n in feeder.nodes}, reverse=True)
-
-
-def _bus(node: str, phases: str) -> str:
-    return node + "".join(f".{_PHASES.index(p) + 1}" for p in phases)
-
-
-def _lower(matrix: Matrix, scale: float) -> str:
-    rows = (" ".join(repr(v * scale) for v in row[: i + 1]) for i, row in enumerate(matrix))
-    return "[" + " | ".join(rows) + "]"
-
-
-def _line_command(line: ACLineSegment, frequency_hz: float) -> str:
-    # b = omega * C; OpenDSS asks for nF per unit of length.
-    nf_per_us = 1e3 / (2 * pi * frequency_hz)
-    return (
-        f"new line.{line.mrid} phases={len(line.phases)} bus1={_bus(line.from_node, line.phases)} "
-        f"bus2={_bus(line.to_node, line.phases)} "
-        f"rmatrix={_lower(line.r_ohm_per_km, 1.0)} xmatrix={_lower(line.x_ohm_per_km, 1.0)} "
-        f"cmatrix={_lower(line.b_us_per_km, nf_per_us)} length={line.length_km!r} units=km"
-    )
-
-
-def _switch_command(switch: Switch) -> str:
-    return (
-        f"new line.{switch.mrid} phases={len(switch.phases)} "
-        f"bus1={_bus(switch.from_node, switch.phases)} bus2={_bus(switch.to_node, switch.phases)} "
-        f"switch=yes r1={_SWITCH_OHM!r} r0={_SWITCH_OHM!r} x1=0 x0=0 c1=0 c0=0 length=1"
-    )
-
-
-def _transformer_command(transformer: PowerTransformer) -> str:
-    t = transformer
-    return (
-        f"new transformer.{t.mrid} phases={len(t.phases)} windings=2 "
-        f"buses=[{_bus(t.from_node, t.phases)} {_bus(t.to_node, t.phases)}] "
-        f"conns=[{t.from_connection.value} {t.to_connection.value}] "
-        f"kvs=[{t.from_kv!r} {t.to_kv!r}] kvas=[{t.rating_kva!r} {t.rating_kva!r}] "
-        f"%rs=[{t.r_pct / 2!r} {t.r_pct / 2!r}] xhl={t.x_pct!r}"
-    )
-
-
-def _regulator_commands(regulator: VoltageRegulator, feeder: Feeder) -> Iterator[str]:
-    r = regulator
-    kv = feeder.node_index()[r.from_node].nominal_kv / sqrt(3)
-    kva = r.rating_kva / len(r.phases)
-    for phase, tap in zip(r.phases, r.taps, strict=True):
-        yield (
-            f"new transformer.{regulator_element(r.mrid, phase)} phases=1 windings=2 "
-            f"buses=[{_bus(r.from_node, phase)} {_bus(r.to_node, phase)}] conns=[wye wye] "
-            f"kvs=[{kv!r} {kv!r}] kvas=[{kva!r} {kva!r}] xhl={REGULATOR_X_PCT!r} "
-            f"%loadloss=1e-6 ppm=0 numtaps={r.tap_max - r.tap_min} "
-            f"maxtap={1 + r.tap_max * r.step_pu!r} mintap={1 + r.tap_min * r.step_pu!r} "
-            f"taps=[1 {1 + tap * r.step_pu!r}]"
-        )
-
-
-def _capacitor_commands(bank: ShuntCapacitor) -> Iterator[str]:
-    for phase, kvar in zip(bank.phases, bank.kvar, strict=True):
-        yield (
-            f"new capacitor.{bank.mrid}_{phase} phases=1 bus1={_bus(bank.node, phase)} "
-            f"kvar={kvar!r} kv={bank.nominal_kv / sqrt(3)!r} "
-            f"states=[{1 if bank.is_closed else 0}]"
-        )
-
-
-def _load_commands(consumer: EnergyConsumer) -> Iterator[str]:
-    wye = consumer.connection is Connection.WYE
-    kv = consumer.nominal_kv / sqrt(3) if wye else consumer.nominal_kv
-    for branch, kw, kvar in zip(
-        consumer_branches(consumer), consumer.kw, consumer.kvar, strict=True
-    ):
-        yield (
-            f"new load.{load_element(consumer.mrid, branch)} phases=1 "
-            f"bus1={_bus(consumer.node, branch)} conn={consumer.connection.value} "
-            f"model={_LOAD_MODEL[consumer.model]} kv={kv!r} kw={kw!r} kvar={kvar!r} "
-            f"vminpu={_LOAD_V_MIN_PU} vmaxpu={_LOAD_V_MAX_PU}"
-        )

@@ -3,6 +3,8 @@
 Conventions: loads draw positive kW and kvar; voltages in kV line to line at the nominal of the
 node; phases as the letters "A", "B", "C" in that order; impedances in ohm, lengths in km.
 Delta and two-phase connections name the phases between which the equipment sits ("AB").
+Every letter is one conductor: "N" is a neutral that is carried along, "1" and "2" are the legs of a
+split-phase secondary (CIM s1, s2), whose `nominal_kv` is sqrt(3) times the leg's to earth.
 """
 
 from __future__ import annotations
@@ -23,12 +25,44 @@ class Connection(StrEnum):
     DELTA = "delta"
 
 
+PHASES = "ABC"
+NEUTRAL = "N"
+
+
 class LoadModel(StrEnum):
-    """How a load follows its voltage (OpenDSS load models 1, 2 and 5)."""
+    """How a load follows its voltage: OpenDSS load models 1, 2, 5, then 3, 4, 6, 7, 8.
+
+    MOTOR: constant kW, kvar with the square. CVR: each with its own power of the voltage.
+    FIXED_Q, FIXED_Q_IMPEDANCE: constant kW; kvar that no load scale reaches, constant or with the
+    square. ZIP: shares of impedance, current and power.
+    """
 
     CONSTANT_POWER = "P"
     CONSTANT_IMPEDANCE = "Z"
     CONSTANT_CURRENT = "I"
+    MOTOR = "PZ"
+    CVR = "CVR"
+    FIXED_Q = "FQ"
+    FIXED_Q_IMPEDANCE = "FZ"
+    ZIP = "ZIP"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoltageResponse:
+    """How a load answers to its voltage beyond its `LoadModel`, in pu of its nominal voltage.
+
+    Below `v_min_pu` and above `v_max_pu` a load turns into an impedance (OpenDSS Vminpu, Vmaxpu),
+    down to `v_low_pu` with a current that falls in a straight line to that of its nominal
+    impedance. `exponents`: of kW and kvar for CVR. `zip_shares`: of Z, I, P of the kW, then of the
+    kvar, for ZIP; below `dropout_pu` a ZIP load falls off (0: never).
+    """
+
+    v_min_pu: float
+    v_max_pu: float
+    v_low_pu: float = 0.5
+    exponents: tuple[float, float] = (1.0, 2.0)
+    zip_shares: tuple[float, float, float, float, float, float] | None = None
+    dropout_pu: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +173,8 @@ class EnergyConsumer:
     Wye: one entry a phase ("A", "ABC" …). Delta: `phases` names the pairs in order: a
     single-phase delta load between A and B has phases "AB" and one entry; a three-phase delta
     load has phases "ABC" and three entries AB, BC, CA.
+    `neutral`: the conductor that a wye load returns through, "" for earth. `response`: None for a
+    load that keeps its model at every voltage.
     """
 
     mrid: str
@@ -149,6 +185,52 @@ class EnergyConsumer:
     kw: tuple[float, ...]
     kvar: tuple[float, ...]
     nominal_kv: float
+    neutral: str = ""
+    response: VoltageResponse | None = None
+
+
+class BranchKind(StrEnum):
+    """What an `EquivalentBranch` stands for."""
+
+    TRANSFORMER = "transformer"
+    LINE = "line"
+    REACTOR = "reactor"
+    CAPACITOR = "capacitor"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Winding:
+    """A winding as its name plate has it: kV across it, kVA, where, and its tap in pu."""
+
+    node: str
+    connection: Connection
+    kv: float
+    kva: float
+    tap_pu: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EquivalentBranch:
+    """Linear equipment that the other words have no place for (CIM EquivalentBranch): transformers
+    with three windings or a centre tap, open and closed deltas, neutral impedances; reactors;
+    series capacitors; lines that swap phases.
+
+    `terminals` are (node, phase); the current into terminal i is the sum of
+    (`g_s`[i][k] + j `b_s`[i][k]) V[k], siemens and volts to earth. `rating_a` per terminal, or
+    empty; `windings` of a transformer, empty else.
+    """
+
+    mrid: str
+    kind: BranchKind
+    terminals: tuple[tuple[str, str], ...]
+    g_s: tuple[tuple[float, ...], ...]
+    b_s: tuple[tuple[float, ...], ...]
+    rating_a: tuple[float, ...] = ()
+    windings: tuple[Winding, ...] = ()
+
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes it touches, each once, the first one first."""
+        return tuple(dict.fromkeys(node for node, _ in self.terminals))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +262,7 @@ class Feeder:
     regulators: tuple[VoltageRegulator, ...]
     capacitors: tuple[ShuntCapacitor, ...]
     consumers: tuple[EnergyConsumer, ...]
+    equivalents: tuple[EquivalentBranch, ...] = ()
 
     def node_index(self) -> Mapping[str, ConnectivityNode]:
         """Nodes by mrid."""

@@ -14,11 +14,17 @@ from gridctl.model.network import (
     Source,
     Switch,
     VoltageRegulator,
+    VoltageResponse,
 )
 
 R = ((0.29, 0.10, 0.10), (0.10, 0.29, 0.10), (0.10, 0.10, 0.28))
 X = ((0.65, 0.30, 0.24), (0.30, 0.64, 0.26), (0.24, 0.26, 0.66))
 B = ((3.9, -1.1, -0.5), (-1.1, 3.7, -0.7), (-0.5, -0.7, 3.6))
+
+
+ZIP = VoltageResponse(
+    v_min_pu=0.8, v_max_pu=1.2, zip_shares=(0.3, 0.2, 0.5, 0.6, 0.3, 0.1), dropout_pu=0.5
+)
 
 
 def line(mrid: str, near: str, far: str, *, km: float = 0.8) -> ACLineSegment:
@@ -55,6 +61,7 @@ def load(
         kw=kw,
         kvar=tuple(v / 2.0 for v in kw),
         nominal_kv=kv,
+        response=ZIP if model is LoadModel.ZIP else None,
     )
 
 

@@ -16,7 +16,8 @@ from gridctl.model.canonical import canonical_json
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import Connection, Feeder, LoadModel
 from sim.engine import Engine, _opendss
-from sim.feeder import REGULATOR_X_PCT, feeder_names, load_feeder
+from sim.feeder import feeder_names, load_feeder
+from sim.opendss_text import REGULATOR_X_PCT
 from tests.sim.published import IEEE13, IEEE123, errors_pu
 
 _SHARED = Path(os.environ.get("GRIDCTL_SHARED", Path(__file__).parents[3] / "shared"))
