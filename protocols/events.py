@@ -63,6 +63,8 @@ class EventQueue:
         """Take those of `measurements` that are events; the points that lost one. Never raises."""
         lost: set[str] = set()
         with self._lock:
+            if not self._points:
+                return frozenset()
             for measurement in measurements:
                 mrid = measurement.point
                 if mrid not in self._points:

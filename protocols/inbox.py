@@ -59,13 +59,18 @@ class Inbox:
             return
         # Under its own lock: events keep the order in which their threads came.
         lost = _NONE if self._events is None else self._events.offer(measurements)
+        if lost:
+            measurements = [_lossy(m) if m.point in lost else m for m in measurements]
+        points = [measurement.point for measurement in measurements]
         with self._lock:
-            for measurement in measurements:
-                if measurement.point in lost:
-                    measurement = _lossy(measurement)  # noqa: PLW2901 - the same one, marked
-                # Re-inserting moves the point to the end: the front is always the oldest.
-                self._waiting.pop(measurement.point, None)
-                self._waiting[measurement.point] = measurement
+            waiting, before = self._waiting, len(self._waiting)
+            waiting.update(zip(points, measurements, strict=True))
+            if len(waiting) != before + len(points):
+                # Some waited already, or came twice. Re-inserting moves a point to the end: the
+                # front is always the oldest.
+                for point, measurement in zip(points, measurements, strict=True):
+                    waiting.pop(point, None)
+                    waiting[point] = measurement
             while len(self._waiting) > self._capacity:
                 del self._waiting[next(iter(self._waiting))]
                 self._dropped += 1

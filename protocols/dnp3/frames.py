@@ -1,7 +1,6 @@
 """Link frames (IEEE 1815-2012 clause 9): octets in, frames out, and back. No socket, no clock.
 
-Every block carries its own CRC; a block of 16 octets is checked as eight 16-bit words, one table
-look-up each, which costs a third of the octet-wise way and needs no library.
+What looks like a row of whole frames is checked in one go; whatever is not, frame by frame.
 """
 
 from __future__ import annotations
@@ -9,11 +8,15 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
+from protocols.dnp3.crc import BLOCK_OCTETS, all_sound, block_sound, crc, header_sound
+
 START: Final = b"\x05\x64"
 HEADER_OCTETS: Final = 10
-BLOCK_OCTETS: Final = 16
 PAYLOAD_MAX: Final = 250
 FRAME_MAX: Final = 292
+LENGTH_MIN: Final = 5
+"""Control and both addresses: what the length octet counts of a frame without user data."""
+_HEADER: Final = struct.Struct("<BHH")
 
 DIR: Final = 0x80
 """Set in frames of the master."""
@@ -32,42 +35,6 @@ ACK: Final = 0
 NACK: Final = 1
 LINK_STATUS: Final = 11
 NOT_SUPPORTED: Final = 15
-
-_POLYNOMIAL: Final = 0xA6BC
-"""x^16 + x^13 + x^12 + x^11 + x^10 + x^8 + x^6 + x^5 + x^2 + 1, bits reversed."""
-
-
-def _octet_table() -> list[int]:
-    table = []
-    for octet in range(256):
-        register = octet
-        for _ in range(8):
-            register = (register >> 1) ^ (_POLYNOMIAL if register & 1 else 0)
-        table.append(register)
-    return table
-
-
-_OCTET: Final = _octet_table()
-
-
-def _word_table() -> list[int]:
-    octet = _OCTET
-    half = [(word >> 8) ^ octet[word & 0xFF] for word in range(0x10000)]
-    return [(register >> 8) ^ octet[register & 0xFF] for register in half]
-
-
-_WORD: Final = _word_table()
-_NINE_WORDS: Final = struct.Struct("<9H")
-_FIVE_WORDS: Final = struct.Struct("<5H")
-
-
-def crc(octets: bytes | memoryview) -> int:
-    """The DNP3 CRC of `octets`."""
-    table = _OCTET
-    register = 0
-    for octet in octets:
-        register = (register >> 8) ^ table[(register ^ octet) & 0xFF]
-    return register ^ 0xFFFF
 
 
 class Frame(NamedTuple):
@@ -92,6 +59,19 @@ class Frame(NamedTuple):
         return self.control & FUNCTION
 
 
+def frame_octets(length: int) -> int:
+    """Octets of a frame whose length octet is `length`."""
+    body = length - LENGTH_MIN
+    return HEADER_OCTETS + body + 2 * -(-body // BLOCK_OCTETS)
+
+
+_OCTETS: Final = [frame_octets(length) for length in range(256)]
+_FILLED: Final = [bytes(-length % BLOCK_OCTETS) for length in range(256)]
+_HEADER_FILLED: Final = bytes(BLOCK_OCTETS - HEADER_OCTETS + 2)
+_TOGETHER_OCTETS: Final = 10 * 18
+"""From about so many octets on it pays to check all frames in one go."""
+
+
 class FrameReader:
     """Cuts a stream into frames; at most one incomplete frame is kept.
 
@@ -108,7 +88,8 @@ class FrameReader:
         """The frames that `octets` completes, in order."""
         data = self._rest + octets if self._rest else octets
         frames: list[Frame] = []
-        at, end = 0, len(data)
+        at = _together(data, frames) if len(data) > _TOGETHER_OCTETS else 0
+        end = len(data)
         while True:
             start = data.find(START, at)
             if start < 0:
@@ -122,55 +103,68 @@ class FrameReader:
             if end - at < HEADER_OCTETS:
                 break
             length = data[at + 2]
-            first, second, third, fourth, told = _FIVE_WORDS.unpack_from(data, at)
-            table = _WORD
-            register = table[table[table[table[first] ^ second] ^ third] ^ fourth]
-            if register ^ 0xFFFF != told or length < 5:  # noqa: PLR2004 - control and addresses
+            if length < LENGTH_MIN or not header_sound(data, at):
                 self.crc_errors += 1
                 self.skipped += 1
                 at += 1
                 continue
-            octets_in_frame = frame_octets(length)
-            if end - at < octets_in_frame:
+            after = at + _OCTETS[length]
+            if end < after:
                 break
-            payload = _payload(data, at + HEADER_OCTETS, length - 5)
-            if payload is None:
-                self.crc_errors += 1
+            if _body_sound(data, at + HEADER_OCTETS, length - LENGTH_MIN):
+                frames.append(_frame(data, at, after))
             else:
-                frames.append(
-                    Frame(second >> 8, third, fourth, payload, data[at : at + octets_in_frame])
-                )
-            at += octets_in_frame
+                self.crc_errors += 1
+            at = after
         self._rest = data[at:]
         return frames
 
 
-def frame_octets(length: int) -> int:
-    """Octets of a frame whose length octet is `length`."""
-    body = length - 5
-    return HEADER_OCTETS + body + 2 * -(-body // BLOCK_OCTETS)
-
-
-def _payload(data: bytes, at: int, octets: int) -> bytes | None:
-    """The body's octets without their CRCs, or None when a block is broken."""
-    table = _WORD
-    unpack = _NINE_WORDS.unpack_from
+def _together(data: bytes, frames: list[Frame]) -> int:
+    """Add the row of whole frames that `data` begins with to `frames` when every CRC in it is
+    right; returns where it ends, 0 when anything is wrong."""
+    spans: list[tuple[int, int]] = []
     parts: list[bytes] = []
+    at, end = 0, len(data)
+    while end - at >= HEADER_OCTETS and data.startswith(START, at):
+        length = data[at + 2]
+        after = at + _OCTETS[length]
+        if length < LENGTH_MIN or end < after:
+            break
+        spans.append((at, after))
+        body, filled = length - LENGTH_MIN, _FILLED[length - LENGTH_MIN]
+        parts += (_HEADER_FILLED, data[at : at + HEADER_OCTETS])
+        if filled:
+            tail = after - body % BLOCK_OCTETS - 2
+            parts += (data[at + HEADER_OCTETS : tail], filled, data[tail:after])
+        else:
+            parts.append(data[at + HEADER_OCTETS : after])
+        at = after
+    if not spans or not all_sound(b"".join(parts)):
+        return 0
+    frames += [_frame(data, begin, after) for begin, after in spans]
+    return at
+
+
+def _frame(data: bytes, at: int, after: int) -> Frame:
+    """The frame whose sound octets stand there."""
+    control, destination, source = _HEADER.unpack_from(data, at + 3)
+    payload = bytearray(data[at + HEADER_OCTETS : after - 2])
+    # The CRC behind each block but the last, first its low octets, then its high ones.
+    del payload[BLOCK_OCTETS :: BLOCK_OCTETS + 2]
+    del payload[BLOCK_OCTETS :: BLOCK_OCTETS + 1]
+    return Frame(control, destination, source, bytes(payload), data[at:after])
+
+
+def _body_sound(data: bytes, at: int, octets: int) -> bool:
     while octets >= BLOCK_OCTETS:
-        a, b, c, d, e, f, g, h, told = unpack(data, at)
-        register = table[a] ^ b
-        register = table[table[table[table[register] ^ c] ^ d] ^ e] ^ f
-        if table[table[table[register] ^ g] ^ h] ^ 0xFFFF != told:
-            return None
-        parts.append(data[at : at + BLOCK_OCTETS])
+        if not block_sound(data, at):
+            return False
         at += BLOCK_OCTETS + 2
         octets -= BLOCK_OCTETS
-    if octets:
-        block = data[at : at + octets]
-        if crc(block) != data[at + octets] | data[at + octets + 1] << 8:
-            return None
-        parts.append(block)
-    return b"".join(parts)
+    if not octets:
+        return True
+    return crc(data[at : at + octets]) == data[at + octets] | data[at + octets + 1] << 8
 
 
 def build_frame(control: int, destination: int, source: int, payload: bytes = b"") -> bytes:

@@ -74,7 +74,8 @@ class PointImage:
                 return False
             self._last.update(zip(mrids, measurements, strict=True))
             self._heard_s.update(dict.fromkeys(mrids, mono_s))
-            self._told.update(mrids)
+            if self._by_exception:
+                self._told.update(mrids)
             if self._lost:
                 self._lost.difference_update(mrids)
             self.reads += len(mrids)

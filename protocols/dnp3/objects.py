@@ -336,7 +336,8 @@ class Columns(NamedTuple):
     """The objects of one block as columns. `flags` None: a variation without flags.
 
     `values` are raw numbers (for packed bits and states 0 or 1, for double bits 0 to 3); `times`
-    in ms since the epoch, or since the common time of occurrence when `relative`.
+    in ms since the epoch, or since the common time of occurrence when `relative`. `double`: the
+    values are states of double bits.
     """
 
     indexes: Sequence[int]
@@ -344,6 +345,7 @@ class Columns(NamedTuple):
     flags: Sequence[int] | None
     times: Sequence[int] | None
     relative: bool
+    double: bool
 
 
 @lru_cache(maxsize=1024)
@@ -392,7 +394,7 @@ def _named(
         elif values is None:
             values = column
     assert values is not None  # noqa: S101 - `columns` asked for one
-    return Columns(indexes, values, flags, times, "relative" in fields)
+    return Columns(indexes, values, flags, times, "relative" in fields, "double" in fields)
 
 
 _BITS: Final = [tuple(octet >> bit & 1 for bit in range(8)) for octet in range(256)]
@@ -403,7 +405,7 @@ def _packed(block: Block, bits: int) -> Columns:
     table = _BITS if bits == 1 else _PAIRS
     values = [value for octet in block.body for value in table[octet]]
     indexes = block.indexes or range(block.number)
-    return Columns(indexes, values[: block.number], None, None, False)
+    return Columns(indexes, values[: block.number], None, None, False, bits != 1)
 
 
 def texts(block: Block) -> list[tuple[int, bytes]]:
