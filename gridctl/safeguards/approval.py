@@ -1,0 +1,85 @@
+"""Approval: SG-06 … SG-11."""
+
+from __future__ import annotations
+
+from gridctl.config import ApprovalTable
+from gridctl.safeguards.register import Safeguard, Standing, key_of
+
+APPROVAL: tuple[Safeguard, ...] = (
+    Safeguard(
+        number=6,
+        title="Two persons for large plans",
+        what="From a power or a number of customers on, two people must approve.",
+        seen="plan review: approvals",
+        standing=Standing.IN_PART,
+        missing="emergency events, limit overrides, mode promotion, tag removal: none of these "
+        "exists yet; share of the feeder's peak",
+        settings=(
+            key_of(ApprovalTable, "[approval]", "two_person_kw", "kW"),
+            key_of(ApprovalTable, "[approval]", "two_person_customers", "customers"),
+        ),
+        tests=(
+            "test_sg06_large_plans_need_two_persons",
+            "test_sg06_order_that_nobody_approved_is_refused",
+        ),
+    ),
+    Safeguard(
+        number=7,
+        title="Proposer is no approver, two sessions",
+        what="The proposer never counts; two approvals are two users in two sessions.",
+        seen="plan review: why this person cannot approve",
+        standing=Standing.IN_PART,
+        missing="renewed sign-in before an approval; a second factor",
+        tests=(
+            "test_sg07_two_approvals_are_two_persons_in_two_sessions",
+            "test_sg07_same_person_twice_and_sg09_other_digest_are_refused",
+        ),
+    ),
+    Safeguard(
+        number=8,
+        title="Plans and approvals expire",
+        what="A plan that waited too long, or whose approval is too old, is never released.",
+        seen="countdown on overview, plans, review",
+        standing=Standing.IN_PART,
+        missing="day-ahead plans with an expiry before their start",
+        settings=(
+            key_of(ApprovalTable, "[approval]", "plan_life_s", "s"),
+            key_of(ApprovalTable, "[approval]", "approval_life_s", "s"),
+        ),
+        tests=(
+            "test_sg08_expired_plan_is_never_released",
+            "test_sg08_expired_order_is_refused",
+            "test_sg08_an_ended_plan_never_lives_again",
+        ),
+    ),
+    Safeguard(
+        number=9,
+        title="Approval bound to what was shown",
+        what="An approval names the digest on the screen; another one is refused with 409.",
+        seen="plan review: digest; refusal with the reason",
+        standing=Standing.IN_FORCE,
+        tests=(
+            "test_sg09_a_changed_plan_is_409_and_says_so",
+            "test_sg09_approval_of_another_digest_is_refused",
+            "test_sg09_order_without_the_digest_of_its_plan_is_refused",
+        ),
+    ),
+    Safeguard(
+        number=10,
+        title="A dialog that states the act",
+        what="The confirmation says action, count, kW, customers, areas and whether a second "
+        "person is needed; the focus is on Cancel when two must approve.",
+        seen="approve dialog",
+        standing=Standing.IN_PART,
+        missing="a cool-down on the server",
+        tests=("test_sg10_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before",),
+    ),
+    Safeguard(
+        number=11,
+        title="Break-glass",
+        what="Release of an emergency plan by one person, with alarm and review.",
+        seen="",
+        standing=Standing.NOT_YET,
+        missing="there are no emergency plans yet",
+    ),
+)

@@ -1,0 +1,75 @@
+"""Gates of data and model: SG-12 … SG-16."""
+
+from __future__ import annotations
+
+from gridctl.config import DispatchTable
+from gridctl.control.interlock import GOOD_SHARE_MIN
+from gridctl.model.staleness import STALE_MIN_S, STALE_SCANS
+from gridctl.safeguards.register import Safeguard, Standing, fixed, key_of
+
+GATES: tuple[Safeguard, ...] = (
+    Safeguard(
+        number=12,
+        title="Good data or no dispatch",
+        what="Stale points, dead links, a bad head measurement, too few good points or a clock "
+        "that is off block approval and release.",
+        seen="overview and review: the reasons; alarm",
+        standing=Standing.IN_FORCE,
+        settings=(
+            fixed("stale after", f"max({STALE_SCANS} scans, {STALE_MIN_S:g} s)"),
+            fixed("good points needed", f"{GOOD_SHARE_MIN:.0%}"),
+            key_of(DispatchTable, "[dispatch]", "clock_offset_max_s", "s"),
+        ),
+        tests=(
+            "test_sg12_stale_after_three_scans_but_not_before_ten_seconds",
+            "test_sg12_dead_link_blocks_the_plan_that_needs_it",
+            "test_sg12_no_order_while_the_clock_is_not_trusted",
+        ),
+    ),
+    Safeguard(
+        number=13,
+        title="Stale screen",
+        what="No frame for 3 s: DATA STALE, values dimmed, approval disabled; the server asks the "
+        "same of its own data.",
+        seen="banner on every screen",
+        standing=Standing.IN_FORCE,
+        settings=(fixed("stale after", "3 s"),),
+        tests=(
+            "test_sg13_a_frozen_office_is_seen_in_four_seconds_and_stop_works_without_it",
+            "test_sg13_stale_data_dims_the_values_and_blocks_approval",
+        ),
+    ),
+    Safeguard(
+        number=14,
+        title="Validated again before each batch",
+        what="Model, limits, devices, head and voltages must still be those of the plan; else it "
+        "needs a new approval.",
+        seen="plan: void or stopped, with the reason",
+        standing=Standing.IN_PART,
+        missing="an AC power flow of the rest of the plan before each batch",
+        settings=(
+            key_of(DispatchTable, "[dispatch]", "drift_head_pct", "%"),
+            key_of(DispatchTable, "[dispatch]", "drift_head_kw", "kW"),
+            key_of(DispatchTable, "[dispatch]", "drift_voltage_pu", "pu"),
+        ),
+        tests=("test_sg14_plan_is_void_when_the_feeder_has_moved_away",),
+    ),
+    Safeguard(
+        number=15,
+        title="AC check before a proposal",
+        what="A plan without a converged power flow before and after, or with a failed check, is "
+        "not proposed.",
+        seen="plan review: AC check",
+        standing=Standing.IN_FORCE,
+        tests=("test_sg15_what_is_not_verified_is_not_proposed",),
+    ),
+    Safeguard(
+        number=16,
+        title="Violations that are there already",
+        what="A plan may not make a violation or worsen one.",
+        seen="plan review: AC check",
+        standing=Standing.IN_PART,
+        missing="a choice per objective (hard, do not worsen, may worsen with two persons)",
+        tests=("test_sg16_a_plan_that_breaks_a_voltage_fails_and_names_the_place",),
+    ),
+)

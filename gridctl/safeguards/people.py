@@ -1,0 +1,94 @@
+"""People and records: SG-31 … SG-37."""
+
+from __future__ import annotations
+
+from gridctl.safeguards.register import Safeguard, Standing, fixed
+from gridctl.store.users import ABSOLUTE_S, FREE_FAILURES, IDLE_S, PASSWORD_LENGTH_MIN, SESSIONS_MAX
+
+PEOPLE: tuple[Safeguard, ...] = (
+    Safeguard(
+        number=31,
+        title="Roles",
+        what="Each route asks for one permission; unlisted means no. Security administration may "
+        "not operate, operators may not manage users.",
+        seen="what a person cannot do is disabled, with the reason",
+        standing=Standing.IN_PART,
+        missing="areas of responsibility; roles INSTALLER and RBACMNT",
+        tests=(
+            "test_sg31_no_role_has_what_another_must_keep_apart",
+            "test_sg31_viewer_may_look_and_nothing_else",
+            "test_sg31_every_route_with_a_permission_refuses_a_stranger",
+        ),
+    ),
+    Safeguard(
+        number=32,
+        title="Sessions",
+        what="An idle session keeps picture and STOP and loses the rest; a shift ends it; failures "
+        "lock a name for longer and longer. `gridctl stop` needs no session.",
+        seen="sign-in",
+        standing=Standing.IN_FORCE,
+        settings=(
+            fixed("idle", f"{IDLE_S:g} s"),
+            fixed("absolute", f"{ABSOLUTE_S:g} s"),
+            fixed("sessions a user", f"{SESSIONS_MAX}"),
+            fixed("failures before a lock", f"{FREE_FAILURES}"),
+        ),
+        tests=(
+            "test_sg32_idle_locks_and_a_look_does_not_unlock",
+            "test_sg32_a_shift_ends",
+            "test_sg32_the_fourth_session_closes_the_first",
+            "test_sg32_five_failures_lock_for_longer_and_longer",
+        ),
+    ),
+    Safeguard(
+        number=33,
+        title="Passwords",
+        what="Length, no composition rules, kept as argon2id only.",
+        seen="`gridctl user`",
+        standing=Standing.IN_PART,
+        missing="a list of breached passwords; profiles IEEE 1686 and CIP-007",
+        settings=(fixed("shortest", f"{PASSWORD_LENGTH_MIN} characters"),),
+        tests=(
+            "test_sg33_bad_users_are_refused",
+            "test_sg33_only_an_argon2id_hash_is_kept",
+        ),
+    ),
+    Safeguard(
+        number=34,
+        title="Audit",
+        what="Each act is a row of a hash chain, written in the act's own transaction; without a "
+        "record no new command leaves.",
+        seen="audit; `gridctl audit verify`",
+        standing=Standing.IN_PART,
+        missing="signed checkpoints outside the database: a cut tail is not "
+        "seen by the chain alone",
+        tests=(
+            "test_sg34_tampering_is_found",
+            "test_sg34_our_own_mistakes_cannot_change_it",
+        ),
+    ),
+    Safeguard(
+        number=35,
+        title="Shift handover",
+        what="Outgoing and incoming sign what is open.",
+        seen="",
+        standing=Standing.NOT_YET,
+        missing="all of it",
+    ),
+    Safeguard(
+        number=36,
+        title="Manual steps by telephone",
+        what="Issue, repeat-back and confirmation as three fields.",
+        seen="",
+        standing=Standing.NOT_YET,
+        missing="all of it",
+    ),
+    Safeguard(
+        number=37,
+        title="Modes",
+        what="Shadow, advisory, closed loop within an envelope, with demotion.",
+        seen="top bar: advisory",
+        standing=Standing.NOT_YET,
+        missing="there is one mode, advisory: each plan needs people",
+    ),
+)
