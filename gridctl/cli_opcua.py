@@ -63,19 +63,35 @@ def trust_list(
 
 
 @trust_app.command("accept")
-def trust_accept(thumbprint: str, instance: Instance = DEFAULT_INSTANCE, link: LinkId = "") -> None:
+def trust_accept(
+    thumbprint: str,
+    instance: Instance = DEFAULT_INSTANCE,
+    link: LinkId = "",
+    as_json: AsJson = False,
+) -> None:
     """Trust a refused certificate from the next attempt on. Compare the thumbprint with its owner
     first, by another way than the network that showed it."""
     with _Errors():
         entry = _the_list(instance, link, thumbprint, "rejected").accept(thumbprint)
+        if as_json:
+            print(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
+            return
         print(f"Trusted from now on: {entry.subject} ({entry.thumbprint})")
 
 
 @trust_app.command("reject")
-def trust_reject(thumbprint: str, instance: Instance = DEFAULT_INSTANCE, link: LinkId = "") -> None:
+def trust_reject(
+    thumbprint: str,
+    instance: Instance = DEFAULT_INSTANCE,
+    link: LinkId = "",
+    as_json: AsJson = False,
+) -> None:
     """Trust a certificate no longer, from the next attempt to connect on."""
     with _Errors():
         entry = _the_list(instance, link, thumbprint, "trusted").reject(thumbprint)
+        if as_json:
+            print(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
+            return
         print(f"No longer trusted: {entry.subject} ({entry.thumbprint})")
         print("A link that is up stays up until it is opened anew.")
 

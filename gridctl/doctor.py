@@ -63,7 +63,11 @@ def examine(instance: Path, *, as_json: bool) -> int:
     """Print the findings; 1 when one of them is bad."""
     findings = list(findings_of(instance))
     if as_json:
-        print(json.dumps([asdict(f) for f in findings], indent=2, ensure_ascii=False))
+        report = {
+            "ok": all(f.state != "bad" for f in findings),
+            "findings": [asdict(f) for f in findings],
+        }
+        print(json.dumps(report, indent=2, ensure_ascii=False))
     else:
         for f in findings:
             print(f"{f.state.upper():<5} {f.check:<22} {f.detail}")

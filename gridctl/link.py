@@ -27,11 +27,15 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from gridctl.link_columns import TelemetryColumns, from_columns, to_columns
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.link import (
+    CONDITIONS_PER_LINK_MAX,
     EVENTS_PER_FRAME_MAX,
+    EVIDENCE_CHARS_MAX,
+    EVIDENCE_LINES_MAX,
     FRAME_VERSION,
     POINTS_MAX,
     POINTS_PER_FRAME_MAX,
     Ack,
+    Conditions,
     Events,
     FieldAlarm,
     Heartbeat,
@@ -65,6 +69,7 @@ _Written: TypeAlias = (
     | Outcome
     | Ack
     | FieldAlarm
+    | Conditions
     | Heartbeat
     | SignedOrder
 )
@@ -102,19 +107,35 @@ def decode(body: bytes) -> Frame:
                 return from_columns(frame)
             except ValueError as error:
                 raise FrameError(f"not a frame: {error}") from None
-        case Events() if len(frame.events) > EVENTS_PER_FRAME_MAX:
-            raise FrameError(f"{len(frame.events)} events in one frame")
-        case Hello() | MorePoints() if len(frame.points) > POINTS_PER_FRAME_MAX:
-            raise FrameError(f"{len(frame.points)} points in one frame")
-        case SignedOrder() if len(frame.order.commands) > COMMANDS_PER_ORDER_MAX:
-            raise FrameError(f"an order of {len(frame.order.commands)} commands")
         case Hello() if frame.version != FRAME_VERSION:
             raise FrameError(
                 f"agent {frame.agent} speaks version {frame.version} of the link, "
                 f"this side {FRAME_VERSION}"
             )
         case _:
+            excess = _excess(frame)
+            if excess:
+                raise FrameError(excess)
             return frame
+
+
+def _excess(frame: Frame) -> str:
+    """What `frame` has too much of, "" when it keeps to its bounds."""
+    match frame:
+        case Events() if len(frame.events) > EVENTS_PER_FRAME_MAX:
+            return f"{len(frame.events)} events in one frame"
+        case Conditions() if len(frame.conditions) > CONDITIONS_PER_LINK_MAX:
+            return f"{len(frame.conditions)} conditions in one frame"
+        case Outcome() if len(frame.evidence) > EVIDENCE_LINES_MAX:
+            return f"{len(frame.evidence)} lines of evidence in one outcome"
+        case Outcome() if sum(map(len, frame.evidence)) > EVIDENCE_CHARS_MAX:
+            return f"evidence of more than {EVIDENCE_CHARS_MAX} characters"
+        case Hello() | MorePoints() if len(frame.points) > POINTS_PER_FRAME_MAX:
+            return f"{len(frame.points)} points in one frame"
+        case SignedOrder() if len(frame.order.commands) > COMMANDS_PER_ORDER_MAX:
+            return f"an order of {len(frame.order.commands)} commands"
+        case _:
+            return ""
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame:

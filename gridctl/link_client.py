@@ -3,7 +3,7 @@
 What waits for the line is bounded. Measurements: the newest of each point, so that a long outage
 costs memory for one image and no more. Outcomes and acks: kept in order until they were written;
 the guard refuses orders when there is no room for theirs. Events: in order, the newest gives way
-and its number is missing. Heartbeat: only the newest.
+and its number is missing. Heartbeat, and a device's own alarms: only the newest.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from gridctl.model.link import (
     EVENTS_PER_FRAME_MAX,
     MEASUREMENTS_PER_FRAME_MAX,
     Ack,
+    Conditions,
     Event,
     Events,
     FieldAlarm,
@@ -127,6 +128,8 @@ class FieldLinkClient:
         self._greet_again = False
         self._alarms: dict[str, FieldAlarm] = {}
         self._alarms_waiting: dict[str, FieldAlarm] = {}
+        self._conditions: dict[str, Conditions] = {}
+        self._conditions_waiting: dict[str, Conditions] = {}
         self._heartbeat: Heartbeat | None = None
         self._telemetry_sequence = 0
         self._wake = asyncio.Event()
@@ -167,7 +170,7 @@ class FieldLinkClient:
         self._greet_again = True
         self._wake.set()
 
-    def tell(self, frame: Outcome | Ack | FieldAlarm | Heartbeat) -> None:
+    def tell(self, frame: Outcome | Ack | FieldAlarm | Conditions | Heartbeat) -> None:
         """Something the office must hear; outcomes and acks keep their order."""
         match frame:
             case Outcome() | Ack():
@@ -182,6 +185,8 @@ class FieldLinkClient:
                 else:
                     self._alarms.pop(frame.key, None)
                 self._alarms_waiting[frame.key] = frame
+            case Conditions():
+                self._conditions[frame.link] = self._conditions_waiting[frame.link] = frame
             case Heartbeat():
                 self._heartbeat = frame
         self._wake.set()
@@ -238,6 +243,7 @@ class FieldLinkClient:
         self._events.extendleft(reversed(self._events_recent))
         self._events_recent.clear()
         self._alarms_waiting = dict(self._alarms)
+        self._conditions_waiting = self._conditions | self._conditions_waiting
 
     async def _up(self, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -266,6 +272,8 @@ class FieldLinkClient:
     def _take(self) -> list[Frame]:
         frames: list[Frame] = list(self._alarms_waiting.values())
         self._alarms_waiting.clear()
+        frames += self._conditions_waiting.values()
+        self._conditions_waiting.clear()
         if self._heartbeat is not None:
             frames.append(self._heartbeat)
             self._heartbeat = None

@@ -14,13 +14,14 @@ from types import MappingProxyType
 
 from gridctl.control.activity import Activity
 from gridctl.control.alarms import AlarmBook, Condition
-from gridctl.control.audit import OFFICE, entry
+from gridctl.control.audit import FIELD, OFFICE, entry
 from gridctl.control.ports import Person, Store, Transaction
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command, CommandState, may_follow
 from gridctl.model.errors import UnavailableError
 from gridctl.model.link import Ack, LeaseInfo, Outcome
 from gridctl.model.order import Order
+from gridctl.model.record import EvidenceRow
 
 log = logging.getLogger(__name__)
 
@@ -183,6 +184,8 @@ class CommandBook:
 
     async def take_outcome(self, outcome: Outcome) -> None:
         """A command's step in the field."""
+        if outcome.evidence:
+            await self._keep_evidence(outcome)
         one = self._live.get(outcome.command)
         if one is None or outcome.state in one.seen:
             return
@@ -190,6 +193,31 @@ class CommandBook:
             # The ack was lost with an old line, but the step proves that it was admitted.
             await self._move(one, CommandState.ADMITTED, "", "told by a later step")
         await self._move(one, outcome.state, outcome.status, outcome.detail, at_s=outcome.at_s)
+
+    async def _keep_evidence(self, outcome: Outcome) -> None:
+        """What passed the wire goes into the store, its digest into the audit record. Once: the
+        field repeats itself after a reconnect. Also of a command that nobody waits for any more."""
+        row = EvidenceRow(
+            command=outcome.command,
+            state=outcome.state,
+            at_s=outcome.at_s,
+            lines=outcome.evidence,
+        )
+        try:
+            async with self._store.transaction() as unit:
+                if await unit.add_evidence(row):
+                    await unit.audit(
+                        entry(
+                            at_s=outcome.at_s,
+                            person=FIELD,
+                            action="command.evidence",
+                            object_=outcome.command,
+                            after=f"{outcome.state}: {len(row.lines)} messages, "
+                            f"SHA-256 {row.digest}",
+                        )
+                    )
+        except UnavailableError as error:
+            await self._not_written(outcome.command, "its evidence", error)
 
     async def unanswered(self, mrids: Iterable[str], detail: str) -> None:
         """The field has not told the end of these in time: nobody knows, so a person must."""
@@ -263,12 +291,15 @@ class CommandBook:
                         )
                     )
         except UnavailableError as error:
-            log.error("journal: %s → %s could not be stored: %s", mrid, to, error)
-            await self._alarms.raised(
-                Condition(
-                    key="store",
-                    priority=1,
-                    text=f"the journal cannot be written: {error}",
-                    response="see to the database; nothing new is ordered until then",
-                )
+            await self._not_written(mrid, to, error)
+
+    async def _not_written(self, mrid: str, what: str, error: UnavailableError) -> None:
+        log.error("journal: %s: %s could not be stored: %s", mrid, what, error)
+        await self._alarms.raised(
+            Condition(
+                key="store",
+                priority=1,
+                text=f"the journal cannot be written: {error}",
+                response="see to the database; nothing new is ordered until then",
             )
+        )

@@ -27,6 +27,7 @@ from gridctl.model.record import (
     CommandRow,
     EventRow,
     StoredPlan,
+    EvidenceRow,
 )
 from gridctl.model.resource import Resource
 
@@ -40,6 +41,7 @@ __all__ = [
     "EffectView",
     "EventRow",
     "FieldLink",
+    "EvidenceRow",
     "Person",
     "Picture",
     "PlanView",
@@ -115,6 +117,11 @@ class Transaction(Protocol):
     async def put_request(self, request: DispatchRequest) -> None:
         """Insert or replace by mrid."""
         ...
+    async def add_evidence(self, row: EvidenceRow) -> bool:
+        """What passed the wire for a command, once for each of its states. False (nothing written)
+        when it is there already, or the command is not."""
+        ...
+
 
     async def move_request(self, mrid: str, to: RequestState) -> None: ...
 
@@ -173,6 +180,12 @@ class Store(Protocol):
     ) -> Sequence[DispatchRequest]: ...
 
     async def alarms(self, *, active_only: bool = True, limit: int = 200) -> Sequence[Alarm]: ...
+    async def command(self, mrid: str) -> CommandRow | None: ...
+
+    async def evidence(self, command: str) -> Sequence[EvidenceRow]:
+        """What passed the wire for a command, oldest first; empty where nothing did."""
+        ...
+
 
     async def audit_rows(
         self, *, limit: int = 100, before: int | None = None

@@ -19,7 +19,7 @@ from gridctl.field.spool import FieldMemory, Lease
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command, CommandState
 from gridctl.model.errors import GridctlError, Refusal
-from gridctl.model.link import Outcome
+from gridctl.model.link import Outcome, bounded_evidence
 from protocols.driver import Driver, Execution, PointAddress, Result
 
 log = logging.getLogger(__name__)
@@ -107,13 +107,15 @@ class Executor:
         tolerance = address.point.tolerance or 0.0
         expect = address.point.expect
         detail = "its lease ran out, and the device returned by itself"
+        evidence: tuple[str, ...] = ()
         since_s = self._clock.now_s()
         self._busy.add(held.point)
         try:
             if not self._confirmation.shows_now(expect, held.default_value, tolerance):
-                refused = await self._write_default(held, address.link)
-                if refused is not None:
-                    return refused
+                execution = await self._write_default(held, address.link)
+                if isinstance(execution, str):
+                    return execution
+                evidence = execution.evidence
                 detail = "its lease ran out, and the default was written"
                 missing = await self._confirmation.shows(
                     driver, expect, held.default_value, tolerance, since_s=since_s
@@ -122,10 +124,12 @@ class Executor:
                     return missing
         finally:
             self._busy.discard(held.point)
-        self._step(held.command, held.order, CommandState.RELEASED, "RELEASED", detail)
+        self._step(
+            held.command, held.order, CommandState.RELEASED, "RELEASED", detail, evidence=evidence
+        )
         return None
 
-    async def _write_default(self, held: Lease, link: str) -> str | None:
+    async def _write_default(self, held: Lease, link: str) -> Execution | str:
         async with self._line[link]:
             permit = self._guard.permit_default(held)
             if isinstance(permit, Refusal):
@@ -135,7 +139,7 @@ class Executor:
             )
         if execution.result in (Result.REJECTED, Result.ABORTED):
             return f"{execution.status}: {execution.detail}"
-        return None
+        return execution
 
     async def _along(self, link: str, admission: Admission, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -168,13 +172,21 @@ class Executor:
             )
         if execution.result in (Result.REJECTED, Result.ABORTED):
             # The device has answered, and it said no (or was never asked): it holds what it held.
-            self._end(command, order.mrid, CommandState.FAILED, execution.status, execution.detail)
+            state, status, detail = CommandState.FAILED, execution.status, execution.detail
+            self._end(command, order.mrid, state, status, detail, evidence=execution.evidence)
             return
         if execution.result is Result.ACCEPTED:
             if reached is not CommandState.OPERATED:
                 stage(CommandState.OPERATED)
             reached = CommandState.ACCEPTED
-            self._step(command.mrid, order.mrid, reached, execution.status, execution.detail)
+            self._step(
+                command.mrid,
+                order.mrid,
+                reached,
+                execution.status,
+                execution.detail,
+                evidence=execution.evidence,
+            )
         self._take_lease(command, order.mrid)
         self._spawn(self._settle(command, order.mrid, reached, execution, since_s=since_s))
 
@@ -204,20 +216,27 @@ class Executor:
         )
         status = "RESTART" if execution is None else execution.status
         sure = execution is not None and execution.result is Result.ACCEPTED
+        # Where the device has said yes, its evidence was told with that.
+        evidence = () if execution is None or sure else execution.evidence
         doubt = "" if sure or execution is None else f"the wire does not say: {execution.detail}; "
         if missing is not None:
             state = CommandState.UNCONFIRMED
-            self._end(command, order, state, status, doubt + missing)
+            self._end(command, order, state, status, doubt + missing, evidence=evidence)
             return
         if reached in (CommandState.ADMITTED, CommandState.SELECTED):
             # It was never seen to be operated, yet the device shows it.
-            self._step(command.mrid, order, CommandState.UNCONFIRMED, status, doubt.rstrip("; "))
+            words = doubt.rstrip("; ")
+            self._step(
+                command.mrid, order, CommandState.UNCONFIRMED, status, words, evidence=evidence
+            )
+            evidence = ()
         self._end(
             command,
             order,
             CommandState.CONFIRMED,
             status,
             f"{doubt}{command.expect_point} shows {command.value:g}",
+            evidence=evidence,
         )
         if command.value == command.default_value:
             self._memory.let_go(command.point)
@@ -243,14 +262,28 @@ class Executor:
             self._step(before.command, before.order, CommandState.RELEASED, "REPLACED", detail)
 
     def _end(
-        self, command: Command, order: str, state: CommandState, status: str, detail: str
+        self,
+        command: Command,
+        order: str,
+        state: CommandState,
+        status: str,
+        detail: str,
+        *,
+        evidence: Sequence[str] = (),
     ) -> None:
         self._memory.finish(command.mrid)
         self._busy.discard(command.point)
-        self._step(command.mrid, order, state, status, detail)
+        self._step(command.mrid, order, state, status, detail, evidence=evidence)
 
     def _step(
-        self, command: str, order: str, state: CommandState, status: str, detail: str
+        self,
+        command: str,
+        order: str,
+        state: CommandState,
+        status: str,
+        detail: str,
+        *,
+        evidence: Sequence[str] = (),
     ) -> None:
         self._tell(
             Outcome(
@@ -260,6 +293,7 @@ class Executor:
                 status=status,
                 detail=detail,
                 at_s=self._clock.now_s(),
+                evidence=bounded_evidence(evidence),
             )
         )
 

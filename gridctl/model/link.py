@@ -1,13 +1,13 @@
 """Frames between office and field: typed, versioned, bounded.
 
-Up: Hello (and MorePoints behind it), Telemetry, Events, Outcome, FieldAlarm, Heartbeat. Down:
-SignedOrder. Each order is answered by an Ack.
+Up: Hello (and MorePoints behind it), Telemetry, Events, Outcome, FieldAlarm, Conditions, Heartbeat.
+Down: SignedOrder. Each order is answered by an Ack.
 `gridctl.link` puts them on a socket; here is only their shape.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -15,12 +15,33 @@ from gridctl.model.command import CommandState
 from gridctl.model.measurement import Measurement, Point
 from gridctl.model.order import Order
 
-FRAME_VERSION = 3
+FRAME_VERSION = 4
 MEASUREMENTS_PER_FRAME_MAX = 500
 EVENTS_PER_FRAME_MAX = 1_000
 POINTS_PER_FRAME_MAX = 4_000
 POINTS_MAX = 200_000
 DIAGNOSTICS_MAX = 32
+CONDITIONS_PER_LINK_MAX = 200
+EVIDENCE_LINES_MAX = 32
+EVIDENCE_CHARS_MAX = 16_384
+"""Of all lines of one outcome together; `bounded_evidence` cuts what is longer."""
+_NOTE_CHARS = 128
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RejectedCertificate:
+    """A certificate for which the last attempt to connect was given up. `why`: the status by name;
+    times in real UTC seconds; `remedy`: what a person does on the field's host who has compared the
+    thumbprint with its owner."""
+
+    thumbprint: str
+    sha256: str
+    subject: str
+    application_uri: str
+    valid_from_s: float
+    valid_until_s: float
+    why: str
+    remedy: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +57,8 @@ class LinkHealth:
     a bounded window of requests (`protocols.traffic`). `frame_errors`: what the link layer threw
     away (checksum, length); `protocol_errors`: what was whole and made no sense. `events`: reports
     by event or notification. `lock_owner`: the
-    command that holds the device now. `diagnostics`: the protocol's own words by key (internal
+    command that holds the device now. `rejected_certificate`: of the peer, if it was refused for
+    that. `diagnostics`: the protocol's own words by key (internal
     indications, session and subscription state), at most DIAGNOSTICS_MAX of them.
     """
 
@@ -70,6 +92,7 @@ class LinkHealth:
     commands_in_flight: int = 0
     lock_owner: str = ""
     diagnostics: Mapping[str, str] = field(default_factory=dict)
+    rejected_certificate: RejectedCertificate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +152,9 @@ class Telemetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """A command's step in the field. `status` is the protocol's own word, `detail` a sentence."""
+    """A command's step in the field. `status` is the protocol's own word, `detail` a sentence.
+    `evidence`: what passed the wire up to this step, one line a message; empty where nothing did.
+    """
 
     type: Literal["outcome"] = "outcome"
     command: str
@@ -138,6 +163,26 @@ class Outcome:
     status: str
     detail: str
     at_s: float
+    evidence: tuple[str, ...] = ()
+
+
+def bounded_evidence(lines: Sequence[str]) -> tuple[str, ...]:
+    """`lines` as they may travel: each a single line, and no more than a frame should carry; what
+    had to be left out is said in their place."""
+    kept: list[str] = []
+    room = EVIDENCE_CHARS_MAX
+    for number, line in enumerate(lines):
+        text = " ".join(line.splitlines())
+        longest = room - _NOTE_CHARS
+        is_full = number == EVIDENCE_LINES_MAX - 1 and len(lines) > EVIDENCE_LINES_MAX
+        if is_full or longest <= 0:
+            kept.append(f"… {len(lines) - number} more messages are left out")
+            break
+        if len(text) > longest:
+            text = f"{text[:longest]} … {len(text) - longest} more characters"
+        kept.append(text)
+        room -= len(text)
+    return tuple(kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +206,33 @@ class FieldAlarm:
     text: str
     active: bool
     at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionInfo:
+    """One alarm that a device keeps itself; see `protocols.conditions`. `answer`: why the device
+    did not take the last acknowledgement, "" when it did or there was none."""
+
+    condition: str
+    source: str
+    name: str
+    message: str
+    severity: int
+    active: bool | None
+    acknowledged: bool | None
+    at_s: float
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """All alarms that the device of `link` retains, worst first; told when one of them changes.
+    `omitted`: how many more it has. Not told while nobody knows them."""
+
+    type: Literal["conditions"] = "conditions"
+    link: str
+    conditions: tuple[ConditionInfo, ...]
+    omitted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +266,6 @@ class SignedOrder:
 
 
 UpFrame: TypeAlias = (
-    Hello | MorePoints | Telemetry | Events | Outcome | Ack | FieldAlarm | Heartbeat
+    Hello | MorePoints | Telemetry | Events | Outcome | Ack | FieldAlarm | Conditions | Heartbeat
 )
 DownFrame: TypeAlias = SignedOrder

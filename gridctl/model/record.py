@@ -7,6 +7,7 @@ The words stand here, below both the will (`gridctl.control.ports` names them ag
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
@@ -85,3 +86,20 @@ class CommandRow:
     detail: str
     history: tuple[tuple[CommandState, float, str, str], ...]
     measured_kw: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceRow:
+    """What passed the wire for a command up to one of its states, as the field's driver kept it:
+    one line a message, in its order (time, direction, words, octets). `at_s`: grid time of the
+    state. The audit record holds `digest` of it."""
+
+    command: str
+    state: CommandState
+    at_s: float
+    lines: tuple[str, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the lines, hexadecimal."""
+        return sha256("\n".join(self.lines).encode()).hexdigest()

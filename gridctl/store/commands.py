@@ -104,6 +104,13 @@ async def listed(
     return [_command_row(row, histories[row.mrid]) for row in rows]
 
 
+async def get(connection: AsyncConnection, mrid: str) -> CommandRow | None:
+    """One command, or None."""
+    query = select(schema.command).where(schema.command.c.mrid == mrid)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _command_row(row, (await _histories(connection, [mrid]))[mrid])
+
+
 async def _histories(
     connection: AsyncConnection, mrids: Sequence[str]
 ) -> dict[str, list[tuple[CommandState, float, str, str]]]:

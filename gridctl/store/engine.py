@@ -20,8 +20,15 @@ from gridctl.model.measurement import Measurement
 from gridctl.model.plan import PlanState
 from gridctl.model.planning import Series
 from gridctl.model.program import DispatchRequest, RequestState
-from gridctl.model.record import AuditRow, ChainCheck, CommandRow, EventRow, StoredPlan
-from gridctl.store import alarms, audit, commands, events, flags, requests, samples
+from gridctl.model.record import (
+    AuditRow,
+    ChainCheck,
+    CommandRow,
+    EventRow,
+    EvidenceRow,
+    StoredPlan,
+)
+from gridctl.store import alarms, audit, commands, events, evidence, flags, requests, samples
 from gridctl.store.connection import (
     WAIT_S,
     Engines,
@@ -154,6 +161,16 @@ class SqlStore:
 
     async def requests(self, *, states: Sequence[RequestState] = ()) -> Sequence[DispatchRequest]:
         """By start, then priority."""
+    async def command(self, mrid: str) -> CommandRow | None:
+        """One command with its journal, or None."""
+        async with self._reading("command") as connection:
+            return await commands.get(connection, mrid)
+
+    async def evidence(self, command: str) -> Sequence[EvidenceRow]:
+        """What passed the wire for a command, oldest first."""
+        async with self._reading("evidence") as connection:
+            return await evidence.of(connection, command)
+
         async with self._reading("requests") as connection:
             return await requests.listed(connection, states=states)
 

@@ -9,8 +9,8 @@ from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.program import DispatchRequest, RequestState
-from gridctl.model.record import AuditEntry, AuditRow
-from gridctl.store import alarms, audit, commands, flags, plans, requests
+from gridctl.model.record import AuditEntry, AuditRow, EvidenceRow
+from gridctl.store import alarms, audit, commands, evidence, flags, inputs, plans, requests
 
 
 class Epoch:
@@ -74,6 +74,10 @@ class SqlTransaction:
     async def put_request(self, request: DispatchRequest) -> None:
         """Insert or replace by mrid."""
         await requests.put(self.connection, request)
+    async def add_evidence(self, row: EvidenceRow) -> bool:
+        """What passed the wire for a command; False when it is known, or the command is not."""
+        return await evidence.add(self.connection, row)
+
 
     async def move_request(self, mrid: str, to: RequestState) -> None:
         """Set a request's state."""

@@ -25,6 +25,7 @@ from gridctl.model.resource import Resource
 from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
 from gridctl.web.auth import Accounts, Gate
 from gridctl.web.auth import Handler as Handle
+from gridctl.web.command_pages import CommandPages
 from gridctl.web.field_pages import FieldPages
 from gridctl.web.metrics import MetricsPage
 from gridctl.web.pages import Pages
@@ -129,6 +130,7 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
     p = Permission
     v1 = "/api/v1"
     field = FieldPages(desk=parts.desk, store=parts.store)
+    commands = CommandPages(desk=parts.desk, store=parts.store)
     table: list[tuple[str, str, Handle, Permission | None]] = [
         ("GET", "/", _index, None),
         ("GET", "/static/{name:[A-Za-z0-9_.-]+}", _static, None),
@@ -156,6 +158,7 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("GET", f"{v1}/alarms", api.alarms, p.VIEW),
         ("POST", f"{v1}/alarms/ack", api.acknowledge, p.ACK),
         ("GET", f"{v1}/commands", api.commands, p.VIEW),
+        ("GET", f"{v1}/commands/{{command}}", commands.command, p.VIEW),
         ("GET", f"{v1}/links", field.links, p.VIEW),
         ("GET", f"{v1}/events", field.events, p.VIEW),
         ("GET", f"{v1}/audit", api.audit, p.AUDIT),

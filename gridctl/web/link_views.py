@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gridctl.control.ports import Picture
-from gridctl.model.link import LinkHealth
+from gridctl.model.link import LinkHealth, RejectedCertificate
 from gridctl.web.json_values import Json, iso
 
 
@@ -67,6 +67,23 @@ def link_detail(health: LinkHealth, *, poor: int) -> Json:
         if health.certificate_expires_s is None
         else iso(health.certificate_expires_s),
         "diagnostics": dict(health.diagnostics),
+        "rejected_certificate": _certificate(health.rejected_certificate),
+    }
+
+
+def _certificate(shown: RejectedCertificate | None) -> Json | None:
+    """api.ts RejectedCertificate."""
+    if shown is None:
+        return None
+    return {
+        "thumbprint": shown.thumbprint,
+        "sha256": shown.sha256,
+        "subject": shown.subject,
+        "application_uri": shown.application_uri,
+        "valid_from": iso(shown.valid_from_s),
+        "valid_until": iso(shown.valid_until_s),
+        "why": shown.why,
+        "remedy": shown.remedy,
     }
 
 

@@ -7,14 +7,16 @@ those that began before we listened.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC
 from typing import Any, Final
 
 from asyncua import ua
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
 
+from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
+from protocols.conditions import DeviceCondition
 from protocols.driver import Execution, Result
 from protocols.opcua.codec import is_bad, node_id, status_name
 from protocols.opcua.connection import WIRE_ERRORS, reason_of
@@ -24,11 +26,14 @@ from protocols.opcua.wire import Publication
 
 CONDITIONS_MAX: Final = 1_000
 COMMENT_MAX: Final = 500
+REFRESH_S: Final = 5.0
+"""Real seconds after which a refresh whose end was not told counts as complete."""
 _QUEUE: Final = 1_000
 _HANDLE: Final = 1
 
 _FIELDS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
     (ObjectIds.BaseEventType, ("EventId",)),
+    (ObjectIds.BaseEventType, ("EventType",)),
     (ObjectIds.BaseEventType, ("SourceName",)),
     (ObjectIds.BaseEventType, ("Time",)),
     (ObjectIds.BaseEventType, ("Message",)),
@@ -39,37 +44,31 @@ _FIELDS: Final[tuple[tuple[int, tuple[str, ...]], ...]] = (
     (ObjectIds.AlarmConditionType, ("ActiveState", "Id")),
     (ObjectIds.ConditionType, ()),  # the condition's own node id
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
-    """One alarm as the server shows it. `severity` 1 to 1000; `active` and `acknowledged` None
-    where the condition has no such state; `at_s` UTC seconds; `event` names this very state of it
-    for an acknowledgement."""
-
-    condition: str
-    source: str
-    name: str
-    message: str
-    severity: int
-    active: bool | None
-    acknowledged: bool | None
-    at_s: float
-    event: bytes
+_REFRESH_END: Final = node_id(ObjectIds.RefreshEndEventType)
 
 
 class Conditions:
     """The conditions of one session, newest state of each. At most CONDITIONS_MAX: `dropped`
     counts what found no room."""
 
-    def __init__(self) -> None:
-        self._known: dict[str, Condition] = {}
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: dict[str, DeviceCondition] = {}
         self._nodes: dict[str, ua.NodeId] = {}
+        self._events: dict[str, bytes] = {}
+        """What names the very state of a condition that an acknowledgement is for."""
+        self._complete = False
+        self._asked_s = clock.monotonic_s()
         self.dropped = 0
         self.note = ""
         """Why there are none, when the server could not be asked."""
 
-    def all(self) -> tuple[Condition, ...]:
+    @property
+    def are_complete(self) -> bool:
+        """Whether all that began before this session has been told."""
+        return self._complete or self._clock.monotonic_s() - self._asked_s > REFRESH_S
+
+    def all(self) -> tuple[DeviceCondition, ...]:
         """Worst first."""
         return tuple(sorted(self._known.values(), key=lambda one: (-one.severity, -one.at_s)))
 
@@ -85,13 +84,15 @@ class Conditions:
     async def follow(self, session: Session) -> None:
         """Subscribe to the server's events and ask for what is going on already. A server without
         conditions leaves a note; errors of the connection are raised."""
-        self._known.clear()
-        self._nodes.clear()
+        for forgotten in (self._known, self._nodes, self._events):
+            forgotten.clear()
+        self._complete, self._asked_s = False, self._clock.monotonic_s()
         self.note = ""
         subscription = await session.subscribe(self._heard)
         (made,) = await session.create_items(subscription, [_item()])
         if is_bad(int(made.StatusCode.value)):
             self.note = f"the server gives no events: {status_name(int(made.StatusCode.value))}"
+            self._complete = True
             return
         code = await session.call(
             node_id(ObjectIds.ConditionType),
@@ -100,6 +101,7 @@ class Conditions:
         )
         if is_bad(code):
             self.note = f"the server does not refresh conditions: {status_name(code)}"
+            self._complete = True
 
     async def acknowledge(self, session: Session, condition: str, comment: str) -> Execution:
         """Acknowledge the condition's present state, as a person has confirmed. Sent once."""
@@ -115,7 +117,7 @@ class Conditions:
                 node,
                 node_id(ObjectIds.AcknowledgeableConditionType_Acknowledge),
                 [
-                    ua.Variant(known.event, ua.VariantType.ByteString),
+                    ua.Variant(self._events[condition], ua.VariantType.ByteString),
                     ua.Variant(
                         ua.LocalizedText(comment[:COMMENT_MAX]), ua.VariantType.LocalizedText
                     ),
@@ -136,19 +138,22 @@ class Conditions:
     def _take(self, fields: Sequence[Any]) -> None:
         if len(fields) != len(_FIELDS):
             raise UnavailableError(f"an event of {len(fields)} fields instead of {len(_FIELDS)}")
-        event, source, time, message, severity, name, retain, acked, active, node = fields
+        event, kind, source, time, message, severity, name, retain, acked, active, node = fields
+        if kind == _REFRESH_END:
+            self._complete = True
         if not isinstance(node, ua.NodeId) or node.is_null():
-            return  # an event, not a condition: refresh start and end among them
+            return  # an event, not a condition
         key = node.to_string()
         if not retain:
-            self._known.pop(key, None)
-            self._nodes.pop(key, None)
+            for forgotten in (self._known, self._nodes, self._events):
+                forgotten.pop(key, None)
             return
         if key not in self._known and len(self._known) >= CONDITIONS_MAX:
             self.dropped += 1
             return
         self._nodes[key] = node
-        self._known[key] = Condition(
+        self._events[key] = bytes(event or b"")
+        self._known[key] = DeviceCondition(
             condition=key,
             source=str(source or ""),
             name=str(name or ""),
@@ -156,8 +161,7 @@ class Conditions:
             severity=int(severity or 0),
             active=None if active is None else bool(active),
             acknowledged=None if acked is None else bool(acked),
-            at_s=0.0 if time is None else time.timestamp(),
-            event=bytes(event or b""),
+            at_s=0.0 if time is None else time.replace(tzinfo=time.tzinfo or UTC).timestamp(),
         )
 
 

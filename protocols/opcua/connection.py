@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from asyncua import ua
 from asyncua.client.client import Client
+from asyncua.client.ua_client import UASocketProtocol
 from asyncua.common.utils import Buffer
 from asyncua.ua.attribute_ids import AttributeIds
 from asyncua.ua.object_ids import ObjectIds
@@ -28,9 +29,10 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
 from protocols.opcua.addresses import NodeAddress
 from protocols.opcua.codec import node_id, status_name
-from protocols.opcua.endpoints import POLICY_TYPES, judged_certificate
+from protocols.opcua.endpoints import POLICY_TYPES, Shown, judged_certificate
 from protocols.opcua.settings import OpcUaSettings
-from protocols.opcua.trust import expires_s
+from protocols.opcua.trace import COMMAND_LOG, WireLog
+from protocols.opcua.trust import expires_s, thumbprint
 from protocols.opcua.wire import Sample, decode_read
 from protocols.traffic import Traffic
 
@@ -86,10 +88,17 @@ def reason_of(error: BaseException) -> str:
 
 
 class Connection:
-    """A client of `url`. Bytes, requests and round trips are counted in `traffic`."""
+    """A client of `url`. Bytes, requests and round trips are counted in `traffic`; what passes is
+    kept in `trace` while that runs."""
 
     def __init__(
-        self, settings: OpcUaSettings, url: str, *, clock: Clock, traffic: Traffic
+        self,
+        settings: OpcUaSettings,
+        url: str,
+        *,
+        clock: Clock,
+        traffic: Traffic,
+        trace: WireLog | None = None,
     ) -> None:
         self.url = url
         self._settings = settings
@@ -100,6 +109,7 @@ class Connection:
         self._limits = dict.fromkeys(_LIMITS, OPERATIONS_MAX)
         self._lost = asyncio.Event()
         self.lost_reason = ""
+        self.trace = trace
         self.certificate_expires_s: float | None = None
 
     @property
@@ -131,6 +141,8 @@ class Connection:
                 "still the pinned one?"
             ) from error
         self._count_bytes()
+        if self.trace is not None:
+            self.trace.note(f"session opened with {self.url}, {_protected(self._settings, shown)}")
         await self.resolve_namespaces()
         await self._learn_limits()
 
@@ -146,6 +158,8 @@ class Connection:
     def give_up(self, reason: str) -> None:
         """Declare the connection lost; the first reason stays."""
         if not self._lost.is_set():
+            if self.trace is not None:
+                self.trace.note(f"connection ends: {reason}")
             self.lost_reason = reason
             self._lost.set()
 
@@ -197,6 +211,22 @@ class Connection:
         protocol = None if self._client is None else self._client.uaclient.protocol
         if protocol is None:
             raise ConnectionError("not connected")
+        logs = [log for log in (COMMAND_LOG.get(), self.trace) if log is not None and log.running]
+        for log in logs:
+            log.sent(request)
+        try:
+            body = await self._exchange(protocol, request, timeout_s)
+        except WIRE_ERRORS as error:
+            for log in logs:
+                log.failed(request, reason_of(error))
+            raise
+        for log in logs:
+            log.heard(request, body)
+        return body
+
+    async def _exchange(
+        self, protocol: UASocketProtocol, request: Any, timeout_s: float | None
+    ) -> bytes:
         sent_s = self._clock.monotonic_s()
         self._traffic.frames_out += 1
         try:
@@ -296,6 +326,9 @@ class Connection:
         if not isinstance(array.value, list):
             raise UnavailableError("the server shows no namespace array")
         self._namespaces = {str(uri): index for index, uri in enumerate(array.value)}
+        if self.trace is not None:
+            shown = ", ".join(f"{index} {uri}" for uri, index in self._namespaces.items())
+            self.trace.note(f"namespaces: {shown}")
 
     async def _learn_limits(self) -> None:
         values = await self.read([node_id(node) for node in _LIMITS.values()])
@@ -357,3 +390,9 @@ class Connection:
 
     async def _on_transport_lost(self, error: Exception) -> None:
         self.give_up(reason_of(error))
+
+
+def _protected(settings: OpcUaSettings, shown: Shown | None) -> str:
+    if shown is None:
+        return "not encrypted"
+    return f"{settings.security_policy}, server certificate {thumbprint(shown.certificate)}"

@@ -25,9 +25,12 @@ from protocols.opcua.codec import bare, is_bad, number_of, status_name, variant_
 from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.session import Session
 from protocols.opcua.statuses import AMBIGUOUS, SERVICE_REFUSALS, sentence
+from protocols.opcua.trace import COMMAND_LOG, WireLog
 from protocols.opcua.wire import Sample
 
 READ_BACK_S: Final = 2.0  # SG-02
+EVIDENCE_MAX: Final = 24
+"""Messages of one command that are kept; reading back may take many more."""
 _READ_BACK_EVERY_S: Final = 0.1
 HOME_LEASE_S: Final = 60.0
 """Grid seconds in which an order to go home is valid; the pilot's grid time may run fast."""
@@ -57,15 +60,22 @@ class Operation:
     async def run(self) -> Execution:
         """Do it, at most once. Never raises one of WIRE_ERRORS: each becomes an outcome."""
         started_s = self.clock.monotonic_s()
+        kept = WireLog(self.clock.now_s, lines_max=EVIDENCE_MAX, keep_first=True, octets=True)
+        before = COMMAND_LOG.set(kept)
         try:
             result, status, detail = await self._run()
         except _Refused as refused:
             result, status, detail = refused.result, refused.status, refused.detail
+            if kept.lines():
+                kept.note(f"held back: {status}: {detail}")
+        finally:
+            COMMAND_LOG.reset(before)
         return Execution(
             result=result,
             status=status,
             detail=detail,
             round_trip_s=self.clock.monotonic_s() - started_s,
+            evidence=kept.lines(),
         )
 
     async def _run(self) -> tuple[Result, str, str]:

@@ -19,10 +19,11 @@ from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import Measurement
 from gridctl.model.permit import Permit
 from protocols.backoff import Backoff, Randomness
+from protocols.conditions import DeviceCondition
 from protocols.driver import Execution, LinkSettings, PointAddress, Result, StageCallback
 from protocols.inbox import Inbox
 from protocols.opcua.codec import alone, measurement_of
-from protocols.opcua.conditions import Condition, Conditions
+from protocols.opcua.conditions import Conditions
 from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.controls import Operation
 from protocols.opcua.history import read_gap
@@ -31,6 +32,7 @@ from protocols.opcua.redundancy import Servers
 from protocols.opcua.report import Counts, diagnostics, first_expiry_s, up_detail
 from protocols.opcua.session import Session
 from protocols.opcua.settings import read_settings, read_targets
+from protocols.opcua.trace import WireLog
 from protocols.opcua.wire import Sample
 from protocols.traffic import Traffic, bounded
 
@@ -84,7 +86,9 @@ class OpcUaDriver:
             tick_s=self._tick_s,
         )
         self._traffic = Traffic()
-        self._conditions = Conditions()
+        self.trace = WireLog(clock.now_s)
+        self.trace.stop()
+        self._conditions = Conditions(clock)
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._session: Session | None = None
@@ -202,9 +206,14 @@ class OpcUaDriver:
             received_s=self._clock.now_s(),
         )
 
-    def conditions(self) -> tuple[Condition, ...]:
-        """The server's alarms, worst first; empty unless `conditions = true` and the link is up."""
-        return self._conditions.all() if self._live_session() is not None else ()
+    def conditions(self) -> tuple[DeviceCondition, ...] | None:
+        """The server's alarms, worst first; none unless `conditions = true`, None while the link is
+        down or has not told them all yet."""
+        if not self._settings.conditions:
+            return ()
+        if self._live_session() is None or not self._conditions.are_complete:
+            return None
+        return self._conditions.all()
 
     async def acknowledge(self, condition: str, *, comment: str) -> Execution:
         """Acknowledge one of `conditions()` in the server, after a person has confirmed it."""
@@ -233,6 +242,7 @@ class OpcUaDriver:
             certificate_expires_s=first_expiry_s(self._settings, session),
             commands_in_flight=1 if busy else 0,
             lock_owner=busy,
+            rejected_certificate=self._counts.rejected,
             diagnostics=diagnostics(self._settings, self._counts, session)
             | ({"conditions": self._conditions.summary()} if self._settings.conditions else {}),
         )
@@ -273,6 +283,7 @@ class OpcUaDriver:
             refused=self._image.refuse,
             clock=self._clock,
             traffic=self._traffic,
+            trace=self.trace,
         )
         box.append(session)
         return session

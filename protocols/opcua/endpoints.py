@@ -24,9 +24,11 @@ from asyncua.ua.uaerrors._base import UaError
 from cryptography import x509
 
 from gridctl.model.errors import UnavailableError
+from gridctl.model.link import RejectedCertificate
 from gridctl.wallclock import system_clock
 from protocols.opcua.settings import OpcUaSettings
-from protocols.opcua.trust import application_uris, judge, thumbprint
+from protocols.opcua.trust import application_uris, entry_of, judge
+from protocols.traffic import TEXT_MAX
 
 POLICY_TYPES: Final[Mapping[str, type[SecurityPolicy]]] = {
     "Basic256Sha256": SecurityPolicyBasic256Sha256,
@@ -41,17 +43,25 @@ _REQUESTS: Final = 4  # connect, hello, open channel, GetEndpoints: each with th
 class UntrustedError(UnavailableError):
     """The server's certificate is refused: which one, why, and what a person can do."""
 
-    def __init__(self, status: str, certificate: x509.Certificate, *, kept: bool) -> None:
-        self.status = status
-        self.thumbprint = thumbprint(certificate)
-        way = (
-            f"`gridctl opcua trust accept {self.thumbprint}`"
-            if kept
-            else "replace the pinned server_certificate"
+    def __init__(
+        self, status: str, certificate: x509.Certificate, *, link: str, kept: bool
+    ) -> None:
+        shown = entry_of(certificate, "rejected")
+        command = f"gridctl opcua trust accept {shown.thumbprint} --link {link}"
+        pinned = "replace the pinned server_certificate"
+        self.rejected = RejectedCertificate(
+            thumbprint=shown.thumbprint,
+            sha256=shown.sha256,
+            subject=shown.subject[:TEXT_MAX],
+            application_uri=shown.application_uri[:TEXT_MAX],
+            valid_from_s=shown.valid_from_s,
+            valid_until_s=shown.valid_until_s,
+            why=status,
+            remedy=command if kept else pinned,
         )
         super().__init__(
-            f"{status}: the server shows {certificate.subject.rfc4514_string()} with thumbprint "
-            f"{self.thumbprint}; if its owner confirms it, {way}"
+            f"{status}: the server shows {shown.subject} with thumbprint {shown.thumbprint}; "
+            f"if its owner confirms it, {f'`{command}`' if kept else pinned}"
         )
 
 
@@ -95,7 +105,7 @@ async def judged_certificate(settings: OpcUaSettings, url: str) -> Shown:
         return shown
     if trust is not None:
         await asyncio.to_thread(trust.remember, certificate)
-    raise UntrustedError(status, certificate, kept=trust is not None)
+    raise UntrustedError(status, certificate, link=settings.link, kept=trust is not None)
 
 
 async def endpoints_of(url: str, *, timeout_s: float) -> list[ua.EndpointDescription]:

@@ -100,13 +100,13 @@ class Servers:
         except WIRE_ERRORS as error:
             alone = len(self._settings.urls) == 1
             reasons.append(reason_of(error) if alone else f"{url}: {reason_of(error)}")
-            self._counts.rejected_thumbprint = getattr(error, "thumbprint", "")
+            self._counts.rejected = getattr(error, "rejected", None)
             self.is_refused = not isinstance(error, OSError | TimeoutError)
             await session.close()
             return None
         except BaseException:
             await session.close()
             raise
-        self._counts.rejected_thumbprint = ""
+        self._counts.rejected = None
         self.is_refused = False
         return session

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gridctl.model.link import RejectedCertificate
 from protocols.opcua.image import PointImage
 from protocols.opcua.session import HEALTHY, Session
 from protocols.opcua.settings import OpcUaSettings
@@ -11,13 +12,13 @@ from protocols.opcua.settings import OpcUaSettings
 
 @dataclass(slots=True)
 class Counts:
-    """What the driver counts beside its traffic, since its start. `rejected_thumbprint`: of the
-    certificate for which the last attempt was given up, "" when it was not for that."""
+    """What the driver counts beside its traffic, since its start. `rejected`: the certificate for
+    which the last attempt was given up, None when it was not for that."""
 
     switches: int = 0
     gaps: int = 0
     backfilled: int = 0
-    rejected_thumbprint: str = ""
+    rejected: RejectedCertificate | None = None
 
 
 def up_detail(session: Session, image: PointImage) -> str:
@@ -34,8 +35,8 @@ def up_detail(session: Session, image: PointImage) -> str:
 def diagnostics(settings: OpcUaSettings, counts: Counts, session: Session | None) -> dict[str, str]:
     """The protocol's own words, for the communications screen."""
     shown = {"security policy": settings.security_policy}
-    if counts.rejected_thumbprint:
-        shown["rejected certificate"] = counts.rejected_thumbprint
+    if counts.rejected is not None:
+        shown["rejected certificate"] = counts.rejected.thumbprint
     if len(settings.urls) > 1:
         shown["servers"] = " ".join(settings.urls)
         shown["switches"] = str(counts.switches)

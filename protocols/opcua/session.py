@@ -26,6 +26,7 @@ from protocols.opcua.addresses import NodeAddress, Target
 from protocols.opcua.codec import node_id, status_name
 from protocols.opcua.connection import WIRE_ERRORS, Connection, reason_of
 from protocols.opcua.settings import KEEPALIVE_COUNT, OpcUaSettings
+from protocols.opcua.trace import WireLog
 from protocols.opcua.wire import Publication, Sample, decode_publish
 from protocols.traffic import Traffic
 
@@ -59,8 +60,9 @@ class Session:
         refused: Callable[[int, int], None],
         clock: Clock,
         traffic: Traffic,
+        trace: WireLog | None = None,
     ) -> None:
-        self.connection = Connection(settings, url, clock=clock, traffic=traffic)
+        self.connection = Connection(settings, url, clock=clock, traffic=traffic, trace=trace)
         self._settings = settings
         self._targets = targets
         self._report = report

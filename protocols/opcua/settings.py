@@ -176,6 +176,7 @@ class OpcUaSettings:
     lost after three of them. `backfill`: read the history of a gap where the server keeps one.
     `conditions`: subscribe to alarms and conditions."""
 
+    link: str
     urls: tuple[str, ...]
     security_policy: str
     application_uri: str
@@ -204,6 +205,7 @@ def read_settings(settings: LinkSettings) -> OpcUaSettings:
     except ValidationError as error:
         raise _invalid(settings, error) from error
     return OpcUaSettings(
+        link=settings.id,
         urls=(options.url, *options.backup_urls.split()),
         security_policy=options.security_policy,
         application_uri=options.application_uri or "",

@@ -125,7 +125,7 @@ class TrustList:
     def entries(self) -> tuple[Entry, ...]:
         """Every certificate in the folder, trusted first."""
         return tuple(
-            _entry(certificate, standing)
+            entry_of(certificate, standing)
             for name, standing in (
                 ("trusted", "trusted"),
                 ("issuers", "issuer"),
@@ -155,7 +155,7 @@ class TrustList:
                 data = certificate.public_bytes(serialization.Encoding.DER)
                 (self._folder / target / f"{name}.der").write_bytes(data)
                 path.unlink()
-                return _entry(certificate, target)
+                return entry_of(certificate, target)
         raise ConfigError(
             f"no {source} certificate has the thumbprint {name}",
             file=str(self._folder / source),
@@ -323,7 +323,8 @@ def _list_holds(revocations: x509.CertificateRevocationList, issuer: x509.Certif
     return isinstance(key, RSAPublicKey) and revocations.is_signature_valid(key)
 
 
-def _entry(certificate: x509.Certificate, standing: str) -> Entry:
+def entry_of(certificate: x509.Certificate, standing: str) -> Entry:
+    """What a person is shown of a certificate."""
     return Entry(
         thumbprint=thumbprint(certificate),
         standing=standing,

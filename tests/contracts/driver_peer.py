@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from gridctl.model.clock import Clock
 from gridctl.model.measurement import Point, PointKind
 from gridctl.model.quantity import Phase, Unit
-from protocols.driver import LinkSettings, PointAddress
+from protocols.driver import Driver, LinkSettings, PointAddress
+from protocols.inbox import Inbox
 from sim.plant import PlantPoint, Reading, Verdict
 
 SCAN_S = 0.5
@@ -217,6 +218,15 @@ class DriverPeer(Protocol):
 
     async def publish(self) -> None:
         """Tell the device that the plant has moved."""
+        ...
+
+
+@runtime_checkable
+class UnregisteredPeer(Protocol):
+    """A peer whose driver does not stand in `protocols.registry`, besides what it is anyway."""
+
+    def open_driver(self, inbox: Inbox, clock: Clock) -> Driver:
+        """The driver under test, not started."""
         ...
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from gridctl.model.command import Command, CommandState
+from gridctl.model.link import bounded_evidence
 from gridctl.model.measurement import Flag, Measurement, TimeQuality, Validity
 from gridctl.model.permit import Permit, mint
 from gridctl.wallclock import system_clock
@@ -20,7 +21,13 @@ from protocols.driver import Driver, Execution, Result
 from protocols.inbox import Inbox
 from protocols.registry import open_driver
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import SCAN_S, BenchPlant, DriverPeer, PeerFactory
+from tests.contracts.driver_peer import (
+    SCAN_S,
+    BenchPlant,
+    DriverPeer,
+    PeerFactory,
+    UnregisteredPeer,
+)
 from tests.contracts.peer_dnp3 import Dnp3Peer
 from tests.contracts.peer_opcua import OpcUaPeer
 
@@ -44,8 +51,10 @@ class Rig:
         self.plant.touch()
         self.peer: DriverPeer = factory(link, self.plant, self.clock, folder)
         self.inbox = Inbox(1_000)
-        self.driver: Driver = open_driver(
-            self.peer.settings(), self.peer.points(), self.inbox, self.clock
+        self.driver: Driver = (
+            self.peer.open_driver(self.inbox, self.clock)
+            if isinstance(self.peer, UnregisteredPeer)
+            else open_driver(self.peer.settings(), self.peer.points(), self.inbox, self.clock)
         )
         self.latest: dict[str, Measurement] = {}
         self.seen: list[Measurement] = []
@@ -244,6 +253,13 @@ async def test_accepted_command_moves_the_plant_and_reads_back(rig: Rig) -> None
     assert set(rig.stages) <= {CommandState.SELECTED, CommandState.OPERATED}
     ((point, value, lease_s),) = rig.plant.operated
     assert (point, value) == (bench.SETPOINT, 33.25)
+    # What passed the wire is kept, one line a message, ours and the device's.
+    sent = [line for line in execution.evidence if " → device " in line]
+    heard = [line for line in execution.evidence if " ← device " in line]
+    assert sent, execution.evidence
+    assert heard, execution.evidence
+    assert any("33.25" in line for line in sent), sent
+    assert bounded_evidence(execution.evidence) == execution.evidence, "too much for a frame"
     if rig.peer.hands_on_lease:
         assert lease_s == pytest.approx(600.0, abs=5.0)
     await rig.peer.publish()
@@ -277,6 +293,7 @@ async def test_link_down_is_rejected_and_nothing_happens_later(rig: Rig) -> None
     execution = await rig.execute(rig.permit(bench.SETPOINT, 44.0))
     assert (execution.result, execution.status) == (Result.REJECTED, "LINK_DOWN")
     assert execution.round_trip_s < 0.5
+    assert execution.evidence == (), "nothing was sent"
     assert rig.stages == []
     assert await rig.driver.read_back(bench.FEEDBACK, timeout_s=0.5) is None
     await rig.peer.start()

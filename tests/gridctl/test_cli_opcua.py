@@ -56,6 +56,10 @@ def test_person_accepts_what_was_refused_and_takes_it_back(pilot: Path, folder: 
     rejected = gridctl(pilot, "reject", THUMBPRINT)
     assert rejected.exit_code == 0
     assert [one.standing for one in TrustList(folder).entries()] == ["rejected"]
+    for word, standing in (("accept", "trusted"), ("reject", "rejected")):
+        told = json.loads(gridctl(pilot, word, THUMBPRINT, "--json").stdout)
+        assert (told["thumbprint"], told["standing"]) == (THUMBPRINT, standing)
+        assert [one.standing for one in TrustList(folder).entries()] == [standing]
 
 
 @pytest.mark.parametrize(

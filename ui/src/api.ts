@@ -96,6 +96,12 @@ export interface LinkDetail extends LinkState {
   last_error: string; last_error_at: string | null;
   certificate_expires: string | null; // real UTC, not grid time
   diagnostics: Record<string, string>;
+  rejected_certificate: RejectedCertificate | null;
+}
+// A certificate for which the connection was given up; times in real UTC.
+export interface RejectedCertificate {
+  thumbprint: string; sha256: string; subject: string; application_uri: string;
+  valid_from: string; valid_until: string; why: string; remedy: string;
 }
 // GET events: sequence of events, newest first
 export interface FieldEvent {
@@ -107,6 +113,7 @@ export interface Alarm {
   key: string; priority: 1 | 2 | 3; text: string; response: string; raised: string;
   cleared: string | null; acked_by: string | null;
   state: "unacked" | "acked" | "cleared_unacked" | "normal";
+  source: string; // the link whose device keeps the alarm; "" for one of gridctl's own
 }
 export interface ForecastState {
   start: string; step_s: number; p10: number[]; p50: number[]; p90: number[];
@@ -169,6 +176,10 @@ export interface CommandRow {
   history: { state: CommandState; at: string; status: string; detail: string }[];
   measured_kw: number | null;
 }
+// GET /api/v1/commands/ID -> CommandDetail
+export interface CommandDetail extends CommandRow { evidence: Evidence[] }
+// One line a message: time, direction, words " | " octets.
+export interface Evidence { state: CommandState; at: string; sha256: string; lines: string[] }
 // GET /api/v1/alarms -> { alarms: Alarm[] }
 // GET /api/v1/audit?limit=&before= -> { rows: AuditRow[] }   GET /api/v1/audit/verify -> ChainCheck
 export interface AuditRow {

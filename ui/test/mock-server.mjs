@@ -97,6 +97,12 @@ function serve(response, user, { key, id, verb, url, body }) {
     }
     case "POST plans": return id ? decide(response, user, id, verb, body) : send(response, 201, { id: world.propose().id });
     case "GET commands": {
+      if (id) {
+        const found = world.plans.flatMap((p) => p.commands).find((c) => c.id === id);
+        if (!found) return refuse(response, 404, "no_such_command", "No such command");
+        const { starts, ...rest } = found;
+        return send(response, 200, { ...rest, evidence: world.evidence(found) });
+      }
       const plan = world.plans.find((p) => p.id === url.searchParams.get("plan"));
       return send(response, 200, { commands: (plan ? plan.commands : world.plans.flatMap((p) => p.commands)).map(({ starts, ...c }) => c) });
     }

@@ -32,7 +32,7 @@ export class World {
     return {
       key, priority, text, response, raised: iso(this.now() - ago), state,
       cleared: state === "cleared_unacked" ? iso(this.now() - 60) : null,
-      acked_by: state === "acked" ? "operator1" : null,
+      acked_by: state === "acked" ? "operator1" : null, source: "",
     };
   }
 
@@ -169,6 +169,17 @@ export class World {
         if (state === "confirmed") c.measured_kw = c.value * 0.99;
       });
     }
+  }
+
+  evidence(command) {
+    const sent = command.history.find((h) => h.state === "operated");
+    if (!sent) return [];
+    const wire = command.protocol === "dnp3"
+      ? [`${sent.at} → device SELECT seq 4 | g12v1 7=latch on ×1 on 0 ms off 0 ms (status 0) | c403 0c01 2801 0007 0003 01`,
+         `${sent.at} ← device RESPONSE seq 4 | g12v1 7=latch on ×1 on 0 ms off 0 ms (status 0) | c481 0000 0c01 2801 0007`]
+      : [`${sent.at} → device Write ns=2;s=${command.point} = Double ${command.value} | 0100 0000 0305`,
+         `${sent.at} ← device Write: Good | 0100 a302`];
+    return [{ state: "accepted", at: sent.at, sha256: "5f".repeat(32), lines: wire }];
   }
 
   voltage(node, phase, sag) {

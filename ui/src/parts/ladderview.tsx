@@ -2,7 +2,10 @@
 import type { CommandRow } from "../api";
 import { kw, number, signedKw, timeOf, utcOf } from "../format";
 import { ladder, RUNGS, tally, type Rung, type Step } from "../ladder";
+import { Fragment } from "preact";
+import { useState } from "preact/hooks";
 import { Empty } from "./bits";
+import { Wire } from "./wire";
 
 const MARK: Record<Step["status"], string> = {
   done: "✓", waiting: "…", failed: "✕", unknown: "?", open: "·",
@@ -55,6 +58,7 @@ export function Tally(props: { rows: CommandRow[] }) {
 }
 
 export function LadderTable(props: { rows: CommandRow[] }) {
+  const [open, setOpen] = useState<string | null>(null);
   if (props.rows.length === 0) return <Empty>No commands.</Empty>;
   return (
     <table class="data ladder">
@@ -63,14 +67,16 @@ export function LadderTable(props: { rows: CommandRow[] }) {
           <th>Device</th>
           <th class="r">Setpoint</th><th class="r at-head">At head, kW</th>
           {RUNGS.map((r) => <th key={r} class="rung-head" title={MEANING[r]}>{r}</th>)}
-          <th class="r" title="Its share of what the feeder head showed, when that was judged">Measured, kW</th><th>Says</th>
+          <th class="r" title="Its share of what the feeder head showed, when that was judged">Measured, kW</th><th>Says</th><th><span class="sr">Wire</span></th>
         </tr>
       </thead>
       <tbody>
         {props.rows.map((row) => {
           const l = ladder(row);
+          const shown = open === row.id;
           return (
-            <tr key={row.id} class={l.failed ? "failed-row" : ""}>
+            <Fragment key={row.id}>
+            <tr class={l.failed ? "failed-row" : ""}>
               <th scope="row" title={`${row.id}, ${row.point}`}>{row.name} <span class="small">{row.protocol}</span></th>
               <td class="num r">{kw(row.value)} {row.unit}</td>
               <td class="num r at-head">{signedKw(-row.effect_kw)}</td>
@@ -78,7 +84,13 @@ export function LadderTable(props: { rows: CommandRow[] }) {
               <td class="num r">{row.measured_kw === null ? "–" : signedKw(-row.measured_kw)}</td>
               <td class="says">{l.failed ? <b class={row.state === "unconfirmed" ? "s-warn" : "s-alarm"}>{row.state === "unconfirmed" ? "?" : "▲"} {row.state}: </b> : l.released ? "released: " : ""}
                 <span title={row.detail}>{row.status === "REPLACED" ? "a newer command took its place" : [row.status, row.detail].filter(Boolean).join(": ")}</span></td>
+              <td>
+                <button type="button" class="quiet" aria-expanded={shown} aria-controls={`wire-${row.id}`} title="What passed the wire for this command"
+                  onClick={() => setOpen(shown ? null : row.id)}>Wire<span class="sr"> of {row.name}</span></button>
+              </td>
             </tr>
+            {shown ? <tr class="wire-row" id={`wire-${row.id}`}><td colSpan={RUNGS.length + 6}><Wire command={row.id} state={row.state} /></td></tr> : null}
+            </Fragment>
           );
         })}
       </tbody>

@@ -59,7 +59,7 @@ export function Alarms() {
                 <tr key={a.key} class={a.state}>
                   <td><span class={a.state === "unacked" ? "attention" : ""}><Priority of={a.priority} words /></span></td>
                   <td>{STATE_WORD[a.state]}</td>
-                  <th scope="row" class="wrap">{sentence(a.text)}</th>
+                  <th scope="row" class="wrap">{sentence(a.text)}{a.source ? <span class="small"> kept by the device of {a.source}</span> : null}</th>
                   <td>{sentence(a.response)}</td>
                   <td class="num"><Time at={a.raised} dated /></td>
                   <td class="num">{a.cleared ? <Time at={a.cleared} dated /> : ""}</td>

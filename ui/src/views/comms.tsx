@@ -1,6 +1,6 @@
 import { Fragment } from "preact";
 import { useEffect, useState } from "preact/hooks";
-import type { LinkDetail } from "../api";
+import type { LinkDetail, RejectedCertificate } from "../api";
 import { bytes, certificateWords, elapsed, linkMark, number, plural, UNKNOWN } from "../format";
 import { call, explain } from "../net";
 import { Empty, Panel, Time } from "../parts/bits";
@@ -111,11 +111,29 @@ function Details(props: { link: LinkDetail }) {
           <div><dt>Frames in · out</dt><dd>{number(l.frames_in)} · {number(l.frames_out)}</dd></div>
           <div><dt>Frames bad · messages bad</dt><dd>{number(l.frame_errors)} · {number(l.protocol_errors)}</dd></div>
           <div><dt>Reports by event</dt><dd>{number(l.events)}</dd></div>
+          {l.rejected_certificate ? <Rejected shown={l.rejected_certificate} /> : null}
           <div class="wide"><dt>Last error</dt><dd>{l.last_error ? <>{l.last_error}{l.last_error_at ? <>, <Time at={l.last_error_at} dated /> ({elapsed(l.last_error_at, live.value?.at)})</> : null}</> : "none since its start"}</dd></div>
           {said.map(([key, text]) => <div key={key}><dt>{key}</dt><dd>{text}</dd></div>)}
         </dl>
       </td>
     </tr>
+  );
+}
+
+// Trust is decided on the field's host: docs/howto/connect-an-opcua-server.md says why.
+function Rejected(props: { shown: RejectedCertificate }) {
+  const c = props.shown;
+  return (
+    <div class="rejected" role="group" aria-label="Certificate that was refused">
+      <dt>Certificate refused: {c.why}</dt>
+      <dd>
+        {c.subject} <span class="small">{c.application_uri}</span>
+        <div>Thumbprint <span class="mono">{c.thumbprint.replace(/(.{8})(?=.)/g, "$1 ")}</span></div>
+        <div class="small">SHA-256 <span class="mono">{c.sha256}</span></div>
+        <div>Valid <Time at={c.valid_from} dated /> to <Time at={c.valid_until} dated /></div>
+        <div>When its owner has read out the same thumbprint, on the field's host: <code>{c.remedy}</code></div>
+      </dd>
+    </div>
   );
 }
 
