@@ -1,0 +1,1 @@
+"""Validation and estimation of measured series (VEE): rules, thresholds, marks, estimates."""
