@@ -44,6 +44,7 @@ class ProcessImage:
         self._telemetry_sequence: int | None = None
         self._heartbeat: Heartbeat | None = None
         self._heartbeat_mono_s = 0.0
+        self._beats = False
         self.hello: Hello | None = None
         self._pace = GridPace(clock)
         self._offsets_s: deque[float] = deque(maxlen=OFFSETS_KEPT)
@@ -57,7 +58,9 @@ class ProcessImage:
 
     @property
     def heartbeat(self) -> Heartbeat | None:
-        """The last heartbeat, while it is fresh."""
+        """The last heartbeat of this field agent, while it is fresh."""
+        if not self._beats:
+            return None
         late_s = self._clock.monotonic_s() - self._heartbeat_mono_s
         return self._heartbeat if late_s <= HEARTBEAT_LATE_S else None
 
@@ -94,8 +97,12 @@ class ProcessImage:
         return {lease.point: lease for lease in self._heartbeat.leases}
 
     def greet(self, hello: Hello) -> None:
-        """A field agent has connected: its points replace the ones known before."""
+        """A field agent has connected: its points replace the ones known before.
+
+        What the one before it said of its links is not true of this one.
+        """
         self.hello = hello
+        self._beats = False
         self._points = MappingProxyType({p.mrid: p for p in hello.points})
         self._readable = frozenset(p.mrid for p in hello.points if not p.kind.commandable)
         self._fresh, self._stale, self._good = {}, {}, set()
@@ -112,6 +119,7 @@ class ProcessImage:
     def beat(self, heartbeat: Heartbeat) -> None:
         """The field lives."""
         self._heartbeat = heartbeat
+        self._beats = True
         self._heartbeat_mono_s = self._clock.monotonic_s()
         offset_s = heartbeat.at_s - self._clock.now_s()
         self._offsets_s.append(offset_s / self._pace.grid_s(1.0))

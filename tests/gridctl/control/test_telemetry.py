@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gridctl.control.telemetry import ProcessImage
 from gridctl.model.clock import ManualClock
-from gridctl.model.link import Hello, Telemetry
+from gridctl.model.link import Heartbeat, Hello, LinkHealth, Telemetry
 from gridctl.model.measurement import (
     GOOD,
     Flag,
@@ -165,3 +165,19 @@ def test_a_digest_sees_every_part_of_every_value() -> None:
     }
     assert len(changed) == 7
     assert base not in changed
+
+
+def test_links_of_the_agent_before_are_not_those_of_the_new_one() -> None:
+    clock = ManualClock()
+    image = image_of(clock)
+    up = LinkHealth(
+        link="SUB", protocol="dnp3", endpoint="127.0.0.1:20000", state="up", since_s=0.0, detail="",
+        points=1, reads=1, late_scans=0, commands=0, reconnects=0, round_trip_s=0.01,
+    )  # fmt: skip
+    image.beat(Heartbeat(at_s=0.0, stopped=False, links=(up,), leases=(), dropped=0))
+    assert [link.state for link in image.links] == ["up"]
+    image.greet(hello(*POINTS))
+    assert image.heartbeat is None
+    assert [link.state for link in image.links] == ["down"]
+    image.beat(Heartbeat(at_s=1.0, stopped=False, links=(up,), leases=(), dropped=0))
+    assert [link.state for link in image.links] == ["up"]
