@@ -26,6 +26,9 @@ _COOLING_FROM_C: Final = 21.0
 _COOLING_SPAN_C: Final = 15.0
 _EACH, _ALL, _DAY = 21, 22, 23
 _COMMERCIAL_KW: Final = 70.0
+_EDGE_S: Final = 900.0
+_HEATING_BELOW_C: Final = 15.0
+_HEATING_SPAN_C: Final = 25.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,41 @@ COMMERCE: Final = CustomerClass(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """Demand times `factor` between two grid times, with edges of a quarter of an hour."""
+
+    from_s: float
+    to_s: float
+    factor: float
+
+    def at(self, at_s: float) -> float:
+        """The factor now."""
+        inside_s = min(at_s - self.from_s, self.to_s - at_s)
+        return 1.0 + (self.factor - 1.0) * min(1.0, max(0.0, inside_s / _EDGE_S + 0.5))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What differs from a usual day: electric heating (share of the published kW at full cold),
+    a holiday's habits (Sunday's profiles), and what happens on the day itself."""
+
+    heating_share: float = 0.0
+    holiday: bool = False
+    scale: float = 1.0
+    waves: tuple[Wave, ...] = ()
+
+    def factor(self, at_s: float) -> float:
+        """By how much all demand is larger now."""
+        found = self.scale
+        for wave in self.waves:
+            found *= wave.at(at_s)
+        return found
+
+
+USUAL: Final = Turn()
+
+
 def class_of(consumer: EnergyConsumer) -> CustomerClass:
     """Spot loads of 70 kW or more are commerce, smaller ones households (our assumption)."""
     return COMMERCE if sum(consumer.kw) >= _COMMERCIAL_KW else HOUSEHOLD
@@ -59,8 +97,9 @@ def class_of(consumer: EnergyConsumer) -> CustomerClass:
 class Demand:
     """Demand of every consumer branch of a feeder at any grid time, by weather and seed."""
 
-    def __init__(self, feeder: Feeder, weather: Weather, seed: int) -> None:
+    def __init__(self, feeder: Feeder, weather: Weather, seed: int, turn: Turn = USUAL) -> None:
         self._weather = weather
+        self._turn = turn
         self._seed = seed
         consumers = [(c, i) for c in feeder.consumers for i, _ in enumerate(consumer_branches(c))]
         self.consumers: tuple[str, ...] = tuple(c.mrid for c, _ in consumers)
@@ -97,7 +136,18 @@ class Demand:
         ahead = min(1.0, max(0.0, (hour - kind.busy_from_h + 1.5) / 2.5))
         behind = min(1.0, max(0.0, (kind.busy_to_h + 1.0 - hour) / 2.0))
         use = kind.idle_share + (1 - kind.idle_share) * min(ahead, behind)
-        return kind.base_share * _profile(kind.profile, local_s) + kind.cooling_share * heat * use
+        profile_s = local_s
+        if self._turn.holiday and int(local_s // DAY_S) == self._weather.climate.day:
+            # Nobody works: the Sunday before, at the same hour.
+            weekday = datetime.fromtimestamp(local_s, UTC).weekday()
+            profile_s = local_s - (weekday + 1) % 7 * DAY_S
+            use = 1.0 if kind is HOUSEHOLD else kind.idle_share
+        found = kind.base_share * _profile(kind.profile, profile_s)
+        found += kind.cooling_share * heat * use
+        if self._turn.heating_share:
+            cold = max(0.0, (_HEATING_BELOW_C - self._weather.felt_c(at_s)) / _HEATING_SPAN_C)
+            found += self._turn.heating_share * cold
+        return found
 
 
 def _profile(name: str, local_s: float) -> float:

@@ -124,6 +124,10 @@ class Engine:
         """All loads and injections at once, drawn power positive, in the order of `elements`."""
         self._want_kw[:], self._want_kvar[:] = kw, kvar
 
+    def demands(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What was set last, kW and kvar, in the order of `elements`."""
+        return self._want_kw.copy(), self._want_kvar.copy()
+
     def set_tap(self, regulator: str, phase: str, tap: int) -> None:
         """Tap position of one phase of a regulator; ratio = 1 + tap * step."""
         name = self._regulator_names[regulator, phase]

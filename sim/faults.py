@@ -1,37 +1,24 @@
-"""The faults that an instructor can throw in, by name.
+"""Faults on demand: checks name, target and amount, and switches them in world and servers.
 
-Link faults name a link (SUB, DR, DER), device faults name a device (BESS01, LG03 …). Each is
-switched on and off; switching twice changes nothing.
+Each is switched on and off; switching twice changes nothing. What there is: `sim/fault_kinds.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
+from difflib import get_close_matches
 from typing import Protocol
 
 from gridctl.model.errors import Refusal
+from sim import mischief
+from sim.fault_kinds import KINDS, OF_SERVER, Aim, Fault, FaultKind
 from sim.world import World
-
-
-class Fault(StrEnum):
-    """What can go wrong in the mirror."""
-
-    FROZEN_FEED = "frozen-feed"
-    DEAD_OUTSTATION = "dead-outstation"
-    REJECTED_SELECT = "rejected-select"
-    COMM_LOSS = "comm-loss"
-    DEVICE_FAULT = "device-fault"
-    LOCAL = "local"
-
-
-OF_DEVICE = frozenset({Fault.COMM_LOSS, Fault.DEVICE_FAULT, Fault.LOCAL})
-"""These need a device. DEAD_OUTSTATION needs a link; REJECTED_SELECT may name one, else it concerns
-all; FROZEN_FEED concerns everything."""
 
 
 class LinkServer(Protocol):
     """A protocol server of the mirror: what a fault does to it."""
+
+    protocol: str
 
     async def start(self) -> None: ...
 
@@ -41,6 +28,10 @@ class LinkServer(Protocol):
         """Answer every SELECT, write and method call with a refusal."""
         ...
 
+    def disturb(self, fault: Fault, *, on: bool, amount: float) -> None:
+        """A fault of the line or of the device's clock and events, see `sim.line_troubles`."""
+        ...
+
 
 class FaultBoard:
     """Which faults are on. `active` in the order of switching on, as (fault, target)."""
@@ -48,59 +39,95 @@ class FaultBoard:
     def __init__(self, world: World, servers: Mapping[str, LinkServer]) -> None:
         self._world = world
         self._servers = servers
-        self._active: dict[tuple[Fault, str], None] = {}
+        self._active: dict[tuple[Fault, str], float] = {}
 
     @property
     def active(self) -> Sequence[tuple[Fault, str]]:
         """What is on now; target "" for a fault that concerns everything."""
         return tuple(self._active)
 
+    def amount(self, fault: Fault, target: str) -> float:
+        """How much of it is on now; KeyError when it is not."""
+        return self._active[fault, target]
+
     def stopped(self, link: str) -> bool:
         """Whether a link's server is down on purpose."""
         return (Fault.DEAD_OUTSTATION, link) in self._active
 
-    async def switch(self, name: str, *, on: bool, target: str = "") -> Refusal | None:
-        """Switch a fault; a refusal says which names there are."""
+    async def switch(
+        self, name: str, *, on: bool, target: str = "", amount: float | None = None
+    ) -> Refusal | None:
+        """Switch a fault; a refusal says which names and targets there are."""
         try:
             fault = Fault(name)
         except ValueError:
-            return _refused(f"no fault {name!r}: there are {', '.join(Fault)}")
-        refusal = self._check_target(fault, target)
-        if refusal is not None or ((fault, target) in self._active) is on:
+            near = get_close_matches(name, [f.value for f in Fault], n=1)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            return _refused(f"no fault {name!r}{meant} There are {', '.join(Fault)}")
+        kind = KINDS[fault]
+        refusal = self._check_target(kind, target) or _check_amount(kind, amount)
+        if refusal is not None:
             return refusal
+        if kind.momentary:
+            if on:
+                await self._restart(target)
+            return None
+        if ((fault, target) in self._active) is on:
+            return None
+        chosen = kind.amount if amount is None else amount
         if on:
-            self._active[fault, target] = None
+            self._active[fault, target] = chosen
         else:
             del self._active[fault, target]
-        await self._apply(fault, target, on=on)
+        await self._apply(kind, target, on=on, amount=chosen)
         return None
 
-    def _check_target(self, fault: Fault, target: str) -> Refusal | None:
-        if fault in OF_DEVICE and target not in self._world.devices:
-            return _refused(f"{fault} needs a device, and there is no {target!r}")
-        if fault is Fault.DEAD_OUTSTATION and target not in self._servers:
-            return _refused(f"{fault} needs a link: there are {', '.join(self._servers)}")
-        if fault is Fault.REJECTED_SELECT and target and target not in self._servers:
-            return _refused(f"{fault} knows the links {', '.join(self._servers)}")
-        if fault is Fault.FROZEN_FEED and target:
-            return _refused(f"{fault} concerns everything: it takes no target")
-        return None
+    def _check_target(self, kind: FaultKind, target: str) -> Refusal | None:
+        known = self.targets(kind.aim)
+        may_be_none = kind.aim in (Aim.EVERYTHING, Aim.LINK_OR_ALL, Aim.SWITCH)
+        if (not target and may_be_none) or target in known:
+            return None
+        if kind.aim is Aim.EVERYTHING:
+            return _refused(f"{kind.fault} concerns everything: it takes no target")
+        near = get_close_matches(target, known, n=3)
+        some = ", ".join(near or known[:8]) or "none here"
+        more = "" if near or len(known) <= len(known[:8]) else ", …"
+        return _refused(f"{kind.fault} needs {kind.aim}, and {target!r} is none: {some}{more}")
 
-    async def _apply(self, fault: Fault, target: str, *, on: bool) -> None:
-        match fault:
-            case Fault.FROZEN_FEED:
-                self._world.freeze(on=on)
+    def targets(self, aim: Aim) -> list[str]:
+        """What a fault of this aim can be aimed at."""
+        if aim in OF_SERVER:
+            only = "dnp3" if aim is Aim.DNP3_LINK else ""
+            return [n for n, s in self._servers.items() if not only or s.protocol == only]
+        return mischief.targets(self._world, aim)
+
+    async def _restart(self, link: str) -> None:
+        if self.stopped(link):
+            return
+        await self._servers[link].stop()
+        await self._servers[link].start()
+
+    async def _apply(self, kind: FaultKind, target: str, *, on: bool, amount: float) -> None:
+        match kind.fault:
             case Fault.DEAD_OUTSTATION:
                 await (self._servers[target].stop() if on else self._servers[target].start())
             case Fault.REJECTED_SELECT:
                 for server in [self._servers[target]] if target else self._servers.values():
                     server.refuse_commands(on=on)
-            case Fault.COMM_LOSS:
-                self._world.lose_device(target, lost=on)
-            case Fault.DEVICE_FAULT:
-                self._world.set_fault(target, on=on)
-            case Fault.LOCAL:
-                self._world.set_local(target, on=on)
+            case fault if kind.aim in OF_SERVER:
+                self._servers[target].disturb(fault, on=on, amount=amount)
+            case fault:
+                mischief.apply(self._world, fault, target, on=on, amount=amount)
+
+
+def _check_amount(kind: FaultKind, amount: float | None) -> Refusal | None:
+    if amount is None:
+        return None
+    if not kind.unit:
+        return _refused(f"{kind.fault} takes no amount")
+    if not 0 <= amount <= kind.amount_max:
+        return _refused(f"{kind.fault} takes 0 … {kind.amount_max:g} {kind.unit}")
+    return None
 
 
 def _refused(reason: str) -> Refusal:

@@ -22,7 +22,9 @@ from gridctl.model.resource import (
     ResourcePoints,
     Terminal,
 )
+from sim.fleet_units import BreakerSite, UnitSite, breaker_sites, terminals_of, unit_sites
 
+_UNIT_TABLES: Final = ("thermal", "ev", "industrial", "generators")
 _FLEETS: Final = Path(__file__).parent / "fleets"
 
 
@@ -40,20 +42,30 @@ class LoadGroupSite:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatterySite:
-    """A battery with its state of charge when the scenario starts; `ramp_s` from 0 to rating."""
+    """A battery with its state of charge when the scenario starts; `ramp_s` from 0 to rating.
+
+    `cell_max_c`: above it the battery halves its power, until it is 5 K cooler; None: it stays
+    cool enough at any power.
+    """
 
     resource: Battery
     initial_soc_pct: float
     ramp_s: float
+    cell_max_c: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PvSite:
-    """A PV inverter and where its array faces; `ramp_s` from rating to 0."""
+    """A PV inverter and where its array faces; `ramp_s` from rating to 0.
+
+    `functions`: which of IEEE 1547-2018's it has switched on (`volt-var`, `volt-watt`,
+    `ride-through`, see `sim/devices/inverter_functions.py`).
+    """
 
     resource: PvInverter
     orientation: str
     ramp_s: float
+    functions: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +75,8 @@ class Fleet:
     load_groups: tuple[LoadGroupSite, ...]
     batteries: tuple[BatterySite, ...]
     pvs: tuple[PvSite, ...]
+    units: tuple[UnitSite, ...] = ()
+    breakers: tuple[BreakerSite, ...] = ()
 
     def resources(self) -> tuple[Resource, ...]:
         """What gridctl is told of."""
@@ -70,23 +84,35 @@ class Fleet:
             *(s.resource for s in self.load_groups),
             *(s.resource for s in self.batteries),
             *(s.resource for s in self.pvs),
+            *(s.resource for s in self.units if isinstance(s.resource, LoadGroup)),
         )
 
 
-def load_fleet(feeder: Feeder) -> Fleet:
-    """The devices of `feeder`; ConfigError when there are no tables for it."""
-    folder = _FLEETS / feeder.mrid
+def load_fleet(feeder: Feeder, name: str = "") -> Fleet:
+    """The devices of `feeder`, or the fleet `name` on it; ConfigError when there is none."""
+    folder = _FLEETS / (name or feeder.mrid)
     if not folder.is_dir():
-        raise ConfigError(f"no devices for feeder {feeder.mrid!r}", file=str(folder))
+        known = ", ".join(sorted(p.name for p in _FLEETS.iterdir() if p.is_dir()))
+        raise ConfigError(
+            f"no devices for feeder {feeder.mrid!r}"
+            if not name
+            else f"no fleet {name!r} for feeder {feeder.mrid!r}",
+            file=str(folder),
+            hint=f"known fleets: {known}",
+        )
     consumers = {c.mrid: c for c in feeder.consumers}
     return Fleet(
         load_groups=tuple(_load_group(row, consumers) for row in _rows(folder, "load_groups")),
         batteries=tuple(_battery(row) for row in _rows(folder, "batteries")),
         pvs=tuple(_pv(row) for row in _rows(folder, "pv")),
+        units=unit_sites({table: list(_rows(folder, table)) for table in _UNIT_TABLES}),
+        breakers=breaker_sites(list(_rows(folder, "breakers"))),
     )
 
 
 def _rows(folder: Path, table: str) -> Iterator[dict[str, str]]:
+    if not (folder / f"{table}.csv").is_file():
+        return
     with (folder / f"{table}.csv").open(newline="", encoding="utf-8") as file:
         yield from csv.DictReader(file)
 
@@ -141,11 +167,6 @@ def _shares(members: list[EnergyConsumer], total_kw: float) -> tuple[Terminal, .
     return tuple(Terminal(node=n, phase=p, share=share) for (n, p), share in found.items())
 
 
-def _terminals(text: str) -> tuple[Terminal, ...]:
-    places = [place.rsplit(".", 1) for place in text.split()]
-    return tuple(Terminal(node=n, phase=p, share=1 / len(places)) for n, p in places)
-
-
 def _battery(row: dict[str, str]) -> BatterySite:
     mrid = row["mrid"]
     return BatterySite(
@@ -153,7 +174,7 @@ def _battery(row: dict[str, str]) -> BatterySite:
             mrid=mrid,
             name=row["name"],
             area=row["area"],
-            terminals=_terminals(row["terminals"]),
+            terminals=terminals_of(row["terminals"]),
             points=ResourcePoints(
                 setpoint=f"{mrid}.WSpt",
                 feedback=f"{mrid}.WSptFb",
@@ -171,6 +192,7 @@ def _battery(row: dict[str, str]) -> BatterySite:
         ),
         initial_soc_pct=float(row["initial_soc_pct"]),
         ramp_s=float(row["ramp_s"]),
+        cell_max_c=float(row["cell_max_c"]) if row.get("cell_max_c") else None,
     )
 
 
@@ -181,7 +203,7 @@ def _pv(row: dict[str, str]) -> PvSite:
             mrid=mrid,
             name=row["name"],
             area=row["area"],
-            terminals=_terminals(row["terminals"]),
+            terminals=terminals_of(row["terminals"]),
             points=ResourcePoints(
                 setpoint=f"{mrid}.WLim",
                 feedback=f"{mrid}.WLimFb",
@@ -194,4 +216,5 @@ def _pv(row: dict[str, str]) -> PvSite:
         ),
         orientation=row["orientation"],
         ramp_s=float(row["ramp_s"]),
+        functions=frozenset((row.get("functions") or "").split()),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import numpy as np
@@ -70,6 +70,18 @@ class Grid:
                 break
             self.solution = self.engine.solve()
         return self.solution
+
+    def reapply(
+        self, kw: NDArray[np.float64], kvar: NDArray[np.float64], *, cut: Collection[str]
+    ) -> Solution:
+        """Put taps, banks and what is cut into the engine as the controls have them, and solve."""
+        for control in self.regulators:
+            self._apply(control)
+        for bank in self.capacitors:
+            self.engine.set_capacitor(bank.bank.mrid, closed=bank.closed)
+        for branch in cut:
+            self.engine.set_branch(branch, closed=False)
+        return self.solve(kw, kvar)
 
     def voltage_pu(self, node: str, phase: str) -> float:
         """Magnitude at one phase of a node in the last solution."""

@@ -35,8 +35,8 @@ def history(
 ) -> HistoryTable:
     """`days` of history that end at the last whole interval before grid time `end_s`."""
     weather = Weather(scenario.climate)
-    demand = Demand(feeder, weather, scenario.seed)
-    pvs = load_fleet(feeder).pvs
+    demand = Demand(feeder, weather, scenario.seed, scenario.turn)
+    pvs = load_fleet(feeder, scenario.fleet).pvs
     places = list(dict.fromkeys((t.node, t.phase) for site in pvs for t in site.resource.terminals))
     # One row per orientation: kW at each place when the sun gives 1 pu.
     orientations = sorted({site.orientation for site in pvs})
@@ -57,7 +57,7 @@ def history(
         at_s = start_s + (i + 0.5) * step_s
         sun = weather.pv_pu(at_s)
         pv_kw = np.array([sun[name] for name in orientations]) @ rated_kw
-        load_kw = demand.kw(at_s)
+        load_kw = demand.kw(at_s) * scenario.turn.scale
         grid.solve(
             np.concatenate([load_kw, -pv_kw]),
             np.concatenate([demand.kvar(load_kw), np.zeros(len(places))]),

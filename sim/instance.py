@@ -69,7 +69,7 @@ def create_instance(
             hint="start it as it is, or name another folder",
         )
     feeder = scenario_feeder(story)
-    fleet = load_fleet(feeder)
+    fleet = load_fleet(feeder, story.fleet)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("pki", "secrets", "run"):
         (folder / name).mkdir(mode=0o700, exist_ok=True)

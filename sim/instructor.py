@@ -4,6 +4,8 @@ A Unix socket (0600) in the instance folder that speaks JSON lines, one answer a
 
     {"do": "status"}                                    time, truth at the head, commands received
     {"do": "fault", "name": "local", "on": true, "target": "BESS01"}
+    {"do": "fault", "name": "wrong-time", "on": true, "target": "DR", "amount": 600}
+    {"do": "faults"}                                    every fault, what it takes, its targets
     {"do": "log", "limit": 100}                         commands as they arrived at the devices
 
 It is a test instrument: nothing in gridctl may look here for a measurement.
@@ -15,12 +17,13 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 from gridctl.model.errors import Refusal
+from sim.fault_kinds import KINDS
 from sim.faults import FaultBoard
 from sim.world import World
 
@@ -28,14 +31,26 @@ LINE_BYTES_MAX: Final = 4_096
 IDLE_S: Final = 60.0
 LOG_MAX: Final = 1_000
 CLIENTS_MAX: Final = 8
+_KNOWN: Final = (
+    'known: {"do": "status"}, {"do": "faults"}, {"do": "fault", "name", "on", "target", "amount"}, '
+    '{"do": "log", "limit"}'
+)
 STOP_S: Final = 2.0
 
 
 class Instructor:
-    """Listens on `socket` from `start` to `stop`."""
+    """Listens on `socket` from `start` to `stop`. `pace` tells whether time is held."""
 
-    def __init__(self, *, socket: Path, world: World, faults: FaultBoard) -> None:
+    def __init__(
+        self,
+        *,
+        socket: Path,
+        world: World,
+        faults: FaultBoard,
+        pace: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
         self._socket = socket
+        self._pace = pace
         self._world = world
         self._faults = faults
         self._server: asyncio.Server | None = None
@@ -108,13 +123,44 @@ class Instructor:
                 return self.status()
             case {"do": "log", **rest} if set(rest) <= {"limit"}:
                 return self._log(rest.get("limit", LOG_MAX))
+            case {"do": "faults", **rest} if not rest:
+                return self._list()
             case {"do": "fault", "name": str(name), "on": bool(on), **rest} if set(rest) <= {
-                "target"
+                "target",
+                "amount",
             }:
-                refusal = await self._faults.switch(name, on=on, target=str(rest.get("target", "")))
-                return _refusal(refusal) if refusal is not None else self.status()
+                return await self.switch(
+                    name, on=on, target=str(rest.get("target", "")), amount=rest.get("amount")
+                )
             case _:
-                return _no('known: {"do": "status"}, {"do": "fault", "name", "on", "target"}, …')
+                return _no(_KNOWN)
+
+    async def switch(
+        self, name: str, *, on: bool, target: str = "", amount: object = None
+    ) -> Mapping[str, Any]:
+        """Switch a fault; the status after it, or the refusal."""
+        if amount is not None and (isinstance(amount, bool) or not isinstance(amount, int | float)):
+            return _no("amount is a number")
+        chosen = None if amount is None else float(amount)
+        refusal = await self._faults.switch(name, on=on, target=target, amount=chosen)
+        return _refusal(refusal) if refusal is not None else self.status()
+
+    def _list(self) -> Mapping[str, Any]:
+        return {
+            "ok": True,
+            "faults": [
+                {
+                    "name": kind.fault.value,
+                    "does": kind.does,
+                    "aim": kind.aim.value,
+                    "unit": kind.unit,
+                    "amount": kind.amount,
+                    "momentary": kind.momentary,
+                    "targets": self._faults.targets(kind.aim),
+                }
+                for kind in KINDS.values()
+            ],
+        }
 
     def status(self) -> Mapping[str, Any]:
         """The truth now."""
@@ -125,6 +171,9 @@ class Instructor:
             "grid_s": world.at_s,
             "head_kw": world.grid.solution.head_kw,
             "losses_kw": world.grid.solution.losses_kw,
+            "unserved_kw": world.unserved_kw,
+            "diverged": world.diverged,
+            "pace": self._pace(),
             "commands": {
                 "total": sum(world.received.values()),
                 "by_link": dict(world.commands_by_link),

@@ -11,6 +11,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Sequence
+from typing import cast
 
 from py1815 import FunctionCode, OutstationServer
 from py1815.control import (
@@ -25,6 +26,8 @@ from py1815.objects import AnalogPoint, BinaryPoint
 from py1815.session import Control
 
 from gridctl.model.clock import Clock
+from sim.fault_kinds import Fault
+from sim.line_troubles import LineTroubles, TroubledWriter
 from sim.outstation_image import ObjectKey, OutstationImage, parse_address, to_plant
 from sim.outstation_session import OutstationSession
 from sim.plant import Plant, PlantPoint, Verdict
@@ -47,6 +50,7 @@ _STATUS = {
 _ANALOG_OUTPUT, _BINARY_OUTPUT = 40, 10
 _ANALOG_COMMAND = 41
 _BINARY_INPUT, _ANALOG_INPUT = 1, 30
+_CHATTER = 0x20
 
 
 class _Controls:
@@ -153,14 +157,25 @@ def _wire_value(control: Control) -> float | CommandStatus:
 class _PowerSwitch(OutstationServer):
     """py1815's listener, whose connections end quietly when it is switched off.
 
-    It cancels the task of a connection; asyncio 3.11 logs that as a failed callback.
+    It cancels the task of a connection; asyncio 3.11 logs that as a failed callback. What it writes
+    goes over a line that may be bad.
     """
+
+    line: LineTroubles
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await super()._handle(reader, writer)
+            await super()._handle(reader, cast("asyncio.StreamWriter", self._behind_line(writer)))
         except asyncio.CancelledError:
             writer.close()
+
+    def _behind_line(self, writer: asyncio.StreamWriter) -> TroubledWriter:
+        return TroubledWriter(writer, self.line)
+
+    def reset_connection(self) -> None:
+        """End the connection with RST, as a device does that has forgotten it."""
+        if self._active is not None:
+            self._active.transport.abort()
 
 
 class SimOutstation:
@@ -192,10 +207,15 @@ class SimOutstation:
         mine = [point for point in points if point.link == link]
         self._image = OutstationImage(mine, plant)
         self._controls = _Controls(self._image, plant)
-        self._server: OutstationServer | None = None
+        self._server: _PowerSwitch | None = None
         self._session: OutstationSession | None = None
         self._events = EventBuffers(capacity=EVENTS_PER_CLASS, analog_latest_only=True)
         self._clock_error_s = 0.0
+        self._wrong_s = 0.0
+        self._storm_events = 0
+        self._lose_operates = False
+        self._storm_state = False
+        self.line = LineTroubles(seed=outstation_address)
         self.time_set_s: float | None = None
 
     # --- fault hooks ------------------------------------------------------------------------
@@ -222,6 +242,33 @@ class SimOutstation:
             self._session.thaw()
             if self._server is not None:
                 self._server.notify()
+
+    def disturb(self, fault: Fault, *, on: bool, amount: float) -> None:
+        """Switch one of a server's faults. ValueError for one that an outstation does not have."""
+        if self.line.set(fault, on=on, amount=amount):
+            if fault is Fault.HALF_OPEN:
+                self._session_silence()
+            return
+        match fault:
+            case Fault.OUTSTATION_FREEZE:
+                self.frozen = on
+            case Fault.WRONG_TIME:
+                self._wrong_s = amount if on else 0.0
+            case Fault.EVENT_STORM:
+                self._storm_events = round(amount) if on else 0
+            case Fault.LOST_OPERATE:
+                self._lose_operates = on
+                if self._session is not None:
+                    self._session.lose_operates = on
+            case _:
+                raise ValueError(f"{fault} is no fault of a DNP3 outstation")
+
+    def _session_silence(self) -> None:
+        if self._session is None or self._server is None:
+            return
+        self._session.deaf = self.line.silent
+        if not self.line.silent:
+            self._server.reset_connection()
 
     # --- what the world asks ----------------------------------------------------------------
 
@@ -258,6 +305,8 @@ class SimOutstation:
             bind=f"{self._host}:{self._port}",
             unsolicited_interval=UNSOLICITED_LOOK_S,
         )
+        server.line = self.line
+        session.lose_operates, session.deaf = self._lose_operates, self.line.silent
         for attempt in range(PORT_TRIES):
             try:
                 await server.start()
@@ -282,7 +331,7 @@ class SimOutstation:
         for key, point in self._image.points.items():
             value, flags, at_s = self._image.reading(key)
             stamp_ms = round((self._clock.now_s() if at_s is None else at_s) * 1000)
-            stamp_ms += round(self._clock_error_s * 1000)
+            stamp_ms += round((self._clock_error_s + self._wrong_s) * 1000)
             if key.group == _ANALOG_INPUT:
                 self._events.record_analog(
                     key.index,
@@ -298,7 +347,35 @@ class SimOutstation:
                     event_class=EventClass.CLASS_1,
                     timestamp_ms=stamp_ms,
                 )
+        if self._storm_events:
+            self._storm()
         self._server.notify()
+
+    def _storm(self) -> None:
+        """Chattering contacts: each is recorded open and closed, far more than the buffer holds;
+        an outstation without contacts lets its analogs chatter."""
+        keys = [key for key in self._image.points if key.group == _BINARY_INPUT]
+        keys = keys or [key for key in self._image.points if key.group == _ANALOG_INPUT]
+        now_ms = round((self._clock.now_s() + self._clock_error_s + self._wrong_s) * 1000)
+        for i in range(self._storm_events if keys else 0):
+            key = keys[i % len(keys)]
+            value, flags, _ = self._image.reading(key)
+            self._storm_state = not self._storm_state
+            if key.group == _BINARY_INPUT:
+                self._events.record_binary(
+                    key.index,
+                    BinaryPoint(self._storm_state, flags | _CHATTER),
+                    event_class=EventClass.CLASS_1,
+                    timestamp_ms=now_ms,
+                )
+            else:
+                self._events.record_analog(
+                    key.index,
+                    AnalogPoint(value + self._storm_state, flags),
+                    event_class=EventClass.CLASS_2,
+                    deadband=0.0,
+                    timestamp_ms=now_ms,
+                )
 
     def _prime(self) -> None:
         """What stands at power-on is no event: the integrity poll tells it."""

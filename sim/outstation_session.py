@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from py1815 import Session
+from py1815 import FunctionCode, Session
 from py1815.application import ObjectHeader
 from py1815.events import AnalogEvent, Event
 from py1815.objects import encode_time
@@ -35,6 +35,10 @@ class OutstationSession(Session):
         self._hung = False
         self._backlog: list[bytes | None] = []
         self._late_answers = b""
+        self.deaf = False
+        """Half-open: what arrives is gone, nothing is sent, the socket stays open."""
+        self.lose_operates = False
+        """OPERATE requests get lost between the socket and the device."""
 
     @property
     def frozen(self) -> bool:
@@ -56,6 +60,8 @@ class OutstationSession(Session):
                 self._late_answers += super().receive(piece)
 
     def receive(self, data: bytes) -> bytes:
+        if self.deaf:
+            return b""
         if self._hung:
             if sum(len(piece) for piece in self._backlog if piece) + len(data) <= HELD_OCTETS_MAX:
                 self._backlog.append(data)
@@ -70,13 +76,18 @@ class OutstationSession(Session):
             super().connection_reset()
 
     def initiate(self) -> bytes:
-        if self._hung:
+        if self._hung or self.deaf:
             return b""
         answers, self._late_answers = self._late_answers, b""
         return answers + super().initiate()
 
     def initiate_after(self) -> float | None:
-        return None if self._hung else super().initiate_after()
+        return None if self._hung or self.deaf else super().initiate_after()
+
+    def _handle_fragment(self, fragment: bytes) -> bytes:
+        if self.lose_operates and fragment[1:2] == bytes([FunctionCode.OPERATE]):
+            return b""
+        return super()._handle_fragment(fragment)
 
     def _event_blocks(
         self, chosen: Sequence[tuple[Event, int]], headers: Sequence[ObjectHeader]

@@ -7,8 +7,8 @@ import json
 import logging
 import sys
 import tomllib
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,14 +18,18 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.network import Feeder
 from gridctl.wallclock import grid_clock, system_clock
+from sim.fault_kinds import Fault
 from sim.faults import FaultBoard, LinkServer
 from sim.fleet import load_fleet
 from sim.instructor import Instructor
 from sim.outstation import SimOutstation
+from sim.pace import Pace
 from sim.plant import PlantPoint
 from sim.plant_points import read_plant_points
+from sim.recording import Recorder, recording
 from sim.scenario import load_scenario
 from sim.server import SimOpcUaServer
+from sim.timeline import Timeline
 from sim.world import World
 
 log = logging.getLogger(__name__)
@@ -48,6 +52,8 @@ class _Publishing(LinkServer, Protocol):
 class _Outstation:
     """A DNP3 outstation as a server of the mirror."""
 
+    protocol = "dnp3"
+
     def __init__(self, inner: SimOutstation) -> None:
         self._inner = inner
         self.start, self.stop, self.publish = inner.start, inner.stop, inner.publish
@@ -55,9 +61,14 @@ class _Outstation:
     def refuse_commands(self, *, on: bool) -> None:
         self._inner.reject_select = on
 
+    def disturb(self, fault: Fault, *, on: bool, amount: float) -> None:
+        self._inner.disturb(fault, on=on, amount=amount)
+
 
 class _OpcUaServer:
     """An OPC UA server as a server of the mirror."""
+
+    protocol = "opcua"
 
     def __init__(self, inner: SimOpcUaServer) -> None:
         self._inner = inner
@@ -65,6 +76,9 @@ class _OpcUaServer:
 
     def refuse_commands(self, *, on: bool) -> None:
         self._inner.reject_commands = on
+
+    def disturb(self, fault: Fault, *, on: bool, amount: float) -> None:
+        self._inner.disturb(fault, on=on, amount=amount)
 
 
 class Simulator:
@@ -77,10 +91,11 @@ class Simulator:
         self.clock = _clock(settings)
         points = read_plant_points(instance / _text(settings, "field", "points", self.file))
         feeder = _read_feeder(instance / _text(settings, "site", "feeder", self.file))
+        scenario = load_scenario(self.table.scenario)
         self.world = World(
             feeder=feeder,
-            fleet=load_fleet(feeder),
-            scenario=load_scenario(self.table.scenario),
+            fleet=load_fleet(feeder, scenario.fleet),
+            scenario=scenario,
             clock=self.clock,
             links={p.mrid: p.link for p in points if p.command},
         )
@@ -97,8 +112,14 @@ class Simulator:
             for link in settings.get("field", {}).get("links", ())
         }
         self.faults = FaultBoard(self.world, self.servers)
+        self.timeline = Timeline(scenario.events)
+        self.pace = Pace(self.table.tick_s)
+        self.recorder: Recorder | None = None
         self.instructor = Instructor(
-            socket=instance / self.table.instructor_socket, world=self.world, faults=self.faults
+            socket=instance / self.table.instructor_socket,
+            world=self.world,
+            faults=self.faults,
+            pace=self.pace.told,
         )
 
     def _server(
@@ -176,11 +197,16 @@ class Simulator:
 
     async def tick(self) -> None:
         """Let the world catch up with the clock, and show it."""
+        now_s = self.clock.now_s()
+        await self.timeline.play(now_s, self.faults)
         try:
-            self.world.tick(self.clock.now_s())
+            self.world.tick(now_s)
         except UnavailableError as error:
-            # The world stands as it was solved last; the heartbeat shows that it lives.
+            # The world stands as it was solved last; the heartbeat shows that it lives, and the
+            # instructor and the page say that the picture is old.
             log.error("tick %d: %s", self.world.ticks, error)
+        if self.recorder is not None:
+            self.recorder.take(self.world)
         for name, server in self.servers.items():
             if not self.faults.stopped(name):
                 await server.publish()
@@ -192,19 +218,31 @@ class Simulator:
             await server.stop()
 
 
-async def run_simulator(instance: Path, *, stop: asyncio.Event) -> None:
+async def run_simulator(
+    instance: Path,
+    *,
+    stop: asyncio.Event,
+    record: Path | None = None,
+    say: Callable[[Simulator], AbstractAsyncContextManager[None]] | None = None,
+) -> None:
     """Run the mirror of an instance until `stop` is set.
 
-    Prints one JSON line on stdout when everything listens. Raises ConfigError for an instance that
-    cannot be simulated or whose ports are taken.
+    Prints one JSON line on stdout when everything listens; with `say` that decides instead what is
+    told and shown, as long as the mirror runs. `record`: where each tick is written down (`.csv` or
+    `.parquet`). Raises ConfigError for an instance that cannot be simulated, whose ports are taken,
+    or for a recording that cannot be written.
     """
     simulator = Simulator(instance)
-    await simulator.start()
-    try:
-        _say_ready(simulator)
+    async with AsyncExitStack() as stack:
+        if record is not None:
+            simulator.recorder = stack.enter_context(recording(record, simulator.world))
+        stack.push_async_callback(simulator.stop)
+        await simulator.start()
+        if say is None:
+            _say_ready(simulator)
+        else:
+            await stack.enter_async_context(say(simulator))
         await _tick_until(simulator, stop)
-    finally:
-        await simulator.stop()
 
 
 async def _tick_until(simulator: Simulator, stop: asyncio.Event) -> None:
@@ -213,11 +251,13 @@ async def _tick_until(simulator: Simulator, stop: asyncio.Event) -> None:
     period_s = simulator.table.tick_s
     due_s = loop.time()
     while not stop.is_set():
+        began_s = loop.time()
         await simulator.tick()
         due_s += period_s
         late_s = loop.time() - due_s
-        if late_s > 0:
-            due_s += (late_s // period_s + 1) * period_s
+        missed = int(late_s // period_s) + 1 if late_s > 0 else 0
+        due_s += missed * period_s
+        simulator.pace.ticked(now_s=loop.time(), took_s=loop.time() - began_s, missed=missed)
         try:
             async with asyncio.timeout_at(due_s):
                 await stop.wait()

@@ -13,6 +13,7 @@ from typing import Final
 from gridctl.model.network import ShuntCapacitor, VoltageRegulator
 
 NEXT_TAP_S: Final = 5.0
+_DEAD_V: Final = 60.0
 _CAPACITOR_DELAY_S: Final = 60.0
 _CAPACITOR_LOCKOUT_S: Final = 300.0
 
@@ -39,13 +40,17 @@ class RegulatorControl:
         self.phases = phases
         self.index = regulator.phases.index(phases[0])
         self.tap = regulator.taps[self.index]
+        self.stuck = False
         self._outside_s = 0.0
         self._last_step = 0
 
     def wanted(self, seen: PhaseReading) -> int:
         """The step the relay asks for now: -1, 0 or 1 tap, never past the end."""
         r = self.regulator
-        error_v = relay_volts(r, self.index, seen) - r.vreg_v[self.index]
+        seen_v = relay_volts(r, self.index, seen)
+        if self.stuck or seen_v < _DEAD_V:
+            return 0  # a relay without supply does nothing
+        error_v = seen_v - r.vreg_v[self.index]
         if abs(error_v) <= r.band_v / 2:
             return 0
         step = -1 if error_v > 0 else 1

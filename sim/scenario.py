@@ -1,52 +1,48 @@
-"""A scenario: which feeder, which day, which weather, and the limit that the day will pass."""
+"""A scenario: which feeder and fleet, which day and weather, what happens, and who passes it."""
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import Feeder
+from sim.demand import Turn, Wave
+from sim.fault_kinds import Fault
 from sim.feeder import load_feeder
-from sim.weather import DAY_S, Climate
+from sim.scenario_file import ScenarioFile, read_scenario_file
+from sim.weather import DAY_S, Climate, Front
 
 _SCENARIOS: Final = Path(__file__).parent / "scenarios"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """A fault of the timeline: on at grid time `at_s`, off at `until_s` (None: for good)."""
+
+    at_s: float
+    until_s: float | None
+    fault: Fault
+    target: str
+    amount: float | None
 
 
-class _Climate(_Table):
-    latitude: float = Field(ge=-66, le=66)
-    longitude: float = Field(ge=-180, le=180)
-    day_max_c: float
-    day_clearness: float = Field(gt=0, le=1)
-    mean_max_c: float
-    spread_c: float = Field(ge=0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exam:
+    """How a run is judged: what a good operator does, how long it lasts, and the most of each
+    figure (`sim.judge.Score`) that still passes; None: not judged."""
 
-
-class _File(_Table):
-    name: str
-    title: str
-    feeder: str
-    seed: int = Field(ge=0)
-    start: datetime
-    utc_offset_h: float = Field(ge=-14, le=14)
-    head_limit_kw: float = Field(gt=0)
-    voltage_min_pu: float
-    voltage_max_pu: float
-    loading_max_pct: float
-    history_days: int = Field(ge=1, le=366)
-    climate: _Climate
-    regulator_vreg_v: dict[str, float] = Field(default_factory=dict)
-    capacitor_band_pu: dict[str, tuple[float, float]] = Field(default_factory=dict)
+    good_operator: str
+    hours: float
+    step_s: float
+    head_kw_min_max: float | None
+    voltage_pu_min_max: float | None
+    unserved_kwh_max: float | None
+    wasted_commands_max: int | None
+    discomfort_customer_h_max: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +51,7 @@ class Scenario:
 
     `regulator_vreg_v`: relay settings (V on the 120 V base) that differ from the published ones.
     `capacitor_band_pu`: (close below, open above) of the banks that have a voltage control.
+    `fleet`: the devices' tables; "" for the feeder's own.
     """
 
     name: str
@@ -71,6 +68,10 @@ class Scenario:
     climate: Climate
     regulator_vreg_v: Mapping[str, float]
     capacitor_band_pu: Mapping[str, tuple[float, float]]
+    fleet: str = ""
+    turn: Turn = Turn()  # noqa: RUF009 - frozen
+    events: tuple[Event, ...] = ()
+    exam: Exam | None = None
 
 
 def scenario_names() -> tuple[str, ...]:
@@ -79,28 +80,32 @@ def scenario_names() -> tuple[str, ...]:
 
 
 def load_scenario(name: str) -> Scenario:
-    """The scenario `name`; ConfigError when there is none or its file is wrong."""
-    path = _SCENARIOS / f"{name}.toml"
+    """The scenario `name`, or the file of a user's own (a path that ends in `.toml`).
+
+    ConfigError when there is none or its file is wrong: it names line, key and a hint.
+    """
+    path = Path(name) if name.endswith(".toml") else _SCENARIOS / f"{name}.toml"
     if not path.is_file():
         raise ConfigError(
             f"no scenario {name!r}",
             file=str(path),
-            hint=f"known scenarios: {', '.join(scenario_names())}",
+            hint=f"known scenarios: {', '.join(scenario_names())}; or the path of a .toml file",
         )
-    try:
-        with path.open("rb") as stream:
-            found = _File.model_validate(tomllib.load(stream))
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
-        raise ConfigError(str(error), file=str(path)) from None
+    return _scenario(read_scenario_file(path))
+
+
+def _scenario(found: ScenarioFile) -> Scenario:
     utc_offset_s = found.utc_offset_h * 3600.0
     # The file has local wall-clock time without a zone; reading it as UTC and taking off the
     # offset gives grid time.
     local_s = found.start.replace(tzinfo=UTC).timestamp()
-    climate = found.climate
+    midnight_s = local_s // DAY_S * DAY_S - utc_offset_s
+    climate = found.climate.model_dump(exclude={"front"})
     return Scenario(
         name=found.name,
         title=found.title,
         feeder=found.feeder,
+        fleet=found.fleet,
         seed=found.seed,
         start_s=local_s - utc_offset_s,
         utc_offset_s=utc_offset_s,
@@ -110,14 +115,49 @@ def load_scenario(name: str) -> Scenario:
         loading_max_pct=found.loading_max_pct,
         history_days=found.history_days,
         climate=Climate(
-            **climate.model_dump(),
+            **climate,
             utc_offset_s=utc_offset_s,
             seed=found.seed,
             day=int(local_s // DAY_S),
+            fronts=tuple(
+                Front(from_h=_hour(f.starts), to_h=_hour(f.ends), clearness=f.clearness)
+                for f in found.climate.front
+            ),
         ),
         regulator_vreg_v=found.regulator_vreg_v,
         capacitor_band_pu=found.capacitor_band_pu,
+        turn=Turn(
+            heating_share=found.demand.heating_share,
+            holiday=found.demand.holiday,
+            scale=found.demand.scale,
+            waves=tuple(
+                Wave(
+                    from_s=midnight_s + _hour(w.starts) * 3600.0,
+                    to_s=midnight_s + _hour(w.ends) * 3600.0,
+                    factor=w.factor,
+                )
+                for w in found.demand.wave
+            ),
+        ),
+        events=_events(found, midnight_s),
+        exam=None if found.exam is None else Exam(**found.exam.model_dump()),
     )
+
+
+def _events(found: ScenarioFile, midnight_s: float) -> tuple[Event, ...]:
+    events = []
+    for event in found.event:
+        at_s = midnight_s + _hour(event.at) * 3600.0
+        until_s = None if event.lasts_min is None else at_s + event.lasts_min * 60.0
+        events += [
+            Event(at_s=at_s, until_s=until_s, fault=event.fault, target=target, amount=event.amount)
+            for target in (event.targets or (event.target,))
+        ]
+    return tuple(sorted(events, key=lambda e: e.at_s))
+
+
+def _hour(at: time) -> float:
+    return at.hour + at.minute / 60.0 + at.second / 3600.0
 
 
 def scenario_feeder(scenario: Scenario) -> Feeder:
@@ -146,3 +186,8 @@ def scenario_feeder(scenario: Scenario) -> Feeder:
                 key=key,
             )
     return replace(feeder, regulators=tuple(regulators), capacitors=tuple(capacitors))
+
+
+def local_text(scenario: Scenario, at_s: float) -> str:
+    """A grid time as the scenario's wall clock shows it."""
+    return f"{datetime.fromtimestamp(at_s + scenario.utc_offset_s, UTC):%a %d %b %H:%M:%S}"

@@ -12,6 +12,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from gridctl.model.clock import Clock
+from sim.fault_kinds import Fault
+from sim.line_troubles import LineTroubles
 from sim.plant import Plant, PlantPoint, Reading, Verdict
 from sim.server_hardening import (
     GuardedAttributes,
@@ -75,6 +78,8 @@ class SimOpcUaServer:
             raise ValueError(f"{url}: the simulator listens on loopback only, on a given port")
         self.reject_commands = False
         self.frozen = False
+        self.line = LineTroubles(seed=parts.port)
+        self._wrong_s = 0.0
         self._link = link
         self._url = url
         self._port = parts.port
@@ -101,7 +106,7 @@ class SimOpcUaServer:
         if self._trusted_client is not None:
             trusted = _load(self._trusted_client).public_bytes(Encoding.DER)
         inner = HardenedInternalServer(user_manager=self._user, trusted_client=trusted)
-        server = HardenedServer(iserver=inner)
+        server = HardenedServer(iserver=inner, line=self.line)
         server.socket_address = ("127.0.0.1", self._port)
         # CurrentTime is ours: grid time, written with each publish.
         server.disable_clock()
@@ -131,13 +136,29 @@ class SimOpcUaServer:
         if server is not None:
             await server.stop()
 
+    def disturb(self, fault: Fault, *, on: bool, amount: float) -> None:
+        """Switch one of a server's faults. ValueError for one that OPC UA does not have."""
+        if self.line.set(fault, on=on, amount=amount):
+            if fault is Fault.HALF_OPEN and not on and self._server is not None:
+                self._server.reset_connections()
+            return
+        match fault:
+            case Fault.OUTSTATION_FREEZE:
+                self.frozen = on
+            case Fault.WRONG_TIME:
+                self._wrong_s = amount if on else 0.0
+                self._shown.clear()
+                self._revision = None
+            case _:
+                raise ValueError(f"{fault} is no fault of an OPC UA server")
+
     async def publish(self) -> None:
         """Show what has changed in the plant since the last call, with the plant's own times."""
         if self._server is not None and not self.frozen:
             await self._publish_to(self._server)
 
     async def _publish_to(self, server: HardenedServer) -> None:
-        now = _moment(self._clock.now_s())
+        now = _moment(self._clock.now_s() + self._wrong_s)
         await self._show(
             server,
             ua.NodeId(ua.Int32(ObjectIds.Server_ServerStatus_CurrentTime)),
@@ -154,7 +175,9 @@ class SimOpcUaServer:
             mrid = served.point.mrid
             if mrid not in self._shown or self._shown[mrid] != reading:
                 self._shown[mrid] = reading
-                await self._show(server, served.node, _shown_as(served, reading, now))
+                await self._show(
+                    server, served.node, _shown_as(served, self._stamped(reading), now)
+                )
 
     def _read(self, served: ServedPoint) -> Reading | None:
         """What the plant shows; a setpoint that the plant keeps to itself: the last one taken."""
@@ -164,6 +187,12 @@ class SimOpcUaServer:
             if not served.point.command:
                 raise
         return self._taken.get(served.point.mrid)
+
+    def _stamped(self, reading: Reading | None) -> Reading | None:
+        """With the device's own clock, which may be wrong."""
+        if reading is None or not self._wrong_s:
+            return reading
+        return replace(reading, at_s=reading.at_s + self._wrong_s)
 
     async def _show(self, server: HardenedServer, node: ua.NodeId, value: ua.DataValue) -> None:
         # Straight into the address space: no session, no copy (opcua.md §4).

@@ -40,6 +40,8 @@ from asyncua.ua.ua_binary import uatcp_to_binary
 from asyncua.ua.uaerrors._base import UaError
 from cryptography.exceptions import InvalidSignature
 
+from sim.line_troubles import LineTroubles, TroubledWriter
+
 WriteGuard: TypeAlias = Callable[[ua.DataValue], Awaitable[ua.StatusCode]]
 """Judges and carries out one write from outside; its status goes to the client."""
 
@@ -208,26 +210,53 @@ class _Processor(UaProcessor):
 
 
 class _Connection(OPCUAProtocol):
+    line: LineTroubles
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if self.processor is not None:
-            self.processor = _Processor(self.iserver, transport, self.limits)
+            behind: Any = TroubledWriter(transport, self.line)
+            self.processor = _Processor(self.iserver, behind, self.limits)
             self.processor.set_policies(self.policies)  # type: ignore[no-untyped-call]
+
+    def data_received(self, data: bytes) -> None:
+        if not self.line.silent:
+            super().data_received(data)
 
 
 class _LoopbackServer(BinaryServer):
+    line: LineTroubles
+
     def _make_protocol(self) -> OPCUAProtocol:
-        return _Connection(
+        made = _Connection(
             iserver=self.iserver,
             policies=self._policies,
             clients=self.clients,
             closing_tasks=self.closing_tasks,
             limits=self.limits,
         )
+        made.line = self.line
+        return made
+
+    def reset_connections(self) -> None:
+        """End every connection with RST."""
+        for client in list(self.clients):
+            if client.transport is not None:
+                client.transport.abort()
 
 
 class HardenedServer(Server):
-    """asyncua's Server on the hardened parts; listens where `socket_address` says."""
+    """asyncua's Server on the hardened parts; listens where `socket_address` says, behind a line
+    that may be bad."""
+
+    def __init__(self, *, iserver: HardenedInternalServer, line: LineTroubles) -> None:
+        super().__init__(iserver=iserver)
+        self.line = line
+
+    def reset_connections(self) -> None:
+        """End every connection with RST."""
+        if isinstance(self.bserver, _LoopbackServer):
+            self.bserver.reset_connections()
 
     async def start(self) -> None:
         if self.socket_address is None:
@@ -235,8 +264,10 @@ class HardenedServer(Server):
         await self._setup_server_nodes()
         await self.iserver.start()
         host, port = self.socket_address
-        self.bserver = _LoopbackServer(self.iserver, host, port, self.limits)
-        self.bserver.set_policies(self._policies)
+        listening = _LoopbackServer(self.iserver, host, port, self.limits)
+        listening.line = self.line
+        listening.set_policies(self._policies)
+        self.bserver = listening
         try:
             await self.bserver.start()
         except OSError:

@@ -22,6 +22,7 @@ _SUN_STEP_S: Final = 300.0
 _COLDEST_H: Final = 5.5
 _HOTTEST_H: Final = 16.0
 _SWING_C: Final = 12.0
+_FRONT_EDGE_H: Final = 0.05
 _TEMPERATURE, _CLOUD_DAY, _CLOUD = 11, 12, 13
 _CLOUD_KNOT_S: Final = 900.0
 _POWER_PER_K: Final = -0.0037
@@ -34,6 +35,15 @@ ORIENTATIONS: Final[Mapping[str, tuple[float, float]]] = {
     "W": (25.0, 265.0),
 }
 """Tilt and azimuth in degrees of the arrays on the feeder."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Front:
+    """A cloud front over the scenario's day: from … to local hours, and what comes through it."""
+
+    from_h: float
+    to_h: float
+    clearness: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +64,7 @@ class Climate:
     day_clearness: float
     mean_max_c: float
     spread_c: float
+    fronts: tuple[Front, ...] = ()
 
 
 class Weather:
@@ -81,12 +92,19 @@ class Weather:
 
     def clearness(self, at_s: float) -> float:
         """Share of the clear sky's irradiance that comes through, 0.1 … 1."""
-        day, _ = self._local(at_s)
+        day, hour = self._local(at_s)
         sky = self._day_clearness(day)
         wave = smooth_noise(
             seed=self.climate.seed, stream=_CLOUD, at_s=at_s, knot_s=_CLOUD_KNOT_S, width=1
         )
-        return min(1.0, max(0.1, sky + 0.6 * (1 - sky) * float(wave[0])))
+        found = min(1.0, max(0.1, sky + 0.6 * (1 - sky) * float(wave[0])))
+        if day != self.climate.day:
+            return found
+        for front in self.climate.fronts:
+            # It comes and goes within three minutes, as over a feeder of a few kilometres.
+            inside = min(1.0, max(0.0, min(hour - front.from_h, front.to_h - hour) / _FRONT_EDGE_H))
+            found += (min(found, front.clearness) - found) * inside
+        return found
 
     def irradiance_w_m2(self, at_s: float) -> float:
         """Global horizontal irradiance."""

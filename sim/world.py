@@ -7,26 +7,33 @@ Everything follows from scenario, seed and the commands received; time comes in 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridctl.model.clock import Clock
 from gridctl.model.network import Feeder
 from sim.demand import Demand
 from sim.devices.battery import BatteryDevice
+from sim.devices.breaker import OPEN, BreakerDevice
 from sim.devices.load_group import LoadGroupDevice
 from sim.devices.pv import PvDevice
+from sim.devices.surroundings import Surroundings
+from sim.devices.units import UnitDevice, unit_device
+from sim.disturbances import Disturbances, LateCommand
 from sim.fleet import Fleet
 from sim.grid import Grid
+from sim.outages import Outages
 from sim.plant import Reading, Verdict
+from sim.readings import Getter, device_getters, grid_getters
 from sim.scenario import Scenario
-from sim.weather import Weather
+from sim.weather import DAY_S, Weather
 
-Device: TypeAlias = LoadGroupDevice | BatteryDevice | PvDevice
-Getter: TypeAlias = Callable[[], float]
+Device: TypeAlias = LoadGroupDevice | BatteryDevice | PvDevice | UnitDevice
+Commandable: TypeAlias = Device | BreakerDevice
 
 LINKS: Final = ("SUB", "DR", "DER")
 _COMMANDS_KEPT: Final = 10_000
@@ -68,14 +75,18 @@ class World:
         self._clock = clock
         self._links = dict(links)
         self.weather = Weather(scenario.climate)
-        self._demand = Demand(feeder, self.weather, scenario.seed)
+        self._demand = Demand(feeder, self.weather, scenario.seed, scenario.turn)
         self._groups = [LoadGroupDevice(site) for site in fleet.load_groups]
         self._batteries = [BatteryDevice(site) for site in fleet.batteries]
         self._pvs = [PvDevice(site) for site in fleet.pvs]
-        devices: list[Device] = [*self._groups, *self._batteries, *self._pvs]
+        self._units: list[UnitDevice] = [unit_device(site) for site in fleet.units]
+        self._breakers = [BreakerDevice(site) for site in fleet.breakers]
+        devices: list[Device] = [*self._groups, *self._batteries, *self._pvs, *self._units]
         self.devices: dict[str, Device] = {d.site.resource.mrid: d for d in devices}
-        self._by_setpoint = {d.site.resource.points.setpoint: d for d in self.devices.values()}
-        injecting: list[BatteryDevice | PvDevice] = [*self._batteries, *self._pvs]
+        commandable: list[Commandable] = [*devices, *self._breakers]
+        self.commandable = {d.site.resource.mrid: d for d in commandable}
+        self._by_setpoint = {d.site.resource.points.setpoint: d for d in commandable}
+        injecting: list[Device] = [*self._batteries, *self._pvs, *self._units]
         places = dict.fromkeys(
             (t.node, t.phase) for d in injecting for t in d.site.resource.terminals
         )
@@ -85,6 +96,14 @@ class World:
             for site in fleet.load_groups
         ]
         self.grid = Grid(feeder, places)
+        self.outages = Outages(feeder, self._demand.consumers)
+        self.disturbances = Disturbances(scenario.seed)
+        self.tripped: set[str] = set()
+        """Inverters that are held off the grid by a fault."""
+        self.unserved_kw = 0.0
+        """What customers without supply would draw now."""
+        self.diverged = False
+        """Whether the last tick's power flow did not converge: the picture is the one before."""
         self._getters = self._make_getters()
         self._ticks = 0
         self._at_s = clock.now_s()
@@ -108,35 +127,153 @@ class World:
             return
         self._at_s = now_s
         self._ticks += 1
+        self.disturbances.execute_due(now_s, self._execute)
+        for breaker in self._breakers:
+            if breaker.step(at_s=now_s):
+                self._operated(breaker)
         self.grid.regulate(dt_s)
         self._advance(dt_s)
+
+    def _operated(self, breaker: BreakerDevice) -> None:
+        branch = breaker.site.resource.mrid
+        if breaker.position == OPEN:
+            self.outages.open(branch, island=False)
+        else:
+            self.outages.close(branch)
+        self.grid.engine.set_branch(branch, closed=branch not in self.outages.cut)
 
     def _advance(self, dt_s: float) -> None:
         at_s = self._at_s
         self._temperature_c = self.weather.temperature_c(at_s)
         self._irradiance = self.weather.irradiance_w_m2(at_s)
         sun = self.weather.pv_pu(at_s)
-        load_kw = self._demand.kw(at_s)
+        load_kw = self._demand.kw(at_s) * self.scenario.turn.factor(at_s)
+        pickup = self.outages.step(dt_s)
+        if pickup is not None:
+            load_kw *= pickup
         for group, members in zip(self._groups, self._members, strict=True):
             demand_kw = float(load_kw[members].sum())
             group.step(at_s=at_s, dt_s=dt_s, demand_kw=demand_kw)
             if demand_kw > 0:
                 load_kw[members] *= group.power_kw / demand_kw
-        injected_kw = np.zeros(len(self._place))
-        for battery in self._batteries:
-            battery.step(at_s=at_s, dt_s=dt_s)
-            self._inject(injected_kw, battery)
-        for pv in self._pvs:
-            pv.step(at_s=at_s, dt_s=dt_s, sun_pu=sun)
-            self._inject(injected_kw, pv)
+        self.unserved_kw = 0.0
+        if self.outages.dark:
+            load_kw = self._darken(load_kw)
+        injected_kw, injected_kvar = np.zeros(len(self._place)), np.zeros(len(self._place))
+        self._step_devices(dt_s, sun, injected_kw, injected_kvar)
         kw = np.concatenate([load_kw, -injected_kw])
-        kvar = np.concatenate([self._demand.kvar(load_kw), np.zeros(len(self._place))])
+        kvar = np.concatenate([self._demand.kvar(load_kw), -injected_kvar])
+        self.diverged = True
         self.grid.solve(kw, kvar)
+        self.diverged = False
 
-    def _inject(self, injected_kw: np.ndarray, device: BatteryDevice | PvDevice) -> None:
+    def _step_devices(
+        self,
+        dt_s: float,
+        sun: Mapping[str, float],
+        injected_kw: NDArray[np.float64],
+        injected_kvar: NDArray[np.float64],
+    ) -> None:
+        at_s = self._at_s
+        for battery in self._batteries:
+            battery.tie.tripped = self._is_off(battery)
+            battery.step(at_s=at_s, dt_s=dt_s, air_c=self._temperature_c)
+            # What an island draws from its battery never reaches the feeder.
+            if battery.carried_kw is None:
+                self._inject(injected_kw, battery, battery.power_kw)
+        for pv in self._pvs:
+            pv.tie.tripped = self._is_off(pv)
+            pv.step(at_s=at_s, dt_s=dt_s, sun_pu=sun, voltage_pu=self._voltage_at(pv))
+            self._inject(injected_kw, pv, pv.power_kw)
+            if pv.power_kvar:
+                self._inject(injected_kvar, pv, pv.power_kvar)
+        if not self._units:
+            return
+        day, second = divmod(at_s + self.scenario.utc_offset_s, DAY_S)
+        for unit in self._units:
+            lit = not self._is_dark(unit)
+            unit.step(
+                Surroundings(
+                    at_s=at_s, dt_s=dt_s, local_h=second / 3600.0, day=int(day),
+                    temperature_c=self._temperature_c, lit=lit,
+                )
+            )  # fmt: skip
+            if lit:
+                self._inject(injected_kw, unit, unit.injected_kw)
+
+    def _inject(self, injected: NDArray[np.float64], device: Device, amount: float) -> None:
         for terminal in device.site.resource.terminals:
             place = self._place[terminal.node, terminal.phase]
-            injected_kw[place] += terminal.share * device.power_kw
+            injected[place] += terminal.share * amount
+
+    # ---- supply --------------------------------------------------------------------------------
+
+    def _darken(self, load_kw: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What is left of the demand: nothing where it is dark; islands live off their battery."""
+        dark = self.outages.dark_loads
+        self.unserved_kw = float(load_kw[dark].sum())
+        for battery in self._batteries:
+            battery.carried_kw = None
+        for island in self.outages.islands:
+            here = np.isin(self.outages.load_nodes, list(island))
+            self.unserved_kw -= self._carry(island, float(load_kw[here].sum()))
+        for group, members in zip(self._groups, self._members, strict=True):
+            if dark[members].any():
+                lit = float(load_kw[members][~dark[members]].sum())
+                share = lit / group.power_kw if group.power_kw > 0 else 0.0
+                group.available_kw *= min(1.0, max(0.0, share))
+                group.power_kw = lit
+        return np.where(dark, 0.0, load_kw)
+
+    def _carry(self, island: frozenset[str], load_kw: float) -> float:
+        """Let the batteries of an island carry it, all or nothing; what is served, kW."""
+        able = [
+            b
+            for b in self._batteries
+            if b.site.resource.mrid not in self.tripped
+            and not b.hold.fault
+            and b.soc_pct > b.site.resource.soc_min_pct
+            and all(t.node in island for t in b.site.resource.terminals)
+        ]
+        rating_kw = sum(b.site.resource.rating_kw for b in able)
+        if load_kw <= 0 or rating_kw < load_kw:
+            return 0.0
+        for battery in able:
+            battery.carried_kw = load_kw * battery.site.resource.rating_kw / rating_kw
+        return load_kw
+
+    def _is_dark(self, device: Device) -> bool:
+        dark = self.outages.dark
+        return bool(dark) and any(t.node in dark for t in device.site.resource.terminals)
+
+    def _is_off(self, device: BatteryDevice | PvDevice) -> bool:
+        if isinstance(device, BatteryDevice):
+            if not self.outages.dark:
+                device.carried_kw = None
+            if device.carried_kw is not None:
+                return False
+        return device.site.resource.mrid in self.tripped or self._is_dark(device)
+
+    def _voltage_at(self, pv: PvDevice) -> float:
+        if not pv.site.functions:
+            return 1.0
+        seen = [self.voltage_pu(t.node, t.phase) for t in pv.site.resource.terminals]
+        return sum(seen) / len(seen)
+
+    def voltage_pu(self, node: str, phase: str) -> float:
+        """Voltage at one phase of a node: nothing where it is dark, nominal in a carried island."""
+        if node in self.outages.dark:
+            carried = any(
+                node in island and any(self._carries(b, island) for b in self._batteries)
+                for island in self.outages.islands
+            )
+            return 1.0 if carried else 0.0
+        return self.grid.voltage_pu(node, phase)
+
+    def _carries(self, battery: BatteryDevice, island: frozenset[str]) -> bool:
+        return battery.carried_kw is not None and all(
+            t.node in island for t in battery.site.resource.terminals
+        )
 
     # ---- what the servers ask (sim.plant.Plant) -----------------------------------------------
 
@@ -144,11 +281,15 @@ class World:
         """The value of a readable point; KeyError for a point that the plant does not have."""
         if self._frozen is not None:
             return self._frozen[point]
-        getter = self._getters[point]
         kept = self._lost.get(point.split(".", 1)[0])
         if kept is not None and point in kept:
             return kept[point]
-        return Reading(value=getter(), good=True, at_s=self._at_s)
+        truth = self.truth(point)
+        return self.disturbances.shown(point, truth) if self.disturbances.sensors else truth
+
+    def truth(self, point: str) -> Reading:
+        """What a point would show if nothing were wrong on the way; KeyError."""
+        return Reading(value=self._getters[point](), good=True, at_s=self._at_s)
 
     def check(self, point: str, value: float) -> Verdict:
         """What SELECT is answered: whether the device would take the command, nothing moves."""
@@ -164,8 +305,7 @@ class World:
         verdict = self.check(point, value)
         now_s = self._clock.now_s()
         if verdict is Verdict.ACCEPTED:
-            hold = self._by_setpoint[point].hold
-            verdict = hold.take(value, at_s=now_s, lease_s=lease_s)
+            verdict = self._take(point, value, now_s, lease_s)
         self.received[point] += 1
         self.log.append(
             ReceivedCommand(
@@ -178,6 +318,23 @@ class World:
             )
         )
         return verdict
+
+    def _take(self, point: str, value: float, now_s: float, lease_s: float | None) -> Verdict:
+        device = self._by_setpoint[point]
+        mrid = device.site.resource.mrid
+        late_s = self.disturbances.late_s.get(mrid)
+        if mrid in self.disturbances.deaf:
+            return Verdict.ACCEPTED
+        if late_s is not None:
+            self.disturbances.delay(
+                LateCommand(due_s=now_s + late_s, point=point, value=value, lease_s=lease_s)
+            )
+            return Verdict.ACCEPTED
+        return device.hold.take(value, at_s=now_s, lease_s=lease_s)
+
+    def _execute(self, command: LateCommand) -> None:
+        hold = self._by_setpoint[command.point].hold
+        hold.take(command.value, at_s=command.due_s, lease_s=command.lease_s)
 
     def revision(self) -> int:
         """Goes up with every tick of the world; stands still while the feed is frozen."""
@@ -205,11 +362,18 @@ class World:
 
     def set_fault(self, device: str, *, on: bool) -> None:
         """The device's fault flag; a faulty one does nothing and takes nothing. KeyError."""
-        self.devices[device].hold.fault = on
+        self.commandable[device].hold.fault = on
 
     def set_local(self, device: str, *, on: bool) -> None:
         """The local/remote switch at the device. KeyError."""
-        self.devices[device].hold.remote = not on
+        self.commandable[device].hold.remote = not on
+
+    def resume(self, *, at_s: float, ticks: int, received: Mapping[str, int]) -> None:
+        """Go on from a saved state; devices and grid are in place already (`sim.checkpoint`)."""
+        self._at_s, self._ticks = at_s, ticks
+        self.received = Counter(received)
+        self._temperature_c = self.weather.temperature_c(at_s)
+        self._irradiance = self.weather.irradiance_w_m2(at_s)
 
     @property
     def at_s(self) -> float:
@@ -236,7 +400,7 @@ class World:
     # ---- points -------------------------------------------------------------------------------
 
     def _points_of(self, device: str) -> Sequence[str]:
-        points = self.devices[device].site.resource.points
+        points = self.commandable[device].site.resource.points
         named = (
             points.setpoint, points.feedback, points.power, points.available, points.soc,
             points.remote, points.fault,
@@ -244,49 +408,11 @@ class World:
         return tuple(p for p in named if p is not None)
 
     def _make_getters(self) -> dict[str, Getter]:
-        found: dict[str, Getter] = {
-            "FDR.TotW": lambda: self.grid.solution.head_kw,
-            "FDR.TotVAr": lambda: self.grid.solution.head_kvar,
-            "WX.TmpC": lambda: self._temperature_c,
-            "WX.Irr": lambda: self._irradiance,
-        }
-        for i, phase in enumerate("ABC"):
-            found[f"FDR.A.{phase}"] = lambda i=i: self.grid.solution.head_a[i]  # type: ignore[misc]
+        found = grid_getters(self.grid, self.feeder, self.voltage_pu)
+        found["WX.TmpC"] = lambda: self._temperature_c
+        found["WX.Irr"] = lambda: self._irradiance
         for link in LINKS:
             found[f"{link}.HB"] = lambda: float(self._ticks % _COUNTER_WRAP)
-        for node in self.feeder.nodes:
-            for phase in node.phases:
-                found[f"V.{node.mrid}.{phase}"] = (
-                    lambda n=node.mrid, p=phase: self.grid.voltage_pu(n, p)  # type: ignore[misc]
-                )
-        for regulator in self.feeder.regulators:
-            for i, phase in enumerate(regulator.phases):
-                found[f"{regulator.mrid}.Tap.{phase}"] = (
-                    lambda r=regulator.mrid, i=i: float(self.grid.taps()[r][i])  # type: ignore[misc]
-                )
-        for bank in self.feeder.capacitors:
-            found[f"{bank.mrid}.Closed"] = (
-                lambda c=bank.mrid: float(self.grid.closed(c))  # type: ignore[misc]
-            )
-        for device in self.devices.values():
-            found.update(_device_getters(device))
+        for device in self.commandable.values():
+            found.update(device_getters(device))
         return found
-
-
-def _device_getters(device: Device) -> dict[str, Getter]:
-    points = device.site.resource.points
-    hold = device.hold
-    found: dict[str, Getter] = {
-        points.setpoint: lambda: hold.value,
-        points.feedback: lambda: hold.value,
-        points.power: lambda: device.power_kw,
-    }
-    if points.available is not None and not isinstance(device, BatteryDevice):
-        found[points.available] = lambda: device.available_kw
-    if points.soc is not None and isinstance(device, BatteryDevice):
-        found[points.soc] = lambda: device.soc_pct
-    if points.remote is not None:
-        found[points.remote] = lambda: float(hold.remote)
-    if points.fault is not None:
-        found[points.fault] = lambda: float(hold.fault)
-    return found

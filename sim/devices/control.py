@@ -8,6 +8,8 @@ from sim.plant import Verdict
 
 _WIRE_ROUNDING: Final = 1e-6
 """DNP3 carries setpoints as single precision: the rating itself may arrive a hair above it."""
+RETURN_S: Final = 300.0
+RAMP_S: Final = 300.0
 LEASE_OWN_S = 1800.0
 """A device's own reversion time: also a command without a lease does not hold for ever."""
 
@@ -25,6 +27,8 @@ class SetpointHold:
         self.high = high
         self.remote = True
         self.fault = False
+        self.opposite = False
+        """Wired the wrong way round: confirms the setpoint and does the opposite."""
         self._value = default
         self._since_s = float("-inf")
         self._until_s = float("-inf")
@@ -68,6 +72,27 @@ class SetpointHold:
         if value != self._value:
             self._since_s = at_s
         self._value = value
+
+
+class GridTie:
+    """An inverter's tie to the grid: off at once, back `RETURN_S` later by a ramp of `RAMP_S`
+    (IEEE 1547-2018 §4.10.3 and §4.10.4, default settings)."""
+
+    def __init__(self) -> None:
+        self.tripped = False
+        """Held off: by a fault, or for want of voltage."""
+        self.since_s = float("-inf")
+        """Grid time at which the way back began."""
+
+    def share(self, at_s: float) -> float:
+        """How much of its rating the inverter may give now, 0 … 1."""
+        if self.tripped:
+            self.since_s = at_s
+            return 0.0
+        gone_s = at_s - self.since_s
+        if gone_s >= RETURN_S + RAMP_S:
+            return 1.0
+        return max(0.0, (gone_s - RETURN_S) / RAMP_S)
 
 
 def ramped(value: float, target: float, *, per_s: float, dt_s: float) -> float:

@@ -17,6 +17,8 @@ class LoadGroupDevice:
         self.site = site
         resource = site.resource
         self.hold = SetpointHold(default=0.0, low=0.0, high=resource.rating_kw)
+        self.overridden = False
+        """The customers have overruled it: nothing is shed, whatever is asked."""
         self.available_kw = 0.0
         self.shed_kw = 0.0
         self.rebound_kw = 0.0
@@ -28,10 +30,10 @@ class LoadGroupDevice:
         """Let `dt_s` pass; `demand_kw` is what the customers would draw now."""
         self.hold.expire(at_s)
         resource = self.site.resource
-        working = self.hold.remote and not self.hold.fault
+        working = self.hold.remote and not self.hold.fault and not self.overridden
         flexible_kw = min(self.site.flex_share * demand_kw, resource.rating_kw)
         self.available_kw = flexible_kw if working else 0.0
-        target_kw = min(self.hold.value, flexible_kw)
+        target_kw = 0.0 if self.overridden else min(self.hold.value, flexible_kw)
         if at_s - self.hold.since_s < self.site.delay_s:
             target_kw = min(self.shed_kw, flexible_kw)
         ramp_kw_s = resource.rating_kw / self.site.ramp_s
@@ -42,7 +44,8 @@ class LoadGroupDevice:
             self._paybacks.append((at_s, self._shed_kwh))
             self._shed_kwh = 0.0
         self.rebound_kw = self._rebound(at_s)
-        self.power_kw = demand_kw - self.shed_kw + self.rebound_kw
+        sign = -1.0 if self.hold.opposite else 1.0
+        self.power_kw = demand_kw - sign * self.shed_kw + self.rebound_kw
 
     def _rebound(self, at_s: float) -> float:
         shares = self.site.resource.rebound

@@ -1,0 +1,216 @@
+"""Devices with a life of their own, from optional tables of a fleet.
+
+`thermal.csv`, `ev.csv` and `industrial.csv` are load groups to gridctl; `generators.csv` and
+`breakers.csv` it can only reach by their points.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+from zlib import crc32
+
+from gridctl.model.resource import LoadGroup, ResourcePoints, Terminal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThermalSite:
+    """`units` thermostats of about `unit_kw` each; `application`: cooling, heating or water."""
+
+    resource: LoadGroup
+    application: str
+    units: int
+    unit_kw: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvSite:
+    """`points` charging points of `point_kw`; cars arrive around `arrival_h` local time."""
+
+    resource: LoadGroup
+    points: int
+    point_kw: float
+    arrival_h: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndustrialSite:
+    """Blocks (kW each) that work from `from_h` to `to_h`, run at least `run_min_s`, pause at least
+    `pause_min_s`, and start `stagger_s` apart."""
+
+    resource: LoadGroup
+    blocks_kw: tuple[float, ...]
+    from_h: float
+    to_h: float
+    run_min_s: float
+    pause_min_s: float
+    stagger_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorResource:
+    """What the points of a generator need to know; gridctl's planner has no generator yet."""
+
+    mrid: str
+    name: str
+    area: str
+    terminals: tuple[Terminal, ...]
+    points: ResourcePoints
+    rating_kw: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeneratorSite:
+    """`start_s` from the command to the first kW, then `ramp_kw_per_s`; never below `least_share`
+    of its rating while it runs; `cool_s` after the last kW."""
+
+    resource: GeneratorResource
+    start_s: float
+    ramp_kw_per_s: float
+    least_share: float
+    cool_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerResource:
+    """A switch of the feeder that has a motor; `mrid` is the switch's."""
+
+    mrid: str
+    name: str
+    area: str
+    points: ResourcePoints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreakerSite:
+    """`operating_s` from the command to the new position."""
+
+    resource: BreakerResource
+    operating_s: float
+
+
+UnitSite: TypeAlias = ThermalSite | EvSite | IndustrialSite | GeneratorSite
+
+Row: TypeAlias = Mapping[str, str]
+
+
+def terminals_of(text: str) -> tuple[Terminal, ...]:
+    """`49.A 49.B` as terminals with equal shares."""
+    places = [place.rsplit(".", 1) for place in text.split()]
+    return tuple(Terminal(node=n, phase=p, share=1 / len(places)) for n, p in places)
+
+
+def unit_sites(tables: Mapping[str, list[dict[str, str]]]) -> tuple[UnitSite, ...]:
+    """All sites of the tables that a fleet has, by table name."""
+    return tuple(_sites(tables))
+
+
+def breaker_sites(rows: list[dict[str, str]]) -> tuple[BreakerSite, ...]:
+    """The switches with a motor."""
+    return tuple(
+        BreakerSite(
+            resource=BreakerResource(
+                mrid=row["switch"],
+                name=row["name"],
+                area=row["area"],
+                points=ResourcePoints(
+                    setpoint=f"{row['switch']}.PosSpt",
+                    feedback=f"{row['switch']}.Pos",
+                    power=f"{row['switch']}.Ops",
+                    remote=f"{row['switch']}.Remote",
+                    fault=f"{row['switch']}.Flt",
+                ),
+            ),
+            operating_s=float(row["operating_s"]),
+        )
+        for row in rows
+    )
+
+
+def _sites(tables: Mapping[str, list[dict[str, str]]]) -> Iterator[UnitSite]:
+    for row in tables.get("thermal", []):
+        units, unit_kw = int(row["units"]), float(row["unit_kw"])
+        yield ThermalSite(
+            resource=_group(row, units * unit_kw),
+            application=row["application"],
+            units=units,
+            unit_kw=unit_kw,
+            seed=_seed(row["mrid"]),
+        )
+    for row in tables.get("ev", []):
+        points, point_kw = int(row["points"]), float(row["point_kw"])
+        yield EvSite(
+            resource=_group(row, points * point_kw),
+            points=points,
+            point_kw=point_kw,
+            arrival_h=float(row["arrival_h"]),
+            seed=_seed(row["mrid"]),
+        )
+    for row in tables.get("industrial", []):
+        blocks_kw = tuple(float(kw) for kw in row["blocks_kw"].split())
+        yield IndustrialSite(
+            resource=_group(row, sum(blocks_kw)),
+            blocks_kw=blocks_kw,
+            from_h=float(row["from_h"]),
+            to_h=float(row["to_h"]),
+            run_min_s=float(row["run_min_s"]),
+            pause_min_s=float(row["pause_min_s"]),
+            stagger_s=float(row["stagger_s"]),
+        )
+    for row in tables.get("generators", []):
+        mrid = row["mrid"]
+        yield GeneratorSite(
+            resource=GeneratorResource(
+                mrid=mrid,
+                name=row["name"],
+                area=row["area"],
+                terminals=terminals_of(row["terminals"]),
+                points=_points(mrid, "WSpt", "WSptFb"),
+                rating_kw=float(row["rating_kw"]),
+            ),
+            start_s=float(row["start_s"]),
+            ramp_kw_per_s=float(row["ramp_kw_per_s"]),
+            least_share=float(row["least_share"]),
+            cool_s=float(row["cool_s"]),
+        )
+
+
+def _group(row: Row, rating_kw: float) -> LoadGroup:
+    """How gridctl sees a thermal, charging or industrial group."""
+    mrid = row["mrid"]
+    return LoadGroup(
+        mrid=mrid,
+        name=row["name"],
+        area=row["area"],
+        terminals=terminals_of(row["terminals"]),
+        points=_points(mrid, "ShedSpt", "ShedFb"),
+        rating_kw=rating_kw,
+        power_factor=float(row["power_factor"]),
+        customers=int(row["customers"]),
+        cost_per_kwh=float(row["cost_per_kwh"]),
+        priority=int(row["priority"]),
+        duration_min_s=float(row["duration_min_s"]),
+        duration_max_s=float(row["duration_max_s"]),
+        recovery_s=float(row["recovery_s"]),
+        starts_per_day_max=int(row["starts_per_day_max"]),
+        rebound=tuple(float(part) for part in row["rebound"].split()),
+    )
+
+
+def _points(mrid: str, setpoint: str, feedback: str) -> ResourcePoints:
+    return ResourcePoints(
+        setpoint=f"{mrid}.{setpoint}",
+        feedback=f"{mrid}.{feedback}",
+        power=f"{mrid}.TotW",
+        available=f"{mrid}.Avail",
+        remote=f"{mrid}.Remote",
+        fault=f"{mrid}.Flt",
+    )
+
+
+def _seed(mrid: str) -> int:
+    """A device's own chance, the same in every scenario."""
+    return crc32(mrid.encode())
