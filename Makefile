@@ -52,7 +52,11 @@ script: setup  ## the same loop without a browser; one JSON object
 	@$(BIN)/gridctl demo --script --json
 
 test: setup-dev test-ui  ## all tests, over real sockets, databases and a real browser
-	$(BIN)/python -m pytest
+	@# Whole pilots have the machine for themselves; the rest waits on sockets most of its time.
+	@failed=0; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not (soak or journey or browser)" || failed=1; \
+	$(BIN)/python -m pytest -m "(journey or browser) and not soak" || failed=1; \
+	exit $$failed
 
 test-ui: ui
 	@PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix ui test --silent
@@ -77,7 +81,7 @@ fmt: setup-dev  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 cover: setup-dev  ## branch coverage
-	$(BIN)/python -m coverage run -m pytest -m "not browser"
+	$(BIN)/python -m coverage run -m pytest -m "not (browser or soak)"
 	$(BIN)/python -m coverage report
 
 soak: setup-dev  ## long campaigns: make soak SEED=7
