@@ -19,6 +19,7 @@ from gridctl.model.errors import InvariantViolation, RefusedError, UnavailableEr
 from gridctl.model.measurement import Flag, TimeQuality, Validity
 from gridctl.model.plan import PlanState
 from gridctl.model.program import RequestState
+from gridctl.model.record import EvidenceRow
 from gridctl.store.engine import SqlStore, open_store
 from gridctl.store.migrate import current, head, upgrade
 from tests.gridctl.store import postgres
@@ -451,3 +452,27 @@ async def test_a_reader_beside_the_office(store: SqlStore, url: str, clock: Manu
                 pass
     finally:
         await reader.close()
+
+
+async def test_evidence_of_a_command_is_kept_once_for_each_of_its_states(store: SqlStore) -> None:
+    accepted = EvidenceRow(
+        command="C1", state=CommandState.ACCEPTED, at_s=T0 + 1, lines=("→ SELECT | c3", "← ✓ | c1")
+    )
+    async with store.transaction() as unit:
+        assert await unit.add_evidence(accepted) is False, "nobody knows this command"
+        await unit.add_plan(plan(), PlanState.PROPOSED, T0)
+        await unit.add_command(command(), state=CommandState.APPROVED, at_s=T0)
+        assert await unit.add_evidence(accepted) is True
+    async with store.transaction() as unit:
+        again = replace(accepted, lines=("another story",))
+        assert await unit.add_evidence(again) is False, "what is written stays"
+        released = replace(accepted, state=CommandState.RELEASED, at_s=T0 + 9, lines=("→ home",))
+        assert await unit.add_evidence(released) is True
+    assert list(await store.evidence("C1")) == [accepted, released]
+    assert await store.evidence("C2") == []
+    assert len(accepted.digest) == 64
+    assert accepted.digest != released.digest
+    found = await store.command("C1")
+    assert found is not None
+    assert found.command == command()
+    assert await store.command("C2") is None

@@ -246,9 +246,10 @@ class ScriptedDriver:
         how = self.script.pop(0) if self.script else "ok"
         stage(CommandState.SELECTED)
         if how == "reject_select":
-            return _end(Result.REJECTED, "LOCAL", "the device is switched to local")
+            wire = ("→ SELECT", "← LOCAL")
+            return _end(Result.REJECTED, "LOCAL", "the device is switched to local", wire=wire)
         if how == "unknown_select":
-            return _end(Result.UNKNOWN, "TIMEOUT", "no answer to SELECT")
+            return _end(Result.UNKNOWN, "TIMEOUT", "no answer to SELECT", wire=("→ SELECT",))
         await asyncio.sleep(self.delay_s)
         if aborted():
             return _end(Result.ABORTED, "ABORTED", "stopped between select and operate")
@@ -260,8 +261,10 @@ class ScriptedDriver:
             if how != "ignore":
                 self.plant.setpoints[command.point] = command.value
         if how.startswith("unknown"):
-            return _end(Result.UNKNOWN, "TIMEOUT", "no answer to OPERATE")
-        return _end(Result.ACCEPTED, "SUCCESS", "")
+            wire = (f"→ OPERATE {command.value:g}",)
+            return _end(Result.UNKNOWN, "TIMEOUT", "no answer to OPERATE", wire=wire)
+        wire = (f"→ OPERATE {command.value:g}", "← SUCCESS")
+        return _end(Result.ACCEPTED, "SUCCESS", "", wire=wire)
 
     async def read_back(self, point: str, *, timeout_s: float) -> Measurement | None:
         return self._read(point) if self.up else None
@@ -283,8 +286,8 @@ class ScriptedDriver:
         )
 
 
-def _end(result: Result, status: str, detail: str) -> Execution:
-    return Execution(result=result, status=status, detail=detail, round_trip_s=0.0)
+def _end(result: Result, status: str, detail: str, *, wire: tuple[str, ...] = ()) -> Execution:
+    return Execution(result=result, status=status, detail=detail, round_trip_s=0.0, evidence=wire)
 
 
 class ToyPlanner:

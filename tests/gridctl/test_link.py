@@ -33,9 +33,13 @@ from gridctl.link_client import FieldLinkClient, MemoryLine, dial
 from gridctl.model.command import CommandState
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.link import (
+    EVIDENCE_CHARS_MAX,
+    EVIDENCE_LINES_MAX,
     FRAME_VERSION,
     MEASUREMENTS_PER_FRAME_MAX,
     Ack,
+    ConditionInfo,
+    Conditions,
     FieldAlarm,
     Heartbeat,
     Hello,
@@ -43,6 +47,7 @@ from gridctl.model.link import (
     SignedOrder,
     Telemetry,
     UpFrame,
+    bounded_evidence,
 )
 from gridctl.model.measurement import GOOD, Flag, Measurement, TimeQuality
 from gridctl.model.order import Order, OrderKind
@@ -105,6 +110,22 @@ ALL = (
     FieldAlarm(key="k", priority=1, text="t", active=True, at_s=0.0),
     Heartbeat(at_s=0.0, stopped=False, links=(), leases=(), dropped=0),
     signed(order(), KEY),
+    replace(outcome("E"), evidence=("→ device SELECT | c303", "← device RESPONSE | c381")),
+    Conditions(
+        link="L",
+        conditions=(
+            ConditionInfo(
+                condition="ns=2;s=Hot",
+                source="T1",
+                name="OilHot",
+                message="96 °C",
+                severity=800,
+                active=True,
+                acknowledged=None,
+                at_s=1.0,
+            ),
+        ),
+    ),
 )
 
 
@@ -130,6 +151,35 @@ def test_frames_survive_the_wire(frame: Frame) -> None:
 def test_what_is_no_frame_is_refused(body: bytes, why: str) -> None:
     with pytest.raises(FrameError, match=why):
         decode(body)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [],
+        ["one"],
+        ["x" * 100_000],
+        ["y" * 600] * 40,
+        ["z" * 16_200, "tail", "end"],
+        [f"{n}" for n in range(EVIDENCE_LINES_MAX)],
+        [f"{n}" for n in range(EVIDENCE_LINES_MAX + 1)],
+        ["two\nlines\r\nof one"],
+    ],
+)
+def test_evidence_is_cut_to_what_a_frame_may_carry_and_says_so(lines: list[str]) -> None:
+    kept = bounded_evidence(lines)
+    assert len(kept) <= EVIDENCE_LINES_MAX
+    assert sum(map(len, kept)) <= EVIDENCE_CHARS_MAX
+    assert all("\n" not in line for line in kept)
+    whole = sum(map(len, lines)) <= EVIDENCE_CHARS_MAX and len(lines) <= EVIDENCE_LINES_MAX
+    assert whole != any("more" in line for line in kept), kept
+    assert decode(encode(replace(outcome("C"), evidence=kept))[4:])
+
+
+def test_too_much_evidence_is_no_frame() -> None:
+    for lines in (("x",) * (EVIDENCE_LINES_MAX + 1), ("x" * (EVIDENCE_CHARS_MAX + 1),)):
+        with pytest.raises(FrameError, match="evidence"):
+            decode(encode(replace(outcome("C"), evidence=lines))[4:])
 
 
 def test_a_number_that_is_none_does_not_pass() -> None:

@@ -122,6 +122,15 @@ async def test_proposed_approved_by_two_ordered_confirmed_effective_released(
                 CommandState.EFFECTIVE,
             ]
             assert row.measured_kw == pytest.approx(row.command.effect_kw, abs=0.5)
+            (kept,) = await running.store.evidence(row.command.mrid)
+            assert kept.state is CommandState.ACCEPTED
+            assert kept.lines == (f"→ OPERATE {row.command.value:g}", "← SUCCESS")
+            (noted,) = [
+                one.entry
+                for one in await running.store.audit_rows(limit=200)
+                if (one.entry.action, one.entry.object) == ("command.evidence", row.command.mrid)
+            ]
+            assert kept.digest in noted.after
         # What is held and not yet told of by the field is not taken for due once more.
         assert not any(a.key == "dispatch.held" for a in desk.picture().alarms)
         first_batch = [r.command.resource for r in rows if r.command.batch == 1]

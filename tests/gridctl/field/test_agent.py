@@ -173,6 +173,27 @@ async def test_sg18_sg19_what_the_wire_leaves_open_is_looked_up_and_never_sent_a
         assert made.site.drivers["DR"].executed == [command.mrid]
 
 
+@pytest.mark.parametrize(
+    ("how", "state", "wire"),
+    [
+        ("ok", S.ACCEPTED, ("→ OPERATE 40", "← SUCCESS")),
+        ("reject_select", S.FAILED, ("→ SELECT", "← LOCAL")),
+        ("unknown_done", S.CONFIRMED, ("→ OPERATE 40",)),
+        ("unknown_select", S.UNCONFIRMED, ("→ SELECT",)),
+    ],
+)
+async def test_what_passed_the_wire_is_told_once_with_the_step_that_it_led_to(
+    tmp_path: Path, how: str, state: S, wire: tuple[str, ...]
+) -> None:
+    async with bench(tmp_path) as made:
+        made.site.drivers["DR"].script = [how]
+        command = made.command()
+        await made.send(made.order(command))
+        await made.reaches(command.mrid, state, within_s=8)
+        told = [f for f in made.of(Outcome) if isinstance(f, Outcome) and f.evidence]
+        assert [(f.state, f.evidence) for f in told] == [(state, wire)]
+
+
 async def test_sg22_lease_runs_out_and_the_default_is_written_without_any_office(
     tmp_path: Path,
 ) -> None:

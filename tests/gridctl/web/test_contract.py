@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from gridctl.model.command import CommandState
 from gridctl.model.link import Event
 from gridctl.model.measurement import GOOD, Measurement, TimeQuality
+from gridctl.model.record import EvidenceRow
+from tests.gridctl.store.examples import command
 from tests.gridctl.web.conftest import Console
 
 CONTRACT = Path(__file__).parents[3] / "ui" / "src" / "api.ts"
@@ -78,6 +81,19 @@ async def test_plan_detail(signed: Console) -> None:
     assert plan["rows"][0]["how"] == "OPC UA"
     assert plan["rows"][0]["series_kw"] == [60.0, 40.0]
     assert plan["controls"] == {"load_group": 0, "battery": 1, "pv": 0}
+
+
+async def test_a_command_in_full(signed: Console) -> None:
+    row = EvidenceRow(command="C1", state=CommandState.FAILED, at_s=1_000.0, lines=("→ a", "← b"))
+    async with signed.store.transaction() as unit:
+        await unit.add_command(command(), state=CommandState.APPROVED, at_s=900.0)
+        await unit.add_evidence(row)
+    detail = await (await signed.client.get("/api/v1/commands/C1")).json()
+    check("CommandDetail", detail)
+    (kept,) = detail["evidence"]
+    check("Evidence", kept)
+    assert (kept["lines"], kept["sha256"]) == (["→ a", "← b"], row.digest)
+    assert (await signed.client.get("/api/v1/commands/none")).status == 404
 
 
 async def test_the_rest(signed: Console) -> None:
