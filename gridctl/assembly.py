@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gridctl.config import Settings, load_feeder, load_resources, load_settings
+from gridctl.control.agenda import Job
+from gridctl.control.checkpoints import CheckpointFile, Checkpoints, syslog_at
 from gridctl.control.office import Office
 from gridctl.control.ports import Desk
 from gridctl.control.settings import DriftBounds, OfficeSettings, PlanningSettings
@@ -29,7 +32,7 @@ from gridctl.pki import load_private_ed25519
 from gridctl.provenance import check_provenance
 from gridctl.store.engine import SqlStore, open_store
 from gridctl.supervise import keep_alive, stop_on_signals
-from gridctl.wallclock import check_machine_clock
+from gridctl.wallclock import check_machine_clock, system_clock
 from gridctl.web.app import WebParts, build_app
 from optimizer.client import WorkerClient
 
@@ -142,7 +145,14 @@ async def run_office(
         link = OfficeLink(endpoint=UnixEndpoint(path=settings.link.socket), key=key)
         await link.start()
         stack.push_async_callback(link.close)
-        office = Office(settings=office_part, store=store, planner=planner, link=link, clock=clock)
+        office = Office(
+            settings=office_part,
+            store=store,
+            planner=planner,
+            link=link,
+            clock=clock,
+            jobs=[_checkpointing(settings, store, clock, key)],
+        )
         url = await stack.enter_async_context(
             _listening(settings, office_part, office, store, clock)
         )
@@ -156,6 +166,26 @@ async def run_office(
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(running), SHUTDOWN_DEADLINE_S)
             running.cancel()
+
+
+def _checkpointing(
+    settings: Settings, store: SqlStore, clock: Clock, key: Ed25519PrivateKey
+) -> Job:
+    """The job that writes signed checkpoints of the audit record into their second place."""
+    table = settings.audit
+    syslog = (
+        []
+        if table.syslog is None
+        else [syslog_at(table.syslog, file=str(settings.file), clock=system_clock())]
+    )
+    checkpoints = Checkpoints(
+        store=store,
+        clock=clock,
+        key=key,
+        file=CheckpointFile(settings.checkpoints),
+        others=syslog,
+    )
+    return Job(name="audit checkpoint", every_s=table.checkpoint_s, run=checkpoints.step)
 
 
 async def first_start(store: SqlStore) -> tuple[tuple[Secret, ...], tuple[Secret, ...]]:

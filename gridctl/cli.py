@@ -20,6 +20,7 @@ from gridctl import __version__
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
 from gridctl.cli_evidence import evidence_app, replay_plan
+from gridctl.cli_evidence import evidence_app, replay_plan
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
@@ -52,6 +53,8 @@ app.add_typer(user_app, name="user")
 app.add_typer(openadr_app, name="openadr")
 app.add_typer(opcua_app, name="opcua")
 app.add_typer(check_app, name="check")
+app.add_typer(evidence_app, name="evidence")
+app.command("replay")(replay_plan)
 app.add_typer(points_app, name="points")
 app.add_typer(command_app, name="command")
 app.add_typer(evidence_app, name="evidence")
@@ -327,11 +330,20 @@ def plan_reject(
 
 
 @audit_app.command("verify")
-def audit_verify(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
-    """Verify the hash chain; names the first bad row."""
+def audit_verify(
+    instance: Instance = DEFAULT_INSTANCE,
+    checkpoints: Annotated[
+        Path | None, typer.Option(help="Checkpoints from the second place; else the instance's.")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="The office's public key (PEM); else the instance's.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Verify the hash chain against its signed checkpoints; names the first bad row."""
     from gridctl.cli_store import verify_audit  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: verify_audit(instance, as_json=as_json))
+    _run(lambda: verify_audit(instance, checkpoints=checkpoints, key=key, as_json=as_json))
 
 
 @db_app.command("upgrade")

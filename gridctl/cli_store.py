@@ -5,14 +5,18 @@ from __future__ import annotations
 import getpass
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from gridctl.auditcheckpoint import Checkpoint, CheckpointError, read_checkpoints
 from gridctl.config import load_settings
 from gridctl.field.spool import FieldMemory
 from gridctl.model.record import AuditEntry
+from gridctl.pki import load_public_ed25519
 from gridctl.store.engine import SqlStore, open_store
 from gridctl.store.migrate import current, upgrade
 
@@ -31,17 +35,49 @@ async def opened(instance: Path, *, read_only: bool) -> AsyncIterator[SqlStore]:
         await store.close()
 
 
-async def verify_audit(instance: Path, *, as_json: bool) -> int:
-    """`gridctl audit verify`: 0 when the chain is whole, 1 when it is not."""
+async def verify_audit(
+    instance: Path, *, checkpoints: Path | None, key: Path | None, as_json: bool
+) -> int:
+    """`gridctl audit verify`: 0 when the chain is whole and is the one that the checkpoints have
+    seen, 1 when it is not."""
+    settings = load_settings(instance / "gridctl.toml")
+    public = load_public_ed25519(settings.link.office_public_key if key is None else key)
+    found, fault = _checkpoints(settings.checkpoints if checkpoints is None else checkpoints, public)
     async with opened(instance, read_only=True) as store:
-        check = await store.verify_audit()
+        check = await store.verify_audit({one.sequence: one.hash for one in found})
+    ok = check.ok and fault is None
+    told = asdict(check) | {"ok": ok, "checkpoints": len(found), "checkpoint_fault": fault}
     if as_json:
-        print(json.dumps(asdict(check)))
-    elif check.ok:
-        print(f"The audit chain is whole: {check.rows} rows.")
-    else:
+        print(json.dumps(told))
+    elif not check.ok:
         print(f"THE AUDIT CHAIN IS BROKEN at row {check.first_bad}: {check.detail}")
-    return 0 if check.ok else 1
+    else:
+        print(f"The audit chain is whole: {check.rows} rows.")
+    if as_json:
+        return 0 if ok else 1
+    if fault is not None:
+        print(f"THE CHECKPOINTS ARE NOT GENUINE: {fault}.")
+    elif found:
+        print(f"{len(found)} signed checkpoints agree, the last one at row {found[-1].sequence}.")
+    else:
+        print("There are no checkpoints: rows cut off at the end would not be seen.")
+    return 0 if ok else 1
+
+
+def _checkpoints(
+    path: Path, key: Ed25519PublicKey
+) -> tuple[Sequence[Checkpoint], str | None]:
+    """The checkpoints of a file, and what is wrong with it."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return [], None
+    except (OSError, UnicodeDecodeError) as error:
+        return [], f"{path} cannot be read: {error}"
+    try:
+        return read_checkpoints(lines, key), None
+    except CheckpointError as error:
+        return [], str(error)
 
 
 async def upgrade_database(instance: Path, *, as_json: bool) -> None:

@@ -111,6 +111,16 @@ class DispatchTable(_Table):
     confirm_timeout_s: Annotated[float, Field(ge=1, le=300)] = 30.0
 
 
+class AuditTable(_Table):
+    """`[audit]`: the second place of the audit record (SG-34): a signed checkpoint each
+    `checkpoint_s` real seconds into `checkpoints` (default: a file beside gridctl.toml; better on a
+    disk of another host) and to `syslog`, where one is named."""
+
+    checkpoints: Path | None = None
+    syslog: str | None = None
+    checkpoint_s: Annotated[float, Field(ge=10, le=3600)] = 60.0
+
+
 class WebTable(_Table):
     """`[web]`: where the console listens. TLS when a certificate is named; plain http is for
     loopback only. `/metrics` asks for the bearer token in `metrics_token_file`; without one it
@@ -134,9 +144,15 @@ class Settings(_Table):
     planning: PlanningTable
     approval: ApprovalTable
     dispatch: DispatchTable = DispatchTable()
+    audit: AuditTable = AuditTable()
     web: WebTable
     sim: dict[str, Any] | None = None
     file: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints of the audit record are kept."""
+        return self.audit.checkpoints or self.file.parent / "audit-checkpoints.jsonl"
 
     def lines(self) -> Mapping[str, int]:
         """On which line of the file each key stands, by its dotted name."""
@@ -163,6 +179,7 @@ _PATHS = {
     ("field", "limits"),
     ("field", "stop_file"),
     ("field", "spool"),
+    ("audit", "checkpoints"),
     ("web", "certificate"),
     ("web", "metrics_token_file"),
     ("web", "key"),

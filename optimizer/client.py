@@ -38,6 +38,10 @@ REASON_CHARS_MAX = 500
 CLOSE_S = 2.0
 COMMAND = (sys.executable, "-m", "optimizer.worker")
 
+_ONE_FORM: Mapping[str, Any] = {"allow_nan": False, "sort_keys": True}
+"""The same task is the same line, in whatever order its dictionaries were made: a replay from the
+record asks exactly what was asked."""
+
 _log = logging.getLogger(__name__)
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 # "| None": pydantic applies a configuration to standard dataclasses only inside of a union.
@@ -148,7 +152,7 @@ class WorkerClient:
         self._next_id += 1
         asked = self._next_id
         try:
-            line = json.dumps({"id": asked, "kind": kind, "task": plain(task)}, allow_nan=False)
+            line = json.dumps({"id": asked, "kind": kind, "task": plain(task)}, **_ONE_FORM)
         except (ValueError, TypeError) as wrong:
             return {"id": asked, "ok": False, "error": f"the task cannot be written down: {wrong}"}
         stdin, stdout = worker.process.stdin, worker.process.stdout

@@ -8,7 +8,7 @@ the selection, and with it the plan.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from gridctl.control.ports import Person, Store
 from gridctl.model.approval import Approval, ApprovalPolicy, approvals_needed, may_approve
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.inputs import InputPart
 from gridctl.model.measurement import Snapshot
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import Forecast
@@ -66,8 +67,15 @@ class Approvals:
         """Plans that wait for people, or are approved and wait for release, oldest first."""
         return MappingProxyType(self._open)
 
-    async def propose(self, plan: Plan, *, snapshot: Snapshot, forecast: Forecast) -> OpenPlan:
-        """Put a plan before people; its life begins now."""
+    async def propose(
+        self,
+        plan: Plan,
+        *,
+        snapshot: Snapshot,
+        forecast: Forecast,
+        inputs: Sequence[InputPart],
+    ) -> OpenPlan:
+        """Put a plan before people; its life begins now. `inputs`: what it was computed from."""
         mono_s, at_s = self._clock.monotonic_s(), self._clock.now_s()
         chosen = OpenPlan(
             plan=plan,
@@ -81,6 +89,7 @@ class Approvals:
         async with self._lock:
             async with self._store.transaction() as unit:
                 await unit.add_plan(plan, PlanState.PROPOSED, at_s)
+                await unit.keep_inputs(plan.mrid, inputs)
                 await unit.audit(
                     entry(
                         at_s=at_s,

@@ -6,13 +6,53 @@ the other.
 
 from __future__ import annotations
 
-from gridctl.control.ports import AuditEntry, Person
+import logging
+from collections import deque
+
+from gridctl.control.ports import AuditEntry, Person, Store
+
+log = logging.getLogger(__name__)
 
 OFFICE = Person(user="gridctl", session="", source="office", role="SYSTEM")
 """The office itself, when no person acts: expiry, dispatch of what was approved, the cycle."""
 STOP_FILE = Person(user="stop file", session="", source="stop file", role="")
 """Whoever made the stop file: `gridctl stop`, or a hand."""
 FIELD = Person(user="field", session="", source="field", role="SYSTEM")
+
+
+KEPT_MAX = 200
+"""Rows that wait for a record that cannot be written; more than that and the oldest is lost, which
+the log tells."""
+
+
+class Unwritten:
+    """Acts that go through without their record (STOP, return to default) and are written down as
+    soon as that works again, with the time at which they happened."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._waiting: deque[AuditEntry] = deque(maxlen=KEPT_MAX)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def keep(self, row: AuditEntry) -> None:
+        """Write `row` later."""
+        if len(self._waiting) == KEPT_MAX:
+            log.error("audit: too much waits to be written down, lost: %s", self._waiting[0])
+        self._waiting.append(row)
+
+    async def write(self) -> None:
+        """Write what waits. Raises UnavailableError when it still cannot be."""
+        if not self._waiting:
+            return
+        rows = tuple(self._waiting)
+        async with self._store.transaction() as unit:
+            for row in rows:
+                await unit.audit(row)
+        for row in rows:
+            if self._waiting and self._waiting[0] is row:
+                self._waiting.popleft()
 
 
 def entry(

@@ -21,7 +21,8 @@ from gridctl.control.resources import Known, network_state, resource_states
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
 from gridctl.model.clock import Clock
-from gridctl.model.errors import UnavailableError
+from gridctl.model.errors import InvariantViolation, UnavailableError
+from gridctl.model.inputs import input_parts
 from gridctl.model.measurement import Snapshot
 from gridctl.model.planning import (
     Forecast,
@@ -76,6 +77,7 @@ class Cycle:
         self._one_at_a_time = asyncio.Lock()
         self._rejected_until_mono_s = 0.0
         self._rejected_requests: frozenset[str] = frozenset()
+        self._forecast_task: ForecastTask | None = None
         self.forecast: Forecast | None = None
         """Import at the head without control, as last forecast."""
         self.view: CycleView | None = None
@@ -130,6 +132,7 @@ class Cycle:
             utc_offset_s=self._settings.utc_offset_s,
         )
         self.forecast = await self._planner.forecast(task, deadline_s=planning.deadline_s)
+        self._forecast_task = task
         return self.forecast
 
     async def _baseline(self, start_s: float, end_s: float) -> Series:
@@ -233,7 +236,9 @@ class Cycle:
     async def _propose(
         self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
     ) -> OpenPlan:
-        # In a thread: the digests of a big plant's snapshot and model take as long as a blink.
+        if self._forecast_task is None:
+            raise InvariantViolation("a plan without a forecast cannot be on record")
+        # In threads: digests and packing of a big plant's snapshot and model take a blink each.
         plan = await asyncio.to_thread(
             drafted,
             task=task,
@@ -242,7 +247,12 @@ class Cycle:
             limits_digest=self._settings.limits.digest(),
             proposed_by="optimizer",
         )
-        chosen = await self._approvals.propose(plan, snapshot=snapshot, forecast=task.forecast)
+        parts = await asyncio.to_thread(
+            input_parts, task=task, forecast_task=self._forecast_task, snapshot=snapshot
+        )
+        chosen = await self._approvals.propose(
+            plan, snapshot=snapshot, forecast=task.forecast, inputs=parts
+        )
         async with self._store.transaction() as unit:
             for request in task.requests:
                 if request.state is RequestState.RECEIVED:

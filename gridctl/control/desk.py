@@ -13,17 +13,17 @@ from pathlib import Path
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import REASON_MIN, Approvals
-from gridctl.control.audit import entry
+from gridctl.control.audit import Unwritten, entry
 from gridctl.control.cycle import Cycle
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.orders import Orders
-from gridctl.control.ports import Person, Picture, PlanView, Store
+from gridctl.control.ports import AuditEntry, Person, Picture, PlanView, Store
 from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
 from gridctl.model.clock import Clock
-from gridctl.model.errors import Refusal, RefusedError, UnavailableError
-from gridctl.model.order import OrderKind
+from gridctl.model.errors import GridctlError, Refusal, RefusedError, UnavailableError
+from gridctl.model.order import Order, OrderKind
 from gridctl.model.plan import PlanState
 from gridctl.model.program import DispatchRequest, RequestState
 
@@ -51,6 +51,7 @@ class OperatorDesk:
         alarms: AlarmBook,
         image: ProcessImage,
         stop_state: StopState,
+        unwritten: Unwritten,
         stop_file: Path,
         pictures: PictureMaker,
         plan_views: PlanViews,
@@ -65,6 +66,7 @@ class OperatorDesk:
         self._alarms = alarms
         self._image = image
         self._stop_state = stop_state
+        self._unwritten = unwritten
         self._stop_file = stop_file
         self._pictures = pictures
         self._plan_views = plan_views
@@ -109,11 +111,13 @@ class OperatorDesk:
         order = await self._orders.stop()
         confirmed = await self._field_has_stopped()
         latency_s = self._clock.monotonic_s() - start_s
+        row = self._stop_row(reason, person, latency_s, confirmed=confirmed)
         try:
             await self._approvals.stop_all(f"STOP by {person.user}: {reason}", person)
-            await self._record_stop(reason, person, latency_s, confirmed=confirmed)
-        except UnavailableError as error:
-            log.error("desk: STOP holds, but could not be written down: %s", error)
+            await self._record_stop(reason, row)
+        except GridctlError as error:
+            log.error("desk: STOP holds, but could not be written down yet: %s", error)
+            self._unwritten.keep(row)
         await self._alarms.raised(
             Condition(
                 key="stop",
@@ -220,7 +224,9 @@ class OperatorDesk:
         try:
             order = await self._orders.control(kind, person=person, reason=reason)
         except UnavailableError as error:
-            raise RefusedError(Refusal(code="unavailable", reasons=(str(error),))) from error
+            if kind is not OrderKind.DEFAULT:
+                raise RefusedError(Refusal(code="unavailable", reasons=(str(error),))) from error
+            order = await self._default_without_record(reason, person)
         ack = await self._orders.acknowledged(order)
         if ack is None:
             raise RefusedError(
@@ -228,6 +234,25 @@ class OperatorDesk:
             )
         if not ack.admitted:
             raise RefusedError(Refusal(code=ack.code, reasons=ack.reasons))
+
+    async def _default_without_record(self, reason: str, person: Person) -> Order:
+        """Back to the default waits for no database; it is written down later (SG-34)."""
+        try:
+            order = await self._orders.default_unrecorded(person=person)
+        except UnavailableError as error:
+            raise RefusedError(Refusal(code="unavailable", reasons=(str(error),))) from error
+        self._unwritten.keep(
+            entry(
+                at_s=self._clock.now_s(),
+                person=person,
+                action=f"order.{order.kind}",
+                object_=order.mrid,
+                after=f"epoch {order.epoch} sequence {order.sequence}",
+                reason=reason,
+                result="sent before it could be written down",
+            )
+        )
+        return order
 
     async def _field_has_stopped(self) -> bool:
         end_s = self._clock.monotonic_s() + STOP_CONFIRM_MAX_S
@@ -241,23 +266,23 @@ class OperatorDesk:
         heartbeat = self._image.heartbeat
         return heartbeat is not None and heartbeat.stopped
 
-    async def _record_stop(
-        self, reason: str, person: Person, latency_s: float, *, confirmed: bool
-    ) -> None:
+    async def _record_stop(self, reason: str, row: AuditEntry) -> None:
         async with self._store.transaction() as unit:
             await unit.set_flag("stopped", reason or "STOP")
-            await unit.audit(
-                entry(
-                    at_s=self._clock.now_s(),
-                    person=person,
-                    action="stop",
-                    object_="dispatch",
-                    after="stopped",
-                    reason=reason,
-                    result=f"{'confirmed' if confirmed else 'not confirmed'} "
-                    f"after {latency_s:.3f} s",
-                )
-            )
+            await unit.audit(row)
+
+    def _stop_row(
+        self, reason: str, person: Person, latency_s: float, *, confirmed: bool
+    ) -> AuditEntry:
+        return entry(
+            at_s=self._clock.now_s(),
+            person=person,
+            action="stop",
+            object_="dispatch",
+            after="stopped",
+            reason=reason,
+            result=f"{'confirmed' if confirmed else 'not confirmed'} after {latency_s:.3f} s",
+        )
 
     def _write_stop_file(self, person: Person) -> bool:
         try:

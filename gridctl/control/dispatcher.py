@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -57,6 +58,8 @@ FAILED_SHARE_MAX = 0.10
 LOOK_S = 0.25
 PAUSE_LOOK_S = 0.05
 HOUR_S = 3_600.0
+ENDS_KEPT = 100
+"""Ends of plans that wait for a store that cannot be written; there is one plan at a time."""
 
 
 class Halt(Exception):  # noqa: N818 - not an error: how a plan ends
@@ -118,6 +121,7 @@ class Dispatcher:
         self._held: dict[str, Held] = {}
         self._moves: list[Move] = []
         self._run: Run | None = None
+        self._unwritten_ends: deque[tuple[OpenPlan, Halt, float]] = deque(maxlen=ENDS_KEPT)
 
     @property
     def active(self) -> OpenPlan | None:
@@ -157,10 +161,36 @@ class Dispatcher:
             end = halt
         except UnavailableError as error:
             end = Halt(state=PlanState.STOPPED, reason=f"stopped: {error}")
+        except Exception as error:
+            # A bug ends the plan where everybody sees it, and not only in the log.
+            end = Halt(state=PlanState.STOPPED, reason=f"stopped by a fault in gridctl: {error}")
+            await self._end_by_fault(run, end, error)
+            raise
         finally:
             self._run = None
             await self._stop_judging(run)
         await self._finish(chosen, end)
+
+    async def _end_by_fault(self, run: Run, end: Halt, error: Exception) -> None:
+        plan = run.chosen.plan.mrid
+        await self._alarms.raised(
+            Condition(
+                key="dispatch.fault",
+                priority=1,
+                text=f"a fault in gridctl ended plan {plan}: {type(error).__name__}: {error}",
+                response="held setpoints return at the end of their leases; keep the log, and "
+                "approve nothing before somebody has looked at it",
+            )
+        )
+        await self._finish(run.chosen, end)
+
+    async def write_ends(self) -> None:
+        """Write down the ends of plans that could not be written before. Raises
+        UnavailableError."""
+        while self._unwritten_ends:
+            chosen, end, at_s = self._unwritten_ends[0]
+            await self._write_end(chosen, end, at_s)
+            self._unwritten_ends.popleft()
 
     async def _intervals(self, run: Run) -> Halt:
         """Release each interval at its start, renew leases in between, until the plan's end."""
@@ -447,6 +477,16 @@ class Dispatcher:
                     "a new plan needs a new approval",
                 )
             )
+        chosen.state = end.state
+        log.info("plan %s ended as %s: %s", plan.mrid, end.state, end.reason)
+        try:
+            await self._write_end(chosen, end, at_s)
+        except UnavailableError as error:
+            log.error("the end of plan %s could not be written down yet: %s", plan.mrid, error)
+            self._unwritten_ends.append((chosen, end, at_s))
+
+    async def _write_end(self, chosen: OpenPlan, end: Halt, at_s: float) -> None:
+        plan = chosen.plan
         async with self._store.transaction() as unit:
             await unit.move_plan(
                 plan.mrid, expected=PlanState.ACTIVE, to=end.state, at_s=at_s, reason=end.reason
@@ -463,8 +503,6 @@ class Dispatcher:
                     plan_digest=chosen.digest,
                 )
             )
-        chosen.state = end.state
-        log.info("plan %s ended as %s: %s", plan.mrid, end.state, end.reason)
 
 
 def _effect_kw(commands: Sequence[Command]) -> float:

@@ -15,7 +15,7 @@ from gridctl.control.activity import Activity
 from gridctl.control.agenda import Agenda, Job
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import Approvals, OpenPlan
-from gridctl.control.audit import FIELD, OFFICE, entry
+from gridctl.control.audit import FIELD, OFFICE, Unwritten, entry
 from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.dispatcher import Dispatcher
@@ -84,6 +84,7 @@ class Office:
         self.alarms = AlarmBook(store=store, clock=clock)
         self.events = EventBook(store=store, alarms=self.alarms)
         self._stop_state = StopState(settings.stop_file)
+        self._unwritten = Unwritten(store)
         self._activity = Activity(utc_offset_s=settings.utc_offset_s)
         self._book = CommandBook(
             store=store, clock=clock, alarms=self.alarms, activity=self._activity
@@ -96,6 +97,7 @@ class Office:
             limits_digest=self._limits_digest,
             clock_offset_max_s=settings.clock_offset_max_s,
             confirm_timeout_s=settings.confirm_timeout_s,
+            field_seen=self._field_seen,
         )
         self._judge = Judge(
             image=self.image,
@@ -146,6 +148,7 @@ class Office:
             dispatcher=self._dispatcher,
             stop_state=self._stop_state,
             situation=self.situation,
+            unwritten=self._unwritten,
         )
         self._standing = StandingAlarms(
             alarms=self.alarms,
@@ -166,6 +169,7 @@ class Office:
             alarms=self.alarms,
             image=self.image,
             stop_state=self._stop_state,
+            unwritten=self._unwritten,
             stop_file=settings.stop_file,
             pictures=PictureMaker(
                 settings=settings,
@@ -198,6 +202,10 @@ class Office:
             model_digest=self._model_digest,
             lost_audit=self._audit_fault,
         )
+
+    def _field_seen(self) -> tuple[int, int]:
+        hello = self.image.hello
+        return (0, 0) if hello is None else (hello.epoch_seen, hello.sequence_seen)
 
     def _head_kw(self) -> float | None:
         head = self.image.snapshot().good(self._settings.head_point)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from gridctl.control.audit import OFFICE
 from gridctl.control.journal import ENDED, CommandBook
-from gridctl.control.ports import FieldLink, Person, Store
+from gridctl.control.ports import FieldLink, Person, Store, Transaction
 from gridctl.control.telemetry import GridPace
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command
@@ -32,7 +32,8 @@ LOOK_S = 0.1
 
 
 class Orders:
-    """Makes, writes and sends orders, and waits for what becomes of them."""
+    """Makes, writes and sends orders, and waits for what becomes of them. `field_seen`: (epoch,
+    sequence) of the last order that the field had seen when it connected."""
 
     def __init__(
         self,
@@ -44,6 +45,7 @@ class Orders:
         limits_digest: str,
         clock_offset_max_s: float,
         confirm_timeout_s: float,
+        field_seen: Callable[[], tuple[int, int]],
     ) -> None:
         self._store = store
         self._link = link
@@ -52,6 +54,7 @@ class Orders:
         self._limits_digest = limits_digest
         self._clock_offset_max_s = clock_offset_max_s
         self._confirm_timeout_s = confirm_timeout_s
+        self._field_seen = field_seen
         self._pace = GridPace(clock)
         self._last = (0, 0)
         self._stops = 0
@@ -65,7 +68,7 @@ class Orders:
         if not self._link.connected:
             raise UnavailableError("the line to the field is down")
         async with self._store.transaction() as unit:
-            self._last = await unit.next_sequence()
+            await self._number(unit)
             order = self._order(
                 OrderKind.DISPATCH,
                 plan=plan.mrid,
@@ -88,9 +91,25 @@ class Orders:
     async def control(self, kind: OrderKind, *, person: Person, reason: str) -> Order:
         """RESUME or DEFAULT, written down first. Raises UnavailableError."""
         async with self._store.transaction() as unit:
-            self._last = await unit.next_sequence()
+            await self._number(unit)
             order = self._order(kind, approved_by=(person.user,))
             await self._book.write_order(unit, order, person=person, reason=reason)
+        await self._link.send(order)
+        return order
+
+    async def _number(self, unit: Transaction) -> None:
+        """The next order's number, after those that went out without their record."""
+        number = await unit.next_sequence()
+        while number <= self._last and number[0] == self._last[0]:
+            number = await unit.next_sequence()
+        self._last = number
+
+    async def default_unrecorded(self, *, person: Person) -> Order:
+        """DEFAULT when the record cannot be written: back to the default is the safe direction and
+        waits for no database (SG-34). Raises UnavailableError when the line is down."""
+        epoch, sequence = max(self._last, self._field_seen())
+        self._last = (epoch, sequence + 1)
+        order = self._order(OrderKind.DEFAULT, approved_by=(person.user,))
         await self._link.send(order)
         return order
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from gridctl.model.alarm import Alarm
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
+from gridctl.model.inputs import InputPart
 from gridctl.model.link import Event, LinkHealth, UpFrame
 from gridctl.model.measurement import Measurement, Point, Quality, Snapshot
 from gridctl.model.order import Order
@@ -86,6 +87,10 @@ class Transaction(Protocol):
     async def audit(self, entry: AuditEntry) -> AuditRow: ...
 
     async def add_plan(self, plan: Plan, state: PlanState, at_s: float) -> None: ...
+
+    async def keep_inputs(self, plan: str, parts: Sequence[InputPart]) -> None:
+        """What `plan` was computed from, so that it can be computed again."""
+        ...
 
     async def move_plan(
         self, mrid: str, *, expected: PlanState, to: PlanState, at_s: float, reason: str
@@ -193,7 +198,9 @@ class Store(Protocol):
         """Newest first."""
         ...
 
-    async def verify_audit(self) -> ChainCheck: ...
+    async def verify_audit(self, seen: Mapping[int, str] | None = None) -> ChainCheck:
+        """Walk the chain; `seen`: hashes by sequence number that checkpoints have seen."""
+        ...
 
     async def flag(self, key: str) -> str | None: ...
 

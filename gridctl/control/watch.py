@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import Approvals
-from gridctl.control.audit import FIELD, STOP_FILE, entry
+from gridctl.control.audit import FIELD, STOP_FILE, Unwritten, entry
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.interlock import Situation, blocked
 from gridctl.control.ports import Store
@@ -36,9 +36,11 @@ class Watch:
         dispatcher: Dispatcher,
         stop_state: StopState,
         situation: Callable[[], Situation],
+        unwritten: Unwritten,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._unwritten = unwritten
         self._approvals = approvals
         self._dispatcher = dispatcher
         self._stop_state = stop_state
@@ -47,7 +49,9 @@ class Watch:
 
     async def plans(self) -> None:
         """End plans that have lived too long, and all of them when STOP came by file or from the
-        field. Raises UnavailableError."""
+        field; write down what could not be before. Raises UnavailableError."""
+        await self._unwritten.write()
+        await self._dispatcher.write_ends()
         await self._approvals.expire()
         if not self._situation().stopped:
             self._recorded = False

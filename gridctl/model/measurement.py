@@ -159,13 +159,16 @@ class Snapshot:
         return found if found is not None and found.quality.is_good else None
 
     def digest(self) -> str:
-        """Digest of what was seen; approvals are bound to it.
+        """Digest of what was seen; approvals are bound to it."""
+        return sha256(self.text()).hexdigest()
 
-        SHA-256 over the head and one line a point in the order of their mRIDs. Written out here
-        because a snapshot is by far the largest thing that is ever digested, and because a value
-        that is not a number, refused everywhere else, may well have been seen.
+    def text(self) -> bytes:
+        """What the digest is taken of: the head, then one line a point in the order of their mRIDs.
+
+        Written out here because a snapshot is by far the largest thing that is ever digested, and
+        because a value that is not a number, refused everywhere else, may well have been seen.
         """
-        hashed = sha256(canonical_json({"revision": self.revision, "at_s": self.at_s}))
+        lines = [canonical_json({"revision": self.revision, "at_s": self.at_s}).decode()]
         # A plant has some dozens of different qualities and ten thousands of values.
         written: dict[int, str] = {}
         for mrid in sorted(self.values):
@@ -173,9 +176,8 @@ class Snapshot:
             quality = written.get(id(seen.quality))
             if quality is None:
                 quality = written[id(seen.quality)] = canonical_json(seen.quality).decode()
-            line = (
-                f"\n{mrid!r} {seen.value!r} {seen.source_time_s!r} {seen.received_time_s!r} "
+            lines.append(
+                f"{mrid!r} {seen.value!r} {seen.source_time_s!r} {seen.received_time_s!r} "
                 f"{seen.time_quality.value} {quality}"
             )
-            hashed.update(line.encode())
-        return hashed.hexdigest()
+        return "\n".join(lines).encode()

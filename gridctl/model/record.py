@@ -76,6 +76,15 @@ class StoredPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStep:
+    """One row of a plan's journal."""
+
+    state: PlanState
+    at_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CommandRow:
     """A command and its journal: every state it went through, in order."""
 

@@ -1,32 +1,23 @@
 """The audit chain: who did what and why, each row sealed by the one before (SG-34).
 
-hash = SHA-256(previous hash, as 64 hexadecimal characters || canonical JSON of entry and
-sequence). The head row repeats the last link, so that a missing tail is found; who can rewrite
-both needs the off-box checkpoints to be caught.
+How a row is linked is in `gridctl.model.chain`. The head row repeats the last link, so that a
+missing tail is found; who can rewrite both needs the off-box checkpoints to be caught.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gridctl.model.canonical import canonical_json
+from gridctl.model.chain import GENESIS, link
 from gridctl.model.record import AuditEntry, AuditRow, ChainCheck
 from gridctl.store import schema
 
-GENESIS = "0" * 64
 _PAGE_ROWS = 2_000
-
-
-def link(previous: str, sequence: int, entry: AuditEntry) -> str:
-    """The hash of a row."""
-    body = canonical_json({"sequence": sequence, "entry": entry})
-    return hashlib.sha256(previous.encode() + body).hexdigest()
 
 
 async def append(connection: AsyncConnection, entry: AuditEntry) -> AuditRow:
@@ -63,8 +54,18 @@ async def listed(
     return [_row(row) for row in (await connection.execute(query)).mappings()]
 
 
-async def verify(connection: AsyncConnection) -> ChainCheck:
-    """Walk the whole chain; names the first row that is altered, missing or out of place."""
+async def between(connection: AsyncConnection, first: int, last: int) -> Sequence[AuditRow]:
+    """The rows from sequence number `first` to `last`, in their order."""
+    table = schema.audit
+    query = select(table).where(table.c.sequence.between(first, last)).order_by(table.c.sequence)
+    return [_row(row) for row in (await connection.execute(query)).mappings()]
+
+
+async def verify(connection: AsyncConnection, seen: Mapping[int, str]) -> ChainCheck:
+    """Walk the whole chain; names the first row that is altered, missing or out of place.
+
+    `seen`: hashes by sequence number that signed checkpoints have seen.
+    """
     table = schema.audit
     previous, expected, rows = GENESIS, 1, 0
     while True:
@@ -72,29 +73,34 @@ async def verify(connection: AsyncConnection) -> ChainCheck:
         found = await connection.execute(query.limit(_PAGE_ROWS))
         page = [_row(row) for row in found.mappings()]
         for row in page:
-            fault = _fault(row, expected, previous)
+            fault = _fault(row, expected, previous, seen.get(expected))
             if fault is not None:
                 return ChainCheck(rows=rows, ok=False, first_bad=expected, detail=fault)
             previous, expected, rows = row.hash, expected + 1, rows + 1
         if len(page) < _PAGE_ROWS:
-            return await _end(connection, rows, previous)
+            return await _end(connection, rows, previous, max(seen, default=0))
 
 
-def _fault(row: AuditRow, expected: int, previous: str) -> str | None:
+def _fault(row: AuditRow, expected: int, previous: str, seen: str | None) -> str | None:
     if row.sequence != expected:
         return f"row {expected} is missing: row {row.sequence} follows row {expected - 1}"
     if row.previous != previous:
         return f"row {expected} does not continue row {expected - 1}"
     if row.hash != link(previous, row.sequence, row.entry):
         return f"row {expected} is not what was written"
+    if seen is not None and seen != row.hash:
+        return f"row {expected} is not the one that a checkpoint has seen"
     return None
 
 
-async def _end(connection: AsyncConnection, rows: int, last: str) -> ChainCheck:
+async def _end(connection: AsyncConnection, rows: int, last: str, seen_to: int) -> ChainCheck:
     head = (await connection.execute(select(schema.audit_head))).one_or_none()
     sequence, hash_ = (0, GENESIS) if head is None else (head.sequence, head.hash)
     if sequence > rows:
         detail = f"rows {rows + 1} to {sequence} are missing at the end"
+        return ChainCheck(rows=rows, ok=False, first_bad=rows + 1, detail=detail)
+    if seen_to > rows:
+        detail = f"rows {rows + 1} to {seen_to} are cut off: a checkpoint has seen row {seen_to}"
         return ChainCheck(rows=rows, ok=False, first_bad=rows + 1, detail=detail)
     if sequence != rows or hash_ != last:
         detail = f"the head says row {sequence}, the chain ends with row {rows}"

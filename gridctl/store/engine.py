@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -39,6 +39,7 @@ from gridctl.store.connection import (
     reading,
     translated,
 )
+from gridctl.store.dossier import Dossiers
 from gridctl.store.migrate import is_missing, prepare
 from gridctl.store.openadr import Clients
 from gridctl.store.openadr_objects import Objects
@@ -69,6 +70,7 @@ class SqlStore:
         self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
         self.objects = Objects(transaction=self.transaction, reading=self._reading)
         self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
+        self.dossiers = Dossiers(reading=self._reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:
@@ -186,10 +188,10 @@ class SqlStore:
         async with self._reading("audit") as connection:
             return await audit.listed(connection, limit=limit, before=before)
 
-    async def verify_audit(self) -> ChainCheck:
-        """Walk the whole chain."""
+    async def verify_audit(self, seen: Mapping[int, str] | None = None) -> ChainCheck:
+        """Walk the whole chain; `seen`: hashes by sequence number that checkpoints have seen."""
         async with self._reading("audit") as connection:
-            return await audit.verify(connection)
+            return await audit.verify(connection, {} if seen is None else seen)
 
     async def flag(self, key: str) -> str | None:
         """A small durable fact, or None."""

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     SmallInteger,
     Table,
@@ -116,6 +117,22 @@ approval = Table(
     Column("at_mono_s", Double, nullable=False),
     UniqueConstraint("plan", "by"),
     UniqueConstraint("plan", "session"),
+)
+
+input_part = Table(
+    "input_part",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("packed", LargeBinary, nullable=False),
+    comment="what plans were computed from, each part once, by the SHA-256 of what is inside",
+)
+
+plan_input = Table(
+    "plan_input",
+    metadata,
+    Column("plan", Text, ForeignKey("plan.mrid"), primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("digest", Text, ForeignKey("input_part.digest"), nullable=False),
 )
 
 # --- commands ----------------------------------------------------------------------------------

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.alarm import Alarm
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
+from gridctl.model.inputs import InputPart
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.model.record import AuditEntry, AuditRow, EvidenceRow
@@ -35,6 +38,10 @@ class SqlTransaction:
     async def add_plan(self, plan: Plan, state: PlanState, at_s: float) -> None:
         """A new plan in `state`."""
         await plans.add(self.connection, plan, state, at_s)
+
+    async def keep_inputs(self, plan: str, parts: Sequence[InputPart]) -> None:
+        """What `plan` was computed from."""
+        await inputs.keep(self.connection, plan, parts)
 
     async def move_plan(
         self, mrid: str, *, expected: PlanState, to: PlanState, at_s: float, reason: str
