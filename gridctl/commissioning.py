@@ -117,7 +117,10 @@ def _row_differences(row: PointAddress, point: FoundPoint) -> Iterator[tuple[Sev
     by_method = row.command.startswith("method:")
     if kind.commandable and point.writable is False and not by_method:
         yield Severity.ERROR, "not_writable", "the device lets nobody of ours write it"
-    if kind.commandable and point.command and not by_method and row.command != point.command:
+    # How a relay is operated, latch or pulse, no device tells.
+    by_relay = row.command.startswith("crob-") and point.command.startswith("crob-")
+    known = bool(point.command) and not by_method and not by_relay
+    if kind.commandable and known and row.command != point.command:
         text = f"is commanded by {row.command!r}, the device offers {point.command!r}"
         yield Severity.WARNING, "command", text
     if point.unit is not None and point.unit is not row.point.unit:

@@ -54,6 +54,14 @@ class MasterTaskType(_NativeEnum):
 class OperationType(_NativeEnum):
     LATCH_ON: OperationType
     LATCH_OFF: OperationType
+    def __init__(self, value: int) -> None: ...
+
+class TripCloseCode(_NativeEnum):
+    def __init__(self, value: int) -> None: ...
+
+class RestartType(_NativeEnum):
+    COLD: RestartType
+    WARM: RestartType
 
 class DoubleBit(_NativeEnum):
     INTERMEDIATE: DoubleBit
@@ -201,11 +209,39 @@ class ClassField:
 
 class ControlRelayOutputBlock:
     opType: OperationType
-    def __init__(self, opType: OperationType) -> None: ...
+    tcc: TripCloseCode
+    count: int
+    onTimeMS: int
+    offTimeMS: int
+    def __init__(
+        self,
+        opType: OperationType,
+        tcc: TripCloseCode = ...,
+        clear: bool = ...,
+        count: int = ...,
+        onTime: int = ...,
+        offTime: int = ...,
+    ) -> None: ...
+
+class AnalogOutputInt16:
+    value: int
+    def __init__(self, value: int) -> None: ...
+
+class AnalogOutputInt32:
+    value: int
+    def __init__(self, value: int) -> None: ...
+
+class AnalogOutputDouble64:
+    value: float
+    def __init__(self, value: float) -> None: ...
 
 class AnalogOutputFloat32:
     value: float
     def __init__(self, value: float) -> None: ...
+
+AnalogOutput: TypeAlias = (
+    AnalogOutputInt16 | AnalogOutputInt32 | AnalogOutputFloat32 | AnalogOutputDouble64
+)
 
 class IMasterScan: ...
 
@@ -237,10 +273,17 @@ class IMaster:
     ) -> None: ...
     def SelectAndOperate(
         self,
-        command: AnalogOutputFloat32 | ControlRelayOutputBlock,
+        command: AnalogOutput | ControlRelayOutputBlock,
         index: int,
         callback: CommandCallback,
     ) -> None: ...
+    def DirectOperate(
+        self,
+        command: AnalogOutput | ControlRelayOutputBlock,
+        index: int,
+        callback: CommandCallback,
+    ) -> None: ...
+    def Restart(self, op: RestartType, callback: Callable[[object], None]) -> None: ...
     def Enable(self) -> bool: ...
     def Disable(self) -> bool: ...
 

@@ -21,6 +21,7 @@ from gridctl.model.measurement import (
     TimeQuality,
     Validity,
 )
+from protocols.dnp3.outputs import AnalogForm, Form, read_form
 from protocols.driver import PointAddress
 
 INDEX_MAX = 65_535
@@ -51,13 +52,6 @@ _GROUPS: Mapping[PointKind, frozenset[int]] = {
     PointKind.SETPOINT: frozenset({40, 41}),
     PointKind.CONTROL: frozenset({10, 12}),
 }
-AO_FLOAT = "ao-float"
-CROB_LATCH = "crob-latch"
-_COMMANDS: Mapping[PointKind, str] = {
-    PointKind.SETPOINT: AO_FLOAT,
-    PointKind.CONTROL: CROB_LATCH,
-}
-
 # The bits that all types share, then bit 5 and 6, whose meaning depends on the type.
 _ONLINE, _RESTART, _COMM_LOST, _REMOTE_FORCED, _LOCAL_FORCED, _BIT_5, _BIT_6 = (
     0x01,
@@ -78,13 +72,15 @@ _COUNTER = frozenset({20, 21})
 class Binding:
     """One point on the wire. `group` and `index` are what is read; `lease_index` is the analog
     output that holds the device's reversion timeout in seconds, `enable_index` the binary output
-    that lets the setpoint count; None where the device has none."""
+    that lets the setpoint count; None where the device has none. `form` is the object that commands
+    it, None for a point that takes no command."""
 
     row: PointAddress
     group: int
     index: int
     lease_index: int | None
     enable_index: int | None
+    form: Form | None
 
     @property
     def mrid(self) -> str:
@@ -125,11 +121,12 @@ class PointTable:
             if parsed is None:
                 errors.append((row, "address", f"{row.address!r} is not group:index, e.g. 30:12"))
                 continue
-            wrong = _row_fault(row, parsed)
+            form = read_form(row.point.kind, row.command) if row.point.kind.commandable else None
+            wrong = _row_fault(row, parsed, form)
             if wrong is None:
                 wrong = _taken(row, parsed, addresses, outputs)
-            if wrong is not None:
-                errors.append((row, *wrong))
+            if wrong is not None or isinstance(form, str):
+                errors.append((row, *(wrong or ("command", str(form)))))
                 continue
             lease, enable = _parse(row.lease), _parse(row.enable)
             binding = Binding(
@@ -138,6 +135,7 @@ class PointTable:
                 index=parsed[1],
                 lease_index=None if lease is None else lease[1],
                 enable_index=None if enable is None else enable[1],
+                form=form,
             )
             self.by_mrid[binding.mrid] = binding
             self._by_object.setdefault((binding.group, binding.index), []).append(binding)
@@ -173,14 +171,26 @@ def read_group(address: str) -> tuple[int, int] | None:
     return _READ_GROUP[parsed[0]], parsed[1]
 
 
-def _row_fault(row: PointAddress, parsed: tuple[int, int]) -> tuple[str, str] | None:
+def _row_fault(
+    row: PointAddress, parsed: tuple[int, int], form: Form | str | None
+) -> tuple[str, str] | None:
     kind = row.point.kind
     group, _ = parsed
     if group not in _GROUPS[kind]:
         fit = ", ".join(str(one) for one in sorted(_GROUPS[kind]))
         return "address", f"group {group} is not for kind {kind}: groups {fit}"
-    if kind.commandable and row.command != _COMMANDS[kind]:
-        return "command", f"{row.command!r}: a {kind} of DNP3 takes {_COMMANDS[kind]}"
+    if isinstance(form, str):
+        return "command", form
+    if isinstance(form, AnalogForm):
+        beyond = _beyond(row, form)
+        if beyond is not None:
+            return beyond
+    return _companion_fault(row, parsed)
+
+
+def _companion_fault(row: PointAddress, parsed: tuple[int, int]) -> tuple[str, str] | None:
+    """What is wrong with the outputs that go with a setpoint."""
+    kind = row.point.kind
     if row.lease:
         lease = _parse(row.lease)
         if lease is None or lease[0] not in (40, 41):
@@ -195,6 +205,16 @@ def _row_fault(row: PointAddress, parsed: tuple[int, int]) -> tuple[str, str] | 
             return "enable", f"{row.enable!r} is not a binary output, e.g. 12:17"
         if kind is not PointKind.SETPOINT:
             return "enable", f"a {kind} is not enabled by an output in DNP3"
+    return None
+
+
+def _beyond(row: PointAddress, form: AnalogForm) -> tuple[str, str] | None:
+    """A limit that the object cannot carry: found when the file is read, not in the event."""
+    for column, limit in (("min", row.min_value), ("max", row.max_value)):
+        if limit is not None:
+            wire = (limit - row.offset) / row.scale
+            if not form.low <= wire <= form.high:
+                return column, f"{limit:g} is {wire:g} on the wire and does not fit {form}"
     return None
 
 

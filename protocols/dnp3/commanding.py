@@ -1,7 +1,8 @@
 """Commands of one device, one after the other: lease, setpoint, enabling output.
 
-Each is select before operate, and each OPERATE is asked for in the moment in which it would leave
-(`exchange.py`). DIRECT OPERATE does not occur in this program (SG-01).
+All three in one request where the link says so, else each by itself; select before operate in
+either case, and each OPERATE is asked for in the moment in which it would leave (`exchange.py`).
+DIRECT OPERATE does not occur in this program (SG-01).
 """
 
 from __future__ import annotations
@@ -16,8 +17,18 @@ from gridctl.model.command import Command, CommandState
 from gridctl.model.errors import Refusal
 from gridctl.model.permit import Permit
 from protocols.dnp3.codec import Binding, PointTable
-from protocols.dnp3.controls import Judgement, Order, Reply, build, judge, setpoint, switch
+from protocols.dnp3.controls import (
+    Judgement,
+    Order,
+    Reply,
+    build,
+    enabling,
+    judge,
+    lease,
+    order_of,
+)
 from protocols.dnp3.exchange import Exchange
+from protocols.dnp3.outputs import Output
 from protocols.dnp3.session import LIFECYCLE_DEADLINE_S, Session
 from protocols.dnp3.settings import Dnp3Settings
 from protocols.dnp3.trace import evidence
@@ -28,7 +39,8 @@ STACK_GRACE_S = 1.0
 ABORT_LOOK_S = 0.1
 _ALREADY_ACTIVE = "ALREADY_ACTIVE"
 
-Step: TypeAlias = Callable[[Order, StageCallback], Awaitable[Judgement]]
+Step: TypeAlias = Callable[..., Awaitable[Judgement]]
+"""Sends one output, with those that go before and after it in the same request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +49,9 @@ class _Plan:
     them."""
 
     session: Session
-    lease: Order | None
-    main: Order
-    enable: Order | None
+    lease: Output | None
+    main: Output
+    enable: Output | None
 
 
 class Commander:
@@ -96,15 +108,22 @@ class Commander:
         self.sent += 1
         kept: list[str] = []
 
-        async def step(order: Order, told: StageCallback) -> Judgement:
+        async def step(
+            output: Output,
+            told: StageCallback,
+            before: tuple[Output, ...] = (),
+            after: tuple[Output, ...] = (),
+        ) -> Judgement:
             exchange = Exchange(
-                output=order.output,
+                output=output,
+                before=before,
+                after=after,
                 aborted=aborted,
                 stage_told=told,
                 expires_mono_s=permit.expires_mono_s,
                 select_window_s=self._settings.select_timeout_s / 2,
             )
-            judged = await self._operate(plan.session, order, exchange)
+            judged = await self._operate(plan.session, order_of(output), exchange)
             offset_s = self._clock.now_s() - self._clock.monotonic_s()
             kept.extend(evidence(exchange, grid_minus_mono_s=offset_s))
             return judged
@@ -119,6 +138,10 @@ class Commander:
         )
 
     async def _steps(self, plan: _Plan, step: Step, stage: StageCallback) -> Judgement:
+        if self._settings.commands_together:
+            before = () if plan.lease is None else (plan.lease,)
+            after = () if plan.enable is None else (plan.enable,)
+            return await step(plan.main, stage, before, after)
         if plan.lease is not None:
             held = await step(plan.lease, _untold)
             if held.result is not Result.ACCEPTED:
@@ -156,22 +179,21 @@ class Commander:
         main = build(binding, command.value)
         if isinstance(main, Refusal):
             return main
-        lease = self._lease(binding, command)
-        if isinstance(lease, Refusal):
-            return lease
-        enable = None if binding.enable_index is None else switch(binding.enable_index, True)
-        return _Plan(session=session, lease=lease, main=main, enable=enable)
+        held = self._lease(binding, command)
+        if isinstance(held, Refusal):
+            return held
+        return _Plan(session=session, lease=held, main=main, enable=enabling(binding))
 
-    def _lease(self, binding: Binding, command: Command) -> Order | Refusal | None:
-        if binding.lease_index is None:
-            return None
+    def _lease(self, binding: Binding, command: Command) -> Output | Refusal | None:
         left_s = command.lease_until_s - self._clock.now_s()
         if command.value == command.default_value:
             # Going home is always allowed; a lease on the default holds nothing back.
             left_s = max(left_s, LEASE_MIN_S)
-        if left_s <= 0:
-            return Refusal(code="LEASE_EXPIRED", reasons=(f"the lease ended {-left_s:.0f} s ago",))
-        return setpoint(binding.lease_index, left_s)
+        if binding.lease_index is not None and left_s < LEASE_MIN_S:
+            # Not even a rest of a second: a device may take a timeout of 0 for none at all.
+            ended = f"ended {-left_s:.0f} s ago" if left_s <= 0 else f"ends in {left_s:.1f} s"
+            return Refusal(code="LEASE_EXPIRED", reasons=(f"the lease {ended}",))
+        return lease(binding, left_s)
 
     async def _operate(self, session: Session, order: Order, exchange: Exchange) -> Judgement:
         if not session.usable:

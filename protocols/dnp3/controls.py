@@ -9,23 +9,28 @@ for refused points and altered echoes (dnp3.md G7).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, TypeAlias
 
 import opendnp3 as o
 
 from gridctl.model.errors import Refusal
-from gridctl.model.measurement import PointKind
 from protocols.dnp3.codec import Binding
-from protocols.dnp3.exchange import Answer, Exchange, Output, Stage, analog_output, latch
+from protocols.dnp3.exchange import Answer, Exchange, Stage
 from protocols.dnp3.fragments import IIN_REQUEST_ERRORS
+from protocols.dnp3.outputs import ANALOG_GROUP, LATCH, AnalogForm, Output, RelayForm
 from protocols.driver import Result
 
-Wire: TypeAlias = o.AnalogOutputFloat32 | o.ControlRelayOutputBlock
-
-FLOAT32_MAX = 3.4028234663852886e38
+Wire: TypeAlias = (
+    o.AnalogOutputInt16
+    | o.AnalogOutputInt32
+    | o.AnalogOutputFloat32
+    | o.AnalogOutputDouble64
+    | o.ControlRelayOutputBlock
+)
 
 STATUS: Mapping[int, tuple[str, str]] = {
     0: ("SUCCESS", "The outstation accepted the command."),
@@ -123,26 +128,38 @@ def status_text(status: int) -> tuple[str, str]:
     )
 
 
-def setpoint(index: int, value: float) -> Order | Refusal:
-    """g41v3 for `value` in wire units, or why it cannot be one."""
-    if not math.isfinite(value) or abs(value) > FLOAT32_MAX:
-        return Refusal(code="NOT_REPRESENTABLE", reasons=(f"{value} does not fit a float",))
-    return Order(wire=o.AnalogOutputFloat32(value), output=analog_output(index, value))
+_ANALOGS: Final[Mapping[int, tuple[Callable[[float], Wire], str]]] = {
+    1: (lambda value: o.AnalogOutputInt32(int(value)), "<i"),
+    2: (lambda value: o.AnalogOutputInt16(int(value)), "<h"),
+    3: (o.AnalogOutputFloat32, "<f"),
+    4: (o.AnalogOutputDouble64, "<d"),
+}
 
 
-def switch(index: int, on: bool) -> Order:
-    """A latch (g12v1)."""
-    code = o.OperationType.LATCH_ON if on else o.OperationType.LATCH_OFF
-    return Order(wire=o.ControlRelayOutputBlock(code), output=latch(index, on))
+def order_of(output: Output) -> Order:
+    """`output`, and the same as the native stack's object."""
+    if output.group != ANALOG_GROUP:
+        code, count, on_ms, off_ms = struct.unpack("<BBII", output.octets)
+        wire: Wire = o.ControlRelayOutputBlock(
+            o.OperationType(code & 0x0F),
+            o.TripCloseCode(code >> 6),
+            clear=False,
+            count=count,
+            onTime=on_ms,
+            offTime=off_ms,
+        )
+        return Order(wire=wire, output=output)
+    kind, code_letter = _ANALOGS[output.variation]
+    return Order(wire=kind(*struct.unpack(code_letter, output.octets)), output=output)
 
 
-def build(binding: Binding, value: float) -> Order | Refusal:
+def build(binding: Binding, value: float) -> Output | Refusal:
     """The object that commands `value` (in the point's unit), or why it must not be sent.
 
     The points file's own limits are held here once more: the last check before the wire.
     """
     row = binding.row
-    if not row.point.kind.commandable:
+    if binding.form is None:
         return Refusal(code="NOT_COMMANDABLE", reasons=(f"{binding.mrid} takes no command",))
     low, high = row.min_value, row.max_value
     if not math.isfinite(value) or low is None or high is None or not low <= value <= high:
@@ -150,13 +167,38 @@ def build(binding: Binding, value: float) -> Order | Refusal:
             code="OUT_OF_LIMITS",
             reasons=(f"{value:g} {row.point.unit} is outside {low} to {high} of {binding.mrid}",),
         )
-    if row.point.kind is PointKind.CONTROL:
-        if value not in (0.0, 1.0):
-            return Refusal(code="NOT_REPRESENTABLE", reasons=(f"{value:g} is neither 0 nor 1",))
-        return switch(binding.index, bool(value))
-    return setpoint(binding.index, (value - row.offset) / row.scale)
+    match binding.form:
+        case RelayForm():
+            return binding.form.output(binding.index, value)
+        case AnalogForm():
+            ends = [(one - row.offset) / row.scale for one in (low, high)]
+            return binding.form.output(
+                binding.index,
+                (value - row.offset) / row.scale,
+                within=(min(ends), max(ends)),
+                slack=(row.point.tolerance or 0.0) / abs(row.scale),
+            )
 
 
+def lease(binding: Binding, left_s: float) -> Output | Refusal | None:
+    """The reversion timeout that holds `binding`'s command for `left_s`, in the same variation;
+    whole seconds are never more than are left. None where the device has none."""
+    if binding.lease_index is None or not isinstance(binding.form, AnalogForm):
+        return None
+    made = binding.form.output(binding.lease_index, left_s, within=(1.0, left_s), slack=1.0)
+    return made if isinstance(made, Refusal) else replace(made, role=LEASE)
+
+
+def enabling(binding: Binding) -> Output | None:
+    """The latch that lets `binding`'s setpoint count; None where the device needs none."""
+    if binding.enable_index is None:
+        return None
+    made = LATCH.output(binding.enable_index, 1.0)
+    assert isinstance(made, Output)  # noqa: S101 - a latch knows 1
+    return replace(made, role=ENABLE)
+
+
+LEASE, ENABLE = "lease", "enabling output"
 _SUCCESS: Final = 0
 _NOTHING_OPERATED: Final = "No OPERATE left."
 
@@ -204,7 +246,7 @@ def _after_select(reply: Reply | None, exchange: Exchange) -> Judgement:
             f"The outstation's answer to SELECT was not our object. {_NOTHING_OPERATED}",
         )
     if answer.status != _SUCCESS:
-        return _judged(Result.REJECTED, *status_text(answer.status))
+        return _refused(Result.REJECTED, answer, exchange)
     if answer.iin & IIN_REQUEST_ERRORS:
         return _judged(Result.REJECTED, "IIN_ERROR", f"{_iin_text(answer)} {_NOTHING_OPERATED}")
     if exchange.stopped:
@@ -225,7 +267,9 @@ def _after_operate(reply: Reply | None, exchange: Exchange) -> Judgement:
             "Outcome not known: the answer to OPERATE does not repeat the command.",
         )
     if answer.status != _SUCCESS:
-        return _judged(Result.REJECTED, *status_text(answer.status))
+        # The lease alone moves nothing; anything else that was accepted beside a refusal may have.
+        moved = _SUCCESS in answer.statuses[len(exchange.before) :]
+        return _refused(Result.UNKNOWN if moved else Result.REJECTED, answer, exchange)
     if answer.iin & IIN_REQUEST_ERRORS:
         return _judged(Result.UNKNOWN, "IIN_ERROR", f"Outcome not known: {_iin_text(answer)}")
     if reply is None or not reply.is_success(exchange.output.index):
@@ -235,6 +279,21 @@ def _after_operate(reply: Reply | None, exchange: Exchange) -> Judgement:
             "Outcome not known: the octets say accepted, the DNP3 stack does not.",
         )
     return _judged(Result.ACCEPTED, *status_text(_SUCCESS))
+
+
+def _refused(result: Result, answer: Answer, exchange: Exchange) -> Judgement:
+    """A status of the device that is none of success, and of which object where there are more."""
+    status, output = next(
+        (one, output)
+        for one, output in zip(answer.statuses, exchange.outputs, strict=True)
+        if one != _SUCCESS
+    )
+    name, sentence = status_text(status)
+    if len(exchange.outputs) > 1:
+        sentence = f"Of lease, setpoint and enabling output, the {output.role}: {sentence}"
+    if result is Result.UNKNOWN:
+        sentence = f"Outcome not known: others were accepted. {sentence}"
+    return _judged(result, name, sentence)
 
 
 def _iin_text(answer: Answer) -> str:

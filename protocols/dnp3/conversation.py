@@ -210,6 +210,7 @@ class Conversation:
         elif self.exchange is not None and asked.function in (Function.SELECT, Function.OPERATE):
             self.exchange.keep(self.heard_s, False, response.octets())
             self.exchange.answered(response)
+            shown = self.exchange.shown(response)
         if lean:
             self._confirm_taken(response, taken=taken)
         elif response.confirm_wanted:
@@ -360,12 +361,13 @@ class Conversation:
                 exchange.withheld = why or ""
             log.warning("%s withheld: %s", Function(request.function).name, why)
             return b"", self._local(request, cancelled(request))
-        exchange.keep(mono_s, True, request.octets())
+        leaving = exchange.whole(request)
+        exchange.keep(mono_s, True, leaving.octets())
         if select:
             exchange.selected(request, mono_s)
         else:
             exchange.operated()
-        return self._ask(request), b""
+        return self._ask(leaving), b""
 
     def _enable(self, request: Fragment) -> tuple[bytes, bytes]:
         """Only the classes that this link wants (the stack knows no mask, G10)."""

@@ -1,7 +1,7 @@
-"""To the device: TCP, or TLS 1.2 / 1.3 with both sides shown and the device's name pinned.
+"""To the device: a serial line, TCP, or TLS 1.2 / 1.3 with both sides shown and its name pinned.
 
-On Python's ssl, hence on the host's current OpenSSL; the one in the native wheel is years old and
-checks no name (dnp3.md G9).
+TLS is on Python's ssl, hence on the host's current OpenSSL; the one in the native wheel is years
+old and checks no name (dnp3.md G9).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import ssl
 from cryptography import x509
 
 from gridctl.model.errors import ConfigError, UnavailableError
-from protocols.dnp3.settings import Endpoint, Tls
+from protocols.dnp3.serialport import open_serial
+from protocols.dnp3.settings import SerialPort, Tls, Way
 
 
 def tls_context(tls: Tls, *, file: str) -> ssl.SSLContext:
@@ -40,8 +41,8 @@ def own_until_s(tls: Tls) -> float:
 
 
 async def dial(
-    end: asyncio.BaseProtocol,
-    endpoint: Endpoint,
+    end: asyncio.BufferedProtocol,
+    endpoint: Way,
     *,
     timeout_s: float,
     context: ssl.SSLContext | None,
@@ -51,6 +52,8 @@ async def dial(
 
     Raises UnavailableError with the reason.
     """
+    if isinstance(endpoint, SerialPort):
+        return open_serial(end, endpoint)
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):

@@ -18,14 +18,15 @@ from gridctl.model.measurement import PointKind
 from protocols.discovery import DeviceAttribute, Discovery, FoundPoint
 from protocols.dnp3.callbacks import Quiet
 from protocols.dnp3.capture import Capture
-from protocols.dnp3.codec import AO_FLOAT, CROB_LATCH, PointTable, read_group
+from protocols.dnp3.codec import PointTable, read_group
 from protocols.dnp3.dialing import tls_context
 from protocols.dnp3.fragments import Fragment, Iin
 from protocols.dnp3.image import PointImage
 from protocols.dnp3.knowledge import Knowledge
 from protocols.dnp3.objects import Block, Broken, columns, is_event, texts, walk
+from protocols.dnp3.outputs import ANALOG_FORMS, ANALOG_GROUP, AO_FLOAT, CROB_GROUP, LATCH
 from protocols.dnp3.session import Session
-from protocols.dnp3.settings import Endpoint, read_settings
+from protocols.dnp3.settings import Way, read_settings
 from protocols.dnp3.trace import iin_words
 from protocols.dnp3.values import Decoder, flagless, qualities
 from protocols.driver import LinkSettings
@@ -59,7 +60,11 @@ _KINDS: Final[Mapping[int, PointKind]] = {
     40: PointKind.SETPOINT,
     110: PointKind.ANALOG,
 }
-_COMMANDS: Final[Mapping[int, tuple[int, str]]] = {10: (12, CROB_LATCH), 40: (41, AO_FLOAT)}
+_COMMANDED: Final[Mapping[int, int]] = {10: 12, 40: 41}
+_ANALOG_COMMANDS: Final[Mapping[int, str]] = {
+    form.variation: form.name for form in ANALOG_FORMS.values()
+}
+"""What an output's status tells of its command: a status in 16 bits, so is the setpoint."""
 _TEXT, _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3, 4
 
 
@@ -95,7 +100,11 @@ class Inventory:
         if key not in self.points and len(self.points) >= self._points_max:
             self.truncated = True
             return
-        group, command = _COMMANDS.get(block.group, (block.group, ""))
+        group, command = _COMMANDED.get(block.group, block.group), ""
+        if group == CROB_GROUP:
+            command = LATCH.name
+        elif group == ANALOG_GROUP:
+            command = _ANALOG_COMMANDS.get(block.variation, AO_FLOAT.name)
         self.points[key] = FoundPoint(
             address=f"{group}:{index}",
             kind=_KINDS[block.group],
@@ -240,7 +249,7 @@ async def discover(
 
 async def _read_all(
     probe: _Probe,
-    endpoint: Endpoint,
+    endpoint: Way,
     inventory: Inventory,
     wanted: Mapping[str, tuple[int, int]],
 ) -> None:

@@ -8,7 +8,6 @@ time, and nobody has stopped it. Everything that was sent and heard is kept as e
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -17,40 +16,10 @@ from typing import Final
 from gridctl.model.command import CommandState
 from protocols.dnp3.fragments import IIN_REQUEST_ERRORS, Fragment
 from protocols.dnp3.objects import Block, walk
+from protocols.dnp3.outputs import Output
 
-CROB_GROUP: Final = 12
-ANALOG_GROUP: Final = 41
-_FLOAT: Final = 3
-_LATCH_ON, _LATCH_OFF = 3, 4
 EVIDENCE_STEPS_MAX: Final = 8
 STATUS_CANCELLED: Final = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Output:
-    """The one object that a command may put on the wire: what stands between its index and its
-    status."""
-
-    group: int
-    variation: int
-    index: int
-    octets: bytes
-
-
-def analog_output(index: int, value: float) -> Output:
-    """g41v3 with `value` in wire units."""
-    return Output(
-        group=ANALOG_GROUP, variation=_FLOAT, index=index, octets=struct.pack("<f", value)
-    )
-
-
-def latch(index: int, on: bool) -> Output:
-    """g12v1 LATCH_ON or LATCH_OFF, once. On and off time have no meaning for a latch; the stack
-    writes 100 ms each."""
-    code = _LATCH_ON if on else _LATCH_OFF
-    return Output(
-        group=CROB_GROUP, variation=1, index=index, octets=struct.pack("<BBII", code, 1, 100, 100)
-    )
 
 
 class Stage(Enum):
@@ -65,10 +34,16 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an answer to SELECT or OPERATE says. `status` None: it is no echo of our object."""
+    """What an answer to SELECT or OPERATE says: a status for each object that was sent, none when
+    it is no echo of them."""
 
-    status: int | None
+    statuses: tuple[int, ...]
     iin: int
+
+    @property
+    def status(self) -> int | None:
+        """SUCCESS when each object has it, else the first other; None: no echo of our objects."""
+        return next((one for one in self.statuses if one), 0) if self.statuses else None
 
     @property
     def clean(self) -> bool:
@@ -81,9 +56,15 @@ class Exchange:
 
     `expires_mono_s`: no SELECT leaves after it. `select_window_s`: how long after SELECT the
     OPERATE may still leave. `aborted` is asked right before each of the two.
+
+    `output` is what the stack knows of. `before` and `after` go with it in the same request, which
+    the stack cannot build (G12): it asks for its one object, the line sends them all and shows it
+    its own again. `select` is what left, `request` what the stack asked for.
     """
 
     output: Output
+    before: tuple[Output, ...] = ()
+    after: tuple[Output, ...] = ()
     aborted: Callable[[], bool]
     stage_told: Callable[[CommandState], None]
     expires_mono_s: float
@@ -92,6 +73,7 @@ class Exchange:
     closed: bool = False
     withheld: str = ""
     stopped: bool = False
+    request: bytes = b""
     select: bytes = b""
     selected_mono_s: float = 0.0
     select_answer: Answer | None = None
@@ -113,7 +95,7 @@ class Exchange:
         """None when this OPERATE may leave; else why not."""
         if self.closed:
             return "the command is over"
-        if self.stage is not Stage.ECHOED or request.objects != self.select:
+        if self.stage is not Stage.ECHOED or request.objects != self.request:
             return "the OPERATE does not repeat an echoed SELECT"
         if self.select_answer is None or not self.select_answer.clean:
             return "the device did not echo the SELECT"
@@ -129,9 +111,21 @@ class Exchange:
         self.stopped = self.closed = True
         return True
 
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """All that goes out, in this order."""
+        return (*self.before, self.output, *self.after)
+
+    def whole(self, request: Fragment) -> Fragment:
+        """`request` of the stack as it leaves: with all objects of the command."""
+        first = b"".join(one.object() for one in self.before)
+        last = b"".join(one.object() for one in self.after)
+        return request._replace(objects=first + request.objects + last)
+
     def selected(self, request: Fragment, mono_s: float) -> None:
-        """The SELECT leaves now."""
-        self.stage, self.select, self.selected_mono_s = Stage.SELECTED, request.objects, mono_s
+        """The stack's SELECT leaves now, as `whole`."""
+        self.stage, self.selected_mono_s = Stage.SELECTED, mono_s
+        self.request, self.select = request.objects, self.whole(request).objects
         self.stage_told(CommandState.SELECTED)
 
     def operated(self) -> None:
@@ -141,11 +135,20 @@ class Exchange:
 
     def answered(self, response: Fragment) -> None:
         """The device's answer to what left last."""
-        answer = Answer(echo_status(self.select, response.objects), response.iin)
+        answer = Answer(echo_statuses(self.select, response.objects), response.iin)
         if self.stage is Stage.SELECTED:
             self.select_answer, self.stage = answer, Stage.ECHOED
         elif self.stage is Stage.OPERATED:
             self.operate_answer, self.stage = answer, Stage.ANSWERED
+
+    def shown(self, response: Fragment) -> bytes:
+        """The objects of `response` as the stack, which knows of one, may see them."""
+        if not self.before and not self.after:
+            return response.objects
+        answer = self.operate_answer or self.select_answer
+        if answer is None or answer.status is None:
+            return b""
+        return self.request[:-1] + bytes((answer.status,))
 
     def keep(self, mono_s: float, from_master: bool, octets: bytes) -> None:
         """Keep an exchanged fragment as evidence; the first `EVIDENCE_STEPS_MAX` are kept."""
@@ -169,11 +172,18 @@ def status_of(objects: bytes, output: Output) -> int | None:
     return block.body[-1]
 
 
-def echo_status(request: bytes, answer: bytes) -> int | None:
-    """The status when `answer` repeats `request` octet by octet but for its last one."""
-    if not request or len(answer) != len(request) or answer[:-1] != request[:-1]:
-        return None
-    return answer[-1] & 0x7F
+def echo_statuses(request: bytes, answer: bytes) -> tuple[int, ...]:
+    """The status of each object when `answer` repeats `request` octet by octet but for those;
+    else none."""
+    ends = [block.end - 1 for block in walk(request) if isinstance(block, Block)]
+    if not ends or ends[-1] != len(request) - 1 or len(answer) != len(request):
+        return ()
+    at = 0
+    for end in ends:
+        if answer[at:end] != request[at:end]:
+            return ()
+        at = end + 1
+    return tuple(answer[end] & 0x7F for end in ends)
 
 
 def cancelled(request: Fragment) -> bytes:

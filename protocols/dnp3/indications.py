@@ -11,6 +11,9 @@ from typing import Final
 
 from protocols.dnp3.fragments import Fragment, Function, Iin
 
+EVENT_BITS: Final = {1: Iin.CLASS_1_EVENTS, 2: Iin.CLASS_2_EVENTS, 3: Iin.CLASS_3_EVENTS}
+EVENT_SCAN_MIN_S: Final = 0.2
+EVENT_SCAN_MAX_S: Final = 60.0
 OVERFLOW_PERIOD_S: Final = 10.0
 RESTART_PERIOD_S: Final = 30.0
 TIME_PERIOD_S: Final = 60.0
@@ -79,3 +82,46 @@ class Indications:
     def integrity_done(self) -> None:
         """An integrity poll has ended; what it was due for is served."""
         self._integrity_due = False
+
+
+class EventsAvailable:
+    """IIN1.1 to 1.3: which event classes to read because the device says that it holds some.
+
+    A class that the device may report unasked is left to it for `patience_s`: reading it at once
+    would cross its own report. A device whose bits never fall and that has nothing to tell is
+    asked at growing pauses; as long as events come, at the shortest.
+    """
+
+    def __init__(
+        self, *, classes: frozenset[int], unsolicited: frozenset[int], patience_s: float
+    ) -> None:
+        self._patience_s = {one: patience_s if one in unsolicited else 0.0 for one in classes}
+        self._since_s: dict[int, float] = {}
+        self._asked_s: float | None = None
+        self._pause_s = EVENT_SCAN_MIN_S
+        self._events = 0
+
+    def due(self, iin: int, mono_s: float, *, answered_s: float, events: int) -> frozenset[int]:
+        """The classes to read now, given the latest indications, when the device last answered
+        whole, and how many events it has told so far. What is returned counts as asked."""
+        for one in self._patience_s:
+            if not iin & EVENT_BITS[one]:
+                self._since_s.pop(one, None)
+            else:
+                self._since_s.setdefault(one, mono_s)
+        if events != self._events or not self._since_s:
+            self._events, self._pause_s = events, EVENT_SCAN_MIN_S
+        wanted = frozenset(
+            one
+            for one, since_s in self._since_s.items()
+            if mono_s - since_s >= self._patience_s[one]
+        )
+        asked_s = self._asked_s
+        if not wanted:
+            return wanted
+        if asked_s is not None and (answered_s < asked_s or mono_s - asked_s < self._pause_s):
+            return frozenset()
+        if asked_s is not None:
+            self._pause_s = min(EVENT_SCAN_MAX_S, 2.0 * self._pause_s)
+        self._asked_s = mono_s
+        return wanted

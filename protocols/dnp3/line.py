@@ -139,7 +139,8 @@ class _End:
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - a stream's protocol
         self.transport = transport
         opened = transport.get_extra_info("socket")
-        opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if opened is not None:  # a serial line has none
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def write(self, octets: bytes) -> None:
         if self.transport is not None:
@@ -156,7 +157,8 @@ class _End:
             return
         opened = transport.get_extra_info("socket")
         try:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            if opened is not None:
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         except OSError as error:
             log.debug("a socket was closed before it could be reset: %s", error)
         transport.abort()
@@ -186,9 +188,10 @@ class _DeviceEnd(_End, asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self.transport is None or self._socket is None:
+        if self.transport is None:
             return
-        if not self._line.from_device(bytes(self._buffer[:nbytes])) and self.transport is not None:
+        answered = self._line.from_device(bytes(self._buffer[:nbytes]))
+        if not answered and self._socket is not None and self.transport is not None:
             # Nothing went back that would carry the acknowledgement, and an outstation with Nagle
             # on holds its next segment until it has one: 1,000 points took 132 ms without this,
             # 1 ms with it (dnp3.md §2). The kernel forgets it each time.

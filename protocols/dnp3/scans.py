@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import opendnp3 as o
 
 from protocols.dnp3.codec import PointTable
+from protocols.dnp3.conversation import Conversation
+from protocols.dnp3.indications import EventsAvailable
 from protocols.dnp3.settings import Dnp3Settings
 from protocols.dnp3.stack import milliseconds
 
@@ -15,6 +17,8 @@ _CLASSES = 60
 _DEADBANDS_PER_REQUEST = 100
 _RANGES_PER_REQUEST = 50
 _ANALOG_INPUT, _COUNTER = 30, 20
+UNASKED_FIRST_S = 1.0
+"""How long at least a device is given to report its events unasked before they are read."""
 
 
 def add_scans(
@@ -30,7 +34,7 @@ def add_scans(
     integrity_s = settings.integrity_s if settings.integrity_s is not None else scan_s
     scans = [master.AddClassScan(o.ClassField(*_ALL), milliseconds(integrity_s), handler)]
     for event_class, period_s in settings.class_s.items():
-        wanted = o.ClassField(False, *(event_class == one for one in (1, 2, 3)))
+        wanted = class_field({event_class})
         scans.append(master.AddClassScan(wanted, milliseconds(period_s), handler))
     scans += [
         master.AddRangeScan(
@@ -43,6 +47,11 @@ def add_scans(
         for scan in settings.scans
     ]
     return scans
+
+
+def class_field(classes: Collection[int]) -> o.ClassField:
+    """Event classes (1 to 3) as the stack names them, without class 0."""
+    return o.ClassField(False, *(one in classes for one in (1, 2, 3)))
 
 
 def configure_device(
@@ -75,6 +84,43 @@ def freeze_counters(master: o.IMaster, *, clears: bool) -> None:
     """Freeze all counters now; `clears`: and let them begin at zero again."""
     kind = o.FreezeType.FreezeAndClear if clears else o.FreezeType.ImmediateFreeze
     master.Freeze(kind, [o.Header.AllObjects(_COUNTER, 0)])
+
+
+class Occasions:
+    """What is asked of the device when there is occasion for it, and not by a scan of the stack's:
+    events that it says it holds, and the freezing of its counters."""
+
+    def __init__(self, settings: Dnp3Settings) -> None:
+        self._settings = settings
+        self._available = EventsAvailable(
+            classes=settings.event_scan,
+            unsolicited=settings.unsolicited,
+            patience_s=max(UNASKED_FIRST_S, 2 * settings.response_timeout_s),
+        )
+        self._frozen_s: float | None = None
+
+    def serve(
+        self,
+        master: o.IMaster,
+        handler: o.ISOEHandler,
+        conversation: Conversation,
+        *,
+        events: int,
+        now_s: float,
+    ) -> None:
+        """Ask what is due at `now_s` (monotonic); `events`: how many the device has told so far."""
+        period_s = self._settings.freeze_counters_s
+        if period_s is not None and (self._frozen_s is None or now_s - self._frozen_s >= period_s):
+            self._frozen_s = now_s
+            freeze_counters(master, clears=self._settings.freeze_clears)
+        due = self._available.due(
+            conversation.indications.latest,
+            now_s,
+            answered_s=conversation.answered_s,
+            events=events,
+        )
+        if due:
+            master.ScanClasses(class_field(due), handler)
 
 
 def class_ranges(table: PointTable) -> dict[int, list[tuple[int, int, int]]]:

@@ -29,9 +29,9 @@ from protocols.dnp3.fragments import Fragment, Function
 from protocols.dnp3.image import SILENT_SCANS, PointImage
 from protocols.dnp3.knowledge import Knowledge
 from protocols.dnp3.line import Line
-from protocols.dnp3.scans import add_scans, configure_device, freeze_counters
+from protocols.dnp3.scans import Occasions, add_scans, configure_device
 from protocols.dnp3.selftest import SelfTest, readable_by_stack
-from protocols.dnp3.settings import Dnp3Settings, Endpoint
+from protocols.dnp3.settings import Dnp3Settings, Way
 from protocols.dnp3.stack import manager, milliseconds, off_loop, total
 from protocols.dnp3.values import Decoder
 
@@ -87,7 +87,7 @@ class Session:
             None if knowledge.decoder_fault is not None else SelfTest()
         )
         self._integrity_s: float | None = None
-        self._frozen_s: float | None = None
+        self._occasions = Occasions(settings)
         self.conversation = Conversation(
             master=settings.master_address,
             outstation=settings.outstation_address,
@@ -116,7 +116,7 @@ class Session:
 
     # --- life cycle -------------------------------------------------------------------------
 
-    async def open(self, endpoint: Endpoint) -> None:
+    async def open(self, endpoint: Way) -> None:
         """Connect to the device, then let the stack begin. `close` is due in every case.
 
         Raises UnavailableError with the reason, also when the stack cannot be had.
@@ -260,6 +260,11 @@ class Session:
 
     # --- values as the stack boxed them -----------------------------------------------------
 
+    @property
+    def _handler(self) -> o.ISOEHandler:
+        """Who hears the values of what is asked: nobody where the line takes them itself."""
+        return self._readings if self.knowledge.boxed else self._quiet
+
     def _boxed(self, samples: list[Sample], unsolicited: bool) -> None:
         """On the stack's thread: for the self-test, or for good where it failed."""
         if self.knowledge.boxed:
@@ -301,8 +306,7 @@ class Session:
     def _begin_scans(self) -> None:
         if self._master is None or not self.usable:
             return
-        handler = self._readings if self.knowledge.boxed else self._quiet
-        self._scans = add_scans(self._master, self._settings, handler, scan_s=self.scan_s)
+        self._scans = add_scans(self._master, self._settings, self._handler, scan_s=self.scan_s)
 
     @total(None)
     def _deadbands_told(self, result: object) -> None:
@@ -345,15 +349,14 @@ class Session:
             self._decide(self._selftest.conclude())
         if self.ready and now_s - heard_s < self.scan_s:
             self._image.renew(self._generation)
-        self._freeze_when_due(now_s)
-
-    def _freeze_when_due(self, now_s: float) -> None:
-        period_s = self._settings.freeze_counters_s
-        if period_s is None or self._master is None or not self.usable:
-            return
-        if self._frozen_s is None or now_s - self._frozen_s >= period_s:
-            self._frozen_s = now_s
-            freeze_counters(self._master, clears=self._settings.freeze_clears)
+        if self._master is not None and self.usable:
+            self._occasions.serve(
+                self._master,
+                self._handler,
+                self.conversation,
+                events=self.knowledge.events,
+                now_s=now_s,
+            )
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -388,9 +391,8 @@ class Session:
         waiter: asyncio.Future[Measurement] = self._loop.create_future()
         waiters = self._waiters.setdefault(binding.mrid, [])
         waiters.append(waiter)
-        handler = self._readings if self.knowledge.boxed else self._quiet
         self._master.ScanRange(
-            o.GroupVariationID(binding.group, 0), binding.index, binding.index, handler
+            o.GroupVariationID(binding.group, 0), binding.index, binding.index, self._handler
         )
         await asyncio.wait({waiter}, timeout=timeout_s)
         if waiter in waiters:

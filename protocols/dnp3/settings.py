@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-from gridctl.model.errors import ConfigError
+from protocols.dnp3.options import Options
 from protocols.driver import LinkSettings, OptionValue
 
 INDEX_MAX = 65_535
@@ -16,99 +17,19 @@ ADDRESS_MAX = 65_519
 
 TIME_SYNC_MODES = ("lan", "non_lan", "write", "none")
 
-_NEEDED: Mapping[str, type] = {
-    "host": str,
-    "port": int,
-    "master_address": int,
-    "outstation_address": int,
-    "response_timeout_s": float,
-    "select_timeout_s": float,
-}
-_OPTIONAL: Mapping[str, type] = {
-    "heartbeat": str,
-    "backup_host": str,
-    "backup_port": int,
-    "ca": str,
-    "certificate": str,
-    "key": str,
-    "tls_name": str,
-    "time_sync": str,
-    "disable_unsolicited_at_start": bool,
-    "unsolicited": str,
-    "integrity_s": float,
-    "class_1_s": float,
-    "class_2_s": float,
-    "class_3_s": float,
-    "scans": str,
-    "keep_alive_s": float,
-    "response_max_s": float,
-    "write_deadbands": bool,
-    "freeze_counters_s": float,
-    "freeze_clears": bool,
-}
-OPTION_MEANINGS: Mapping[str, tuple[str, str]] = {
-    "host": ("none: must be written", "Where the device listens."),
-    "port": ("none: must be written", "Its TCP port, 20000 as a rule (19999 with TLS)."),
-    "master_address": ("none: must be written", "Our link address, 0 to 65519."),
-    "outstation_address": (
-        "none: must be written",
-        "The device's link address, 0 to 65519; broadcast addresses are refused.",
-    ),
-    "response_timeout_s": (
-        "none: must be written",
-        "Seconds for one answer, 0.05 to 60, at most half of select_timeout_s.",
-    ),
-    "select_timeout_s": (
-        "none: must be written",
-        (
-            "How long the device holds a SELECT, as set in the device; OPERATE leaves in the first "
-            "half of it or not at all."
-        ),
-    ),
-    "heartbeat": ("none", "mRID of a point that moves all the time."),
-    "backup_host": ("none", "A second way to the same device, tried in turn; with `backup_port`."),
-    "backup_port": ("none", "Port of the second way."),
-    "ca": ("none", "TLS: the certificate of the authority that signed the device's. PEM."),
-    "certificate": ("none", "TLS: our certificate, PEM."),
-    "key": ("none", "TLS: its private key, PEM, mode 0600."),
-    "tls_name": (
-        "none",
-        (
-            "TLS: the name that must stand in the device's certificate (SAN, or CN where it has "
-            "none). All four of the TLS keys or none."
-        ),
-    ),
-    "time_sync": (
-        "lan",
-        (
-            "How the clock is set when the device asks: `lan`, `non_lan`, `write` (a plain write, "
-            "for devices that know neither), `none`."
-        ),
-    ),
-    "disable_unsolicited_at_start": (
-        "true",
-        (
-            "false for a device that must not be sent function code 21. One that merely ignores it "
-            "is found out."
-        ),
-    ),
-    "unsolicited": ("1,2,3", "Event classes that the device may report unasked, or `none`."),
-    "integrity_s": ("the fastest point's scan_s", "Period of the poll of everything."),
-    "class_1_s": ("none", "Period of a poll of class 1 events by themselves; so `class_2_s`, …"),
-    "class_2_s": ("none", "As `class_1_s`, of class 2."),
-    "class_3_s": ("none", "As `class_1_s`, of class 3."),
-    "scans": ("none", "Polls of ranges, separated by spaces: `30:0-99@5 1:4@1`."),
-    "keep_alive_s": (
-        "30",
-        "Silence after which the link status is asked for; unanswered it ends the connection.",
-    ),
-    "response_max_s": ("5", "Seconds for all fragments of one response; more on slow lines."),
-    "write_deadbands": ("false", "Write the deadbands of the points file to the device (g34v3)."),
-    "freeze_counters_s": ("none", "Freeze all counters in this period, at least 10."),
-    "freeze_clears": ("false", "And set them to zero."),
-}
-"""Default and meaning of each option, for docs/reference/dnp3.md."""
-
+BAUDS = (1200, 2400, 4800, 9600, 19_200, 38_400, 57_600, 115_200)
+PARITIES = ("none", "even", "odd")
+_NETWORK_ONLY = (
+    "host",
+    "port",
+    "backup_host",
+    "backup_port",
+    "ca",
+    "certificate",
+    "key",
+    "tls_name",
+)
+_SERIAL_ONLY = ("parity", "stop_bits")
 _TLS = ("ca", "certificate", "key", "tls_name")
 _SCAN = re.compile(r"(\d{1,3}):(\d{1,5})(?:-(\d{1,5}))?@(\d+(?:\.\d+)?)")
 _SCANNED = frozenset({1, 3, 10, 20, 21, 30, 31, 40, 110})
@@ -123,6 +44,22 @@ class Endpoint:
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SerialPort:
+    """A serial line to one device: 8 data bits, as DNP3 needs them, no flow control."""
+
+    device: Path
+    baud: int
+    parity: str
+    stop_bits: int
+
+    def __str__(self) -> str:
+        return f"{self.device} {self.baud} 8{self.parity[0].upper()}{self.stop_bits}"
+
+
+Way: TypeAlias = Endpoint | SerialPort
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,12 +95,14 @@ class Dnp3Settings:
     `disable_unsolicited_at_start`: false for a device that must not be sent function code 21 at
     all. One that merely ignores it is found out and left in peace.
     `unsolicited`: the event classes that the device may report unasked; empty: none.
+    `event_scan`: the event classes that are read when the device says that it holds some.
     `integrity_s`, `class_s`: periods of the polls of everything, and of each event class by itself;
     None: the fastest point's scan period, and no poll of its own.
     `keep_alive_s`: silence after which REQUEST_LINK_STATUS is sent; unanswered it ends the link.
+    `commands_together`: all outputs of one command in one request.
     """
 
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[Way, ...]
     master_address: int
     outstation_address: int
     response_timeout_s: float
@@ -171,6 +110,7 @@ class Dnp3Settings:
     time_sync: str
     disable_unsolicited_at_start: bool
     unsolicited: frozenset[int]
+    event_scan: frozenset[int]
     tls: Tls | None
     integrity_s: float | None
     class_s: Mapping[int, float]
@@ -180,6 +120,7 @@ class Dnp3Settings:
     write_deadbands: bool
     freeze_counters_s: float | None
     freeze_clears: bool
+    commands_together: bool
 
     @property
     def endpoint(self) -> str:
@@ -191,62 +132,9 @@ class Dnp3Settings:
         return min((integrity_s, *self.class_s.values(), *(s.period_s for s in self.scans)))
 
 
-class _Options:
-    """Reads options of one link; every refusal names file and key."""
-
-    def __init__(self, settings: LinkSettings) -> None:
-        self._settings = settings
-
-    def refuse(self, key: str, message: str, hint: str) -> ConfigError:
-        return ConfigError(
-            f"link {self._settings.id}: {message}",
-            file=self._settings.file,
-            key=f"field.links.{key}",
-            hint=hint,
-        )
-
-    def check_keys(self) -> None:
-        known = {**_NEEDED, **_OPTIONAL}
-        for key, value in self._settings.options.items():
-            if key not in known:
-                raise self.refuse(
-                    key, f"unknown option {key!r}", f"options of dnp3: {', '.join(known)}"
-                )
-            self._check_type(key, value, known[key])
-        for key in _NEEDED:
-            if key not in self._settings.options:
-                raise self.refuse(key, f"{key} is missing", f"write {key} = …")
-
-    def _check_type(self, key: str, value: OptionValue, kind: type) -> None:
-        fits = (
-            isinstance(value, (int, float)) and not isinstance(value, bool)
-            if kind is float
-            else type(value) is kind
-        )
-        if not fits:
-            raise self.refuse(key, f"{key} is {value!r}", f"must be of type {kind.__name__}")
-
-    def text(self, key: str) -> str:
-        return str(self._settings.options[key])
-
-    def whole(self, key: str, low: int, high: int) -> int:
-        value = int(self._settings.options[key])
-        if not low <= value <= high:
-            raise self.refuse(key, f"{key} is {value}", f"must be {low} to {high}")
-        return value
-
-    def seconds(self, key: str, low: float, high: float, default: float | None = None) -> float:
-        if default is not None and key not in self._settings.options:
-            return default
-        value = float(self._settings.options[key])
-        if not low <= value <= high:
-            raise self.refuse(key, f"{key} is {value:g}", f"must be {low:g} to {high:g} s")
-        return value
-
-
 def read_settings(settings: LinkSettings) -> Dnp3Settings:
     """The options of `settings`. Raises ConfigError for unknown, missing or unusable ones."""
-    options = _Options(settings)
+    options = Options(settings)
     options.check_keys()
     given = settings.options
     response_timeout_s = options.seconds("response_timeout_s", 0.05, 60.0)
@@ -271,7 +159,8 @@ def read_settings(settings: LinkSettings) -> Dnp3Settings:
         select_timeout_s=select_timeout_s,
         time_sync=time_sync,
         disable_unsolicited_at_start=bool(given.get("disable_unsolicited_at_start", True)),
-        unsolicited=_unsolicited(options, given),
+        unsolicited=_classes(options, given, "unsolicited"),
+        event_scan=_classes(options, given, "event_scan"),
         tls=_tls(options, given),
         integrity_s=_optional_s(options, given, "integrity_s"),
         class_s={
@@ -285,6 +174,7 @@ def read_settings(settings: LinkSettings) -> Dnp3Settings:
         write_deadbands=bool(given.get("write_deadbands", False)),
         freeze_counters_s=_optional_s(options, given, "freeze_counters_s", 10.0),
         freeze_clears=bool(given.get("freeze_clears", False)),
+        commands_together=bool(given.get("commands_together", False)),
     )
     if read.master_address == read.outstation_address:
         raise options.refuse(
@@ -300,12 +190,37 @@ def read_settings(settings: LinkSettings) -> Dnp3Settings:
 
 
 def _optional_s(
-    options: _Options, given: Mapping[str, OptionValue], key: str, low: float = 0.05
+    options: Options, given: Mapping[str, OptionValue], key: str, low: float = 0.05
 ) -> float | None:
     return options.seconds(key, low, 86_400.0) if key in given else None
 
 
-def _endpoints(options: _Options, given: Mapping[str, OptionValue]) -> tuple[Endpoint, ...]:
+def _serial(options: Options, given: Mapping[str, OptionValue]) -> SerialPort:
+    for key in _NETWORK_ONLY:
+        if key in given:
+            raise options.refuse(key, f"{key} has no meaning on a serial line", "leave it out")
+    baud = options.whole("baud", min(BAUDS), max(BAUDS))
+    if baud not in BAUDS:
+        raise options.refuse("baud", f"baud is {baud}", f"one of {', '.join(map(str, BAUDS))}")
+    parity = str(given.get("parity", "none"))
+    if parity not in PARITIES:
+        raise options.refuse("parity", f"parity is {parity!r}", f"one of {', '.join(PARITIES)}")
+    return SerialPort(
+        device=Path(options.text("serial")),
+        baud=baud,
+        parity=parity,
+        stop_bits=options.whole("stop_bits", 1, 2) if "stop_bits" in given else 1,
+    )
+
+
+def _endpoints(options: Options, given: Mapping[str, OptionValue]) -> tuple[Way, ...]:
+    if "serial" in given:
+        return (_serial(options, given),)
+    for key in _SERIAL_ONLY:
+        if key in given:
+            raise options.refuse(
+                key, f"{key} is of a serial line", "write serial = … or leave it out"
+            )
     first = Endpoint(host=options.text("host"), port=options.whole("port", 1, 65_535))
     if "backup_host" not in given and "backup_port" not in given:
         return (first,)
@@ -320,7 +235,7 @@ def _endpoints(options: _Options, given: Mapping[str, OptionValue]) -> tuple[End
     return (first, second)
 
 
-def _tls(options: _Options, given: Mapping[str, OptionValue]) -> Tls | None:
+def _tls(options: Options, given: Mapping[str, OptionValue]) -> Tls | None:
     named = [key for key in _TLS if key in given]
     if not named:
         return None
@@ -346,19 +261,17 @@ def _tls(options: _Options, given: Mapping[str, OptionValue]) -> Tls | None:
     )
 
 
-def _unsolicited(options: _Options, given: Mapping[str, OptionValue]) -> frozenset[int]:
-    text = str(given.get("unsolicited", "1,2,3")).strip()
+def _classes(options: Options, given: Mapping[str, OptionValue], key: str) -> frozenset[int]:
+    text = str(given.get(key, "1,2,3")).strip()
     if text == "none":
         return frozenset()
     classes = [one.strip() for one in text.split(",")]
     if any(one not in ("1", "2", "3") for one in classes):
-        raise options.refuse(
-            "unsolicited", f"unsolicited is {text!r}", "event classes as in 1,2,3, or none"
-        )
+        raise options.refuse(key, f"{key} is {text!r}", "event classes as in 1,2,3, or none")
     return frozenset(int(one) for one in classes)
 
 
-def _scans(options: _Options, given: Mapping[str, OptionValue]) -> tuple[RangeScan, ...]:
+def _scans(options: Options, given: Mapping[str, OptionValue]) -> tuple[RangeScan, ...]:
     found = []
     for text in str(given.get("scans", "")).split():
         match = _SCAN.fullmatch(text)

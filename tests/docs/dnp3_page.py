@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from protocols.dnp3.codec import quality_of
 from protocols.dnp3.controls import STATUS
-from protocols.dnp3.settings import OPTION_MEANINGS
+from protocols.dnp3.options import OPTION_MEANINGS
 from tests.docs.tables import GENERATED, table
 
 _INTRO = """\

@@ -180,11 +180,20 @@ def row(index: int, *, group: int = 30, scan_s: float = 0.3, **changes: object) 
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def setpoint(index: int) -> PointAddress:
-    """An analog output, -100 to 100."""
+def setpoint(index: int, **changes: object) -> PointAddress:
+    """An analog output, -100 to 100, half a kW around it confirmed; `changes` are the row's own."""
     made = row(index, min_value=-100.0, max_value=100.0, command="ao-float", address=f"41:{index}")
+    point = replace(
+        made.point, mrid=f"SP.{index}", kind=PointKind.SETPOINT, expect="P30.0", tolerance=0.5
+    )
+    return replace(made, point=point, **changes)  # type: ignore[arg-type]
+
+
+def relay(index: int, command: str = "crob-latch") -> PointAddress:
+    """A relay output, 0 or 1."""
+    made = setpoint(index, min_value=0.0, max_value=1.0, command=command, address=f"12:{index}")
     return replace(
-        made, point=replace(made.point, mrid=f"SP.{index}", kind=PointKind.SETPOINT, expect="P30.0")
+        made, point=replace(made.point, mrid=f"RL.{index}", kind=PointKind.CONTROL, unit=Unit.STATE)
     )
 
 

@@ -14,15 +14,18 @@ from protocols.dnp3.codec import Binding, PointTable
 from protocols.dnp3.controls import (
     STATUS,
     Completion,
-    Order,
     PointState,
     Reply,
     build,
+    enabling,
     judge,
+    lease,
+    order_of,
     status_text,
 )
-from protocols.dnp3.exchange import Exchange, Stage, analog_output
+from protocols.dnp3.exchange import Exchange, Stage
 from protocols.dnp3.fragments import Fragment, Function, Iin
+from protocols.dnp3.outputs import AO_FLOAT, Output
 from protocols.driver import Result
 from tests.contracts import driver_peer as bench
 from tests.contracts.peer_dnp3 import WIRES
@@ -50,6 +53,12 @@ def reply(
     return Reply(summary=summary, points=((index, state, status),))
 
 
+def analog_output(index: int, value: float) -> Output:
+    made = AO_FLOAT.output(index, value, within=(value, value), slack=0.0)
+    assert isinstance(made, Output)
+    return made
+
+
 SELECT = b"\x29\x03\x17\x01\x0c\x00\x00\x05\x42\x00"
 """g41v3 33.25 to index 12, as the stack spells it."""
 REQUEST = Fragment(0xC3, Function.SELECT, 0, SELECT)
@@ -61,11 +70,18 @@ def echo(status: int = 0, iin: int = 0, objects: bytes | None = None) -> Fragmen
 
 
 def exchange(
-    select: Fragment | None = None, operate: Fragment | None = None, *, stage: Stage | None = None
+    select: Fragment | None = None,
+    operate: Fragment | None = None,
+    *,
+    stage: Stage | None = None,
+    before: tuple[Output, ...] = (),
+    after: tuple[Output, ...] = (),
 ) -> Exchange:
     """An exchange that has heard `select` and `operate`; `stage` ARMED: nothing left."""
     made = Exchange(
         output=analog_output(12, 33.25),
+        before=before,
+        after=after,
         aborted=lambda: False,
         stage_told=lambda _: None,
         expires_mono_s=100.0,
@@ -219,11 +235,12 @@ def test_operate_leaves_only_after_its_own_echoed_select_and_in_time() -> None:
 
 
 def test_a_setpoint_goes_out_in_wire_units() -> None:
-    order = build(binding(scale=2.0, offset=10.0), 33.0)
-    assert isinstance(order, Order)
-    assert isinstance(order.wire, o.AnalogOutputFloat32)
-    assert order.wire.value == pytest.approx(11.5)
-    assert order.output.octets == struct.pack("<f", 11.5)
+    output = build(binding(scale=2.0, offset=10.0), 33.0)
+    assert isinstance(output, Output)
+    assert output.octets == struct.pack("<f", 11.5)
+    wire = order_of(output).wire
+    assert isinstance(wire, o.AnalogOutputFloat32)
+    assert wire.value == pytest.approx(11.5)
 
 
 @pytest.mark.parametrize("value", [-100.1, 100.1, float("nan"), float("inf")])
@@ -238,13 +255,101 @@ def test_without_limits_nothing_is_built() -> None:
 
 
 def test_a_latch_is_on_or_off_and_nothing_between() -> None:
-    on, off = build(binding(PointKind.CONTROL), 1.0), build(binding(PointKind.CONTROL), 0.0)
-    assert isinstance(on, Order)
-    assert isinstance(off, Order)
-    assert isinstance(on.wire, o.ControlRelayOutputBlock)
-    assert isinstance(off.wire, o.ControlRelayOutputBlock)
-    assert (int(on.wire.opType), int(off.wire.opType)) == (
-        int(o.OperationType.LATCH_ON),
-        int(o.OperationType.LATCH_OFF),
-    )
+    for value, kind in ((1.0, o.OperationType.LATCH_ON), (0.0, o.OperationType.LATCH_OFF)):
+        output = build(binding(PointKind.CONTROL), value)
+        assert isinstance(output, Output)
+        wire = order_of(output).wire
+        assert isinstance(wire, o.ControlRelayOutputBlock)
+        assert int(wire.opType) == int(kind)
     assert isinstance(build(binding(PointKind.CONTROL), 0.5), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("ao-int16", o.AnalogOutputInt16),
+        ("ao-int32", o.AnalogOutputInt32),
+        ("ao-float", o.AnalogOutputFloat32),
+        ("ao-double", o.AnalogOutputDouble64),
+    ],
+)
+def test_the_points_file_chooses_the_variation(command: str, kind: type) -> None:
+    output = build(binding(command=command), 33.0)
+    assert isinstance(output, Output)
+    assert isinstance(order_of(output).wire, kind)
+    timeout = lease(binding(command=command), 89.7)
+    assert isinstance(timeout, Output)
+    assert (timeout.variation, timeout.role) == (output.variation, "lease")
+
+
+def test_a_lease_in_whole_seconds_is_never_longer_than_what_is_left() -> None:
+    for left_s, told in ((1.0, 1), (1.9, 1), (600.0, 600), (599.999, 599)):
+        output = lease(binding(command="ao-int32"), left_s)
+        assert isinstance(output, Output)
+        assert struct.unpack("<i", output.octets) == (told,)
+    assert isinstance(lease(binding(command="ao-int16"), 40_000.0), Refusal)
+
+
+LEASE = replace(analog_output(70, 600.0), role="lease")
+
+
+def enable() -> Output:
+    made = enabling(binding(enable="12:17"))
+    assert made is not None
+    return made
+
+
+ENABLE = enable()
+TOGETHER = LEASE.object() + SELECT + ENABLE.object()
+
+
+def several(*statuses: int) -> Fragment:
+    """The echo of lease, setpoint and enabling output, with these statuses."""
+    one, two, three = (
+        part[:-1] + bytes((status,))
+        for part, status in zip((LEASE.object(), SELECT, ENABLE.object()), statuses, strict=True)
+    )
+    return Fragment(0xC3, Function.RESPONSE, 0, one + two + three)
+
+
+@pytest.mark.parametrize(
+    ("select", "operate", "result", "status"),
+    [
+        ((0, 0, 0), (0, 0, 0), Result.ACCEPTED, "SUCCESS"),
+        ((4, 0, 0), None, Result.REJECTED, "NOT_SUPPORTED"),
+        ((0, 0, 7), None, Result.REJECTED, "LOCAL"),
+        ((0, 0, 0), (0, 12, 7), Result.REJECTED, "OUT_OF_RANGE"),
+        ((0, 0, 0), (6, 6, 6), Result.REJECTED, "HARDWARE_ERROR"),
+        # A setpoint in force without its dead-man, and an old one that was enabled.
+        ((0, 0, 0), (6, 0, 0), Result.UNKNOWN, "HARDWARE_ERROR"),
+        ((0, 0, 0), (0, 12, 0), Result.UNKNOWN, "OUT_OF_RANGE"),
+    ],
+)
+def test_of_several_outputs_each_status_counts(
+    select: tuple[int, ...], operate: tuple[int, ...] | None, result: Result, status: str
+) -> None:
+    heard = exchange(
+        several(*select),
+        None if operate is None else several(*operate),
+        before=(LEASE,),
+        after=(ENABLE,),
+    )
+    assert heard.select == TOGETHER
+    # The stack asked for one object and sees one, refused when any was.
+    assert heard.shown(several(*(operate or select)))[:-1] == SELECT[:-1]
+    judged = judge(reply(), heard)
+    assert (judged.result, judged.status) == (result, status)
+    if result is not Result.ACCEPTED:
+        refused = (operate or select).index(next(s for s in operate or select if s))
+        assert f"the {heard.outputs[refused].role}: " in judged.detail
+
+
+def test_several_outputs_with_one_altered_are_no_echo() -> None:
+    for at in range(len(TOGETHER)):
+        answer = bytearray(TOGETHER)
+        answer[at] ^= 0x80
+        heard = exchange(echo(objects=bytes(answer)), before=(LEASE,), after=(ENABLE,))
+        ends = (len(LEASE.object()) - 1, len(LEASE.object() + SELECT) - 1, len(TOGETHER) - 1)
+        clean = heard.select_answer is not None and heard.select_answer.clean
+        assert clean is (at in ends), at  # bit 7 of a status is reserved
+    assert judge(reply(), exchange(echo(), before=(LEASE,))).status == "ECHO_MISMATCH"

@@ -75,6 +75,96 @@ async def test_each_class_has_its_own_period_and_ranges_are_scanned() -> None:
     assert set(ranged) == {bytes((30, 0, 1)) + struct.pack("<HH", 4, 7)}
 
 
+HOLDS = {1: Iin.CLASS_1_EVENTS, 2: Iin.CLASS_2_EVENTS, 3: Iin.CLASS_3_EVENTS}
+
+
+def event(index: int, value: float) -> bytes:
+    """g32v5 by index."""
+    return bytes((32, 5, 0x28, 1, 0)) + struct.pack("<HBf", index, 1, value)
+
+
+class Holding:
+    """A script: an outstation that holds events of some classes until they are read."""
+
+    def __init__(self, *, lets_go: bool = True) -> None:
+        self.held: dict[int, bytes] = {}
+        self.lets_go = lets_go
+
+    def __call__(self, request: Fragment) -> Answer:
+        wanted = classes(request) if request.function == Function.READ else set()
+        told = b"".join(self.held.pop(one) for one in sorted(wanted & set(self.held)))
+        iin = sum(bit for one, bit in HOLDS.items() if one in self.held or not self.lets_go)
+        return answer(request, told + (ALL if 0 in wanted else b""), iin=iin)
+
+
+def event_reads(outstation: Outstation) -> list[set[int]]:
+    return [c for r in of(outstation, Function.READ) if (c := classes(r)) and 0 not in c]
+
+
+async def test_events_that_the_device_says_it_holds_are_read_at_once() -> None:
+    """IIN1.1 to 1.3 in any answer; here in that to the range scan."""
+    script = Holding()
+    outstation = Outstation(script=script)
+    async with bench_of(
+        outstation, ROWS, unsolicited="none", integrity_s=600.0, scans="30:7@0.2"
+    ) as bench:
+        await bench.up()
+        await bench.pump(0.5)
+        assert event_reads(outstation) == []
+        script.held = {2: event(0, 7.5), 3: event(1, 8.5)}
+        assert await bench.until(lambda: bench.latest["P30.1"].value == 8.5, 3.0)
+        assert bench.latest["P30.0"].value == 7.5
+        await bench.pump(0.6)
+        assert event_reads(outstation) == [{2, 3}]  # those two, once
+
+
+async def test_only_the_classes_that_are_wanted_are_read_on_occasion() -> None:
+    script = Holding()
+    outstation = Outstation(script=script)
+    async with bench_of(
+        outstation, ROWS, unsolicited="none", event_scan="1", integrity_s=600.0, scans="30:7@0.2"
+    ) as bench:
+        await bench.up()
+        await bench.pump(0.3)
+        script.held = {1: event(0, 7.5), 2: event(1, 8.5)}
+        assert await bench.until(lambda: bench.latest["P30.0"].value == 7.5, 3.0)
+        await bench.pump(0.6)
+        assert event_reads(outstation) == [{1}]
+
+
+async def test_a_device_that_reports_unasked_is_left_to_it_first() -> None:
+    script = Holding()
+    outstation = Outstation(script=script)
+    async with bench_of(
+        outstation, ROWS, integrity_s=600.0, scans="30:7@0.2", response_timeout_s=0.8
+    ) as bench:
+        await bench.up()
+        await bench.pump(0.3)
+        script.held = {1: event(0, 7.5)}
+        await bench.pump(1.0)
+        assert event_reads(outstation) == []
+        # It reports by itself: the bit falls, nothing is read.
+        outstation.send(outstation.unsolicited(1, script.held.pop(1)))
+        assert await bench.until(lambda: bench.latest["P30.0"].value == 7.5, 3.0)
+        await bench.pump(1.2)
+        assert event_reads(outstation) == []
+        # Another time it does not: read after two answer times.
+        script.held = {2: event(1, 8.5)}
+        assert await bench.until(lambda: bench.latest["P30.1"].value == 8.5, 5.0)
+        assert event_reads(outstation) == [{2}]
+
+
+async def test_a_bit_that_never_falls_is_asked_after_less_and_less() -> None:
+    script = Holding(lets_go=False)
+    outstation = Outstation(script=script)
+    async with bench_of(
+        outstation, ROWS, unsolicited="none", integrity_s=600.0, scans="30:7@0.1"
+    ) as bench:
+        await bench.up()
+        await bench.pump(3.0)
+        assert 2 <= len(event_reads(outstation)) <= 6
+
+
 async def test_an_event_overflow_brings_exactly_one_integrity_poll() -> None:
     overflowing = True
 

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from protocols.dnp3.capture import Piece, pcap
 from protocols.dnp3.discovery import Inventory
-from protocols.dnp3.exchange import Exchange, analog_output, latch
+from protocols.dnp3.exchange import Exchange
 from protocols.dnp3.fragments import FIN, FIR, Fragment, Function, parse_fragment
+from protocols.dnp3.outputs import AO_FLOAT, LATCH, Output
 from protocols.dnp3.selftest import readable_by_stack, samples_of
 from protocols.dnp3.trace import describe, evidence, lines
 from tests.protocols.dnp3.hostile import wire
@@ -41,7 +42,11 @@ def test_any_fragment_is_described(objects: bytes, control: int, function: int, 
 @example(objects=b"\x0c\x01\x17\x00")
 def test_any_answer_is_evidence(objects: bytes) -> None:
     """It is written in the path of a command: nothing may go wrong there."""
-    for output in (latch(4, True), analog_output(12, 6.0)):
+    for output in (
+        LATCH.output(4, 1.0),
+        AO_FLOAT.output(12, 6.0, within=(0.0, 10.0), slack=0.0),
+    ):
+        assert isinstance(output, Output)
         exchange = Exchange(
             output=output,
             aborted=lambda: False,
