@@ -1,0 +1,229 @@
+"""Hong's general linear model of load, with recency, and what its residual says ahead (E2).
+
+load = trend + month + weekday x hour + (T, T^2, T^3) x (month, hour) + recency (Hong, Wang 2014;
+Wang, Liu, Hong 2016); to this the shape of the day over the year, weekends apart, the days around
+holidays, and sun and wind by the hour for a net load. The model's residual r is known up to the
+origin; per lead, a regression says what is left of it at the target.
+
+`Memory.lite` is for less than about 400 days: no year in it, degrees instead of a polynomial, and a
+short memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.arrays import FloatArray, IntArray
+from optimizer.forecasting.grid import LoadGrid, hats, taken, trailing
+from optimizer.forecasting.regression import decayed, fit_leads, ridge
+from optimizer.forecasting.weather import WeatherRows
+
+SHARE = 1e-5
+"""Ridge of the model, of the mean power of its columns."""
+DAY_TYPES_LITE = np.array([0, 0, 0, 0, 1, 2, 3])
+DAYS_PER_YEAR = 365.25
+TREND_DAY = 12_000.0
+SATURDAY = 5
+SQUARE = 2
+SLOW_RECENCY = 3
+"""From here on recency rows are slow (3 h ago, means of days): their squares differ by hour."""
+ROWS_AT_ONCE = 4096
+ROWS_MAX = 30_000
+"""More slots than these are thinned evenly over the times of day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """How far back a fit looks, how fast it forgets, and its form. Days."""
+
+    window_days: float
+    half_life_days: float
+    lite: bool = False
+
+
+FULL = Memory(window_days=1096.0, half_life_days=365.0)
+LITE = Memory(window_days=84.0, half_life_days=42.0, lite=True)
+
+
+class Design:
+    """Columns of the model at any slots of one grid."""
+
+    def __init__(self, grid: LoadGrid, *, lite: bool) -> None:
+        self._grid = grid
+        self._lite = lite
+        self._kinds, holiday = grid.day_types()
+        # Shifted by one: entry `day` is the day before, `day + 1` the day itself.
+        self._holiday = np.pad(holiday.astype(np.float64), 1)
+
+    def rows(self, slots: IntArray, weather: WeatherRows) -> FloatArray:
+        """(len(slots), p), the weather (k, len(slots)) as it is to be believed at them."""
+        return self._lite_rows(slots, weather) if self._lite else self._full_rows(slots, weather)
+
+    def _full_rows(self, slots: IntArray, weather: WeatherRows) -> FloatArray:
+        grid = self._grid
+        hour = hats(grid.hour(slots))
+        local_day = grid.calendar.day(slots)
+        kind = self._kinds[local_day]
+        day = (grid.calendar.first + slots) / grid.per_day
+        month = hats(day % DAYS_PER_YEAR * (24.0 / DAYS_PER_YEAR), 12)
+        turn = day * (2.0 * np.pi / DAYS_PER_YEAR)
+        year = [np.cos(turn), np.sin(turn), np.cos(2.0 * turn), np.sin(2.0 * turn)]
+        weekend = hour * (kind >= SATURDAY)[:, None]
+        blocks = [
+            ((day - TREND_DAY) / DAYS_PER_YEAR)[:, None],
+            month,
+            _crossed(np.eye(7)[kind], hour),
+            # Light and habits move the shape of the day over the year, weekends apart.
+            *(hour * wave[:, None] for wave in year),
+            *(weekend * wave[:, None] for wave in year[:2]),
+            # A holiday is a Sunday with a mark; the days around it are not quite working days.
+            *(hour * self._holiday[local_day + k][:, None] for k in (0, 1, 2)),
+        ]
+        blocks += _by_temperature(weather.recency, hour, month, weekend)
+        for row in weather.plant:
+            blocks += [hour * row[:, None], hour * (row * year[0])[:, None]]
+        return np.hstack(blocks)
+
+    def _lite_rows(self, slots: IntArray, weather: WeatherRows) -> FloatArray:
+        grid = self._grid
+        hour = hats(grid.hour(slots))
+        kind = DAY_TYPES_LITE[self._kinds[grid.calendar.day(slots)]]
+        blocks = [np.eye(grid.per_day)[grid.calendar.slot_of_day(slots)]]
+        blocks.append(_crossed(np.eye(4)[kind], hour))
+        rows = weather.differences
+        blocks += [hour * row[:, None] for row in rows[:2]]
+        blocks += [row[:, None] for row in rows[2:]]
+        return np.hstack(blocks)
+
+
+def _by_temperature(
+    recency: FloatArray, hour: FloatArray, month: FloatArray, weekend: FloatArray
+) -> list[FloatArray]:
+    if not len(recency):
+        return []
+    now = recency[0]
+    blocks = [weekend * now[:, None], weekend * (now**2)[:, None]]
+    for power in (1, 2, 3):
+        blocks += [month * (now**power)[:, None], hour * (now**power)[:, None]]
+        for k, row in enumerate(recency[1:], start=1):
+            past = (row**power)[:, None]
+            by_hour = power == 1 or (power == SQUARE and k >= SLOW_RECENCY)
+            blocks.append(hour * past if by_hour else past)
+    return blocks
+
+
+def _crossed(a: FloatArray, b: FloatArray) -> FloatArray:
+    return (a[:, :, None] * b[:, None, :]).reshape(len(a), -1)
+
+
+class ResidualFeatures:
+    """What is known at an origin about the residual (n,) a lead later."""
+
+    def __init__(self, grid: LoadGrid, residual: FloatArray) -> None:
+        self._grid = grid
+        self._residual = residual
+        widths = [grid.slots(1.0), grid.slots(3.0), grid.per_day, 7 * grid.per_day]
+        rows = [residual, *(trailing(residual, width) for width in widths)]
+        self._recent = np.nan_to_num(np.array(rows))
+        self._before = np.nan_to_num(np.concatenate([np.full(1, np.nan), residual[:-1]]))
+
+    def __call__(self, origins: IntArray, lead: int) -> FloatArray:
+        day = self._grid.per_day
+        back = -(-lead // day)
+        target = origins + lead
+        columns = [*self._recent[:, origins], self._before[origins]]
+        earlier = (target - days * day for days in (back, back + 1, 7))
+        columns += [np.nan_to_num(taken(self._residual, slots)) for slots in earlier]
+        angle = self._grid.hour(target) * (2.0 * np.pi / 24.0)
+        circle = (np.cos(angle), np.sin(angle))
+        columns += [wave * columns[k] for wave in circle for k in (0, 3, 6)]
+        return np.array(columns).T
+
+
+class HongModel:
+    """E2, fitted on slots before `end`. `weather` reaches over the targets."""
+
+    def __init__(
+        self,
+        grid: LoadGrid,
+        weather: WeatherRows,
+        memory: Memory,
+        *,
+        end: int,
+        leads: tuple[int, ...],
+        origins: IntArray,
+    ) -> None:
+        self._grid = grid
+        self._weather = weather
+        self._design = Design(grid, lite=memory.lite)
+        begin = max(0, end - round(memory.window_days * grid.per_day))
+        half_life = memory.half_life_days * grid.per_day
+        self._beta = self._fitted(begin, end, half_life)
+        self._model = np.full(grid.count, np.nan)
+        self._model[begin:] = self._say(np.arange(begin, grid.count))
+        residual = grid.load_kw - self._model
+        self._features = ResidualFeatures(grid, residual)
+        self._lead = fit_leads(
+            self._features,
+            residual,
+            origins=origins[origins >= begin + grid.per_day],
+            end=end,
+            leads=leads,
+            half_life_slots=half_life,
+        )
+
+    def _fitted(self, begin: int, end: int, half_life: float) -> FloatArray:
+        slots = np.arange(begin, end)
+        slots = slots[np.isfinite(self._grid.load_kw[slots])]
+        slots = slots[:: _thinning(len(slots), self._grid.per_day)]
+        gram: FloatArray | float = 0.0
+        moment: FloatArray | float = 0.0
+        for part in _parts(slots):
+            x = self._design.rows(part, self._weather.at(part))
+            # The root of the weight on both sides: a product with its own transpose costs half.
+            root = np.sqrt(decayed(end - 1 - part, half_life))
+            x *= root[:, None]
+            gram = gram + x.T @ x
+            moment = moment + x.T @ (root * self._grid.load_kw[part])
+        return ridge(np.asarray(gram), np.asarray(moment), share=SHARE)
+
+    def _say(self, slots: IntArray, weather: WeatherRows | None = None) -> FloatArray:
+        rows = self._weather.at(slots) if weather is None else weather
+        said = [
+            self._design.rows(part, rows.at(at)) @ self._beta
+            for part, at in zip(_parts(slots), _parts(np.arange(len(slots))), strict=True)
+        ]
+        return np.concatenate(said) if said else np.zeros(0)
+
+    def points(
+        self, origins: IntArray, leads: tuple[int, ...], seen: WeatherRows | None = None
+    ) -> FloatArray:
+        """(origins, leads) kW. `seen` (k, origins, leads): the targets' weather as seen then."""
+        targets = origins[:, None] + np.array(leads)
+        if seen is None:
+            model = self._model[targets]
+        else:
+            flat = WeatherRows(
+                recency=seen.recency.reshape(len(seen.recency), -1),
+                plant=seen.plant.reshape(len(seen.plant), -1),
+                differences=seen.differences.reshape(len(seen.differences), -1),
+            )
+            model = self._say(targets.ravel(), flat).reshape(targets.shape)
+        left = [self._features(origins, lead) @ self._lead.at(lead) for lead in leads]
+        result: FloatArray = model + np.array(left).T
+        return result
+
+
+def _thinning(count: int, per_day: int) -> int:
+    """A stride that keeps at most about ROWS_MAX and visits every time of day."""
+    stride = max(1, -(-count // ROWS_MAX))
+    while np.gcd(stride, per_day) > 1:
+        stride += 1
+    return stride
+
+
+def _parts(slots: IntArray) -> Sequence[IntArray]:
+    return [slots[k : k + ROWS_AT_ONCE] for k in range(0, len(slots), ROWS_AT_ONCE)]
