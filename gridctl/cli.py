@@ -20,7 +20,6 @@ from gridctl import __version__
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
 from gridctl.cli_evidence import evidence_app, replay_plan
-from gridctl.cli_evidence import evidence_app, replay_plan
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
@@ -53,12 +52,10 @@ app.add_typer(user_app, name="user")
 app.add_typer(openadr_app, name="openadr")
 app.add_typer(opcua_app, name="opcua")
 app.add_typer(check_app, name="check")
-app.add_typer(evidence_app, name="evidence")
-app.command("replay")(replay_plan)
-app.add_typer(points_app, name="points")
 app.add_typer(command_app, name="command")
 app.add_typer(evidence_app, name="evidence")
 app.command("replay")(replay_plan)
+app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
 app.add_typer(vee_app, name="vee")
 openadr_app.add_typer(client_app, name="client")

@@ -42,7 +42,9 @@ async def verify_audit(
     seen, 1 when it is not."""
     settings = load_settings(instance / "gridctl.toml")
     public = load_public_ed25519(settings.link.office_public_key if key is None else key)
-    found, fault = _checkpoints(settings.checkpoints if checkpoints is None else checkpoints, public)
+    found, fault = _checkpoints(
+        settings.checkpoints if checkpoints is None else checkpoints, public
+    )
     async with opened(instance, read_only=True) as store:
         check = await store.verify_audit({one.sequence: one.hash for one in found})
     ok = check.ok and fault is None
@@ -64,9 +66,7 @@ async def verify_audit(
     return 0 if ok else 1
 
 
-def _checkpoints(
-    path: Path, key: Ed25519PublicKey
-) -> tuple[Sequence[Checkpoint], str | None]:
+def _checkpoints(path: Path, key: Ed25519PublicKey) -> tuple[Sequence[Checkpoint], str | None]:
     """The checkpoints of a file, and what is wrong with it."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -27,8 +27,8 @@ from gridctl.model.record import (
     ChainCheck,
     CommandRow,
     EventRow,
-    StoredPlan,
     EvidenceRow,
+    StoredPlan,
 )
 from gridctl.model.resource import Resource
 
@@ -41,8 +41,8 @@ __all__ = [
     "Desk",
     "EffectView",
     "EventRow",
-    "FieldLink",
     "EvidenceRow",
+    "FieldLink",
     "Person",
     "Picture",
     "PlanView",
@@ -117,16 +117,16 @@ class Transaction(Protocol):
         the caller decides whether that is a late echo or a bug."""
         ...
 
-    async def set_measured(self, mrid: str, measured_kw: float) -> None: ...
-
-    async def put_request(self, request: DispatchRequest) -> None:
-        """Insert or replace by mrid."""
-        ...
     async def add_evidence(self, row: EvidenceRow) -> bool:
         """What passed the wire for a command, once for each of its states. False (nothing written)
         when it is there already, or the command is not."""
         ...
 
+    async def set_measured(self, mrid: str, measured_kw: float) -> None: ...
+
+    async def put_request(self, request: DispatchRequest) -> None:
+        """Insert or replace by mrid."""
+        ...
 
     async def move_request(self, mrid: str, to: RequestState) -> None: ...
 
@@ -180,17 +180,17 @@ class Store(Protocol):
         """In the order of their creation."""
         ...
 
-    async def requests(
-        self, *, states: Sequence[RequestState] = ()
-    ) -> Sequence[DispatchRequest]: ...
-
-    async def alarms(self, *, active_only: bool = True, limit: int = 200) -> Sequence[Alarm]: ...
     async def command(self, mrid: str) -> CommandRow | None: ...
 
     async def evidence(self, command: str) -> Sequence[EvidenceRow]:
         """What passed the wire for a command, oldest first; empty where nothing did."""
         ...
 
+    async def requests(
+        self, *, states: Sequence[RequestState] = ()
+    ) -> Sequence[DispatchRequest]: ...
+
+    async def alarms(self, *, active_only: bool = True, limit: int = 200) -> Sequence[Alarm]: ...
 
     async def audit_rows(
         self, *, limit: int = 100, before: int | None = None

@@ -161,8 +161,6 @@ class SqlStore:
         async with self._reading("commands") as connection:
             return await commands.listed(connection, plan=plan, limit=limit)
 
-    async def requests(self, *, states: Sequence[RequestState] = ()) -> Sequence[DispatchRequest]:
-        """By start, then priority."""
     async def command(self, mrid: str) -> CommandRow | None:
         """One command with its journal, or None."""
         async with self._reading("command") as connection:
@@ -173,6 +171,8 @@ class SqlStore:
         async with self._reading("evidence") as connection:
             return await evidence.of(connection, command)
 
+    async def requests(self, *, states: Sequence[RequestState] = ()) -> Sequence[DispatchRequest]:
+        """By start, then priority."""
         async with self._reading("requests") as connection:
             return await requests.listed(connection, states=states)
 

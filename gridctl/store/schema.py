@@ -162,6 +162,16 @@ command_state = Table(
     Column("detail", Text, nullable=False),
 )
 
+command_evidence = Table(
+    "command_evidence",
+    metadata,
+    Column("command", Text, ForeignKey("command.mrid"), primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("at_s", Double, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""What passed the wire for a command, one line a message, by the state that it led to."""
+
 order_sequence = Table(
     "order_sequence",
     metadata,
@@ -179,16 +189,6 @@ request = Table(
     Column("event_id", Text, nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("source", Text, nullable=False),
-command_evidence = Table(
-    "command_evidence",
-    metadata,
-    Column("command", Text, ForeignKey("command.mrid"), primary_key=True),
-    Column("state", Text, primary_key=True),
-    Column("at_s", Double, nullable=False),
-    Column("body", Text, nullable=False),
-)
-"""What passed the wire for a command, one line a message, by the state that it led to."""
-
     Column("start_s", Double, nullable=False),
     Column("end_s", Double, nullable=False),
     Column("target_kw", Double, nullable=False),

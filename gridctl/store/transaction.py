@@ -74,6 +74,10 @@ class SqlTransaction:
             self.connection, mrid, to=to, at_s=at_s, order=order, status=status, detail=detail
         )
 
+    async def add_evidence(self, row: EvidenceRow) -> bool:
+        """What passed the wire for a command; False when it is known, or the command is not."""
+        return await evidence.add(self.connection, row)
+
     async def set_measured(self, mrid: str, measured_kw: float) -> None:
         """What the device's power showed after the command, kW."""
         await commands.set_measured(self.connection, mrid, measured_kw)
@@ -81,10 +85,6 @@ class SqlTransaction:
     async def put_request(self, request: DispatchRequest) -> None:
         """Insert or replace by mrid."""
         await requests.put(self.connection, request)
-    async def add_evidence(self, row: EvidenceRow) -> bool:
-        """What passed the wire for a command; False when it is known, or the command is not."""
-        return await evidence.add(self.connection, row)
-
 
     async def move_request(self, mrid: str, to: RequestState) -> None:
         """Set a request's state."""
