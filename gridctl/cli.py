@@ -23,6 +23,7 @@ from gridctl.cli_evidence import evidence_app, replay_plan
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
+from gridctl.cli_settle import settle_app
 from gridctl.cli_vee import vee_app
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
@@ -57,6 +58,7 @@ app.add_typer(evidence_app, name="evidence")
 app.command("replay")(replay_plan)
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
+app.add_typer(settle_app, name="settle")
 app.add_typer(vee_app, name="vee")
 openadr_app.add_typer(client_app, name="client")
 openadr_app.add_typer(dead_app, name="dead")
