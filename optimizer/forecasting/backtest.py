@@ -45,7 +45,6 @@ class Protocol:
     leads: tuple[int, ...]
     every_h: int = EVERY_H
     refit_days: int = REFIT_DAYS
-    net_load: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -186,7 +185,5 @@ def horizon_scores(found: Run, protocol: Protocol, per_day: int) -> dict[str, Sc
     result = {}
     for low, high in BANDS_OF_H:
         own = (hours > low) & (hours <= high)
-        result[f"{low:g}-{high:g} h"] = score(
-            found.actual[:, own], found.quantiles[:, own], net_load=protocol.net_load
-        )
+        result[f"{low:g}-{high:g} h"] = score(found.actual[:, own], found.quantiles[:, own])
     return result

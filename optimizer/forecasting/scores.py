@@ -20,6 +20,8 @@ class Score:
 
     nmae_pct: float
     npin_pct: float
+    rmae_pct: float
+    rpin_pct: float
     coverage_80_pct: float
     coverage_95_pct: float
     count: int
@@ -33,20 +35,24 @@ def pinball(actual: FloatArray, quantiles: FloatArray) -> FloatArray:
     return result
 
 
-def score(actual: FloatArray, quantiles: FloatArray, *, net_load: bool = False) -> Score | None:
-    """Of all targets (…) that came and were forecast (…, 9); None without any, or where the divisor
+def score(actual: FloatArray, quantiles: FloatArray) -> Score | None:
+    """Of all targets (…) that came and were forecast (…, 9); None without any, or where a divisor
     is zero."""
     known = np.isfinite(actual) & np.isfinite(quantiles).all(axis=-1)
     y, q = actual[known], quantiles[known]
     if not len(y):
         return None
-    level = float(np.subtract(*np.percentile(y, [99, 1]))) if net_load else float(np.abs(y).mean())
-    if level <= 0.0:
+    level, span = float(np.abs(y).mean()), float(np.subtract(*np.percentile(y, [99, 1])))
+    if level <= 0.0 or span <= 0.0:
         return None
+    error = float(100.0 * np.abs(y - q[:, MEDIAN]).mean())
+    loss = float(100.0 * pinball(y, q).mean())
     low80, high80 = LEVELS.index(0.10), LEVELS.index(0.90)
     return Score(
-        nmae_pct=float(100.0 * np.abs(y - q[:, MEDIAN]).mean() / level),
-        npin_pct=float(100.0 * pinball(y, q).mean() / level),
+        nmae_pct=error / level,
+        npin_pct=loss / level,
+        rmae_pct=error / span,
+        rpin_pct=loss / span,
         coverage_80_pct=float(100.0 * ((y >= q[:, low80]) & (y <= q[:, high80])).mean()),
         coverage_95_pct=float(100.0 * ((y >= q[:, 0]) & (y <= q[:, -1])).mean()),
         count=len(y),
