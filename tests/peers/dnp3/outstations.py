@@ -55,6 +55,8 @@ from tests.peers.dnp3.rows import LINK_ADDRESS, MASTER_ADDRESS, RELAY, rows_of, 
 ANALOGS = {0: 812.0, 7: 2.0, 8: 0.0, 9: 7.0}
 VALUES = {bench.POWER: 812.0, bench.VOLTAGE: 1.0, bench.SWITCH: 1.0, bench.HEARTBEAT: 41.0}
 SETPOINT, LOCKED, RELAY_INDEX = 12, 13, 4
+FURTHER = (14, 15, 16)
+"""Analog outputs that nothing shows."""
 
 
 class Foreign(ABC):
@@ -134,7 +136,8 @@ class Py1815(Foreign):
             if isinstance(command, AnalogOutput):
                 self.operated.append(("analog", control.index, float(command.value)))
             else:
-                self.operated.append(("relay", control.index, float(command.operation)))
+                code = int(command.operation) | int(command.trip_close) << 6
+                self.operated.append(("relay", control.index, float(code)))
         return self.select(controls)
 
     def _set_time(self, ms: int) -> None:
@@ -201,7 +204,7 @@ class _Handler(DefaultCommandHandler):
         off_time: int,
         select_sequence: int,
     ) -> CommandResult:
-        self._operated.append(("relay", index, float(int(code) & 0x0F)))
+        self._operated.append(("relay", index, float(int(code))))
         return CommandResult.success()
 
 
@@ -216,7 +219,7 @@ class Dnp3py(Foreign):
         for index, value in ANALOGS.items():
             self._database.add_analog_input(index, AnalogInputConfig())
             self._database.update_analog_input(index, value)
-        for index in (SETPOINT, LOCKED):
+        for index in (SETPOINT, LOCKED, *FURTHER):
             self._database.add_analog_output(index, AnalogOutputConfig())
         self._database.add_binary_output(RELAY_INDEX, BinaryOutputConfig())
         self._database.add_binary_input(3, BinaryInputConfig())
@@ -257,9 +260,13 @@ class _Process(Foreign):
         super().__init__(link, plant, clock, folder)
         self._child: asyncio.subprocess.Process | None = None
 
+    def where(self) -> str:
+        """What it is told to listen on."""
+        return str(self.port)
+
     async def start(self) -> None:
         self._child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"tests.peers.dnp3.{self.module}", str(self.port),
+            sys.executable, "-m", f"tests.peers.dnp3.{self.module}", self.where(),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             cwd=Path(__file__).parents[3],
         )  # fmt: skip

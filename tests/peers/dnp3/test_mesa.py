@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gridctl.model.command import CommandState
-from protocols.driver import Result
+from protocols.driver import LinkSettings, PointAddress, Result
 from tests.contracts.test_driver_contract import CONNECT_S, Rig, rig_of
 from tests.peers.dnp3.judge import judged
 from tests.peers.dnp3.mesa import (
@@ -92,6 +92,45 @@ async def test_a_der_without_the_timeout_is_not_dispatched(tmp_path: Path) -> No
         assert "lease" in refused.detail.lower()
         assert await read(rig, LIMIT_SHOWN) == 0.0
         assert await read(rig, ENABLED_SHOWN) == 0.0
+
+
+class Together(MesaPeer):
+    """Its owner has read that it takes several controls a request."""
+
+    def settings(self) -> LinkSettings:
+        given = super().settings()
+        return replace(given, options={**given.options, "commands_together": True})
+
+
+async def test_in_one_request_a_refused_dispatch_changes_nothing_at_all(tmp_path: Path) -> None:
+    """One by one, the timeout of the limit in force would have been set anew."""
+    async with dispatching(tmp_path, Together) as rig:
+        assert (await rig.execute(rig.permit(LIMIT, 25.0))).result is Result.ACCEPTED
+        assert await read(rig, LIMIT_SHOWN) == pytest.approx(25.0)
+        assert await read(rig, ENABLED_SHOWN) == 1.0
+        assert await read(rig, TIMEOUT_SHOWN) == pytest.approx(LEASE_S, abs=5.0)
+        beyond = rig.permit(LIMIT, 1.1 * RATING_KW)
+        beyond.command = replace(beyond.command, lease_until_s=rig.clock.now_s() + 90.0)
+        refused = await rig.execute(beyond)
+        assert (refused.result, refused.status) == (Result.REJECTED, "OUT_OF_RANGE"), refused
+        assert "the setpoint: " in refused.detail
+        assert await read(rig, LIMIT_SHOWN) == pytest.approx(25.0)
+        assert await read(rig, TIMEOUT_SHOWN) == pytest.approx(LEASE_S, abs=5.0)
+
+
+async def test_a_der_of_integers_is_dispatched_in_integers(tmp_path: Path) -> None:
+    class Whole(Together):
+        def points(self) -> tuple[PointAddress, ...]:
+            return tuple(
+                replace(row, command="ao-int32") if row.command else row for row in super().points()
+            )
+
+    async with dispatching(tmp_path, Whole) as rig:
+        assert (await rig.execute(rig.permit(LIMIT, 25.0))).result is Result.ACCEPTED
+        assert await read(rig, LIMIT_SHOWN) == pytest.approx(25.0)
+        seconds = await read(rig, TIMEOUT_SHOWN)
+        assert seconds == round(seconds)
+        assert LEASE_S - 5.0 <= seconds <= LEASE_S  # never longer than the permit's
 
 
 async def test_what_was_on_the_wire(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""opendnp3's outstation as a process: `python -m … PORT`; one JSON line on stdin, one back.
+"""opendnp3's outstation as a process: `python -m … PORT` (or a serial line's path); one JSON line
+on stdin, one back.
 
 A line in: {"analog": value} moves analog input 0. A line out: all OPERATEs so far.
 """
@@ -37,7 +38,8 @@ class Commands(o.ICommandHandler):  # type: ignore[misc]
 
     def Operate(self, command: Any, index: int, handler: Any, kind: Any) -> Any:  # noqa: N802
         if isinstance(command, o.ControlRelayOutputBlock):
-            self.operated.append(("relay", index, float(int(command.opType))))
+            code = int(command.opType) | int(command.tcc) << 6
+            self.operated.append(("relay", index, float(code)))
         else:
             self.operated.append(("analog", index, float(command.value)))
         return self.Select(command, index)
@@ -62,14 +64,24 @@ class Listener(o.IChannelListener):  # type: ignore[misc]
         return
 
 
-def main(port: int) -> None:
+def serial_line(path: str) -> Any:
+    settings = o.SerialSettings()
+    settings.deviceName, settings.baud = path, 115_200
+    return settings
+
+
+def main(where: str) -> None:
     manager = o.DNP3Manager(1)
     atexit.register(manager.Shutdown)
     listener, commands, application = Listener(), Commands(), Application()
-    channel = manager.AddTCPServer(
-        "peer", o.levels.NOTHING, o.ServerAcceptMode.CloseExisting,
-        o.IPEndpoint("127.0.0.1", port), listener,
-    )  # fmt: skip
+    if where.startswith("/"):
+        retry, line = o.ChannelRetry.Default(), serial_line(where)
+        channel = manager.AddSerial("peer", o.levels.NOTHING, retry, line, listener)
+    else:
+        channel = manager.AddTCPServer(
+            "peer", o.levels.NOTHING, o.ServerAcceptMode.CloseExisting,
+            o.IPEndpoint("127.0.0.1", int(where)), listener,
+        )  # fmt: skip
     database = o.DatabaseConfig(POINTS)
     # It would show octet strings of no length and times with intervals by range (g110v0, g50v4 with
     # qualifier 0x00), which tshark 4.0 calls malformed.
@@ -103,4 +115,4 @@ def main(port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(sys.argv[1])
