@@ -128,6 +128,14 @@ class AlarmBook:
             )
         self._remember(after)
 
+    async def acknowledged_by_device(self, key: str, *, link: str) -> None:
+        """The device behind `link` says that somebody has acknowledged its alarm, here or there."""
+        known = self._alarms.get(key)
+        if known is None or known.state not in (AlarmState.UNACKED, AlarmState.CLEARED_UNACKED):
+            return
+        state = AlarmState.ACKED if known.cleared_s is None else AlarmState.NORMAL
+        await self._put(replace(known, acked_by=f"at the device of {link}", state=state))
+
     async def _put(self, alarm: Alarm) -> None:
         self._remember(alarm)
         try:

@@ -18,6 +18,7 @@ from gridctl.control.cycle import Cycle
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.orders import Orders
 from gridctl.control.ports import AuditEntry, Person, Picture, PlanView, Store
+from gridctl.control.process_alarms import ProcessAlarms
 from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
@@ -49,6 +50,7 @@ class OperatorDesk:
         cycle: Cycle,
         orders: Orders,
         alarms: AlarmBook,
+        process_alarms: ProcessAlarms,
         image: ProcessImage,
         stop_state: StopState,
         unwritten: Unwritten,
@@ -64,6 +66,7 @@ class OperatorDesk:
         self._cycle = cycle
         self._orders = orders
         self._alarms = alarms
+        self._process_alarms = process_alarms
         self._image = image
         self._stop_state = stop_state
         self._unwritten = unwritten
@@ -151,8 +154,10 @@ class OperatorDesk:
         await self._ordered(OrderKind.DEFAULT, reason, person)
 
     async def acknowledge(self, key: str, *, person: Person) -> None:
-        """A person has seen an alarm. Raises RefusedError."""
+        """A person has seen an alarm, and if a device keeps it, the device is told. Raises
+        RefusedError."""
         await self._alarms.acknowledge(key, person=person)
+        await self._process_alarms.acknowledged(key, person=person)
 
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
         """A demand event arrived or changed: it will be in the next plan. Raises RefusedError."""

@@ -26,6 +26,7 @@ from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
 from gridctl.control.orders import Orders
 from gridctl.control.ports import Desk, FieldLink, Planner, Store
+from gridctl.control.process_alarms import ProcessAlarms
 from gridctl.control.resources import Known
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
@@ -37,6 +38,7 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, UnavailableError
 from gridctl.model.link import (
     Ack,
+    Conditions,
     Events,
     FieldAlarm,
     Heartbeat,
@@ -99,6 +101,7 @@ class Office:
             confirm_timeout_s=settings.confirm_timeout_s,
             field_seen=self._field_seen,
         )
+        self._process_alarms = ProcessAlarms(alarms=self.alarms, order=self._orders.acknowledge)
         self._judge = Judge(
             image=self.image,
             clock=clock,
@@ -167,6 +170,7 @@ class Office:
             cycle=self.cycle,
             orders=self._orders,
             alarms=self.alarms,
+            process_alarms=self._process_alarms,
             image=self.image,
             stop_state=self._stop_state,
             unwritten=self._unwritten,
@@ -317,6 +321,8 @@ class Office:
                         response=FIELD_ALARM_RESPONSE,
                     ),
                 )
+            case Conditions():
+                await self._process_alarms.take(frame)
             case Heartbeat():
                 self.image.beat(frame)
 

@@ -88,14 +88,35 @@ class Orders:
             raise
         return order
 
-    async def control(self, kind: OrderKind, *, person: Person, reason: str) -> Order:
-        """RESUME or DEFAULT, written down first. Raises UnavailableError."""
+    async def control(
+        self, kind: OrderKind, *, person: Person, reason: str, link: str = "", subject: str = ""
+    ) -> Order:
+        """RESUME, DEFAULT or ACKNOWLEDGE, written down first. Raises UnavailableError."""
         async with self._store.transaction() as unit:
             await self._number(unit)
-            order = self._order(kind, approved_by=(person.user,))
+            order = replace(
+                self._order(kind, approved_by=(person.user,)),
+                link=link,
+                subject=subject,
+                comment=reason,
+            )
             await self._book.write_order(unit, order, person=person, reason=reason)
         await self._link.send(order)
         return order
+
+    async def acknowledge(self, link: str, condition: str, person: Person) -> str | None:
+        """Tell the device behind `link` that `person` has seen its alarm; why the field did not
+        take that, or None. What the device says to it comes with its conditions."""
+        try:
+            order = await self.control(
+                OrderKind.ACKNOWLEDGE, person=person, reason="", link=link, subject=condition
+            )
+        except UnavailableError as error:
+            return str(error)
+        ack = await self.acknowledged(order)
+        if ack is None:
+            return "the field has not answered"
+        return None if ack.admitted else "; ".join(ack.reasons)
 
     async def _number(self, unit: Transaction) -> None:
         """The next order's number, after those that went out without their record."""

@@ -13,6 +13,7 @@ import random
 import uuid
 from collections.abc import Callable, Coroutine, Iterable
 
+from gridctl.field.conditions import DeviceAlarms
 from gridctl.field.configuration import Change, load_configuration
 from gridctl.field.confirmation import Confirmation
 from gridctl.field.deadman import STOP_POLL_S, Deadman, StopSwitch
@@ -117,6 +118,7 @@ class FieldAgent:
         self._client = FieldLinkClient(
             dial=line, greeting=self._greeting, points_max=len(addresses)
         )
+        self._device_alarms = DeviceAlarms(self._drivers, tell=self._client.tell)
         self._guard = Guard(
             key=load_public_ed25519(settings.office_public_key),
             limits=self._limits,
@@ -304,6 +306,8 @@ class FieldAgent:
                 self._executor.begin(verdict)
             case OrderKind.DEFAULT:
                 self._memory.expire_all(self._clock.now_s())
+            case OrderKind.ACKNOWLEDGE:
+                self._spawn(self._device_alarms.acknowledge(order))
             case OrderKind.STOP | OrderKind.RESUME:
                 self._tell_heartbeat()
 
@@ -316,6 +320,7 @@ class FieldAgent:
             for held in self._deadman.due():
                 self._spawn(self._run_out(held.point))
             self._watch_links()
+            self._device_alarms.look()
             try:
                 self._memory.save_if_dirty()
                 self._alarm("spool", "the field's journal can be written again", False)

@@ -124,6 +124,9 @@ class Guard:
                 objections = [*self._fence(order), *self._window(order), *_bare(order)]
                 if order.kind is OrderKind.RESUME and self._plant.stop_file_present:
                     objections.append(("stop_file", "the stop file is still there (SG-21)"))
+            case OrderKind.ACKNOWLEDGE:
+                objections = [*self._fence(order), *self._window(order), *_bare(order)]
+                objections += self._acknowledgement(order)
             case OrderKind.DISPATCH:
                 objections = [*self._fence(order), *self._window(order), *self._dispatch(order)]
         if objections:
@@ -219,6 +222,15 @@ class Guard:
             yield ("too_late", f"expired {now_s - order.not_after_s:.1f} s ago (SG-08)")
         if order.not_after_s - order.not_before_s > ORDER_VALIDITY_MAX_S:
             yield ("validity_too_long", f"valid for more than {ORDER_VALIDITY_MAX_S:g} s")
+
+    def _acknowledgement(self, order: Order) -> Iterator[Objection]:
+        """A person's word for a device's own alarm; allowed while STOP holds, it moves nothing."""
+        if not order.approved_by:
+            yield ("not_approved", "the acknowledgement names nobody who has seen the alarm")
+        if order.link not in {a.link for a in self._addresses.values()}:
+            yield ("unknown_link", f"{order.link!r} is not a link of this field")
+        if not order.subject:
+            yield ("no_subject", "the acknowledgement does not say of what")
 
     def _dispatch(self, order: Order) -> Iterator[Objection]:
         if self._plant.stopped:

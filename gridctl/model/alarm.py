@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import quote, unquote
 
 
 class AlarmState(StrEnum):
@@ -30,3 +31,19 @@ class Alarm:
     cleared_s: float | None
     acked_by: str | None
     state: AlarmState
+
+
+PROCESS = "process:"
+"""How the key of an alarm begins that a device keeps itself."""
+
+
+def process_key(link: str, condition: str) -> str:
+    """The key of the alarm `condition` that the device behind `link` keeps."""
+    return f"{PROCESS}{quote(link, safe='')}:{condition}"
+
+
+def process_link(key: str) -> str | None:
+    """The link whose device keeps the alarm; None for an alarm of gridctl's own."""
+    if not key.startswith(PROCESS):
+        return None
+    return unquote(key.removeprefix(PROCESS).partition(":")[0])

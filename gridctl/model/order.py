@@ -13,12 +13,14 @@ COMMANDS_PER_ORDER_MAX = 64
 
 class OrderKind(StrEnum):
     """DISPATCH carries commands; STOP forbids all that follow until RESUME; DEFAULT returns every
-    leased device to its default. STOP and DEFAULT carry no commands."""
+    leased device to its default; ACKNOWLEDGE tells a device that a person has seen one of its own
+    alarms. Only DISPATCH carries commands."""
 
     DISPATCH = "dispatch"
     STOP = "stop"
     RESUME = "resume"
     DEFAULT = "default"
+    ACKNOWLEDGE = "acknowledge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,8 @@ class Order:
 
     `epoch` fences an office that lost its lease; `sequence` must be greater than every one seen
     in this epoch; `plan_digest` is what the approvers approved; `approved_by` their names;
-    `limits_digest` the limits that the office planned with. Times in grid seconds.
+    `limits_digest` the limits that the office planned with. Times in grid seconds. `link`,
+    `subject`, `comment`: of an ACKNOWLEDGE, whose alarm, which one, and the person's words.
     """
 
     mrid: str
@@ -41,6 +44,9 @@ class Order:
     not_before_s: float
     not_after_s: float
     commands: tuple[Command, ...]
+    link: str = ""
+    subject: str = ""
+    comment: str = ""
 
     def signed_bytes(self) -> bytes:
         """What the Ed25519 signature covers: the canonical JSON of every field."""

@@ -17,7 +17,7 @@ from gridctl.control.ports import (
     PlanView,
     ResourceView,
 )
-from gridctl.model.alarm import Alarm, AlarmState
+from gridctl.model.alarm import Alarm, AlarmState, process_link
 from gridctl.model.measurement import Measurement, Point, Validity
 from gridctl.model.network import Feeder
 from gridctl.model.planning import Forecast, Series
@@ -230,6 +230,7 @@ def alarm_view(alarm: Alarm) -> Json:
         "cleared": None if alarm.cleared_s is None else iso(alarm.cleared_s),
         "acked_by": alarm.acked_by,
         "state": alarm.state,
+        "source": process_link(alarm.key) or "",
     }
 
 

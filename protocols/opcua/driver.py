@@ -217,6 +217,8 @@ class OpcUaDriver:
 
     async def acknowledge(self, condition: str, *, comment: str) -> Execution:
         """Acknowledge one of `conditions()` in the server, after a person has confirmed it."""
+        if not self._settings.encrypted:
+            return _rejected("UNENCRYPTED", f"link {self._link} is not encrypted: it only reads")
         session = self._live_session()
         if session is None:
             return self._link_down()

@@ -17,6 +17,7 @@ from gridctl.control.office import Office
 from gridctl.control.ports import Person
 from gridctl.control.settings import DriftBounds, OfficeSettings, PlanningSettings
 from gridctl.field.agent import run_field
+from gridctl.field.links import OpenDriver
 from gridctl.field.settings import FieldSettings, WatchedLink
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
@@ -497,15 +498,15 @@ class Site:
         self.drivers[settings.id] = driver
         return driver
 
-    def start_field(self) -> None:
-        """Start the field agent."""
+    def start_field(self, open_driver: OpenDriver | None = None) -> None:
+        """Start the field agent, with other drivers than the scripted ones if they are given."""
         stop = asyncio.Event()
         task = asyncio.create_task(
             run_field(
                 self.field_settings,
                 clock=self.clock,
                 stop=stop,
-                open_driver=self.open_driver,
+                open_driver=self.open_driver if open_driver is None else open_driver,
                 line=self.line.dial,
             )
         )
