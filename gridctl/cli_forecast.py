@@ -79,9 +79,10 @@ def scored(file: Path, settings: BacktestSettings) -> dict[str, Any]:
 
 
 def _line(figures: Mapping[str, Any]) -> str:
+    inside = f"{figures['coverage_80_pct']:.1f} / {figures['coverage_95_pct']:.1f} %"
     return (
         f"nMAE {figures['nmae_pct']:6.2f} %  nPin {figures['npin_pct']:6.3f} %  "
-        f"in 80 % band {figures['coverage_80_pct']:.1f} %  in 95 % {figures['coverage_95_pct']:.1f} %"
+        f"inside the 80 / 95 % band {inside}"
     )
 
 
