@@ -38,8 +38,13 @@ CONNECT_S = 20.0
 
 
 def usage() -> dict[str, float]:
+    """CPU and memory of this process `since` (monotonic) it began."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
-    return {"cpu_s": time.process_time(), "rss_mb": spent.ru_maxrss / 1024}
+    return {
+        "cpu_s": time.process_time(),
+        "rss_mb": spent.ru_maxrss / 1024,
+        "since": time.perf_counter(),
+    }
 
 
 # --- ours ---------------------------------------------------------------------------------------
@@ -134,6 +139,7 @@ async def ours_poll(port: int, points: int, seconds: float) -> dict[str, Any]:
         "drain_s": median(drains) if drains else 0.0,
         "good": sum(1 for value in snapshot.values() if value.quality.is_good),
         **after,
+        "since": before["since"],
     }
 
 
@@ -157,6 +163,7 @@ async def ours_sessions(port: int, outstations: int, seconds: float) -> dict[str
         "cores": (after["cpu_s"] - before["cpu_s"]) / seconds,
         "values_per_s": taken / seconds,
         **after,
+        "since": before["since"],
     }
 
 
@@ -228,7 +235,12 @@ async def boxed_poll(port: int, points: int, seconds: float) -> dict[str, Any]:
     finally:
         stack.manager.Shutdown()
     spent = after["cpu_s"] - before["cpu_s"]
-    return {"values": taken, "cpu_us_per_value": 1e6 * spent / max(1, taken), **after}
+    return {
+        "values": taken,
+        "cpu_us_per_value": 1e6 * spent / max(1, taken),
+        **after,
+        "since": before["since"],
+    }
 
 
 def _tell(loop: asyncio.AbstractEventLoop, ready: asyncio.Event) -> None:
@@ -250,7 +262,7 @@ async def boxed_sessions(port: int, outstations: int, seconds: float) -> dict[st
     finally:
         stack.manager.Shutdown()
     cores = (after["cpu_s"] - before["cpu_s"]) / seconds
-    return {"cores": cores, "values_per_s": taken / seconds, **after}
+    return {"cores": cores, "values_per_s": taken / seconds, **after, "since": before["since"]}
 
 
 async def boxed_sbo(port: int, points: int, seconds: float) -> dict[str, Any]:
@@ -346,7 +358,12 @@ async def _read_again(
     after = usage()
     spent = after["cpu_s"] - before["cpu_s"]
     taken = polls * points
-    return {"values": taken, "cpu_us_per_value": 1e6 * spent / max(1, taken), **after}
+    return {
+        "values": taken,
+        "cpu_us_per_value": 1e6 * spent / max(1, taken),
+        **after,
+        "since": before["since"],
+    }
 
 
 TASKS: dict[tuple[str, str], Callable[[int, int, float], Awaitable[dict[str, Any]]]] = {

@@ -7,7 +7,8 @@ many events and nothing else.
 
 It is also the clock that is the same for every master: each fragment of a series asks to be
 confirmed, so READ to last CONFIRM is the time in which a master took the whole series in. SIGTERM
-ends it with one JSON object: {"series_s": [...]}.
+ends it with one JSON object: {"series": [[READ, seconds to the last CONFIRM], ...]}, READ in the
+monotonic clock that all processes of the machine share.
 
     python -m benchmarks.dnp3_outstation PORT POINTS EVENTS
 """
@@ -104,7 +105,7 @@ class Answers:
         self.static = self._series(static_objects(points), counting=True)
         self.events = self._series(event_objects(events, points)) if events else None
         self.null = self._series([b""])
-        self.series_s: list[float] = []
+        self.series: list[tuple[float, float]] = []
 
     def _series(self, objects: Sequence[bytes], *, counting: bool = False) -> list[list[bytes]]:
         """[sequence of the first fragment][fragment] → octets on the wire. `counting`: with a
@@ -197,7 +198,8 @@ class Device(asyncio.Protocol):
         if self._series:
             self._write(self._series.pop(0))
         elif self._asked_s is not None:
-            self._answers.series_s.append(time.perf_counter() - self._asked_s)
+            seconds = time.perf_counter() - self._asked_s
+            self._answers.series.append((self._asked_s, seconds))
             self._asked_s = None
 
     def _read(self, fragment: bytes, sequence: int) -> None:
@@ -228,7 +230,7 @@ async def serve(port: int, points: int, events: int) -> None:
     print("ready", flush=True)
     async with server:
         await stop.wait()
-    print(json.dumps({"series_s": answers.series_s}), flush=True)
+    print(json.dumps({"series": answers.series}), flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from protocols.dnp3 import frames as f
@@ -23,13 +22,14 @@ from protocols.dnp3.fragments import (
     UNS,
     Fragment,
     Function,
+    Iin,
     Reassembler,
     Segmenter,
     parse_fragment,
 )
 from protocols.dnp3.indications import Indications
 from protocols.dnp3.linklayer import Allowance, LinkLayer
-from protocols.dnp3.objects import Broken, walk
+from protocols.dnp3.turns import Asked, Turns, asked
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,10 @@ _PASSED: Final = frozenset(
 """Requests that pass as they are. DIRECT OPERATE is not among them, nor is a restart (SG-01)."""
 _ANSWERS: Final = frozenset({Function.RESPONSE, Function.UNSOLICITED_RESPONSE})
 _DELAY_ZERO: Final = bytes((52, 2, 0x07, 1, 0, 0))
-_CLASS_0: Final = 1
+_FOR_STACK: Final = Iin.DEVICE_RESTART | Iin.NEED_TIME | Iin.EVENT_BUFFER_OVERFLOW
+"""Indications that the stack has something to do about."""
+_GIVEN_UP_S: Final = 0.1
+"""So long after its response timeout the stack has given a request up for certain."""
 
 
 class Receiver(Protocol):
@@ -75,21 +78,6 @@ class Receiver(Protocol):
     def round_trip(self, seconds: float) -> None:
         """A request has been answered whole."""
         ...
-
-
-@dataclass(slots=True)
-class _Asked:
-    """The request whose answer is awaited."""
-
-    function: int
-    request: Fragment
-    expected: int
-    integrity: bool
-    sent_s: float
-    shown_s: float
-    fragments: int = 0
-    shown: int = 0
-    iin: int = 0
 
 
 class Conversation:
@@ -123,7 +111,8 @@ class Conversation:
         self.link = LinkLayer(master=master, outstation=outstation, monotonic_s=monotonic_s)
         self._stack_reader, self._stack_segments = f.FrameReader(), Reassembler()
         self._to_stack = Segmenter(control=f.PRM, destination=master, source=outstation)
-        self._asked: _Asked | None = None
+        self._asked: Asked | None = None
+        self._turns = Turns()
         self._confirmable: dict[int, bool] = {}
         self._last_unsolicited = b""
         self.indications = Indications()
@@ -151,6 +140,10 @@ class Conversation:
         link = self.link
         link.back = []
         to_stack = [self._fragment(whole) for whole in link.feed(octets) if link.fault is None]
+        if self._turns and self._asked is None and link.fault is None:
+            asks, told = self._next_turn()
+            link.back.append(asks)
+            to_stack.append(told)
         back = b"".join(link.back)
         self.counters.octets_out += len(back)
         return b"".join(to_stack), back
@@ -197,7 +190,7 @@ class Conversation:
             response = response._replace(control=response.control & ~CON)
         return self._pass(response, response.iin, self._shown(response, kept))
 
-    def _answer(self, asked: _Asked, response: Fragment) -> bytes:
+    def _answer(self, asked: Asked, response: Fragment) -> bytes:
         asked.fragments += 1
         asked.iin |= response.iin
         if asked.fragments > FRAGMENTS_MAX:
@@ -221,10 +214,15 @@ class Conversation:
             self._receiver.round_trip(self.heard_s - asked.sent_s)
         else:
             asked.expected = (asked.expected + 1) & SEQ
-        if lean:
+        if lean and not asked.own:
             passed = self._summed_up(asked, response)
         else:
-            passed = self._pass(response, response.iin, shown)
+            asked.shown_s = self.heard_s
+            passed = (
+                self._indicated(asked, response)
+                if asked.own
+                else self._pass(response, response.iin, shown)
+            )
         if response.final and asked.integrity and taken:
             self.integrities += 1
             self.indications.integrity_done()
@@ -244,7 +242,7 @@ class Conversation:
         else:
             self.counters.withheld_confirms += 1
 
-    def _summed_up(self, asked: _Asked, response: Fragment) -> bytes:
+    def _summed_up(self, asked: Asked, response: Fragment) -> bytes:
         """A series of fragments as one for the stack, or as few as keep it from timing out."""
         waiting = self.heard_s - asked.shown_s < self._response_timeout_s / 4
         if not response.final and waiting:
@@ -253,6 +251,19 @@ class Conversation:
         control |= (FIR if asked.shown == 0 else 0) | (FIN if response.final else 0)
         asked.shown, asked.shown_s = asked.shown + 1, self.heard_s
         return self._pass(response._replace(control=control), asked.iin, b"")
+
+    def _indicated(self, asked: Asked, response: Fragment) -> bytes:
+        """What an answer to the line's own read indicates, where the stack has to act on it: as
+        an empty unsolicited response, for it has asked nothing."""
+        if not response.final:
+            return b""
+        iin = self.indications.shown(asked.iin, self.heard_s)
+        if not iin & _FOR_STACK:
+            return b""
+        control = FIR | FIN | UNS | asked.request.sequence
+        return self._to_stack.frames(
+            Fragment(control, Function.UNSOLICITED_RESPONSE, iin, b"").octets()
+        )
 
     def _shown(self, response: Fragment, kept: int) -> bytes:
         return b"" if self.lean else self._receiver.for_stack(response.objects[:kept])
@@ -296,6 +307,9 @@ class Conversation:
         return out, b"".join(to_stack)
 
     def _request(self, request: Fragment) -> tuple[bytes, bytes]:
+        if self._asked is not None and self._asked.own and request.function != Function.CONFIRM:
+            self._turns.hold(request, self._monotonic_s())
+            return b"", b""
         match request.function:
             case Function.CONFIRM:
                 return self._confirm(request), b""
@@ -318,19 +332,13 @@ class Conversation:
                 log.error("function %d of the stack was not let out", request.function)
                 return b"", self._local(request)
 
-    def _ask(self, request: Fragment) -> bytes:
+    def _ask(self, request: Fragment, *, own: bool = False) -> bytes:
         if request.function not in NO_RESPONSE:
             if self._asked is not None:
                 self.counters.timeouts += 1
             self._confirmable.pop(request.sequence, None)
-            self._asked = _Asked(
-                function=request.function,
-                request=request,
-                expected=request.sequence,
-                integrity=request.function == Function.READ and _reads_class_0(request),
-                sent_s=(now_s := self._monotonic_s()),
-                shown_s=now_s,
-            )
+            self._asked = asked(request, self._monotonic_s(), own=own)
+        self._turns.left(request)
         return self.link.send(request.octets())
 
     def _confirm(self, request: Fragment) -> bytes:
@@ -383,29 +391,54 @@ class Conversation:
         answer = Fragment(FIR | FIN | request.sequence, Function.RESPONSE, 0, objects)
         return self._to_stack.frames(answer.octets())
 
+    # --- the line's own reads -----------------------------------------------------------------
+
+    def read(self, objects: bytes) -> tuple[bytes, bytes]:
+        """Read `objects` as soon as it is their turn; what goes to the device now, and to the
+        stack. Only in a `lean` conversation: the stack hears nothing of the answer."""
+        self._turns.want(objects)
+        if self._asked is not None:
+            return b"", b""
+        to_device, to_stack = self._next_turn()
+        self.counters.octets_out += len(to_device)
+        return to_device, to_stack
+
+    def _next_turn(self) -> tuple[bytes, bytes]:
+        """What goes to the device, and to the stack, now that nothing is under way."""
+        held = self._turns.held(self._monotonic_s(), self._response_timeout_s)
+        if held is not None:
+            to_device, to_stack = self._request(held)
+            if to_device:
+                return to_device, to_stack
+        else:
+            to_stack = b""
+        between = self.exchange is not None and self.exchange.operate_due
+        own = None if between else self._turns.read()
+        return (b"" if own is None else self._ask(own, own=True)), to_stack
+
     # --- time passes ------------------------------------------------------------------------
 
-    def tick(self) -> bytes:
-        """Judge what has not come; returns what the stack is told instead."""
-        asked = self._asked
-        if asked is None:
-            return b""
-        waited_s = self._monotonic_s() - asked.sent_s
-        if (
-            asked.function == Function.DISABLE_UNSOLICITED
-            and waited_s > 0.8 * self._response_timeout_s
-        ):
-            # A minimal device that ignores function 21 must not hold up its own start (G10).
-            self._asked, self.ignores_disable = None, True
-            log.warning("the device ignores DISABLE_UNSOLICITED; going on without")
-            return self._local(asked.request)
-        if asked.fragments and waited_s > self._response_max_s:
-            self.link.fault = "a response does not come to its end"
-        return b""
-
-
-def _reads_class_0(request: Fragment) -> bool:
-    return any(
-        not isinstance(block, Broken) and (block.group, block.variation) == (60, _CLASS_0)
-        for block in walk(request.objects, data=False)
-    )
+    def tick(self) -> tuple[bytes, bytes]:
+        """Judge what has not come; what goes to the device, and what the stack is told."""
+        asked, told = self._asked, b""
+        now_s = self._monotonic_s()
+        if asked is not None:
+            waited_s = now_s - asked.sent_s
+            if (
+                asked.function == Function.DISABLE_UNSOLICITED
+                and waited_s > 0.8 * self._response_timeout_s
+            ):
+                # A minimal device that ignores function 21 must not hold up its own start (G10).
+                self._asked, self.ignores_disable = None, True
+                log.warning("the device ignores DISABLE_UNSOLICITED; going on without")
+                told = self._local(asked.request)
+            elif asked.fragments and waited_s > self._response_max_s:
+                self.link.fault = "a response does not come to its end"
+            elif now_s - asked.shown_s > self._response_timeout_s + _GIVEN_UP_S:
+                self._asked = None
+                self.counters.timeouts += 1
+        if self._asked is not None or not self._turns or self.link.fault is not None:
+            return b"", told
+        to_device, to_stack = self._next_turn()
+        self.counters.octets_out += len(to_device)
+        return to_device, told + to_stack

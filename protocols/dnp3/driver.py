@@ -178,9 +178,9 @@ class Dnp3Driver:
         self._device_until_s = session.device_certificate_until_s
         while not (self._stop.is_set() or session.condemned):
             session.look()
-            self._look_at_image(connected=True)
             was_ready = was_ready or session.ready
-            self._show(session)
+            if self._state != "up" or not session.usable:
+                self._show(session)
             await self._pause(self._tick_s if session.ready else STARTING_TICK_S)
         return session.lost or "stopped", was_ready
 
@@ -225,7 +225,7 @@ class Dnp3Driver:
 
     def _show(self, session: Session) -> None:
         if session.usable:
-            self._set_state("up", "; ".join(words(session, self._image, self._was_lost)))
+            self._set_state("up", "")
         elif not session.condemned:
             self._set_state("connecting", "connected, waiting for the first integrity poll")
 
@@ -240,8 +240,9 @@ class Dnp3Driver:
         session = self._session
         if self._state == "up" and (session is None or not session.usable):
             self._set_state("down", "connection lost")
-        elif session is not None and session.usable and self._state != "up":
-            self._show(session)
+        elif session is not None and session.usable:
+            # Put into words when somebody asks, not at every look at hundreds of links.
+            self._set_state("up", "; ".join(words(session, self._image, self._was_lost)))
         conversation = None if session is None else session.conversation
         ends = [one for one in (self._own_until_s, self._device_until_s) if one is not None]
         health = LinkHealth(

@@ -112,6 +112,12 @@ class Exchange:
         return True
 
     @property
+    def operate_due(self) -> bool:
+        """Whether the OPERATE may leave next: nothing else may come between (clause 4.4.3)."""
+        clean = self.select_answer is not None and self.select_answer.clean
+        return self.stage is Stage.ECHOED and clean and not (self.closed or self.withheld)
+
+    @property
     def outputs(self) -> tuple[Output, ...]:
         """All that goes out, in this order."""
         return (*self.before, self.output, *self.after)

@@ -97,7 +97,9 @@ class Line:
         return bool(to_device)
 
     def from_stack(self, octets: bytes) -> None:
-        to_device, to_stack = self.conversation.from_stack(octets)
+        self._send(*self.conversation.from_stack(octets))
+
+    def _send(self, to_device: bytes, to_stack: bytes) -> None:
         if to_device:
             self.to_device(to_device)
         if to_stack:
@@ -108,11 +110,13 @@ class Line:
             self.capture.keep(octets, from_master=True)
         self._device.write(octets)
 
+    def read(self, objects: bytes) -> None:
+        """Read `objects` of the device; the values come like all others."""
+        self._send(*self.conversation.read(objects))
+
     def tick(self) -> None:
         """Judge what has not come; due a few times a second."""
-        instead = self.conversation.tick()
-        if instead:
-            self._stack.write(instead)
+        self._send(*self.conversation.tick())
         if self.conversation.fault is not None:
             self.drop(self.conversation.fault)
         elif self._device.waiting > WRITE_WAITING_MAX:

@@ -29,6 +29,7 @@ from protocols.dnp3.fragments import Fragment, Function
 from protocols.dnp3.image import SILENT_SCANS, PointImage
 from protocols.dnp3.knowledge import Knowledge
 from protocols.dnp3.line import Line
+from protocols.dnp3.polls import Polls, reads_of
 from protocols.dnp3.scans import Occasions, add_scans, configure_device
 from protocols.dnp3.selftest import SelfTest, readable_by_stack
 from protocols.dnp3.settings import Dnp3Settings, Way
@@ -76,6 +77,7 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._generation = image.open_generation()
         self.scan_s = min((b.row.point.scan_s for b in table.by_mrid.values()), default=1.0)
+        self._due_s = max(settings.poll_s(self.scan_s), settings.response_timeout_s)
         self.opened_s: float | None = None
         self.ready = False
         self.condemned = False
@@ -113,6 +115,7 @@ class Session:
         self._channel: o.IChannel | None = None
         self._master: o.IMaster | None = None
         self._scans: list[o.IMasterScan] = []
+        self._polls = Polls(self._loop, self.line.read)
 
     # --- life cycle -------------------------------------------------------------------------
 
@@ -213,6 +216,7 @@ class Session:
         self.line.drop(why)
 
     def _on_lost(self, reason: str) -> None:
+        self._polls.end()
         self.condemned = True
         self.ready = False
         self.lost = reason
@@ -306,7 +310,10 @@ class Session:
     def _begin_scans(self) -> None:
         if self._master is None or not self.usable:
             return
-        self._scans = add_scans(self._master, self._settings, self._handler, scan_s=self.scan_s)
+        if self.conversation.lean:
+            self._polls.begin(reads_of(self._settings, scan_s=self.scan_s))
+        else:
+            self._scans = add_scans(self._master, self._settings, self._handler, scan_s=self.scan_s)
 
     @total(None)
     def _deadbands_told(self, result: object) -> None:
@@ -333,7 +340,7 @@ class Session:
         now_s, heard_s = self._clock.monotonic_s(), self.conversation.heard_s
         silent_s = now_s - max(self.opened_s, heard_s)
         keep_alive_s = self._settings.keep_alive_s
-        due_s = max(self._settings.poll_s(self.scan_s), self._settings.response_timeout_s)
+        due_s = self._due_s
         limit_s = max(SILENT_SCANS * due_s, self._settings.response_timeout_s + due_s)
         if silent_s > min(limit_s, keep_alive_s + self._settings.response_timeout_s):
             self.condemn(f"connected, but no answer for {silent_s:.1f} s")
