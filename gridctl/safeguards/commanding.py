@@ -55,6 +55,7 @@ COMMANDING: tuple[Safeguard, ...] = (
             "test_sg04_each_rung_has_what_proves_the_one_below",
             "test_sg04_what_a_device_took_never_counts_as_failed",
             "test_sg04_the_table_is_the_only_word",
+            "test_sg04_a_fault_in_dispatch_ends_the_plan_for_all_to_see",
         ),
     ),
     Safeguard(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gridctl.safeguards.register import Safeguard, Standing, fixed
+from gridctl.config import AuditTable
+from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of
 from gridctl.store.users import ABSOLUTE_S, FREE_FAILURES, IDLE_S, PASSWORD_LENGTH_MIN, SESSIONS_MAX
 
 PEOPLE: tuple[Safeguard, ...] = (
@@ -56,15 +57,28 @@ PEOPLE: tuple[Safeguard, ...] = (
     Safeguard(
         number=34,
         title="Audit",
-        what="Each act is a row of a hash chain, written in the act's own transaction; without a "
-        "record no new command leaves.",
-        seen="audit; `gridctl audit verify`",
-        standing=Standing.IN_PART,
-        missing="signed checkpoints outside the database: a cut tail is not "
-        "seen by the chain alone",
+        what="Each act is a row of a hash chain, written in the act's own transaction; signed "
+        "checkpoints go to a second place. Without a record no new command leaves; STOP and return "
+        "to default do.",
+        seen="audit; `gridctl audit verify`; alarm",
+        standing=Standing.IN_FORCE,
+        settings=(
+            key_of(AuditTable, "[audit]", "checkpoint_s", "s"),
+            Setting(
+                name="[audit].checkpoints",
+                default="audit-checkpoints.jsonl beside gridctl.toml",
+                range="a file, best on another host",
+            ),
+            Setting(name="[audit].syslog", default="none", range="udp://… or tcp://…, RFC 5424"),
+        ),
         tests=(
             "test_sg34_tampering_is_found",
             "test_sg34_our_own_mistakes_cannot_change_it",
+            "test_sg34_the_first_bad_row_is_named",
+            "test_sg34_a_cut_tail_needs_the_checkpoint_and_is_found_by_it",
+            "test_sg34_a_chain_that_was_computed_anew_is_found",
+            "test_sg34_without_a_record_nothing_leaves_but_stop_and_default_do",
+            "test_sg34_a_pack_holds_the_whole_life_of_a_plan",
         ),
     ),
     Safeguard(

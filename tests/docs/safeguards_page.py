@@ -1,4 +1,4 @@
-"""docs/reference/safeguards.md: the register of gridctl/safeguards.py."""
+"""docs/reference/safeguards.md: the register of gridctl/safeguards."""
 
 from __future__ import annotations
 

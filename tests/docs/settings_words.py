@@ -22,6 +22,7 @@ TABLES: Mapping[str, str] = {
     "approval": "When two people are needed, and how long a plan and an approval live (SG-06, SG-08).",
     "dispatch": "Waits, and how far the feeder may move before a plan is void (SG-14, SG-17). None of "
     "these moves power by itself, which is why they have defaults.",
+    "audit": "The second place of the audit record: signed checkpoints (SG-34).",
     "web": "Where the console and the HTTP API listen. Plain http is accepted on loopback only.",
     "sim": "Only in a pilot: which story the simulator plays.",
     "limits": "The tables of the file.",
@@ -51,6 +52,11 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "anchor_real_s": "Real time (UTC, s since 1970) at which grid time was `anchor_grid_s`.",
         "anchor_grid_s": "Grid time (UTC, s since 1970) at that moment.",
         "rate": "Grid seconds in one real second.",
+    },
+    "audit": {
+        "checkpoints": "File of the checkpoints; none: `audit-checkpoints.jsonl` beside this file.",
+        "syslog": "`udp://host:514` or `tcp://host:601` that gets them too (RFC 5424).",
+        "checkpoint_s": "Real seconds between two checkpoints.",
     },
     "database": {
         "url": "`sqlite:///file` (relative to this folder) or `postgresql://user@host/name`.",

@@ -39,6 +39,7 @@ EXECUTED = (
 SCRIPT = "tests/journeys/test_script.py"
 LIFECYCLE = "tests/journeys/test_lifecycle.py"
 BY_HAND = "tests/journeys/test_by_hand.py"
+COMMAND_LINE = "tests/journeys/test_command_line.py"
 CI = ".ci/run"
 HERE = "tests/docs/test_commands.py"
 """They stand on pages that are executed, too."""
@@ -67,6 +68,10 @@ ELSEWHERE: Mapping[str, str] = {
     '.venv/bin/gridctl stop --reason "end of the tutorial"': BY_HAND,
     ".venv/bin/gridctl audit verify": HERE,
     ".venv/bin/gridctl doctor": HERE,
+    ".venv/bin/gridctl evidence pack P-5ffff1089f -o pack.zip": COMMAND_LINE,
+    ".venv/bin/gridctl evidence verify pack.zip --key office.pub": COMMAND_LINE,
+    ".venv/bin/gridctl replay P-5ffff1089f": COMMAND_LINE,
+    ".venv/bin/gridctl replay pack.zip": COMMAND_LINE,
 }
 """Command → the file that runs it."""
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gridctl.config import load_settings
 from tests.journeys.running_demo import RunningDemo, gridctl, make_quick_pilot, running_demo
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(200)]
@@ -90,6 +92,41 @@ def test_a_refusal_has_its_exit_code_and_nothing_on_stdout(
     found, value, err = ask(demo.instance, *words, **operator)
     assert (found, value) == (code, None), err
     assert says in err
+
+
+def test_a_plan_is_packed_verified_elsewhere_and_made_again(
+    demo: RunningDemo, operator: dict[str, str], tmp_path: Path
+) -> None:
+    """The real mind's decision, from the record and from the pack: the same bit for bit."""
+    plan = ""
+    for _ in range(30):
+        _, listed, _ = ask(demo.instance, "plan", "list", **operator)
+        if listed["plans"]:
+            plan = listed["plans"][0]["id"]
+            break
+        time.sleep(1.0)
+    assert plan, "no plan in half a minute"
+    pack = tmp_path / "pack.zip"
+    code, made, err = ask(demo.instance, "evidence", plan, "-o", str(pack))
+    assert (code, made["about"]) == (DONE, plan), err
+    assert set(made["absent"]) == {f"plans/{plan}/wire.json"}, "nothing was ordered yet"
+    key = load_settings(demo.instance / "gridctl.toml").link.office_public_key
+    done = elsewhere("evidence", "verify", str(pack), "--key", str(key), "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["ok"] is True, done.stdout
+    changed = tmp_path / "changed.zip"
+    changed.write_bytes(pack.read_bytes().replace(b'"kw":', b'"kW":', 1))
+    assert elsewhere("evidence", "verify", str(changed), folder=tmp_path).returncode == REFUSED
+    code, again, err = ask(demo.instance, "replay", plan)
+    assert (code, again["same"]) == (DONE, True), f"{again} {err}"
+    done = elsewhere("replay", str(pack), "--json", folder=tmp_path)
+    assert json.loads(done.stdout)["same"] is True, done.stdout
+
+
+def elsewhere(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """As on a machine that has gridctl and the pack, and nothing of the instance."""
+    return subprocess.run(
+        gridctl(*words), cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_what_nobody_answers(tmp_path: Path, demo: RunningDemo, operator: dict[str, str]) -> None:
