@@ -17,7 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 
-from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray, product
+from optimizer.arrays import (
+    BoolArray,
+    ComplexArray,
+    FloatArray,
+    IntArray,
+    factorised,
+    product,
+)
 from optimizer.loads import Elements, Outside
 from optimizer.powerflow import RootSystem
 
@@ -232,15 +239,70 @@ def iterate(
         given,
     )
     factor = np.broadcast_to(scale[0], (periods,)).copy() if common else np.ones(periods)
-    no_load = system.lu.solve(system.emf_a)
-    volt = np.repeat(no_load[None, :], periods, axis=0) if start_v is None else start_v.T
     meter = None if head_kw is None else _Meter(system, elements, head_kw, injection_va)
+    start = None if start_v is None else start_v.T
+    found = _steps(_Plain(system, draw), factor, base_v=base_v, start=start, meter=meter)
+    if not found.converged and elements.band is not None:
+        # Low voltages turn loads into impedances, which belong into the matrix.
+        folded = _Folded(system, elements, draw, scale)
+        found = _steps(folded, factor, base_v=base_v, start=None, meter=meter)
+    return found
+
+
+class _Plain:
+    """One step of V = w + Y^-1 i(V)."""
+
+    def __init__(self, system: RootSystem, draw: _Draw) -> None:
+        self._lu, self._draw = system.lu, draw
+        self.no_load: ComplexArray = system.lu.solve(system.emf_a)
+
+    def moved(self, volt: ComplexArray, factor: FloatArray) -> ComplexArray:
+        """The next root volts (T, m)."""
+        result: ComplexArray = self._lu.solve(self._draw.amps(volt, factor).T).T + self.no_load
+        return result
+
+
+class _Folded:
+    """The same with the loads' nominal impedances F taken to the left: (Y + F) V = i(V) + F V + i0.
+
+    The fixed point is the same; what a load's current is beyond that of an impedance is less, so
+    that it is reached at voltages at which the plain step runs away (OpenDSS iterates so).
+    """
+
+    def __init__(
+        self, system: RootSystem, elements: Elements, draw: _Draw, scale: FloatArray
+    ) -> None:
+        across = sp.csr_array(elements.across @ system.spread)
+        va = np.conj(elements.va) * elements.reached(scale).mean(axis=1)
+        siemens = sp.diags_array(va / elements.nominal_v**2)
+        self._fold = sp.csr_array(across.T @ siemens @ across)
+        self._lu = factorised(sp.csc_array(system.y + self._fold))
+        self._draw = draw
+        self._emf_a = system.emf_a
+        self.no_load: ComplexArray = self._lu.solve(system.emf_a)
+
+    def moved(self, volt: ComplexArray, factor: FloatArray) -> ComplexArray:
+        """The next root volts (T, m)."""
+        amps = self._draw.amps(volt, factor).T + product(self._fold, volt.T)
+        result: ComplexArray = self._lu.solve(amps + self._emf_a[:, None]).T
+        return result
+
+
+def _steps(
+    law: _Plain | _Folded,
+    factor: FloatArray,
+    *,
+    base_v: FloatArray,
+    start: ComplexArray | None,
+    meter: _Meter | None,
+) -> Fixpoint:
+    volt = np.repeat(law.no_load[None, :], len(factor), axis=0) if start is None else start
     converged, iterations = False, 0
     per_square = 1.0 / base_v**2
     with np.errstate(all="ignore"):
         while iterations < ITERATIONS_MAX and not converged:
             iterations += 1
-            moved = system.lu.solve(draw.amps(volt, factor).T).T + no_load
+            moved = law.moved(volt, factor)
             change = moved - volt
             square = (change.real**2 + change.imag**2) * per_square
             step = float(np.sqrt(np.max(square, initial=0.0)))

@@ -28,7 +28,7 @@ _OWNER: list[Engine] = []
 
 
 @cache
-def _opendss() -> Any:
+def opendss_engine() -> Any:
     """The process's one OpenDSS, loaded quietly, with the working directory kept."""
     import py_dss_interface  # noqa: PLC0415 - loads a shared library; only who solves pays
 
@@ -63,7 +63,7 @@ class Engine:
 
     def __init__(self, feeder: Feeder, injections: Iterable[tuple[str, str]] = ()) -> None:
         self.feeder = feeder
-        self._dss = _opendss()
+        self._dss = opendss_engine()
         _OWNER[:] = [self]
         for command in opendss_commands(feeder):
             self._text(command)

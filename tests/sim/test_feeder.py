@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from gridctl.model.canonical import canonical_json
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import Connection, Feeder, LoadModel
-from sim.engine import Engine, _opendss
+from sim.engine import Engine, opendss_engine
 from sim.feeder import feeder_names, load_feeder
 from sim.opendss_text import REGULATOR_X_PCT
 from tests.sim.published import IEEE13, IEEE123, errors_pu
@@ -95,7 +95,7 @@ def test_unknown_feeder_is_refused() -> None:
 
 def _reference(text: str, edits: list[str]) -> dict[str, complex]:
     """Voltages of EPRI's rendering with taps pinned at the published positions."""
-    dss = _opendss()
+    dss = opendss_engine()
     folder = Path.cwd()
     try:
         dss.text(f"compile {text}")
@@ -197,8 +197,8 @@ def test_published_profiles_against_the_reference(feeder: Feeder, master: str) -
 
 def test_the_head_of_the_reference(feeder: Feeder, master: str) -> None:
     _reference(master, _pins(_PINNED, same_leakage=False))
-    kw, kvar = _opendss().circuit.total_power[:2]
-    losses_kw = _opendss().circuit.losses[0] / 1e3
+    kw, kvar = opendss_engine().circuit.total_power[:2]
+    losses_kw = opendss_engine().circuit.losses[0] / 1e3
     ours = Engine(feeder).solve()
     # Its 2.4 kV for one phase lets loads that follow their voltage draw a kilowatt more.
     assert ours.head_kw == pytest.approx(-kw, abs=1.5)

@@ -1,0 +1,321 @@
+"""Any OpenDSS circuit as a feeder of the model, through the OpenDSS engine itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import isfinite
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from gridctl.model.errors import ConfigError
+from gridctl.model.network import MODEL_VERSION, Feeder, Source, VoltageRegulator
+from sim.engine import opendss_engine
+from sim.feeder_import.branches import Branches
+from sim.feeder_import.circuit import Circuit
+from sim.feeder_import.consumers import Consumers
+from sim.feeder_import.places import (
+    Places,
+    coordinates,
+    joined,
+    nominal_voltages,
+    reached,
+    split_phase,
+)
+from sim.feeder_import.regulators import regulated, tap_controls
+from sim.feeder_import.report import Fate, Report
+from sim.feeder_import.resources import DerSite, ders_of
+from sim.feeder_import.script import Script
+from sim.feeder_import.shapes import LoadShape, shapes_of
+
+_BRANCHES: Final = ("line", "transformer", "autotrans", "reactor", "capacitor")
+_DRAWING: Final = ("load", "generator")
+_DER: Final = ("pvsystem", "storage")
+_WATCHING: Final = ("monitor", "energymeter", "sensor")
+_PROTECTION: Final = ("relay", "recloser", "fuse", "swtcontrol")
+_THREE: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A feeder from a foreign file. `reference_v`: volts to earth of each node-phase as the
+    foreign engine has them with taps and capacitors as in `feeder`, turned so that phase A of the
+    source has no angle; `ders` and `shapes` are what a fleet can be made of."""
+
+    feeder: Feeder
+    report: Report
+    reference_v: dict[tuple[str, str], complex]
+    ders: tuple[DerSite, ...]
+    shapes: dict[str, LoadShape]
+    profiles: dict[str, str]
+
+
+def import_opendss(
+    master: Path, name: str, *, passing: Callable[[str], None] = lambda _: None
+) -> Imported:
+    """Read the circuit of `master` as feeder `name`; `passing` is told each line before the engine
+    is, and each step after that.
+
+    Takes this process's only OpenDSS circuit. Raises ConfigError that names file, line and
+    element for what OpenDSS does not take, for a circuit without a three-phase source, and for one
+    that OpenDSS itself cannot solve.
+    """
+    dss = opendss_engine()
+    report = Report(source=str(master))
+    script = Script(dss, report, passing)
+    script.run(master)
+    passing("its first solution")
+    return _Importer(Circuit(dss), report, name).run(has_bases=script.has_voltage_bases)
+
+
+class _Importer:
+    def __init__(self, circuit: Circuit, report: Report, name: str) -> None:
+        self.circuit = circuit
+        self.report = report
+        self.name = name
+
+    def run(self, *, has_bases: bool) -> Imported:
+        circuit, report = self.circuit, self.report
+        if not circuit.solve(controls=True):
+            # Free controls may hunt; what the file says about taps is a state as well.
+            circuit.solve(controls=False)
+        circuit.read_names()
+        self._refuse_unsolved()
+        source, bus = self._source()
+        self._set_aside()
+        open_lines = [n for n in circuit.of("line") if circuit.activate(n) and circuit.is_open(n)]
+        for name in open_lines:
+            for terminal in (1, 2):
+                circuit.dss.text(f"close {name} term={terminal}")
+        circuit.solve(controls=False)
+        places, live = self._places(bus, source.nominal_kv, has_bases=has_bases)
+        branches = Branches(circuit=circuit, places=places, report=report)
+        regulators = self._branches(branches, live, set(open_lines))
+        consumers = self._consumers(places, live)
+        for name in open_lines:
+            circuit.dss.text(f"open {name} term=1")
+        for regulator in regulators:
+            self._pin(regulator, branches)
+        reference = self._reference(places)
+        feeder = self._feeder(source, places, branches, consumers, regulators)
+        ders = ders_of(circuit, places, report, live)
+        return Imported(
+            feeder=feeder,
+            report=report,
+            reference_v=reference,
+            ders=ders,
+            shapes=shapes_of(circuit, set(consumers.profiles.values())),
+            profiles=consumers.profiles,
+        )
+
+    def _refuse_unsolved(self) -> None:
+        if self.circuit.dss.solution.converged:
+            volts = self.circuit.voltages().values()
+            if all(isfinite(abs(v)) for v in volts):
+                return
+        loads = self._largest_loads()
+        raise ConfigError(
+            "OpenDSS itself finds no solution of this circuit",
+            file=self.report.source,
+            hint=f"its largest loads are {loads}" if loads else "it has no loads",
+        )
+
+    def _largest_loads(self) -> str:
+        sizes = sorted(
+            ((self.circuit.number(n, "kw"), n) for n in self.circuit.of("load")), reverse=True
+        )
+        return ", ".join(
+            f"{name} {kw:g} kW ({self.report.place(name) or 'no line'})" for kw, name in sizes[:3]
+        )
+
+    def _source(self) -> tuple[Source, str]:
+        """The head of the feeder; other sources are refused."""
+        circuit, report = self.circuit, self.report
+        names = [n for n in circuit.of("vsource") if circuit.activate(n)]
+        if not names:
+            raise ConfigError("the circuit has no source that is enabled", file=report.source)
+        head = names[0]
+        for name in names[1:]:
+            report.add(name, Fate.REFUSED, "a feeder has one source; switched off here")
+            circuit.dss.text(f"{name}.enabled=no")
+        element = circuit.element(head)
+        near = element.terminals[0]
+        if [number for _, number in near] != [1, 2, 3]:
+            raise ConfigError(
+                f"{head} is not a three-phase source at conductors 1, 2, 3",
+                file=report.source,
+                key=report.place(head),
+            )
+        sources = circuit.dss.vsources
+        sources.name = head.split(".", 1)[1]
+        ohm = np.linalg.inv(element.siemens[:_THREE, :_THREE])
+        own = complex(np.trace(ohm)) / _THREE
+        mutual = (complex(ohm.sum()) - complex(np.trace(ohm))) / 6.0
+        z1, z0 = own - mutual, own + 2.0 * mutual
+        uneven = np.abs(ohm - (np.eye(_THREE) * z1 + np.full((_THREE, _THREE), mutual))).max()
+        told = (
+            "" if uneven <= 1e-6 * abs(own) else "its impedance is taken as that of its sequences"
+        )
+        report.add(head, Fate.APPROXIMATED if told else Fate.KEPT, told)
+        self._angle = float(sources.angle_deg)
+        return (
+            Source(
+                node=near[0][0],
+                nominal_kv=float(sources.base_kv),
+                voltage_pu=float(sources.pu),
+                r1_ohm=z1.real,
+                x1_ohm=z1.imag,
+                r0_ohm=z0.real,
+                x0_ohm=z0.imag,
+            ),
+            near[0][0],
+        )
+
+    def _set_aside(self) -> None:
+        """Switch off what the model does not hold, so that both engines solve the same feeder."""
+        known = {*_BRANCHES, *_DRAWING, *_DER, *_WATCHING, *_PROTECTION}
+        known |= {"vsource", "regcontrol", "capcontrol"}
+        for name in self.circuit.names:
+            kind = name.split(".", 1)[0].lower()
+            if kind in _WATCHING:
+                self.report.add(name, Fate.UNUSED)
+            elif kind in _PROTECTION:
+                self.report.add(name, Fate.UNUSED, "protection and switch controls do not act here")
+            elif kind in _DER:
+                self.circuit.dss.text(f"{name}.enabled=no")
+            elif kind not in known and self.circuit.activate(name):
+                self.circuit.dss.text(f"{name}.enabled=no")
+                self.report.add(name, Fate.REFUSED, f"a {kind} has no place in the model")
+
+    def _places(self, bus: str, kv: float, *, has_bases: bool) -> tuple[Places, set[str]]:
+        circuit = self.circuit
+        elements = [circuit.element(n) for n in circuit.of(*_BRANCHES) if circuit.activate(n)]
+        beside = joined(elements)
+        live = reached(beside, bus)
+        return (
+            Places(
+                nominal_kv=nominal_voltages(circuit, beside, (bus, kv), told=has_bases),
+                split=split_phase(beside),
+                coordinates=coordinates(circuit),
+                report=self.report,
+            ),
+            live,
+        )
+
+    def _is_live(self, name: str, live: set[str]) -> bool:
+        """Whether an element can be fed; those that are not, or are disabled, are told."""
+        if not self.circuit.activate(name):
+            self.report.add(name, Fate.UNUSED, "disabled in the file")
+            return False
+        bus = str(self.circuit.dss.cktelement.bus_names[0]).split(".")[0].lower()
+        if bus not in live:
+            self.report.add(name, Fate.REFUSED, f"bus {bus} is not connected to the source")
+            self.circuit.dss.text(f"{name}.enabled=no")
+            return False
+        return True
+
+    def _branches(
+        self, branches: Branches, live: set[str], open_lines: set[str]
+    ) -> tuple[VoltageRegulator, ...]:
+        controls = tap_controls(self.circuit, branches)
+        banks: dict[str, str] = {}
+        regulators = []
+        for name in self.circuit.of(*_BRANCHES):
+            if not self._is_live(name, live):
+                continue
+            kind, own = name.lower().split(".", 1)
+            if kind == "line":
+                branches.line(name, is_open=name in open_lines)
+            elif kind == "reactor":
+                branches.reactor(name)
+            elif kind == "capacitor":
+                banks[own] = branches.capacitor(name) or ""
+            elif own in controls:
+                found = regulated(branches, name, controls[own])
+                regulators += [] if found is None else [found]
+            else:
+                branches.transformer(name)
+        for name in self.circuit.of("capcontrol"):
+            self._capacitor_control(name, banks, branches)
+        return tuple(regulators)
+
+    def _capacitor_control(self, name: str, banks: dict[str, str], branches: Branches) -> None:
+        circuit, report = self.circuit, self.report
+        if not circuit.activate(name):
+            report.add(name, Fate.UNUSED, "disabled in the file")
+            return
+        bank = banks.get(circuit.text(name, "capacitor").lower(), "")
+        kind = circuit.text(name, "type").lower()
+        at = next((i for i, c in enumerate(branches.capacitors) if c.mrid == bank), None)
+        if at is None or not kind.startswith("v"):
+            report.add(name, Fate.REFUSED, f"control by {kind}: the bank stays as it is")
+            return
+        found = branches.capacitors[at]
+        base_v = branches.places.kv(found.node) * 1e3 / np.sqrt(3.0)
+        ratio = circuit.number(name, "ptratio") / base_v
+        branches.capacitors[at] = replace(
+            found,
+            close_below_pu=circuit.number(name, "onsetting") * ratio,
+            open_above_pu=circuit.number(name, "offsetting") * ratio,
+        )
+        why = "by the mean of the bank's own phases"
+        report.add(name, Fate.APPROXIMATED, why)
+
+    def _consumers(self, places: Places, live: set[str]) -> Consumers:
+        scale = float(self.circuit.dss.solution.load_mult)
+        found = Consumers(circuit=self.circuit, places=places, report=self.report, load_scale=scale)
+        for name in self.circuit.of(*_DRAWING):
+            if self._is_live(name, live):
+                if name.lower().startswith("load."):
+                    found.load(name)
+                else:
+                    found.generator(name)
+        return found
+
+    def _pin(self, regulator: VoltageRegulator, branches: Branches) -> None:
+        """Put the engine's tap where the model has it."""
+        own, winding = branches.transformers[regulator.mrid]
+        ratio = 1.0 + regulator.taps[0] * regulator.step_pu
+        self.circuit.dss.text(f"{own}.wdg={winding}")
+        self.circuit.dss.text(f"{own}.tap={ratio!r}")
+
+    def _reference(self, places: Places) -> dict[tuple[str, str], complex]:
+        dss = self.circuit.dss
+        dss.text("set tolerance=1e-10")
+        dss.text("set maxiterations=500")
+        if not self.circuit.solve(controls=False):
+            return {}
+        turn = np.exp(-1j * np.deg2rad(self._angle))
+        found: dict[tuple[str, str], complex] = {}
+        for (bus, number), volt in self.circuit.voltages().items():
+            letters = places.used.get(bus, set())
+            letter = places.letter_at(bus, number)
+            if letter in letters:
+                found[bus, letter] = complex(volt * turn)
+        return found
+
+    def _feeder(
+        self,
+        source: Source,
+        places: Places,
+        branches: Branches,
+        consumers: Consumers,
+        regulators: tuple[VoltageRegulator, ...],
+    ) -> Feeder:
+        return Feeder(
+            mrid=self.name,
+            name=str(self.circuit.dss.circuit.name),
+            version=MODEL_VERSION,
+            frequency_hz=float(self.circuit.dss.solution.frequency),
+            source=source,
+            nodes=places.nodes(),
+            lines=tuple(branches.lines),
+            switches=tuple(branches.switches),
+            transformers=(),
+            regulators=regulators,
+            capacitors=tuple(branches.capacitors),
+            consumers=tuple(consumers.found),
+            equivalents=(*branches.equivalents, *consumers.neutrals),
+        )

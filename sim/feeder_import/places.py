@@ -1,0 +1,195 @@
+"""Buses of an OpenDSS circuit as nodes of the model: conductors' letters, voltages, coordinates."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import isfinite, sqrt
+from typing import Final
+
+from gridctl.model.errors import ConfigError
+from gridctl.model.network import ConnectivityNode
+from sim.feeder_import.circuit import Circuit, Element, Place
+from sim.feeder_import.report import Report
+
+_LETTERS: Final = {1: "A", 2: "B", 3: "C", 4: "N", **{k: str(k) for k in range(5, 10)}}
+_ORDER: Final = "ABCN12356789"
+_CENTRE_TAPPED: Final = 3
+_TWO: Final = 2
+
+
+def _is_centre_tapped(element: Element) -> bool:
+    """One phase in, two half windings out on one bus."""
+    if element.kind != "transformer" or len(element.terminals) != _CENTRE_TAPPED:
+        return False
+    ends = element.terminals
+    return (
+        all(len(end) == _TWO for end in ends)
+        and ends[1][0][0] == ends[2][0][0]
+        and ends[0][0][0] != ends[1][0][0]
+    )
+
+
+@dataclass(slots=True)
+class Places:
+    """Which node-phase of the model each conductor of the circuit is.
+
+    `split` are the buses behind a centre tap: their conductors 1 and 2 are the legs "1" and "2".
+    """
+
+    nominal_kv: Mapping[str, float]
+    split: frozenset[str]
+    coordinates: Mapping[str, tuple[float, float]]
+    report: Report
+    used: dict[str, set[str]] = field(default_factory=dict)
+    extra: dict[str, ConnectivityNode] = field(default_factory=dict)
+
+    def letter(self, place: Place, owner: str) -> str:
+        """The letter of a conductor; ConfigError for a number that no letter stands for."""
+        bus, number = place
+        found = self.letter_at(bus, number)
+        if not found:
+            raise ConfigError(
+                f"{owner} is at conductor {number} of bus {bus}: up to 9 can be told apart",
+                file=self.report.source,
+                key=self.report.place(owner),
+            )
+        self.used.setdefault(bus, set()).add(found)
+        return found
+
+    def letter_at(self, bus: str, number: int) -> str:
+        """The letter of a conductor, "" for one that none stands for."""
+        split = bus in self.split and number in (1, _TWO)
+        return str(number) if split else _LETTERS.get(number, "")
+
+    def letters(self, places: Iterable[Place], owner: str) -> str:
+        """The letters of several conductors, in their order."""
+        return "".join(self.letter(place, owner) for place in places)
+
+    def kv(self, bus: str) -> float:
+        """Nominal kV, line to line, of a bus."""
+        return self.nominal_kv[bus]
+
+    def inner(self, name: str, beside: str, phases: str) -> str:
+        """A node of our own inside an element, at the place of bus `beside`."""
+        x, y = self.coordinates.get(beside, (None, None))
+        self.extra[name] = ConnectivityNode(
+            mrid=name, nominal_kv=self.kv(beside), phases=in_order(phases), x=x, y=y
+        )
+        return name
+
+    def nodes(self) -> tuple[ConnectivityNode, ...]:
+        """Every bus that something is connected to, and our own nodes inside elements."""
+        found = []
+        for bus, letters in self.used.items():
+            x, y = self.coordinates.get(bus, (None, None))
+            found.append(
+                ConnectivityNode(
+                    mrid=bus, nominal_kv=self.kv(bus), phases=in_order("".join(letters)), x=x, y=y
+                )
+            )
+        return (*found, *self.extra.values())
+
+
+def in_order(phases: str) -> str:
+    """Letters as the model orders them: A B C N, then legs."""
+    return "".join(sorted(phases, key=_ORDER.index))
+
+
+def joined(elements: Iterable[Element]) -> dict[str, list[tuple[str, Element]]]:
+    """Neighbours of each bus, and through which element."""
+    found: dict[str, list[tuple[str, Element]]] = {}
+    for element in elements:
+        buses = list(dict.fromkeys(t[0][0] for t in element.terminals if t))
+        for here in buses:
+            for there in buses:
+                if here != there:
+                    found.setdefault(here, []).append((there, element))
+    return found
+
+
+def reached(beside: Mapping[str, Sequence[tuple[str, Element]]], source: str) -> set[str]:
+    """The buses that equipment leads to from `source`, open switches included."""
+    seen, queue = {source}, deque([source])
+    while queue:
+        for there, _ in beside.get(queue.popleft(), ()):
+            if there not in seen:
+                seen.add(there)
+                queue.append(there)
+    return seen
+
+
+def split_phase(beside: Mapping[str, Sequence[tuple[str, Element]]]) -> frozenset[str]:
+    """The buses that lie behind a centre tap with nothing but conductors between."""
+    seen: set[str] = set()
+    queue: deque[str] = deque()
+    for neighbours in beside.values():
+        for _, element in neighbours:
+            if _is_centre_tapped(element):
+                queue.append(element.terminals[1][0][0])
+    while queue:
+        here = queue.popleft()
+        if here in seen:
+            continue
+        seen.add(here)
+        for there, element in beside.get(here, ()):
+            if element.kind not in ("transformer", "autotrans"):
+                queue.append(there)
+    return frozenset(seen)
+
+
+def nominal_voltages(
+    circuit: Circuit,
+    beside: Mapping[str, Sequence[tuple[str, Element]]],
+    source: tuple[str, float],
+    *,
+    told: bool,
+) -> dict[str, float]:
+    """Nominal kV line to line of each bus: what the file says (`told`), else what the name plates
+    of the transformers on the way say."""
+    found: dict[str, float] = {}
+    if told:
+        for i, name in enumerate(circuit.dss.circuit.buses_names):
+            circuit.dss.circuit.set_active_bus_i(i)
+            kv = float(circuit.dss.bus.kv_base)
+            if kv > 0.0:
+                found[str(name).lower()] = round(kv * sqrt(3.0), 9)
+    found.setdefault(*source)
+    queue = deque([source[0]])
+    seen = {source[0]}
+    while queue:
+        here = queue.popleft()
+        for there, element in beside.get(here, ()):
+            if there not in seen:
+                seen.add(there)
+                kv = found.get(here, source[1])
+                found.setdefault(there, _plate_kv(circuit, element, there) or kv)
+                queue.append(there)
+    return found
+
+
+def _plate_kv(circuit: Circuit, element: Element, bus: str) -> float:
+    """Line to line kV of a transformer's winding at `bus`, 0 for what is no transformer."""
+    if element.kind not in ("transformer", "autotrans"):
+        return 0.0
+    ratings = circuit.numbers(element.name, "kvs")
+    for terminal, kv in zip(element.terminals, ratings, strict=False):
+        if terminal[0][0] == bus:
+            live = [number for _, number in terminal if number > 0]
+            to_earth = len(terminal) == _TWO and len(live) == 1
+            return kv * sqrt(3.0) if to_earth else kv
+    return 0.0
+
+
+def coordinates(circuit: Circuit) -> dict[str, tuple[float, float]]:
+    """Where the file puts each bus, in the units of the file."""
+    found = {}
+    for i, name in enumerate(circuit.dss.circuit.buses_names):
+        circuit.dss.circuit.set_active_bus_i(i)
+        bus = circuit.dss.bus
+        if bus.coord_defined:
+            x, y = float(bus.x), float(bus.y)
+            if isfinite(x) and isfinite(y):
+                found[str(name).lower()] = (x, y)
+    return found

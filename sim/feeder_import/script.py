@@ -1,0 +1,225 @@
+"""An OpenDSS script fed to the engine line by line.
+
+The engine could read the file itself, but then it would not tell in which line it stumbles, would
+solve, plot, export and open editors as the script likes, and would leave the process in another
+folder. So the lines are read here: those that describe the circuit are passed on, those that
+run studies or write files are not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from gridctl.model.errors import ConfigError
+from sim.feeder_import.report import Fate, Report, refused
+
+_DEPTH_MAX: Final = 20
+_PROBLEMS_MAX: Final = 100
+_BYTES_MAX: Final = 200_000_000
+_DESCRIBE: Final = frozenset(
+    {
+        "new", "edit", "more", "~", "m", "set", "open", "close", "disable", "enable", "batchedit",
+        "calcvoltagebases", "calcv", "setkvbase", "buscoords", "latloncoords", "latlongcoords",
+        "makebuslist", "var", "select", "setbusxy", "addbusmarker", "alignfile", "_",
+    }
+)  # fmt: skip
+_QUIET: Final = frozenset(
+    {
+        "solve", "show", "plot", "export", "sample", "visualize", "fileedit", "dump", "save",
+        "reset", "summary", "closedi", "di_plot", "cleanup", "closeall", "interpolate", "about",
+        "help", "cmdresults", "formedit", "guids", "uuids", "?", "get", "cd", "comparecases",
+        "yearlycurves", "panel", "wait", "init", "nodelist", "nodediff", "vdiff", "currents",
+        "voltages", "powers", "seqvoltages", "seqcurrents", "seqpowers", "losses", "phaselosses",
+        "cktlosses", "ysc", "zsc", "zsc10", "zscrefresh",
+    }
+)  # fmt: skip
+"""Studies and output: left out without a word."""
+_FILES: Final = ("redirect", "compile")
+_COORDINATES: Final = ("buscoords", "latloncoords", "latlongcoords")
+_NEW: Final = re.compile(r"new\s+(?:object\s*=\s*)?[\"']?([\w-]+)\.([^\s\"',]+)", re.IGNORECASE)
+_CIRCUIT: Final = "circuit"
+_SHORTEST: Final = 3
+
+
+class Script:
+    """Feeds one master file; `problems` are (place, what the engine says)."""
+
+    def __init__(
+        self, dss: Any, report: Report, passing: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._dss = dss
+        self._passing = passing
+        self._report = report
+        self.problems: list[tuple[str, str]] = []
+        self.has_voltage_bases = False
+        self._circuits = 0
+        self._folder = Path.cwd()
+
+    def run(self, master: Path) -> None:
+        """Describe the circuit of `master` to the engine.
+
+        Raises ConfigError naming file and line of everything that the engine does not take, for
+        a file that cannot be read, and for one without a circuit.
+        """
+        with _folder_kept():
+            self._dss.text("clearall")
+            self._file(master.resolve(), depth=0)
+        if self.problems:
+            raise refused(str(master), self.problems)
+        if not self._circuits:
+            raise ConfigError(
+                "no circuit is defined here",
+                file=str(master),
+                hint="name the master file, the one with `New Circuit.`",
+            )
+
+    def _file(self, path: Path, *, depth: int) -> None:
+        if depth > _DEPTH_MAX:
+            raise ConfigError(f"redirected more than {_DEPTH_MAX} deep", file=str(path))
+        self._enter(path.parent)
+        in_comment = False
+        for number, raw in enumerate(_lines(path), start=1):
+            line = raw.strip()
+            if in_comment or line.startswith("/*"):
+                in_comment = "*/" not in line
+                continue
+            line = _without_comment(line)
+            if line and len(self.problems) < _PROBLEMS_MAX:
+                self._line(line, path, number, depth=depth)
+
+    def _enter(self, folder: Path) -> None:
+        self._folder = folder
+        # Files of numbers are named from the folder of the script that names them.
+        self._dss.text(f'set datapath="{folder}"')
+
+    def _line(self, line: str, path: Path, number: int, *, depth: int) -> None:
+        place = f"{path.name}:{number}"
+        verb = re.split(r"[\s=]", line, maxsplit=1)[0].lower()
+        if verb in ("clear", "clearall"):
+            return
+        if verb in _FILES:
+            self._redirect(line, path, place, depth=depth)
+        elif verb in _QUIET or _abbreviates(verb, _QUIET):
+            return
+        elif verb in _DESCRIBE or "." in verb or "=" in line or line.startswith("~"):
+            self._describe(verb, line, place)
+        else:
+            self._report.add(verb, Fate.REFUSED, f"command not carried out ({place})")
+
+    def _redirect(self, line: str, path: Path, place: str, *, depth: int) -> None:
+        parts = line.split(maxsplit=1)
+        name = re.sub(r"^file\s*=\s*", "", parts[1]) if len(parts) > 1 else ""
+        target = _found(path.parent, name.strip().strip("\"'()[]"))
+        if target is None:
+            self.problems.append((place, f"there is no file {name.strip()}"))
+            return
+        self._file(target, depth=depth + 1)
+        self._enter(path.parent)
+
+    def _describe(self, verb: str, line: str, place: str) -> None:
+        if verb in _COORDINATES:
+            self._coordinates(line, place)
+            return
+        defined = _NEW.match(line)
+        if defined:
+            kind, name = defined[1].lower(), defined[2].lower()
+            if kind == _CIRCUIT:
+                self._circuits += 1
+                kind, name = "vsource", "source"
+            self._report.places.setdefault(f"{kind}.{name}", place)
+        low = line.lower()
+        if verb == "set" and ("datapath" in low or "editor" in low or "cmdlog" in low):
+            return
+        self.has_voltage_bases |= (verb == "set" and "voltagebases" in low) or verb == "setkvbase"
+        self._say(line, place)
+
+    def _coordinates(self, line: str, place: str) -> None:
+        parts = line.split(maxsplit=1)
+        name = re.sub(r"^file\s*=\s*", "", parts[1]) if len(parts) > 1 else ""
+        target = _found(self._folder, name.strip().strip("\"'()[]"))
+        if target is None:
+            self._report.add("buscoords", Fate.REFUSED, f"there is no file {name} ({place})")
+            return
+        self._say("makebuslist", place)
+        self._say(f'{parts[0]} "{target}"', place)
+
+    def _say(self, line: str, place: str) -> None:
+        self._passing(f"{place} ({line[:60]})")
+        answer = str(self._dss.text(line)).strip()
+        if not answer:
+            return
+        said = " ".join(answer.split())
+        if said.lower().startswith("warning"):
+            self._report.add("warning", Fate.APPROXIMATED, f"{place}: {said}")
+        elif not _is_reading(line):
+            self.problems.append((place, f"OpenDSS does not take {line[:80]!r}: {said[:200]}"))
+
+
+def _is_reading(line: str) -> bool:
+    """Commands that answer with a figure and not with an error."""
+    return line.lower().startswith(("select", "var", "?", "get"))
+
+
+def _abbreviates(verb: str, words: frozenset[str]) -> bool:
+    return (
+        len(verb) >= _SHORTEST
+        and verb not in _DESCRIBE
+        and not any(word.startswith(verb) for word in _DESCRIBE)
+        and any(word.startswith(verb) for word in words)
+    )
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        if path.stat().st_size > _BYTES_MAX:
+            raise ConfigError("larger than 200 MB", file=str(path))
+        text = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
+    if b"\0" in text[:4096]:
+        raise ConfigError("this is no text file", file=str(path))
+    try:
+        return text.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        return text.decode("latin-1").splitlines()
+
+
+def _without_comment(line: str) -> str:
+    """`line` up to "!" or "//" outside quotes."""
+    quote = ""
+    for i, letter in enumerate(line):
+        if quote:
+            quote = "" if letter == quote else quote
+        elif letter in "\"'":
+            quote = letter
+        elif letter == "!" or (letter == "/" and line[i : i + 2] == "//"):
+            return line[:i].strip()
+    return line
+
+
+def _found(folder: Path, name: str) -> Path | None:
+    """The file `name` beside a script; case is forgiven, as scripts come from Windows."""
+    if not name:
+        return None
+    path = folder
+    for part in Path(name.replace("\\", "/")).parts:
+        step = path / part
+        if not step.exists() and path.is_dir():
+            step = next((p for p in path.iterdir() if p.name.lower() == part.lower()), step)
+        path = step
+    return path.resolve() if path.is_file() else None
+
+
+@contextmanager
+def _folder_kept() -> Iterator[None]:
+    """OpenDSS changes the working directory as it reads; put it back."""
+    folder = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(folder)
