@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from protocols.dnp3 import frames as f
-from protocols.dnp3.exchange import Exchange, cancelled
+from protocols.dnp3.clocksetting import ClockSetting
+from protocols.dnp3.exchange import Ending, Exchange
 from protocols.dnp3.fragments import (
     CON,
     FIN,
@@ -29,7 +30,7 @@ from protocols.dnp3.fragments import (
 )
 from protocols.dnp3.indications import Indications
 from protocols.dnp3.linklayer import Allowance, LinkLayer
-from protocols.dnp3.turns import Asked, Turns, asked
+from protocols.dnp3.turns import Asked, Turns, asked, start_timeout_s
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +96,7 @@ class Conversation:
         outstation: int,
         receiver: Receiver,
         monotonic_s: Callable[[], float],
+        now_s: Callable[[], float],
         response_timeout_s: float,
         response_max_s: float,
         unsolicited_classes: frozenset[int],
@@ -106,8 +108,9 @@ class Conversation:
         self._response_max_s = response_max_s
         self._classes = unsolicited_classes
         self._plain_time = plain_time
-        now_s = monotonic_s()
-        self._unsolicited = Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_S, now_s)
+        self._clock_setting = ClockSetting(now_s)
+        began_s = monotonic_s()
+        self._unsolicited = Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_S, began_s)
         self.link = LinkLayer(master=master, outstation=outstation, monotonic_s=monotonic_s)
         self._stack_reader, self._stack_segments = f.FrameReader(), Reassembler()
         self._to_stack = Segmenter(control=f.PRM, destination=master, source=outstation)
@@ -116,11 +119,10 @@ class Conversation:
         self._confirmable: dict[int, bool] = {}
         self._last_unsolicited = b""
         self.indications = Indications()
-        self.exchange: Exchange | None = None
         self.counters = self.link.counters
         self.integrities = 0
         self.lean = False
-        self.answered_s = now_s
+        self.answered_s = began_s
         self.ignores_disable = False
 
     # --- from the device --------------------------------------------------------------------
@@ -181,11 +183,11 @@ class Conversation:
         if octets == self._last_unsolicited:
             # Our confirm was lost: confirmed again as it was, its data not taken again.
             self.counters.repeated += 1
-            self._confirm_taken(response, taken=True)
+            self._confirm_taken(response, taken=True, by_line=self.lean)
             return b"" if self.lean else self._pass(response, response.iin, b"")
         kept, taken = self._take(response, first=True)
         self._last_unsolicited = octets if taken else b""
-        self._confirm_taken(response, taken=taken)
+        self._confirm_taken(response, taken=taken, by_line=self.lean)
         if self.lean:
             response = response._replace(control=response.control & ~CON)
         return self._pass(response, response.iin, self._shown(response, kept))
@@ -200,12 +202,10 @@ class Conversation:
         if asked.function == Function.READ:
             kept, taken = self._take(response, first=asked.fragments == 1)
             shown, lean = self._shown(response, kept), self.lean
-        elif self.exchange is not None and asked.function in (Function.SELECT, Function.OPERATE):
-            self.exchange.keep(self.heard_s, False, response.octets())
-            self.exchange.answered(response)
-            shown = self.exchange.shown(response)
-        if lean:
-            self._confirm_taken(response, taken=taken)
+        elif asked.exchange is None:
+            self._clock_setting.answered(asked.function, response.objects, self.heard_s)
+        if lean or asked.own:
+            self._confirm_taken(response, taken=taken, by_line=True)
         elif response.confirm_wanted:
             self._confirmable[response.sequence] = taken
         if response.final:
@@ -227,12 +227,21 @@ class Conversation:
             self.integrities += 1
             self.indications.integrity_done()
             self._receiver.integrity_done()
+        if asked.exchange is not None:
+            self._command_answered(asked.exchange, response)
         return passed
 
-    def _confirm_taken(self, response: Fragment, *, taken: bool) -> None:
+    def _command_answered(self, exchange: Exchange, response: Fragment) -> None:
+        exchange.answered(response, self.heard_s)
+        if response.final and exchange.operate_due:
+            self.link.back.append(self._command(exchange))
+        elif response.final:
+            exchange.ended(Ending.ANSWERED)
+
+    def _confirm_taken(self, response: Fragment, *, taken: bool, by_line: bool) -> None:
         """Confirm at once what has been taken; where the stack confirms, let it."""
         key = response.control & (UNS | SEQ)
-        if not self.lean:
+        if not by_line:
             self._confirmable[key] = taken
         elif not response.confirm_wanted:
             return
@@ -313,8 +322,6 @@ class Conversation:
         match request.function:
             case Function.CONFIRM:
                 return self._confirm(request), b""
-            case Function.SELECT | Function.OPERATE:
-                return self._command(request)
             case Function.ENABLE_UNSOLICITED:
                 return self._enable(request)
             case Function.DELAY_MEASURE if self._plain_time:
@@ -323,21 +330,23 @@ class Conversation:
                 return b"", self._local(request)
             case Function.DELAY_MEASURE | Function.DISABLE_UNSOLICITED:
                 self.indications.asked(request)
-                return self._ask(request), b""
+                return self._ask(self._clock_setting.leaves(request, self._monotonic_s())), b""
             case function if function in _PASSED:
                 self.indications.asked(request)
-                return self._ask(request), b""
+                return self._ask(self._clock_setting.leaves(request, self._monotonic_s())), b""
             case _:
                 self.counters.withheld_requests += 1
                 log.error("function %d of the stack was not let out", request.function)
                 return b"", self._local(request)
 
-    def _ask(self, request: Fragment, *, own: bool = False) -> bytes:
+    def _ask(
+        self, request: Fragment, *, own: bool = False, exchange: Exchange | None = None
+    ) -> bytes:
         if request.function not in NO_RESPONSE:
             if self._asked is not None:
                 self.counters.timeouts += 1
             self._confirmable.pop(request.sequence, None)
-            self._asked = asked(request, self._monotonic_s(), own=own)
+            self._asked = asked(request, self._monotonic_s(), own=own, exchange=exchange)
         self._turns.left(request)
         return self.link.send(request.octets())
 
@@ -354,29 +363,6 @@ class Conversation:
         self.counters.withheld_confirms += 1
         return b""
 
-    def _command(self, request: Fragment) -> tuple[bytes, bytes]:
-        exchange, mono_s = self.exchange, self._monotonic_s()
-        select = request.function == Function.SELECT
-        if exchange is None:
-            why: str | None = "no command is armed"
-        elif select:
-            why = exchange.may_select(request, mono_s)
-        else:
-            why = exchange.may_operate(request, mono_s)
-        if exchange is None or why is not None:
-            self.counters.withheld_requests += 1
-            if exchange is not None:
-                exchange.withheld = why or ""
-            log.warning("%s withheld: %s", Function(request.function).name, why)
-            return b"", self._local(request, cancelled(request))
-        leaving = exchange.whole(request)
-        exchange.keep(mono_s, True, leaving.octets())
-        if select:
-            exchange.selected(request, mono_s)
-        else:
-            exchange.operated()
-        return self._ask(leaving), b""
-
     def _enable(self, request: Fragment) -> tuple[bytes, bytes]:
         """Only the classes that this link wants (the stack knows no mask, G10)."""
         if not self._classes:
@@ -391,13 +377,32 @@ class Conversation:
         answer = Fragment(FIR | FIN | request.sequence, Function.RESPONSE, 0, objects)
         return self._to_stack.frames(answer.octets())
 
-    # --- the line's own reads -----------------------------------------------------------------
+    # --- the line's own commands and reads ----------------------------------------------------
+
+    def command(self, exchange: Exchange) -> tuple[bytes, bytes]:
+        """SELECT, and OPERATE after its echo, as soon as it is their turn; what goes to the device
+        now, and to the stack. `exchange.ended` is told in every case but that of a lost link."""
+        self._turns.arm(exchange, self._monotonic_s())
+        return self._turn_if_free()
+
+    def _command(self, exchange: Exchange) -> bytes:
+        """The next step of `exchange`, when it may still leave."""
+        request = exchange.next(self._turns.next_sequence, self._monotonic_s())
+        if request is not None:
+            return self._ask(request, own=True, exchange=exchange)
+        self.counters.withheld_requests += 1
+        log.warning("command withheld: %s", exchange.withheld)
+        exchange.ended(Ending.ANSWERED)
+        return b""
 
     def read(self, objects: bytes) -> tuple[bytes, bytes]:
         """Read `objects` as soon as it is their turn; what goes to the device now, and to the
         stack. Only in a `lean` conversation: the stack hears nothing of the answer."""
         self._turns.want(objects)
-        if self._asked is not None:
+        return self._turn_if_free()
+
+    def _turn_if_free(self) -> tuple[bytes, bytes]:
+        if self._asked is not None or not self._turns or self.link.fault is not None:
             return b"", b""
         to_device, to_stack = self._next_turn()
         self.counters.octets_out += len(to_device)
@@ -405,6 +410,11 @@ class Conversation:
 
     def _next_turn(self) -> tuple[bytes, bytes]:
         """What goes to the device, and to the stack, now that nothing is under way."""
+        exchange = self._turns.command()
+        if exchange is not None:
+            to_device = self._command(exchange)
+            if to_device:
+                return to_device, b""
         held = self._turns.held(self._monotonic_s(), self._response_timeout_s)
         if held is not None:
             to_device, to_stack = self._request(held)
@@ -412,8 +422,7 @@ class Conversation:
                 return to_device, to_stack
         else:
             to_stack = b""
-        between = self.exchange is not None and self.exchange.operate_due
-        own = None if between else self._turns.read()
+        own = self._turns.read()
         return (b"" if own is None else self._ask(own, own=True)), to_stack
 
     # --- time passes ------------------------------------------------------------------------
@@ -437,8 +446,8 @@ class Conversation:
             elif now_s - asked.shown_s > self._response_timeout_s + _GIVEN_UP_S:
                 self._asked = None
                 self.counters.timeouts += 1
-        if self._asked is not None or not self._turns or self.link.fault is not None:
-            return b"", told
-        to_device, to_stack = self._next_turn()
-        self.counters.octets_out += len(to_device)
+                if asked.exchange is not None:
+                    asked.exchange.ended(Ending.NO_ANSWER)
+        self._turns.give_up(now_s, start_timeout_s(self._response_timeout_s))
+        to_device, to_stack = self._turn_if_free()
         return to_device, told + to_stack

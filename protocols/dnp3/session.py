@@ -20,20 +20,21 @@ from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import Measurement
 from protocols.dnp3.callbacks import Application, Listener, Quiet, Readings
 from protocols.dnp3.capture import Capture
+from protocols.dnp3.clocksetting import PLAUSIBLE_SINCE_S
 from protocols.dnp3.codec import Binding, PointTable, Sample, decode_all
-from protocols.dnp3.controls import Completion, Order, PointState, Reply
 from protocols.dnp3.conversation import Conversation
 from protocols.dnp3.dialing import device_until_s, dial
-from protocols.dnp3.exchange import Exchange
+from protocols.dnp3.exchange import Ending, Exchange
 from protocols.dnp3.fragments import Fragment, Function
 from protocols.dnp3.image import SILENT_SCANS, PointImage
 from protocols.dnp3.knowledge import Knowledge
 from protocols.dnp3.line import Line
-from protocols.dnp3.polls import Polls, reads_of
+from protocols.dnp3.polls import Polls, range_read, reads_of
 from protocols.dnp3.scans import Occasions, add_scans, configure_device
 from protocols.dnp3.selftest import SelfTest, readable_by_stack
 from protocols.dnp3.settings import Dnp3Settings, Way
 from protocols.dnp3.stack import manager, milliseconds, off_loop, total
+from protocols.dnp3.turns import start_timeout_s
 from protocols.dnp3.values import Decoder
 
 log = logging.getLogger(__name__)
@@ -42,8 +43,6 @@ CONNECT_TIMEOUT_S = 5.0
 LIFECYCLE_DEADLINE_S = 3.0
 READ_BACKS_MAX = 64
 NEVER_S = 86_400.0
-PLAUSIBLE_SINCE_S = 946_684_800.0
-"""2000-01-01: a master whose own clock is before that must not set anybody's."""
 _FAST_RETRY_S, _SLOW_RETRY_S = 0.05, 1.0
 
 
@@ -84,7 +83,7 @@ class Session:
         self.lost = ""
         self.device_certificate_until_s: float | None = None
         self._waiters: dict[str, list[asyncio.Future[Measurement]]] = {}
-        self._pending: set[asyncio.Future[Reply]] = set()
+        self._pending: set[asyncio.Future[Ending]] = set()
         self._selftest: SelfTest | None = (
             None if knowledge.decoder_fault is not None else SelfTest()
         )
@@ -95,6 +94,7 @@ class Session:
             outstation=settings.outstation_address,
             receiver=self,
             monotonic_s=clock.monotonic_s,
+            now_s=clock.now_s,
             response_timeout_s=settings.response_timeout_s,
             response_max_s=settings.response_max_s,
             unsolicited_classes=settings.unsolicited,
@@ -200,7 +200,7 @@ class Session:
         await asyncio.sleep(0)
         for future in self._pending:
             if not future.done():
-                future.set_result(Reply(summary=Completion.NO_COMMS, points=()))
+                future.set_result(Ending.LINK_LOST)
 
     def _close_native(self) -> None:
         with self._native:
@@ -325,7 +325,7 @@ class Session:
     @property
     def start_timeout_s(self) -> float:
         """How long a request may wait for its turn before it is dropped unsent."""
-        return 1.5 * min(1.0, self._settings.response_timeout_s)
+        return start_timeout_s(self._settings.response_timeout_s)
 
     @property
     def usable(self) -> bool:
@@ -367,27 +367,21 @@ class Session:
 
     # --- requests ---------------------------------------------------------------------------
 
-    def operate(self, order: Order, exchange: Exchange) -> asyncio.Future[Reply]:
+    def operate(self, exchange: Exchange) -> asyncio.Future[Ending]:
         """SELECT and, when `exchange` lets it, OPERATE."""
-        future: asyncio.Future[Reply] = self._loop.create_future()
-        if self._master is None or not self.usable:
-            future.set_result(_unsent_reply())
+        future: asyncio.Future[Ending] = self._loop.create_future()
+        if not self.usable:
+            future.set_result(Ending.BUSY)
             return future
 
-        def deliver(reply: Reply) -> None:
+        def ended(ending: Ending) -> None:
             if not future.done():
-                future.set_result(reply)
+                future.set_result(ending)
 
-        @total(None)
-        def answered(result: o.ICommandTaskResult) -> None:
-            points = tuple((int(p.index), int(p.state), int(p.status)) for p in result.to_list())
-            reply = Reply(summary=int(result.summary), points=points)
-            self._loop.call_soon_threadsafe(deliver, reply)
-
-        self.conversation.exchange = exchange
+        exchange.ended = ended
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
-        self._master.SelectAndOperate(order.wire, order.output.index, answered)
+        self.line.command(exchange)
         return future
 
     async def read_back(self, binding: Binding, *, timeout_s: float) -> Measurement | None:
@@ -398,9 +392,12 @@ class Session:
         waiter: asyncio.Future[Measurement] = self._loop.create_future()
         waiters = self._waiters.setdefault(binding.mrid, [])
         waiters.append(waiter)
-        self._master.ScanRange(
-            o.GroupVariationID(binding.group, 0), binding.index, binding.index, self._handler
-        )
+        if self.conversation.lean:
+            self.line.read(range_read(binding.group, binding.index, binding.index))
+        else:
+            self._master.ScanRange(
+                o.GroupVariationID(binding.group, 0), binding.index, binding.index, self._handler
+            )
         await asyncio.wait({waiter}, timeout=timeout_s)
         if waiter in waiters:
             waiters.remove(waiter)
@@ -411,7 +408,3 @@ class Session:
             for waiter in self._waiters.pop(measurement.point, ()):
                 if not waiter.done():
                     waiter.set_result(measurement)
-
-
-def _unsent_reply() -> Reply:
-    return Reply(summary=Completion.START_TIMEOUT, points=((0, PointState.INIT, 0),))

@@ -32,6 +32,7 @@ def test_a_function_leaves_or_is_answered_in_the_device_s_place(function: int) -
         outstation=OUTSTATION,
         receiver=Taking(),
         monotonic_s=lambda: 0.0,
+        now_s=lambda: 1_795_000_000.0,
         response_timeout_s=1.0,
         response_max_s=5.0,
         unsolicited_classes=frozenset({1, 2, 3}),

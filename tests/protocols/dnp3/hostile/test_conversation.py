@@ -78,6 +78,7 @@ class Campaign:
             outstation=wire.OUTSTATION,
             receiver=self.receiver,
             monotonic_s=lambda: self.now_s,
+            now_s=lambda: NOW_S,
             response_timeout_s=0.6,
             response_max_s=5.0,
             unsolicited_classes=frozenset({1, 2, 3}),
