@@ -12,7 +12,7 @@ from scipy.signal import lfilter
 from optimizer.arrays import BoolArray, FloatArray, IntArray
 
 ETA = 6.0
-HALF_LIFE_DAYS = 14.0
+HALF_LIFE_DAYS = 7.0
 MASS_MIN = 1e-6
 
 

@@ -17,7 +17,7 @@ from optimizer.forecasting.regression import LeadRegression, fit_leads
 from optimizer.forecasting.similar import Base
 
 HALF_LIFE_DAYS = 120.0
-WINDOWS_H = (1.0, 3.0, 24.0)
+WINDOWS_H = (1.0, 3.0, 24.0, 168.0)
 
 
 class DifferenceFeatures:
@@ -44,7 +44,7 @@ class DifferenceFeatures:
         back = self.days_ahead(lead)
         target = origins + lead
         columns = [*self._recent[:, origins]]
-        earlier = (target - days * day for days in (back, back + 1))
+        earlier = (target - days * day for days in (back, back + 1, back + 2, back + 3, 7))
         columns += [np.nan_to_num(taken(self.error[1], slots)) for slots in earlier]
         ahead = self._rows[:, target] if seen is None else seen
         columns += [*np.nan_to_num(ahead - self._bases[back].degrees[:, target])]

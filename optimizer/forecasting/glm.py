@@ -206,12 +206,7 @@ class HongModel:
         if seen is None:
             model = self._model[targets]
         else:
-            flat = WeatherRows(
-                recency=seen.recency.reshape(len(seen.recency), -1),
-                plant=seen.plant.reshape(len(seen.plant), -1),
-                differences=seen.differences.reshape(len(seen.differences), -1),
-            )
-            model = self._say(targets.ravel(), flat).reshape(targets.shape)
+            model = self._say(targets.ravel(), seen.flat()).reshape(targets.shape)
         left = [self._features(origins, lead) @ self._lead.at(lead) for lead in leads]
         result: FloatArray = model + np.array(left).T
         return result

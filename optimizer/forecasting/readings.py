@@ -266,7 +266,7 @@ def _once(table: _Table, settings: BacktestSettings) -> _Table:
         before = np.concatenate([values[:1], values[:-1]])
         same = (values == before) | (np.isnan(values) & np.isnan(before))
         differs |= double & ~same
-    hours = _double_hours(table.minute[double])
+    hours = _double_hours(table.minute[differs])
     strange = int(differs.sum()) - sum(hours.values())
     if strange > DOUBLE_SHARE_MAX * len(double):
         table.refuse(
@@ -295,7 +295,7 @@ def _once(table: _Table, settings: BacktestSettings) -> _Table:
 
 
 def _double_hours(minutes: IntArray) -> dict[int, int]:
-    """Days on which exactly one night hour stands twice → how many rows that is."""
+    """Days on which one night hour stands twice, differently → how many rows that is."""
     found: dict[int, int] = {}
     for day in np.unique(minutes // MINUTES_PER_DAY):
         of_day = minutes[minutes // MINUTES_PER_DAY == day] % MINUTES_PER_DAY

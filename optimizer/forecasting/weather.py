@@ -66,6 +66,16 @@ class WeatherRows:
             differences=self.differences[..., slots],
         )
 
+    def flat(self) -> WeatherRows:
+        """The same rows with one axis behind the first."""
+
+        def row(values: FloatArray) -> FloatArray:
+            return values.reshape(len(values), int(np.prod(values.shape[1:])))
+
+        return WeatherRows(
+            recency=row(self.recency), plant=row(self.plant), differences=row(self.differences)
+        )
+
 
 def held(values: FloatArray) -> FloatArray:
     """Gaps hold the last value before them (the first value before the first), along the last
