@@ -11,8 +11,8 @@ import importlib
 import json
 import logging
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
@@ -39,8 +39,17 @@ More = Annotated[
     list[str] | None,
     typer.Option("--set", help="Another option of the link, as in gridctl.toml: key=value."),
 ]
+Traced = Annotated[bool, typer.Option("--trace", help="What passed the wire, in words, on stderr.")]
 Max = Annotated[int, typer.Option("--points-max", min=1, help="Stop after so many points.")]
 Patience = Annotated[float, typer.Option("--timeout", min=1, help="Real seconds for all of it.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """How much is looked at, and for how long (real seconds)."""
+
+    points_max: int
+    timeout_s: float
 
 
 @probe_app.command("dnp3")
@@ -53,6 +62,7 @@ def probe_dnp3(
     more: More = None,
     points_max: Max = 10_000,
     timeout_s: Patience = 30.0,
+    trace: Traced = False,
     as_json: AsJson = False,
 ) -> None:
     """A DNP3 outstation: device attributes, and every point with its variation."""
@@ -69,7 +79,8 @@ def probe_dnp3(
         "time_sync": "none",
     }
     settings = _settings("dnp3", link, options | _more(more))
-    _probe(settings, write, points_max=points_max, timeout_s=timeout_s, as_json=as_json)
+    extent = Extent(points_max=points_max, timeout_s=timeout_s)
+    _probe(settings, write, extent, trace=trace, as_json=as_json)
 
 
 @probe_app.command("opcua")
@@ -87,6 +98,7 @@ def probe_opcua(
     more: More = None,
     points_max: Max = 10_000,
     timeout_s: Patience = 60.0,
+    trace: Traced = False,
     as_json: AsJson = False,
 ) -> None:
     """An OPC UA server: its build, and every variable with type, unit, range and access."""
@@ -102,7 +114,8 @@ def probe_opcua(
         if value is not None:
             options[name] = str(value.resolve()) if isinstance(value, Path) else value
     settings = _settings("opcua", link, options | _more(more))
-    _probe(settings, write, points_max=points_max, timeout_s=timeout_s, as_json=as_json)
+    extent = Extent(points_max=points_max, timeout_s=timeout_s)
+    _probe(settings, write, extent, trace=trace, as_json=as_json)
 
 
 @probe_app.command("link")
@@ -114,6 +127,7 @@ def probe_link(
     write: Write = None,
     points_max: Max = 10_000,
     timeout_s: Patience = 60.0,
+    trace: Traced = False,
     as_json: AsJson = False,
 ) -> None:
     """The device behind a link that is configured already, with the link's own options."""
@@ -121,7 +135,8 @@ def probe_link(
         settings = configured_link(instance, link)
     except GridctlError as error:
         leave_with(error)
-    _probe(settings, write, points_max=points_max, timeout_s=timeout_s, as_json=as_json)
+    extent = Extent(points_max=points_max, timeout_s=timeout_s)
+    _probe(settings, write, extent, trace=trace, as_json=as_json)
 
 
 def configured_link(instance: Path, link: str) -> LinkSettings:
@@ -144,7 +159,12 @@ def configured_link(instance: Path, link: str) -> LinkSettings:
 
 
 async def discovered(
-    settings: LinkSettings, *, ask: Sequence[str], points_max: int, timeout_s: float
+    settings: LinkSettings,
+    *,
+    ask: Sequence[str],
+    points_max: int,
+    timeout_s: float,
+    trace: Callable[[str], None] | None = None,
 ) -> Discovery:
     """Ask the device, in its protocol's own way. Raises ConfigError or UnavailableError."""
     from gridctl.wallclock import system_clock  # noqa: PLC0415 - lazy on purpose
@@ -161,7 +181,12 @@ async def discovered(
             hint="install gridctl with the extra 'field'",
         ) from missing
     found = await module.discover(
-        settings, clock=system_clock(), ask=ask, points_max=points_max, timeout_s=timeout_s
+        settings,
+        clock=system_clock(),
+        ask=ask,
+        points_max=points_max,
+        timeout_s=timeout_s,
+        trace=trace,
     )
     return cast("Discovery", found)
 
@@ -207,9 +232,9 @@ def _more(given: Sequence[str] | None) -> dict[str, Any]:
 def _probe(
     settings: LinkSettings,
     write: Path | None,
+    extent: Extent,
     *,
-    points_max: int,
-    timeout_s: float,
+    trace: bool,
     as_json: bool,
 ) -> None:
     from gridctl.commissioning import starter_file  # noqa: PLC0415 - lazy on purpose
@@ -218,7 +243,13 @@ def _probe(
         _leave(f"{write} is there already and is not overwritten", EXIT_REFUSED)
     try:
         found = asyncio.run(
-            discovered(settings, ask=(), points_max=points_max, timeout_s=timeout_s)
+            discovered(
+                settings,
+                ask=(),
+                points_max=extent.points_max,
+                timeout_s=extent.timeout_s,
+                trace=_to_stderr if trace else None,
+            )
         )
     except GridctlError as error:
         leave_with(error)
@@ -229,6 +260,10 @@ def _probe(
         print(json.dumps(asdict(found), indent=2, ensure_ascii=False, default=sorted))
         return
     _show(found, write)
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr)
 
 
 def _show(found: Discovery, write: Path | None) -> None:

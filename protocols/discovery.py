@@ -2,24 +2,27 @@
 
 Each protocol's own part is `protocols/<name>/discovery.py` with
 
-    async def discover(settings, *, clock, ask, points_max, timeout_s) -> Discovery
+    async def discover(settings, *, clock, ask, points_max, timeout_s, trace=None) -> Discovery
 
 It connects with `settings` (a `LinkSettings`, as a driver gets it), reads and only reads, lets go
 of the link and returns what it saw. `ask` are addresses that must be read one by one when no
-listing brought them (`gridctl points check`). It raises ConfigError for options it cannot use and
-UnavailableError, with the reason, when the device cannot be reached within `timeout_s`.
+listing brought them (`gridctl points check`). `trace` is given what passed the wire, one line a
+message in words, when it is over, also when it failed. It raises ConfigError for options it cannot
+use and UnavailableError, with the reason, when the device cannot be reached within `timeout_s`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from gridctl.model.clock import Clock
 from gridctl.model.measurement import PointKind, Quality
 from gridctl.model.quantity import Unit
 from protocols.driver import LinkSettings
+
+Trace: TypeAlias = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,4 +90,5 @@ class Discover(Protocol):
         ask: Sequence[str],
         points_max: int,
         timeout_s: float,
+        trace: Trace | None = None,
     ) -> Discovery: ...

@@ -15,7 +15,7 @@ import opendnp3 as o
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.measurement import PointKind
-from protocols.discovery import DeviceAttribute, Discovery, FoundPoint
+from protocols.discovery import DeviceAttribute, Discovery, FoundPoint, Trace
 from protocols.dnp3.callbacks import Quiet
 from protocols.dnp3.capture import Capture
 from protocols.dnp3.codec import PointTable, read_group
@@ -27,7 +27,7 @@ from protocols.dnp3.objects import Block, Broken, columns, is_event, texts, walk
 from protocols.dnp3.outputs import ANALOG_FORMS, ANALOG_GROUP, AO_FLOAT, CROB_GROUP, LATCH
 from protocols.dnp3.session import Session
 from protocols.dnp3.settings import Way, read_settings
-from protocols.dnp3.trace import iin_words
+from protocols.dnp3.trace import iin_words, lines
 from protocols.dnp3.values import Decoder, flagless, qualities
 from protocols.driver import LinkSettings
 from protocols.inbox import Inbox
@@ -196,6 +196,7 @@ async def discover(
     ask: Sequence[str],
     points_max: int,
     timeout_s: float,
+    trace: Trace | None = None,
 ) -> Discovery:
     """What `protocols.discovery` asks of every protocol. Raises ConfigError for options or
     addresses of `ask` that cannot be used, UnavailableError when the device is not to be had."""
@@ -207,6 +208,9 @@ async def discover(
     if read.tls is not None:
         knowledge.tls_context = tls_context(read.tls, file=settings.file)
     failures: list[str] = []
+    capture = Capture(clock.now_s)
+    if trace is not None:
+        capture.start()
     for endpoint in read.endpoints:
         probe = _Probe(
             link=f"{settings.id} probe",
@@ -215,7 +219,7 @@ async def discover(
             image=PointImage(table, Inbox(1), clock),
             decoder=Decoder(table),
             knowledge=knowledge,
-            capture=Capture(clock.now_s),
+            capture=capture,
             clock=clock,
             changed=lambda: None,
         )
@@ -230,6 +234,10 @@ async def discover(
             failures.append(str(error))
         finally:
             await probe.close()
+            if trace is not None:
+                for line in lines(capture.pieces()):
+                    trace(line)
+                capture.start()
     else:
         raise UnavailableError("; ".join(failures))
     latest = probe.conversation.indications.latest

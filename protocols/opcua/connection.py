@@ -211,7 +211,7 @@ class Connection:
         protocol = None if self._client is None else self._client.uaclient.protocol
         if protocol is None:
             raise ConnectionError("not connected")
-        logs = [log for log in (COMMAND_LOG.get(), self.trace) if log is not None and log.running]
+        logs = [log for log in (COMMAND_LOG.get(), self.trace) if log is not None]
         for log in logs:
             log.sent(request)
         try:

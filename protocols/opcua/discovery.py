@@ -22,7 +22,7 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import PointKind
 from gridctl.model.quantity import Unit
-from protocols.discovery import DeviceAttribute, Discovery, FoundPoint
+from protocols.discovery import DeviceAttribute, Discovery, FoundPoint, Trace
 from protocols.driver import LinkSettings
 from protocols.opcua.addresses import format_node, parse_address
 from protocols.opcua.browsing import Found, walk
@@ -30,6 +30,7 @@ from protocols.opcua.codec import is_bad, no_number, node_id, number_of, quality
 from protocols.opcua.connection import WIRE_ERRORS, Connection, reason_of
 from protocols.opcua.endpoints import endpoints_of
 from protocols.opcua.settings import OpcUaSettings, read_settings
+from protocols.opcua.trace import WireLog
 from protocols.opcua.wire import Sample
 from protocols.traffic import Traffic
 
@@ -83,12 +84,14 @@ async def discover(
     ask: Sequence[str],
     points_max: int,
     timeout_s: float,
+    trace: Trace | None = None,
 ) -> Discovery:
     """The whole server, within `timeout_s` real seconds. Raises ConfigError for options that cannot
     be used, UnavailableError with the reason when the server cannot be reached."""
     judged = read_settings(settings)
     started_s = clock.monotonic_s()
-    connection = Connection(judged, judged.urls[0], clock=clock, traffic=Traffic())
+    log = None if trace is None else WireLog(clock.now_s)
+    connection = Connection(judged, judged.urls[0], clock=clock, traffic=Traffic(), trace=log)
     try:
         async with asyncio.timeout(timeout_s):
             await connection.open()
@@ -102,6 +105,9 @@ async def discover(
         raise UnavailableError(f"{judged.urls[0]}: {reason_of(error)}") from error
     finally:
         await connection.close()
+        if trace is not None and log is not None:
+            for line in log.lines():
+                trace(line)
     return replace(found, took_s=clock.monotonic_s() - started_s)
 
 

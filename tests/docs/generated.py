@@ -9,6 +9,7 @@ from tests.docs.cli_page import cli_page
 from tests.docs.decisions_page import decisions_page
 from tests.docs.dependencies_page import dependencies_page
 from tests.docs.dnp3_page import dnp3_page
+from tests.docs.drivers_page import drivers_page
 from tests.docs.http_page import http_page
 from tests.docs.links_page import links_page
 from tests.docs.opcua_page import opcua_page
@@ -26,6 +27,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/quality.md": quality_page,
     "reference/dnp3.md": dnp3_page,
     "reference/opcua.md": opcua_page,
+    "reference/drivers.md": drivers_page,
     "reference/command-states.md": states_page,
     "reference/safeguards.md": safeguards_page,
     "reference/http.md": http_page,

@@ -51,6 +51,9 @@ _CONSOLE: Mapping[str, str] = {
     "GET /metrics": "Prometheus text: [links](link-health.md), points, alarms. A bearer of its own "
     "(`web.metrics_token_file`), else this machine only.",
     "GET /api/v1/links": "Every link with all that its driver tells.",
+    "GET /api/v1/modes": "Each area: its mode, what is asked for, the evidence from shadow plans.",
+    "POST /api/v1/modes": "Go down at once, or ask to go up: `area`, `mode`, `reason`.",
+    "POST /api/v1/modes/approve": "One person's yes to what is asked for: `area`.",
     "GET /api/v1/events": "Sequence of events, newest first; `point`, `before`, `limit`.",
     "GET /plain": "A page without scripts: sign in, plans, STOP.",
     "POST /plain/login": "Its form to sign in.",
@@ -72,6 +75,7 @@ _CONSOLE: Mapping[str, str] = {
     "GET /api/v1/alarms": "Alarms, active and past.",
     "POST /api/v1/alarms/ack": "Acknowledge the alarm with `key`.",
     "GET /api/v1/commands": "The command journal; `?plan=` for one plan.",
+    "GET /api/v1/commands/{command}": "One command, and what passed the wire for it.",
     "GET /api/v1/audit": "Audit rows, newest first; `?limit=` up to 500, `?before=` a row number.",
     "GET /api/v1/audit/verify": "Walk the hash chain.",
     "GET /api/v1/trend": "History of one `?point=` over `?hours=`.",

@@ -44,8 +44,12 @@ _FEATURES: Mapping[str, str] = {
     "second; the new session is open before the old one is left; commands go to the active one only.",
     "Gap": "`backfill = true` reads the history of sequence-of-events points between the last known source time and "
     "the return; at most 5 s and 10,000 values a point.",
-    "Alarms": "`conditions = true` follows the server's conditions with refresh; acknowledgement through "
-    "`OpcUaDriver.acknowledge`.",
+    "Alarms": "`conditions = true` follows the server's conditions with refresh into the operators' alarm list "
+    "(severity from 801 on priority 1, from 401 on 2, else 3); an operator's acknowledgement is told to the server, "
+    "and what it answers stands with the alarm. A lost link clears none. Not over an unencrypted link.",
+    "Trace": "`--trace` of `gridctl probe opcua`: requests and answers in words; each command's own stand in `gridctl command "
+    "show` with their octets, without the header that carries the session's token. Opening and closing are "
+    "asyncua's own and appear as notes.",
     "Not there": "Reverse connect, GDS push, ECC policies, PubSub; deadband in the server; RegisterNodes "
     "(nothing is polled; a reading of 1,000 nodes took 13 % less on node-opcua and the same on open62541); "
     "TransferSubscriptions.",
