@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from gridctl.model.errors import UnavailableError
+from gridctl.model.errors import Refusal, RefusedError, UnavailableError
 
 DEADLINE_S = 5.0
 LINE_BYTES_MAX = 1 << 20
@@ -20,7 +20,7 @@ class Instructor:
         self._socket = socket
 
     async def ask(self, question: dict[str, object]) -> dict[str, Any]:
-        """The answer. Raises UnavailableError when there is none, or when it says no."""
+        """The answer. Raises UnavailableError when there is none, RefusedError when it is no."""
         try:
             async with asyncio.timeout(DEADLINE_S):
                 reader, writer = await asyncio.open_unix_connection(
@@ -34,9 +34,13 @@ class Instructor:
                     writer.close()
         except (OSError, TimeoutError) as error:
             raise UnavailableError(f"the instructor station does not answer: {error}") from None
-        answer: dict[str, Any] = json.loads(line or b'{"ok": false, "reasons": ["no answer"]}')
+        if not line:
+            raise UnavailableError("the instructor station hung up without an answer")
+        answer: dict[str, Any] = json.loads(line)
         if not answer["ok"]:
-            raise UnavailableError(f"the instructor station says: {'; '.join(answer['reasons'])}")
+            raise RefusedError(
+                Refusal(code=str(answer["code"]), reasons=tuple(map(str, answer["reasons"])))
+            )
         return answer
 
     async def commands(self) -> int:

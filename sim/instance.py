@@ -19,6 +19,7 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
 from gridctl.pki import make_application_certificate, make_office_keys
 from sim.fleet import Fleet, load_fleet
+from sim.fleet_units import GeneratorResource
 from sim.history import history, write_history
 from sim.instance_points import SEQUENCE_GROUP, write_points
 from sim.scenario import Scenario, load_scenario, scenario_feeder
@@ -84,7 +85,7 @@ def create_instance(
     limit_kw = story.head_limit_kw if head_limit_kw is None else head_limit_kw
     # Last, so that a folder with settings is a whole instance.
     tables = _setting_tables(
-        story, rate=rate, now_real_s=now_real_s, ports=ports, limit_kw=limit_kw
+        story, scenario=scenario, rate=rate, now_real_s=now_real_s, ports=ports, limit_kw=limit_kw
     )
     _write(folder / "gridctl.toml", "\n".join(tables))
 
@@ -134,15 +135,16 @@ def _without_none(value: Any) -> Any:
 def _limit_tables(fleet: Fleet) -> Iterator[str]:
     yield "# What the field agent holds every order to. Belongs to OT; the office only reads it.\n"
     yield "version = 1\ninhibited = []\n"
-    for resource in fleet.resources():
+    generators = [s.resource for s in fleet.units if isinstance(s.resource, GeneratorResource)]
+    for resource in (*fleet.resources(), *generators):
         yield toml_table("[[devices]]", _device_limit(resource))
-    for area in sorted({r.area for r in fleet.resources()}):
+    for area in sorted({r.area for r in (*fleet.resources(), *generators)}):
         yield toml_table(
             "[[areas]]", {"area": area, "budget_kw": _AREA_KW, "window_s": _AREA_WINDOW_S}
         )
 
 
-def _device_limit(resource: Resource) -> dict[str, Value]:
+def _device_limit(resource: Resource | GeneratorResource) -> dict[str, Value]:
     rating_kw = resource.rating_kw
     low = -rating_kw if isinstance(resource, Battery) else 0.0
     default = rating_kw if isinstance(resource, PvInverter) else 0.0
@@ -160,7 +162,7 @@ def _device_limit(resource: Resource) -> dict[str, Value]:
 
 
 def _setting_tables(
-    story: Scenario, *, rate: float, now_real_s: float, ports: Ports, limit_kw: float
+    story: Scenario, *, scenario: str, rate: float, now_real_s: float, ports: Ports, limit_kw: float
 ) -> Iterator[str]:
     yield f"# {story.title}\n# A pilot with a simulated field; grid time runs as [clock] says.\n"
     yield toml_table(
@@ -219,7 +221,7 @@ def _setting_tables(
     )
     yield toml_table("[web]", {"host": _HOST, "port": ports.web})
     yield toml_table(
-        "[sim]", {"scenario": story.name, "instructor_socket": "run/sim.sock", "tick_s": 1.0}
+        "[sim]", {"scenario": scenario, "instructor_socket": "run/sim.sock", "tick_s": 1.0}
     )
 
 

@@ -17,6 +17,8 @@ from typing import Final
 from gridctl.model.network import Feeder
 from gridctl.model.resource import Battery, LoadGroup, PvInverter
 from sim.fleet import Fleet
+from sim.fleet_units import BreakerResource, GeneratorResource
+from sim.monitored import monitored
 
 _NAMESPACE: Final = "urn:gridctl:feeder:1"
 _SCAN_S: Final = 2.0
@@ -32,6 +34,7 @@ _COLUMNS: Final = (
     "group",
 )  # fmt: skip
 
+_PILOT: Final = "ieee123"
 MONITORED: Final = (
     ("149", "ABC"), ("13", "ABC"), ("18", "ABC"), ("47", "ABC"), ("51", "ABC"), ("54", "ABC"),
     ("60", "ABC"), ("65", "ABC"), ("66", "ABC"), ("67", "ABC"), ("76", "ABC"), ("83", "ABC"),
@@ -39,7 +42,7 @@ MONITORED: Final = (
     ("32", "C"), ("33", "A"), ("39", "B"), ("71", "A"), ("75", "C"), ("85", "C"), ("104", "C"),
     ("107", "B"), ("114", "A"),
 )  # fmt: skip
-"""Nodes with a meter: the trunk, both sides of the regulators, and the ends of the laterals."""
+"""Meters of the pilot: the trunk, both sides of the regulators, and the ends of the laterals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +130,7 @@ def _substation(feeder: Feeder) -> Iterator[PointRow]:
             mrid=f"FDR.A.{phase}", name=f"Feeder head current {phase}", equipment="FDR", unit="A",
             phase=phase, deadband=0.5,
         )  # fmt: skip
-    for node, phases in MONITORED:
+    for node, phases in MONITORED if feeder.mrid == _PILOT else monitored(feeder):
         for phase in phases:
             yield PointRow(
                 mrid=f"V.{node}.{phase}", name=f"Voltage {node} {phase}", equipment=node, unit="pu",
@@ -157,6 +160,13 @@ def _groups(fleet: Fleet) -> Iterator[PointRow]:
     yield _heartbeat("DR")
     for site in fleet.load_groups:
         yield from _group(site.resource)
+    for unit in fleet.units:
+        if isinstance(unit.resource, LoadGroup):
+            yield from _group(unit.resource)
+        else:
+            yield from _generator(unit.resource)
+    for breaker in fleet.breakers:
+        yield from _breaker(breaker.resource)
 
 
 def _group(group: LoadGroup) -> Iterator[PointRow]:
@@ -177,7 +187,39 @@ def _group(group: LoadGroup) -> Iterator[PointRow]:
     yield from _switches(group, "DR")
 
 
-def _switches(resource: LoadGroup | Battery, link: str) -> Iterator[PointRow]:
+def _generator(generator: GeneratorResource) -> Iterator[PointRow]:
+    points = generator.points
+    yield PointRow(
+        mrid=points.setpoint, name=f"{generator.name} power setpoint", equipment=generator.mrid,
+        kind="setpoint", link="DR", command="ao-float", has_lease=True, deadband=0.0,
+        expect=points.feedback, low=0.0, high=generator.rating_kw,
+    )  # fmt: skip
+    yield PointRow(
+        mrid=points.feedback, name=f"{generator.name} setpoint in force", equipment=generator.mrid,
+        link="DR", deadband=0.0,
+    )  # fmt: skip
+    yield PointRow(
+        mrid=points.power, name=f"{generator.name} power", equipment=generator.mrid, link="DR"
+    )
+    yield PointRow(
+        mrid=points.available or "", name=f"{generator.name} available", equipment=generator.mrid,
+        link="DR",
+    )  # fmt: skip
+    yield from _switches(generator, "DR")
+
+
+def _breaker(breaker: BreakerResource) -> Iterator[PointRow]:
+    points = breaker.points
+    yield PointRow(
+        mrid=points.feedback, name=f"{breaker.name} position", equipment=breaker.mrid,
+        kind="discrete", unit="state", link="DR", deadband=0.0,
+    )  # fmt: skip
+    yield from _switches(breaker, "DR")
+
+
+def _switches(
+    resource: LoadGroup | Battery | GeneratorResource | BreakerResource, link: str
+) -> Iterator[PointRow]:
     named = ((resource.points.remote, "remote"), (resource.points.fault, "fault"))
     for mrid, what in named:
         if mrid is not None:

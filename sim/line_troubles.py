@@ -7,6 +7,8 @@ numbers its chunks, so there only delay and silence make sense.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -57,6 +59,15 @@ class LineTroubles:
             self.dropped += 1
             return 0
         return 2 if self.chance.random() < self.doubled_share else 1
+
+
+def reset(transport: asyncio.WriteTransport) -> None:
+    """End a connection with RST: what the other end sees of a device that has forgotten it."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None:
+        # Linger for no time: the kernel throws the connection away instead of closing it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
 
 
 class TroubledWriter:

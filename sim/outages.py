@@ -79,7 +79,7 @@ class Outages:
 
     def step(self, dt_s: float) -> NDArray[np.float64] | None:
         """Let `dt_s` pass: by how much each load draws more than usual, None when none does."""
-        if not self.dark and not self._pickup.any():
+        if not self.dark and not self._pickup.any() and not self._out_s.any():
             return None
         lit = ~self.dark_loads
         back = lit & (self._out_s > 0)

@@ -27,7 +27,7 @@ from py1815.session import Control
 
 from gridctl.model.clock import Clock
 from sim.fault_kinds import Fault
-from sim.line_troubles import LineTroubles, TroubledWriter
+from sim.line_troubles import LineTroubles, TroubledWriter, reset
 from sim.outstation_image import ObjectKey, OutstationImage, parse_address, to_plant
 from sim.outstation_session import OutstationSession
 from sim.plant import Plant, PlantPoint, Verdict
@@ -175,7 +175,7 @@ class _PowerSwitch(OutstationServer):
     def reset_connection(self) -> None:
         """End the connection with RST, as a device does that has forgotten it."""
         if self._active is not None:
-            self._active.transport.abort()
+            reset(self._active.transport)
 
 
 class SimOutstation:

@@ -49,7 +49,7 @@ class _Publishing(LinkServer, Protocol):
     async def publish(self) -> None: ...
 
 
-class _Outstation:
+class DnpServer:
     """A DNP3 outstation as a server of the mirror."""
 
     protocol = "dnp3"
@@ -130,7 +130,7 @@ class Simulator:
         try:
             match link["protocol"]:
                 case "dnp3":
-                    return _Outstation(
+                    return DnpServer(
                         SimOutstation(
                             link=name,
                             host=link["host"],

@@ -40,7 +40,7 @@ from asyncua.ua.ua_binary import uatcp_to_binary
 from asyncua.ua.uaerrors._base import UaError
 from cryptography.exceptions import InvalidSignature
 
-from sim.line_troubles import LineTroubles, TroubledWriter
+from sim.line_troubles import LineTroubles, TroubledWriter, reset
 
 WriteGuard: TypeAlias = Callable[[ua.DataValue], Awaitable[ua.StatusCode]]
 """Judges and carries out one write from outside; its status goes to the client."""
@@ -242,7 +242,7 @@ class _LoopbackServer(BinaryServer):
         """End every connection with RST."""
         for client in list(self.clients):
             if client.transport is not None:
-                client.transport.abort()
+                reset(client.transport)
 
 
 class HardenedServer(Server):

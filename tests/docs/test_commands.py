@@ -148,7 +148,9 @@ def check_words(words: list[str]) -> None:
         here = here.commands[rest.pop(0)]
     if isinstance(here, TyperGroup):
         options = {word for word in rest if word.startswith("-")}
-        assert not rest or options <= {"--help"}, f"{' '.join(words)}: no such command"
+        own = {name for p in here.params for name in p.opts} if here.invoke_without_command else ()
+        known = {"--help", *own}
+        assert not rest or (options and options <= known), f"{' '.join(words)}: no such command"
         return
     known = {name for p in here.params for name in (*p.opts, *p.secondary_opts)} | {"--help"}
     for word in rest:

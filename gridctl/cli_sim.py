@@ -1,0 +1,240 @@
+"""`gridctl sim …`: the mirror alone, faults on demand, scenarios and exams."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
+
+EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
+DEMO, ALONE = Path(".gridctl/demo"), Path(".gridctl/sim")
+
+sim_app = typer.Typer(
+    help="The feeder simulator: alone, its faults, scenarios and exams.",
+    invoke_without_command=True,
+)
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
+Running = Annotated[
+    Path | None,
+    typer.Option(
+        "--instance",
+        "-i",
+        envvar="GRIDCTL_INSTANCE",
+        help="Folder of the running pilot (else .gridctl/demo or .gridctl/sim, whichever runs).",
+    ),
+]
+
+
+@sim_app.callback(invoke_without_command=True)
+def sim(
+    context: typer.Context,
+    instance: Annotated[
+        Path,
+        typer.Option(
+            "--instance",
+            "-i",
+            envvar="GRIDCTL_INSTANCE",
+            help="Folder with gridctl.toml; made for --scenario when it is not there.",
+        ),
+    ] = ALONE,
+    scenario: Annotated[
+        str, typer.Option(help="Of a new folder: its name, or a .toml file of your own.")
+    ] = "hot-afternoon",
+    rate: Annotated[
+        float, typer.Option(min=0.1, max=1000, help="Of a new folder: grid time against real.")
+    ] = 1.0,
+    page: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port of the page on loopback; 0: no page.")
+    ] = 8090,
+    record: Annotated[
+        Path | None, typer.Option(help="Write each tick down: a .csv or .parquet file.")
+    ] = None,
+    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
+) -> None:
+    """The feeder simulator alone: DNP3 outstations and an OPC UA server in front of a real feeder.
+
+    It prints what it serves. Loopback only: never let it face a network that you do not own.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from gridctl.assembly_sim import run_sim  # noqa: PLC0415 - lazy on purpose
+    from gridctl.sim_alone import run_alone  # noqa: PLC0415 - lazy on purpose
+
+    with _Errors():
+        if child:
+            asyncio.run(run_sim(instance, child=True))
+        else:
+            asyncio.run(run_alone(instance, scenario=scenario, rate=rate, page=page, record=record))
+
+
+@sim_app.command("fault")
+def switch_fault(
+    name: Annotated[str, typer.Argument(help="Its name, see `gridctl sim faults`.")],
+    on: Annotated[str, typer.Argument(metavar="on|off", help="Switch it on or off.")],
+    target: Annotated[str, typer.Argument(help="Link, device, point or branch.")] = "",
+    amount: Annotated[float | None, typer.Option(help="How much, in the fault's unit.")] = None,
+    instance: Running = None,
+    as_json: AsJson = False,
+) -> None:
+    """Switch a fault of the running simulator on or off."""
+    if on not in ("on", "off"):
+        raise typer.BadParameter("on or off", param_hint="on|off")
+    question: dict[str, object] = {
+        "do": "fault", "name": name, "on": on == "on", "target": target,
+    }  # fmt: skip
+    if amount is not None:
+        question["amount"] = amount
+    with _Errors():
+        status = _ask(instance, question)
+        _tell(status, as_json, f"{name} {target} is {on}".replace("  ", " "))
+        if not as_json:
+            for fault in status["faults"]:
+                print(f"  on: {fault['name']} {fault['target']}".rstrip())
+
+
+@sim_app.command("faults")
+def list_faults(as_json: AsJson = False) -> None:
+    """Every fault: what it is aimed at, and what it does."""
+    from sim.fault_kinds import KINDS  # noqa: PLC0415 - lazy on purpose
+
+    if as_json:
+        rows = [
+            {
+                "name": k.fault.value,
+                "aim": k.aim.value,
+                "does": k.does,
+                "unit": k.unit,
+                "amount": k.amount,
+            }
+            for k in KINDS.values()
+        ]
+        print(json.dumps({"faults": rows}, indent=2, ensure_ascii=False))
+        return
+    for kind in KINDS.values():
+        amount = f" [{kind.amount:g} {kind.unit}]" if kind.unit else ""
+        print(f"{kind.fault:<20} {kind.aim.value}{amount}\n    {kind.does}")
+
+
+@sim_app.command("status")
+def sim_status(instance: Running = None, as_json: AsJson = False) -> None:
+    """The truth in the running simulator: head, commands received, faults, pace."""
+    with _Errors():
+        status = _ask(instance, {"do": "status"})
+        pace = status["pace"]
+        holds = "holds its pace" if pace.get("holds", True) else "does not hold its pace"
+        told = f"head {status['head_kw']:.0f} kW, {status['commands']['total']} commands, {holds}"
+        _tell(status, as_json, told)
+
+
+@sim_app.command("scenarios")
+def list_scenarios(as_json: AsJson = False) -> None:
+    """The scenarios that come with the simulator, and what a good operator does in each."""
+    from sim.scenario import load_scenario, scenario_names  # noqa: PLC0415 - lazy on purpose
+
+    found = [load_scenario(name) for name in scenario_names()]
+    if as_json:
+        rows = [
+            {
+                "name": s.name,
+                "title": s.title,
+                "good_operator": s.exam.good_operator if s.exam else None,
+                "events": len(s.events),
+            }
+            for s in found
+        ]
+        print(json.dumps({"scenarios": rows}, indent=2, ensure_ascii=False))
+        return
+    for story in found:
+        print(f"{story.name:<26} {story.title}")
+        if story.exam is not None:
+            print(f"{'':<26} -> {story.exam.good_operator}")
+
+
+@sim_app.command("exam")
+def sim_exam(
+    scenario: Annotated[str, typer.Argument(help="Its name, or a .toml file of your own.")],
+    operator: Annotated[
+        str, typer.Option(help="Who acts: nobody, or scripted (the forecast and the optimizer).")
+    ] = "scripted",
+    recording: Annotated[
+        Path | None,
+        typer.Option(help="Judge this recorded run instead (`gridctl sim --record FILE`)."),
+    ] = None,
+    record: Annotated[Path | None, typer.Option(help="Write the run down.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a scenario stepped, as fast as the machine can, and judge it; or judge a recorded run."""
+    from gridctl.exam import examined  # noqa: PLC0415 - lazy on purpose
+
+    with _Errors():
+        outcome = examined(scenario, operator=operator, recording=recording, record=record)
+    if as_json:
+        print(json.dumps(outcome, indent=2, ensure_ascii=False))
+    else:
+        _print_outcome(outcome)
+    if not outcome["score"]["passed"]:
+        raise typer.Exit(EXIT_REFUSED)
+
+
+def _print_outcome(outcome: Mapping[str, Any]) -> None:
+    score = outcome["score"]
+    print(f"{outcome['scenario']}: {outcome['title']}")
+    print(f"  a good operator: {outcome['good_operator']}")
+    print(f"  this run:        {outcome['operator']}, {score['minutes']:.0f} min of grid time")
+    for key, unit in (
+        ("head_kw_min", "kW·min above the head's limit"),
+        ("voltage_pu_min", "pu·min outside the band"),
+        ("unserved_kwh", "kWh not served"),
+        ("commands", "commands"),
+        ("wasted_commands", "of them wasted"),
+        ("discomfort_customer_h", "customer·h under shed"),
+    ):
+        print(f"  {score[key]:12.3f} {unit}" if isinstance(score[key], float)
+              else f"  {score[key]:12d} {unit}")  # fmt: skip
+    for reason in score["failed"]:
+        print(f"  FAILED {reason}")
+    print("  passed" if score["passed"] else "  not passed")
+
+
+def _ask(instance: Path | None, question: dict[str, object]) -> dict[str, Any]:
+    """The answer of the running simulator. Raises UnavailableError."""
+    from gridctl.instructor import Instructor  # noqa: PLC0415 - lazy on purpose
+
+    folders = [instance] if instance is not None else [DEMO, ALONE]
+    sockets = [folder / "run" / "sim.sock" for folder in folders]
+    running = [socket for socket in sockets if socket.exists()]
+    if not running:
+        raise UnavailableError(
+            f"no simulator runs in {' or '.join(str(f) for f in folders)}: start gridctl sim or "
+            "gridctl demo, or name its folder with --instance"
+        )
+    return asyncio.run(Instructor(running[0]).ask(question))
+
+
+def _tell(status: Mapping[str, Any], as_json: bool, line: str) -> None:
+    print(json.dumps(status, indent=2, ensure_ascii=False) if as_json else line)
+
+
+class _Errors:
+    """Says an error of ours on stderr and leaves with its exit code."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, GridctlError):
+            return
+        typer.echo(f"gridctl: {error}", err=True)
+        code = EXIT_REFUSED
+        if isinstance(error, ConfigError):
+            code = EXIT_CONFIG
+        elif isinstance(error, UnavailableError):
+            code = EXIT_UNAVAILABLE
+        raise typer.Exit(code)
