@@ -24,6 +24,7 @@ from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
 from gridctl.cli_settle import settle_app
+from gridctl.cli_sim import sim_app
 from gridctl.cli_vee import vee_app
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
@@ -59,6 +60,7 @@ app.command("replay")(replay_plan)
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
 app.add_typer(settle_app, name="settle")
+app.add_typer(sim_app, name="sim")
 app.add_typer(vee_app, name="vee")
 openadr_app.add_typer(client_app, name="client")
 openadr_app.add_typer(dead_app, name="dead")
@@ -218,17 +220,6 @@ def field(
     from gridctl.assembly_field import run_field_agent  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: run_field_agent(instance / "gridctl.toml", child=child))
-
-
-@app.command(short_help="The feeder simulator alone.")
-def sim(
-    instance: Instance = DEFAULT_INSTANCE,
-    child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
-) -> None:
-    """The feeder simulator: DNP3 outstations and an OPC UA server in front of a real feeder."""
-    from gridctl.assembly_sim import run_sim  # noqa: PLC0415 - lazy on purpose
-
-    _run(lambda: run_sim(instance, child=child))
 
 
 @app.command()
