@@ -108,6 +108,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         confirm_timeout_s=dispatch.confirm_timeout_s,
         history_days=planning.history_days,
         stop_file=settings.field.stop_file,
+        plausibility=settings.validation.bounds(),
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gridctl.config_field import FieldLinkTable as FieldLinkTable  # noqa: PLC0414 - theirs too
 from gridctl.config_field import FieldTable
+from gridctl.control.plausibility import PlausibilityBounds
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
@@ -93,6 +94,27 @@ class ApprovalTable(_Table):
         return ApprovalPolicy(**self.model_dump())
 
 
+class ValidationTable(_Table):
+    """`[validation]`: what a value may be at most, and when it is not believed any more (SG-12).
+
+    Times in grid seconds. None of these moves power.
+    """
+
+    power_share: Annotated[float, Field(ge=1, le=10)] = 1.3
+    group_share: Annotated[float, Field(ge=1, le=1000)] = 10.0
+    head_share: Annotated[float, Field(ge=1, le=100)] = 3.0
+    voltage_min_pu: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    voltage_max_pu: Annotated[float, Field(gt=1, le=3)] = 1.5
+    dead_below_pu: Annotated[float, Field(ge=0, le=0.2)] = 0.05
+    future_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
+    frozen_s: Annotated[float, Field(gt=0, le=86400)] = 300.0
+    moved_share: Annotated[float, Field(gt=0, le=1)] = 0.01
+
+    def bounds(self) -> PlausibilityBounds:
+        """As the office's word."""
+        return PlausibilityBounds(**self.model_dump())
+
+
 class DispatchTable(_Table):
     """`[dispatch]`: waits, and how far the feeder may drift before a plan is void (SG-14, SG-17).
 
@@ -144,6 +166,7 @@ class Settings(_Table):
     planning: PlanningTable
     approval: ApprovalTable
     dispatch: DispatchTable = DispatchTable()
+    validation: ValidationTable = ValidationTable()
     audit: AuditTable = AuditTable()
     web: WebTable
     sim: dict[str, Any] | None = None

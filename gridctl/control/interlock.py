@@ -22,7 +22,8 @@ BLAMED_MAX = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What holds for the feeder as a whole. `clock_offset_s` None: the field never told the time.
-    `field_limits_digest`: of the limits that the field enforces."""
+    `field_limits_digest`: of the limits that the field enforces. `head_words`: what is wrong with the
+    head's measurement."""
 
     field_connected: bool
     stopped: bool
@@ -34,6 +35,7 @@ class Situation:
     field_limits_digest: str | None
     model_digest: str
     lost_audit: str | None
+    head_words: str = ""
 
 
 def blocked(now: Situation) -> tuple[str, ...]:
@@ -51,7 +53,8 @@ def blocked(now: Situation) -> tuple[str, ...]:
             f"{now.clock_offset_max_s:g} s are allowed (SG-12)"
         )
     if not now.head_is_good:
-        reasons.append("the measurement at the feeder head is not good (SG-12)")
+        why = f": {now.head_words}" if now.head_words else ""
+        reasons.append(f"the measurement at the feeder head is not good{why} (SG-12)")
     if now.good_share < GOOD_SHARE_MIN:
         reasons.append(
             f"only {now.good_share:.0%} of the points are good, {GOOD_SHARE_MIN:.0%} are needed "

@@ -25,9 +25,10 @@ from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
 from gridctl.control.orders import Orders
+from gridctl.control.plausibility import Plausibility
 from gridctl.control.ports import Desk, FieldLink, Planner, Store
 from gridctl.control.process_alarms import ProcessAlarms
-from gridctl.control.resources import Known
+from gridctl.control.resources import Known, quality_words
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
 from gridctl.control.stop import StopState
@@ -82,7 +83,15 @@ class Office:
         self._audit_fault: str | None = None
         self._wake = asyncio.Event()
         self._carrying: asyncio.Task[None] | None = None
-        self.image = ProcessImage(clock=clock)
+        self.image = ProcessImage(
+            clock=clock,
+            plausibility=Plausibility(
+                settings.plausibility,
+                head_point=settings.head_point,
+                head_limit_kw=settings.head_limit_kw,
+                resources=settings.resources,
+            ),
+        )
         self.alarms = AlarmBook(store=store, clock=clock)
         self.events = EventBook(store=store, alarms=self.alarms)
         self._stop_state = StopState(settings.stop_file)
@@ -193,6 +202,8 @@ class Office:
     def situation(self) -> Situation:
         """What holds for the feeder as a whole, now."""
         snapshot = self.image.snapshot()
+        head = self._settings.head_point
+        head_is_good = snapshot.good(head) is not None
         heartbeat, hello = self.image.heartbeat, self.image.hello
         return Situation(
             field_connected=self._link.connected and heartbeat is not None,
@@ -200,7 +211,8 @@ class Office:
             clock_offset_s=self.image.clock_offset_s,
             clock_offset_max_s=self._settings.clock_offset_max_s,
             good_share=self.image.good_share(),
-            head_is_good=snapshot.good(self._settings.head_point) is not None,
+            head_is_good=head_is_good,
+            head_words="" if head_is_good else quality_words(head, snapshot),
             limits_digest=self._limits_digest,
             field_limits_digest=None if hello is None else hello.limits_digest,
             model_digest=self._model_digest,

@@ -48,7 +48,7 @@ def why_excluded(resource: Resource, known: Known) -> str | None:
     needed = (names.feedback, names.power, names.available, names.soc, names.remote, names.fault)
     for mrid in needed:
         if mrid is not None and known.snapshot.good(mrid) is None:
-            return f"{mrid} is {_quality_words(mrid, known.snapshot)}"
+            return f"{mrid} is {quality_words(mrid, known.snapshot)}"
     if _value(names.remote, known.snapshot) == 0:
         return "switched to local"
     if (_value(names.fault, known.snapshot) or 0) != 0:
@@ -132,7 +132,8 @@ def _value(mrid: str | None, snapshot: Snapshot) -> float | None:
     return None if measured is None else measured.value
 
 
-def _quality_words(mrid: str, snapshot: Snapshot) -> str:
+def quality_words(mrid: str, snapshot: Snapshot) -> str:
+    """What is to be said of a measurement's quality."""
     measured = snapshot.values.get(mrid)
     if measured is None:
         return "not known"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from gridctl.control.plausibility import PlausibilityBounds
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.limits import LimitSet
 from gridctl.model.network import Feeder
@@ -66,3 +67,4 @@ class OfficeSettings:
     clock_offset_max_s: float
     history_days: float
     stop_file: Path
+    plausibility: PlausibilityBounds = PlausibilityBounds()

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import takewhile
 from types import MappingProxyType
 
+from gridctl.control.plausibility import Plausibility
 from gridctl.model.clock import Clock
 from gridctl.model.link import Heartbeat, Hello, LeaseInfo, LinkHealth, Telemetry
 from gridctl.model.measurement import Flag, Measurement, Point, Quality, Snapshot, Validity
@@ -26,8 +27,9 @@ HEARTBEAT_LATE_S = 5.0
 class ProcessImage:
     """What the office knows of the plant. One writer (the frames' loop), many readers."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, plausibility: Plausibility | None = None) -> None:
         self._clock = clock
+        self._plausibility = plausibility
         self._values: dict[str, Measurement] = {}
         self._received_mono_s: dict[str, float] = {}
         self._points: Mapping[str, Point] = {}
@@ -104,6 +106,8 @@ class ProcessImage:
         self.hello = hello
         self._beats = False
         self._points = MappingProxyType({p.mrid: p for p in hello.points})
+        if self._plausibility is not None:
+            self._plausibility.greet(self._points)
         self._readable = frozenset(p.mrid for p in hello.points if not p.kind.commandable)
         self._fresh, self._stale, self._good = {}, {}, set()
         self._fresh_of = {
@@ -132,6 +136,8 @@ class ProcessImage:
         self._telemetry_sequence = telemetry.sequence
         mono_s = self._clock.monotonic_s()
         known = [m for m in telemetry.measurements if m.point in self._points]
+        if self._plausibility is not None:
+            known = self._plausibility.judged(known, pace=self._pace.grid_s(1.0))
         self._received_mono_s.update(dict.fromkeys((m.point for m in known), mono_s))
         self._keep(known)
 

@@ -81,6 +81,7 @@ class Flag(StrEnum):
     DATA_LOSS = "data_loss"
     LIMITED = "limited"
     INCONSISTENT = "inconsistent"
+    FROZEN = "frozen"
 
 
 class TimeQuality(StrEnum):

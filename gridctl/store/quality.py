@@ -26,6 +26,7 @@ _FLAG = {
     Flag.DATA_LOSS: 17,
     Flag.LIMITED: 18,
     Flag.INCONSISTENT: 19,
+    Flag.FROZEN: 20,
 }
 _VALIDITY_BACK = {number: word for word, number in _VALIDITY.items()}
 _ORIGIN_BACK = {number: word for word, number in _ORIGIN.items()}

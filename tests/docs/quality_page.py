@@ -55,7 +55,8 @@ _MEANINGS: tuple[tuple[str, str, type[StrEnum], Mapping[StrEnum, str]], ...] = (
             Flag.CONFIG_ERROR: "The point does not exist at the device, or is not of the kind written.",
             Flag.DATA_LOSS: "Values were lost on the way, such as by a full buffer.",
             Flag.LIMITED: "The value stands at a limit beyond which it cannot move.",
-            Flag.INCONSISTENT: "The value contradicts another one, or its own notation.",
+            Flag.INCONSISTENT: "The value contradicts another one, its own time, or its own notation.",
+            Flag.FROZEN: "The value stands still while what it depends on moves (rule 12 of VEE).",
         },
     ),
     (

@@ -20,6 +20,8 @@ TABLES: Mapping[str, str] = {
     "field.links.defaults": "For cells that the link's rows leave empty; never for a command's cells.",
     "planning": "Time grid, chance level and deadlines of the planning cycle.",
     "approval": "When two people are needed, and how long a plan and an approval live (SG-06, SG-08).",
+    "validation": "What a measured value may be at most, and when it is not believed any more (SG-12). "
+    "The rules are those of the VEE reference; none of these moves power.",
     "dispatch": "Waits, and how far the feeder may move before a plan is void (SG-14, SG-17). None of "
     "these moves power by itself, which is why they have defaults.",
     "audit": "The second place of the audit record: signed checkpoints (SG-34).",
@@ -111,6 +113,17 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "two_person_customers": "Above this many affected customers, two people must approve.",
         "plan_life_s": "How long a plan waits for approval, real s.",
         "approval_life_s": "How long an approval holds until it must have been ordered, real s.",
+    },
+    "validation": {
+        "power_share": "Power of a battery or inverter beyond this share of its rating is impossible (rule 5).",
+        "group_share": "So is a load group's beyond this multiple of what it can shed.",
+        "head_share": "So is the head's beyond this multiple of its limit.",
+        "voltage_min_pu": "A voltage below is impossible, unless the line is dead.",
+        "voltage_max_pu": "A voltage above is impossible.",
+        "dead_below_pu": "Below this a line counts as dead, which is news and no error.",
+        "future_s": "A clock that says it is set must not stamp further ahead, grid s (rule 2).",
+        "frozen_s": "The head may show one value so long while its resources move, grid s (rule 12).",
+        "moved_share": "From this share of the head's power on the resources have moved.",
     },
     "dispatch": {
         "batch_settle_s": "Wait between two batches of commands, grid s.",
