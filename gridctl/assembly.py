@@ -21,11 +21,12 @@ from gridctl.control.agenda import Job
 from gridctl.control.checkpoints import CheckpointFile, Checkpoints, syslog_at
 from gridctl.control.office import Office
 from gridctl.control.ports import Desk
-from gridctl.control.settings import DriftBounds, OfficeSettings, PlanningSettings
+from gridctl.control.settings import DriftBounds, ModePolicy, OfficeSettings, PlanningSettings
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
+from gridctl.model.mode import Mode
 from gridctl.observe import set_up_logging
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
@@ -95,6 +96,11 @@ def office_settings(settings: Settings) -> OfficeSettings:
             retry_s=min(planning.cycle_s, BLOCKED_RETRY_S),
         ),
         approval=settings.approval.policy(),
+        modes=ModePolicy(
+            first=Mode(settings.modes.first),
+            shadow_plans_min=settings.modes.shadow_plans_min,
+            forecast_error_max_pct=settings.modes.forecast_error_max_pct,
+        ),
         drift=DriftBounds(
             head_pct=dispatch.drift_head_pct,
             head_kw=dispatch.drift_head_kw,
@@ -232,6 +238,7 @@ async def _listening(
     app = build_app(
         WebParts(
             desk=office.desk,
+            duty=office.duty,
             store=store,
             accounts=store.users,
             clock=clock,

@@ -20,6 +20,7 @@ from gridctl import __version__
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
 from gridctl.cli_evidence import evidence_app, replay_plan
+from gridctl.cli_mode import mode_app
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
@@ -57,6 +58,7 @@ app.add_typer(check_app, name="check")
 app.add_typer(command_app, name="command")
 app.add_typer(evidence_app, name="evidence")
 app.command("replay")(replay_plan)
+app.add_typer(mode_app, name="mode")
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
 app.add_typer(settle_app, name="settle")

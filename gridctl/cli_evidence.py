@@ -107,7 +107,6 @@ async def _pack(about: str, output: Path, instance: Path, *, as_json: bool) -> i
         data = await packed(
             about,
             store=store,
-            dossiers=store.dossiers,
             head_point=settings.site.head_point,
             key=key,
             made_at_s=store.clock.now_s(),

@@ -10,7 +10,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -133,6 +133,15 @@ class DispatchTable(_Table):
     confirm_timeout_s: Annotated[float, Field(ge=1, le=300)] = 30.0
 
 
+class ModesTable(_Table):
+    """`[modes]`: the mode of an area that nobody has set yet, and what an area must have shown in
+    shadow before it may be commanded (SG-37)."""
+
+    first: Literal["off", "shadow", "advisory"] = "advisory"
+    shadow_plans_min: Annotated[int, Field(ge=1, le=1000)] = 20
+    forecast_error_max_pct: Annotated[float, Field(gt=0, le=50)] = 10.0
+
+
 class AuditTable(_Table):
     """`[audit]`: the second place of the audit record (SG-34): a signed checkpoint each
     `checkpoint_s` real seconds into `checkpoints` (default: a file beside gridctl.toml; better on a
@@ -167,6 +176,7 @@ class Settings(_Table):
     approval: ApprovalTable
     dispatch: DispatchTable = DispatchTable()
     validation: ValidationTable = ValidationTable()
+    modes: ModesTable = ModesTable()
     audit: AuditTable = AuditTable()
     web: WebTable
     sim: dict[str, Any] | None = None

@@ -9,21 +9,26 @@ why: "no plan" is a visible state with a reason, never a silent one.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from gridctl.control.activity import Activity
 from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.audit import OFFICE, entry
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.interlock import Situation, blocked, moved_on
+from gridctl.control.modes import AreaModes
 from gridctl.control.ports import CycleView, Planner, Store
-from gridctl.control.proposals import drafted, no_plan
+from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
 from gridctl.control.resources import Known, network_state, resource_states
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
 from gridctl.model.clock import Clock
 from gridctl.model.errors import InvariantViolation, UnavailableError
-from gridctl.model.inputs import input_parts
+from gridctl.model.inputs import InputPart, input_parts
 from gridctl.model.measurement import Snapshot
+from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import (
     Forecast,
     ForecastTask,
@@ -34,6 +39,8 @@ from gridctl.model.planning import (
     Series,
 )
 from gridctl.model.program import DispatchRequest, RequestState
+
+log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 MEDIAN_AND_BAND = (0.1, 0.5, 0.9)
@@ -64,6 +71,7 @@ class Cycle:
         activity: Activity,
         situation: Callable[[], Situation],
         known: Callable[[], Known],
+        modes: AreaModes,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -74,6 +82,8 @@ class Cycle:
         self._activity = activity
         self._situation = situation
         self._known = known
+        self._modes = modes
+        self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
         self._rejected_until_mono_s = 0.0
         self._rejected_requests: frozenset[str] = frozenset()
@@ -100,6 +110,7 @@ class Cycle:
                 status, reason = end.status, end.reason
             except UnavailableError as error:
                 status, reason = "unavailable", str(error)
+            await self._shadow(now_s)
             # approve: people, at the desk. dispatch and confirm: the dispatcher, when they have.
             # settle: the agenda, when a request is over.
             self.view = CycleView(at_s=now_s, status=status, reason=reason)
@@ -186,11 +197,62 @@ class Cycle:
             reasons = [
                 *moved_on(chosen.plan, self._situation()),
                 *self._dispatcher.drifted(chosen),
+                *self._held_back(chosen.plan),
             ]
             if chosen.state.is_open and frozenset(chosen.plan.requests) != requests:
                 reasons.append("the requests have changed since the plan was made")
             if reasons:
                 await self._approvals.void(mrid, "; ".join(reasons))
+
+    def _held_back(self, plan: Plan) -> tuple[str, ...]:
+        """Areas of the plan that may not be commanded any more (SG-37)."""
+        why = self._modes.not_commanded()
+        used = {setpoint.resource for setpoint in plan.result.setpoints}
+        areas = {r.area for r in self._settings.resources if r.mrid in used}
+        return tuple(why[area] for area in sorted(areas & why.keys()))
+
+    async def _shadow(self, now_s: float) -> None:
+        """Once an interval, where an area is in shadow: the plan that would be made if it could be
+        commanded. It is kept to be scored; nothing can approve or send it (SG-37)."""
+        forecast = self.forecast
+        if forecast is None or not self._modes.any_shadow or blocked(self._situation()):
+            return
+        if self._shadow_start_s == forecast.horizon.start_s:
+            return
+        known = replace(self._known(), not_commanded=self._modes.not_commanded(shadow=True))
+        end_s = forecast.horizon.start_s + forecast.horizon.step_s * forecast.horizon.count
+        try:
+            waiting = await self._store.requests(states=WAITING_REQUESTS)
+            requests = tuple(r for r in waiting if r.start_s < end_s and r.end_s > now_s)
+            task = self._task(known, forecast, requests, now_s)
+            result = await self._optimize(task)
+            self._shadow_start_s = forecast.horizon.start_s
+            if no_plan(result) is None:
+                await self._keep_shadow(task, result, known.snapshot)
+        except (NoPlan, UnavailableError) as end:
+            log.info("no shadow plan: %s", end)
+
+    async def _keep_shadow(
+        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
+    ) -> None:
+        plan, parts = await self._drafted(task, result, snapshot)
+        plan = replace(plan, mrid=f"S-{plan.input_digest[:MRID_DIGITS]}", proposed_by="shadow")
+        if await self._store.plan(plan.mrid) is not None:
+            return
+        async with self._store.transaction() as unit:
+            await unit.add_plan(plan, PlanState.SHADOW, self._clock.now_s())
+            await unit.keep_inputs(plan.mrid, parts)
+            await unit.audit(
+                entry(
+                    at_s=self._clock.now_s(),
+                    person=OFFICE,
+                    action="plan.shadow",
+                    object_=plan.mrid,
+                    after=PlanState.SHADOW,
+                    reason=f"{plan.net_kw:.0f} kW, never to be sent",
+                    plan_digest=plan.digest(),
+                )
+            )
 
     def _task(
         self,
@@ -233,9 +295,10 @@ class Cycle:
         if refusal is not None:
             raise NoPlan(status=refusal.code, reason="; ".join(refusal.reasons))
 
-    async def _propose(
+    async def _drafted(
         self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
-    ) -> OpenPlan:
+    ) -> tuple[Plan, tuple[InputPart, ...]]:
+        """The plan and what it was computed from, as they are kept."""
         if self._forecast_task is None:
             raise InvariantViolation("a plan without a forecast cannot be on record")
         # In threads: digests and packing of a big plant's snapshot and model take a blink each.
@@ -250,6 +313,12 @@ class Cycle:
         parts = await asyncio.to_thread(
             input_parts, task=task, forecast_task=self._forecast_task, snapshot=snapshot
         )
+        return plan, parts
+
+    async def _propose(
+        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
+    ) -> OpenPlan:
+        plan, parts = await self._drafted(task, result, snapshot)
         chosen = await self._approvals.propose(
             plan, snapshot=snapshot, forecast=task.forecast, inputs=parts
         )

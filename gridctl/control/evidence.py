@@ -12,12 +12,12 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gridctl import __version__
-from gridctl.control.ports import AuditRow, CommandRow, Store, StoredPlan
+from gridctl.control.ports import CommandRow, Dossiers, Store, StoredPlan
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, SETTLE_STEP_S
 from gridctl.evidencepack import write_pack
 from gridctl.model import inputs
@@ -27,7 +27,6 @@ from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.inputs import task_json
 from gridctl.model.plan import Plan
 from gridctl.model.program import DispatchRequest
-from gridctl.model.record import PlanStep
 
 PLANS_MAX = 50
 COMMANDS_MAX = 5_000
@@ -36,20 +35,6 @@ EFFECT_STEP_S = 10.0
 AROUND_S = 300.0
 """Grid seconds of history on both sides of a plan that belong to its effect."""
 AUDIT = "audit.jsonl"
-
-
-class Dossiers(Protocol):
-    """Reads that only an evidence pack needs."""
-
-    async def body(self, plan: str) -> bytes | None: ...
-
-    async def inputs(self, plan: str) -> Mapping[str, bytes]: ...
-
-    async def steps(self, plan: str) -> Sequence[PlanStep]: ...
-
-    async def of_requests(self, requests: Sequence[str]) -> Sequence[str]: ...
-
-    async def audit(self, objects: Sequence[str], digests: Sequence[str]) -> Sequence[AuditRow]: ...
 
 
 @dataclass(slots=True)
@@ -66,9 +51,9 @@ class Collected:
         self.files[name] = canonical_json(value)
 
 
-async def collected(about: str, *, store: Store, dossiers: Dossiers, head_point: str) -> Collected:
+async def collected(about: str, *, store: Store, head_point: str) -> Collected:
     """All about `about`: a plan's mRID, or the id of an event. Raises RefusedError for neither."""
-    requests = await store.requests()
+    dossiers, requests = store.dossiers, await store.requests()
     if await dossiers.body(about) is not None:
         plans: Sequence[str] = [about]
     else:
@@ -82,7 +67,7 @@ async def collected(about: str, *, store: Store, dossiers: Dossiers, head_point:
     names = {r.mrid for r in requests if r.event_id == about}
     digests = []
     for mrid in pack.plans:
-        part = _PlanFiles(pack, store=store, dossiers=dossiers, head_point=head_point)
+        part = _PlanFiles(pack, store=store, head_point=head_point)
         stored = await part.take(mrid)
         names |= set(stored.plan.requests)
         digests.append(stored.digest)
@@ -97,12 +82,10 @@ async def collected(about: str, *, store: Store, dossiers: Dossiers, head_point:
 class _PlanFiles:
     """The files of one plan, in its folder."""
 
-    def __init__(
-        self, pack: Collected, *, store: Store, dossiers: Dossiers, head_point: str
-    ) -> None:
+    def __init__(self, pack: Collected, *, store: Store, head_point: str) -> None:
         self._pack = pack
         self._store = store
-        self._dossiers = dossiers
+        self._dossiers: Dossiers = store.dossiers
         self._head_point = head_point
         self._folder = ""
 
@@ -219,14 +202,13 @@ async def packed(
     about: str,
     *,
     store: Store,
-    dossiers: Dossiers,
     head_point: str,
     key: Ed25519PrivateKey,
     made_at_s: float,
     made_by: str,
 ) -> bytes:
     """The signed pack about a plan or an event. Raises RefusedError when there is neither."""
-    found = await collected(about, store=store, dossiers=dossiers, head_point=head_point)
+    found = await collected(about, store=store, head_point=head_point)
     return await asyncio.to_thread(
         write_pack,
         found.files,

@@ -19,11 +19,13 @@ from gridctl.control.audit import FIELD, OFFICE, Unwritten, entry
 from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.dispatcher import Dispatcher
+from gridctl.control.duty import Duty
 from gridctl.control.effect import forecast_kw
 from gridctl.control.events import EventBook
 from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
+from gridctl.control.modes import AreaModes
 from gridctl.control.orders import Orders
 from gridctl.control.plausibility import Plausibility
 from gridctl.control.ports import Desk, FieldLink, Planner, Store
@@ -31,6 +33,7 @@ from gridctl.control.process_alarms import ProcessAlarms
 from gridctl.control.resources import Known, quality_words
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
+from gridctl.control.shadow import ShadowScores
 from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
@@ -57,6 +60,7 @@ log = logging.getLogger(__name__)
 WATCH_S = 0.5
 SWEEP_S = 10.0
 SETTLE_EVERY_S = 60.0
+SCORE_EVERY_S = 60.0
 AUDIT_CHECK_EVERY_S = 3_600.0
 FIELD_ALARM_RESPONSE = "see the communications screen; the field goes on by itself meanwhile"
 
@@ -96,6 +100,14 @@ class Office:
         self.events = EventBook(store=store, alarms=self.alarms)
         self._stop_state = StopState(settings.stop_file)
         self._unwritten = Unwritten(store)
+        modes = AreaModes(
+            store=store,
+            clock=clock,
+            policy=settings.modes,
+            resources=settings.resources,
+            changed=self._mode_changed,
+        )
+        self.duty = Duty(modes=modes)
         self._activity = Activity(utc_offset_s=settings.utc_offset_s)
         self._book = CommandBook(
             store=store, clock=clock, alarms=self.alarms, activity=self._activity
@@ -152,6 +164,7 @@ class Office:
             activity=self._activity,
             situation=self.situation,
             known=self.known,
+            modes=modes,
         )
         self._watch = Watch(
             store=store,
@@ -169,6 +182,13 @@ class Office:
             head_kw=self._head_kw,
             head_limit_kw=settings.head_limit_kw,
             clock=clock,
+        )
+        self.scores = ShadowScores(
+            store=store,
+            clock=clock,
+            head_point=settings.head_point,
+            limit_kw=settings.head_limit_kw,
+            areas={r.mrid: r.area for r in settings.resources},
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(
@@ -194,6 +214,7 @@ class Office:
                 alarms=self.alarms,
                 situation=self.situation,
                 known=self.known,
+                mode=modes.word,
             ),
             plan_views=self._plan_views,
             wake=self._wake.set,
@@ -219,6 +240,16 @@ class Office:
             lost_audit=self._audit_fault,
         )
 
+    def _mode_changed(self, area: str) -> None:
+        """What is carried out in an area that may not be commanded any more ends."""
+        self._wake.set()
+        active, why = self._dispatcher.active, self.duty.modes.not_commanded().get(area)
+        if active is None or why is None:
+            return
+        used = {setpoint.resource for setpoint in active.plan.result.setpoints}
+        if any(r.mrid in used and r.area == area for r in self._settings.resources):
+            self._dispatcher.halt(PlanState.STOPPED, why)
+
     def _field_seen(self) -> tuple[int, int]:
         hello = self.image.hello
         return (0, 0) if hello is None else (hello.epoch_seen, hello.sequence_seen)
@@ -234,6 +265,7 @@ class Office:
             points=self.image.points,
             links=self.image.links,
             limits=self._settings.limits,
+            not_commanded=self.duty.modes.not_commanded(),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -267,6 +299,7 @@ class Office:
     async def _take_over(self) -> None:
         """After a restart nothing is half: no old plan goes on, no command is sent again."""
         await self.alarms.load()
+        await self.duty.modes.load()
         doubtful = await self._book.recover()
         if flag := await self._store.flag("stopped"):
             self._stop_state.hold(flag)
@@ -467,6 +500,7 @@ class Office:
                     self._store, self._clock, head_point=self._settings.head_point
                 ),
             ),
+            Job(name="shadow scores", every_s=SCORE_EVERY_S, run=self.scores.step),
             Job(name="audit check", every_s=AUDIT_CHECK_EVERY_S, run=self._check_audit),
         )
 

@@ -17,6 +17,7 @@ from gridctl.model.command import Command, CommandState
 from gridctl.model.inputs import InputPart
 from gridctl.model.link import Event, LinkHealth, UpFrame
 from gridctl.model.measurement import Measurement, Point, Quality, Snapshot
+from gridctl.model.mode import AreaMode, ShadowScore
 from gridctl.model.order import Order
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask, Series
@@ -28,6 +29,7 @@ from gridctl.model.record import (
     CommandRow,
     EventRow,
     EvidenceRow,
+    PlanStep,
     StoredPlan,
 )
 from gridctl.model.resource import Resource
@@ -81,6 +83,34 @@ class FieldLink(Protocol):
         ...
 
 
+class ModeRecords(Protocol):
+    """Reads about modes and shadow plans."""
+
+    async def all(self) -> Sequence[AreaMode]: ...
+
+    async def scores(self, *, limit: int) -> Sequence[ShadowScore]:
+        """The newest first."""
+        ...
+
+    async def unscored(self, *, limit: int) -> Sequence[str]:
+        """Shadow plans without a score, the newest first."""
+        ...
+
+
+class Dossiers(Protocol):
+    """Reads about one plan, for evidence and for scores."""
+
+    async def body(self, plan: str) -> bytes | None: ...
+
+    async def inputs(self, plan: str) -> Mapping[str, bytes]: ...
+
+    async def steps(self, plan: str) -> Sequence[PlanStep]: ...
+
+    async def of_requests(self, requests: Sequence[str]) -> Sequence[str]: ...
+
+    async def audit(self, objects: Sequence[str], digests: Sequence[str]) -> Sequence[AuditRow]: ...
+
+
 class Transaction(Protocol):
     """One unit of work: all of it is committed, or none."""
 
@@ -132,6 +162,10 @@ class Transaction(Protocol):
 
     async def put_alarm(self, alarm: Alarm) -> None: ...
 
+    async def put_mode(self, mode: AreaMode) -> None: ...
+
+    async def add_score(self, score: ShadowScore) -> None: ...
+
     async def next_sequence(self) -> tuple[int, int]:
         """(epoch, sequence) for the next order; strictly increasing, survives a restart."""
         ...
@@ -143,6 +177,12 @@ class Transaction(Protocol):
 
 class Store(Protocol):
     """The memory. Reads need no transaction; writes go through one, with their audit row."""
+
+    @property
+    def modes(self) -> ModeRecords: ...
+
+    @property
+    def dossiers(self) -> Dossiers: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 

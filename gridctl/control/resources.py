@@ -22,16 +22,22 @@ _PHASES = (Phase.A, Phase.B, Phase.C)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known now: the snapshot, the field's points and links, and OT's limits."""
+    """What is known now: the snapshot, the field's points and links, OT's limits, and which areas
+    may not be commanded, with why (SG-37)."""
 
     snapshot: Snapshot
     points: Mapping[str, Point]
     links: tuple[LinkHealth, ...]
     limits: LimitSet
+    not_commanded: Mapping[str, str]
 
 
 def why_excluded(resource: Resource, known: Known) -> str | None:
-    """Why `resource` may not be used now (SG-12, SG-26, SG-27), or None."""
+    """Why `resource` may not be used now (SG-12, SG-26, SG-27, SG-37), or None."""
+    return known.not_commanded.get(resource.area) or _why_unusable(resource, known)
+
+
+def _why_unusable(resource: Resource, known: Known) -> str | None:
     names = resource.points
     setpoint = known.points.get(names.setpoint)
     if setpoint is None:

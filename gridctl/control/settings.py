@@ -8,6 +8,7 @@ from pathlib import Path
 from gridctl.control.plausibility import PlausibilityBounds
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.limits import LimitSet
+from gridctl.model.mode import Mode
 from gridctl.model.network import Feeder
 from gridctl.model.resource import Resource
 
@@ -37,6 +38,17 @@ class DriftBounds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModePolicy:
+    """`first`: mode of an area that nobody has set yet. To leave shadow an area needs
+    `shadow_plans_min` scored shadow plans whose mean forecast error is at most
+    `forecast_error_max_pct`."""
+
+    first: Mode
+    shadow_plans_min: int
+    forecast_error_max_pct: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfficeSettings:
     """All of it.
 
@@ -58,6 +70,7 @@ class OfficeSettings:
     loading_max_pct: float
     planning: PlanningSettings
     approval: ApprovalPolicy
+    modes: ModePolicy
     drift: DriftBounds
     batch_settle_s: float
     effect_settle_s: float

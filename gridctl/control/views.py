@@ -20,8 +20,6 @@ from gridctl.model.measurement import Quality, Snapshot, combined
 from gridctl.model.plan import Plan
 from gridctl.model.resource import Resource
 
-MODE = "advisory"
-
 
 class PlanViews:
     """Plans with what is still needed, how long they live, and what stands in their way."""
@@ -75,8 +73,10 @@ class PictureMaker:
         alarms: AlarmBook,
         situation: Callable[[], Situation],
         known: Callable[[], Known],
+        mode: Callable[[], str],
     ) -> None:
         self._settings = settings
+        self._mode = mode
         self._clock = clock
         self._image = image
         self._dispatcher = dispatcher
@@ -91,7 +91,7 @@ class PictureMaker:
         now, known = self._situation(), self._known()
         return Picture(
             at_s=self._clock.now_s(),
-            mode=MODE,
+            mode=self._mode(),
             stopped=now.stopped,
             field_connected=now.field_connected,
             snapshot=known.snapshot,

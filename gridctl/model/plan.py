@@ -11,7 +11,8 @@ from gridctl.model.planning import PlanningResult
 
 
 class PlanState(StrEnum):
-    """Life of a plan. PARTIAL: approved by one of two; ACTIVE: orders go out while it is valid."""
+    """Life of a plan. PARTIAL: approved by one of two; ACTIVE: orders go out while it is valid;
+    SHADOW: made to be scored only, nobody can approve it (SG-37)."""
 
     PROPOSED = "proposed"
     PARTIAL = "partial"
@@ -22,6 +23,7 @@ class PlanState(StrEnum):
     EXPIRED = "expired"
     VOID = "void"
     STOPPED = "stopped"
+    SHADOW = "shadow"
 
     @property
     def is_final(self) -> bool:
@@ -46,6 +48,7 @@ PLAN_TRANSITIONS: Mapping[PlanState, frozenset[PlanState]] = {
     PlanState.EXPIRED: frozenset(),
     PlanState.VOID: frozenset(),
     PlanState.STOPPED: frozenset(),
+    PlanState.SHADOW: frozenset(),
 }
 
 

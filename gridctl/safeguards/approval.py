@@ -9,11 +9,12 @@ APPROVAL: tuple[Safeguard, ...] = (
     Safeguard(
         number=6,
         title="Two persons for large plans",
-        what="From a power or a number of customers on, two people must approve.",
+        what="From a power or a number of customers on, two people must approve; so must they when "
+        "an area is to be commanded (SG-37).",
         seen="plan review: approvals",
         standing=Standing.IN_PART,
-        missing="emergency events, limit overrides, mode promotion, tag removal: none of these "
-        "exists yet; share of the feeder's peak",
+        missing="emergency events, limit overrides, tag removal: none of these exists yet; share of "
+        "the feeder's peak",
         settings=(
             key_of(ApprovalTable, "[approval]", "two_person_kw", "kW"),
             key_of(ApprovalTable, "[approval]", "two_person_customers", "customers"),

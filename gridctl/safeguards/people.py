@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gridctl.config import AuditTable
+from gridctl.config import AuditTable, ModesTable
 from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of
 from gridctl.store.users import ABSOLUTE_S, FREE_FAILURES, IDLE_S, PASSWORD_LENGTH_MIN, SESSIONS_MAX
 
@@ -100,9 +100,27 @@ PEOPLE: tuple[Safeguard, ...] = (
     Safeguard(
         number=37,
         title="Modes",
-        what="Shadow, advisory, closed loop within an envelope, with demotion.",
-        seen="top bar: advisory",
-        standing=Standing.NOT_YET,
-        missing="there is one mode, advisory: each plan needs people",
+        what="Each area is off, in shadow (plans are made and scored, nothing of them can be "
+        "approved or sent) or advisory (each plan needs people). Down is one person's act, at once; "
+        "to be commanded an area needs the evidence of its shadow plans and two persons beside the "
+        "one who asks.",
+        seen="top bar; `gridctl mode list`; excluded, with the reason",
+        standing=Standing.IN_PART,
+        missing="closed loop, with its envelope and demotion by itself: it is refused, because a "
+        "plan that no person approves needs an envelope that the field enforces too, and the "
+        "field's guard knows only orders that name who approved them",
+        settings=(
+            Setting(name="[modes].first", default="advisory", range="off, shadow, advisory"),
+            key_of(ModesTable, "[modes]", "shadow_plans_min", "plans"),
+            key_of(ModesTable, "[modes]", "forecast_error_max_pct", "%"),
+        ),
+        tests=(
+            "test_sg37_shadow_plans_are_made_kept_and_scored_and_cannot_be_sent",
+            "test_sg37_up_needs_evidence_and_three_persons_down_needs_one",
+            "test_sg37_closed_loop_is_refused",
+            "test_sg37_going_down_ends_what_waits",
+            "test_sg37_going_down_ends_what_runs",
+            "test_sg37_the_score_by_hand",
+        ),
     ),
 )

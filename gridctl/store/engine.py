@@ -41,6 +41,7 @@ from gridctl.store.connection import (
 )
 from gridctl.store.dossier import Dossiers
 from gridctl.store.migrate import is_missing, prepare
+from gridctl.store.modes import Modes
 from gridctl.store.openadr import Clients
 from gridctl.store.openadr_objects import Objects
 from gridctl.store.openadr_outbox import Outbox
@@ -71,6 +72,7 @@ class SqlStore:
         self.objects = Objects(transaction=self.transaction, reading=self._reading)
         self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
         self.dossiers = Dossiers(reading=self._reading)
+        self.modes = Modes(reading=self._reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:

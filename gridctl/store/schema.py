@@ -210,6 +210,21 @@ alarm = Table(
     Column("state", Text, nullable=False, index=True),
 )
 
+area_mode = Table(
+    "area_mode",
+    metadata,
+    Column("area", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+
+shadow_score = Table(
+    "shadow_score",
+    metadata,
+    Column("plan", Text, ForeignKey("plan.mrid"), primary_key=True),
+    Column("end_s", Double, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 flag = Table(
     "flag",
     metadata,

@@ -10,10 +10,21 @@ from gridctl.model.alarm import Alarm
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
 from gridctl.model.inputs import InputPart
+from gridctl.model.mode import AreaMode, ShadowScore
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.model.record import AuditEntry, AuditRow, EvidenceRow
-from gridctl.store import alarms, audit, commands, evidence, flags, inputs, plans, requests
+from gridctl.store import (
+    alarms,
+    audit,
+    commands,
+    evidence,
+    flags,
+    inputs,
+    modes,
+    plans,
+    requests,
+)
 
 
 class Epoch:
@@ -93,6 +104,14 @@ class SqlTransaction:
     async def put_alarm(self, alarm: Alarm) -> None:
         """Insert or replace by key."""
         await alarms.put(self.connection, alarm)
+
+    async def put_mode(self, mode: AreaMode) -> None:
+        """Insert or replace by area."""
+        await modes.put(self.connection, mode)
+
+    async def add_score(self, score: ShadowScore) -> None:
+        """The score of a shadow plan, once."""
+        await modes.add_score(self.connection, score)
 
     async def next_sequence(self) -> tuple[int, int]:
         """(epoch, sequence) for the next order; UnavailableError when another office took over."""

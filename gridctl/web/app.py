@@ -17,6 +17,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gridctl.control.duty import Duty
 from gridctl.control.ports import Desk, Store
 from gridctl.model.clock import Clock
 from gridctl.model.errors import RefusedError, UnavailableError
@@ -28,6 +29,7 @@ from gridctl.web.auth import Handler as Handle
 from gridctl.web.command_pages import CommandPages
 from gridctl.web.field_pages import FieldPages
 from gridctl.web.metrics import MetricsPage
+from gridctl.web.mode_pages import ModePages
 from gridctl.web.pages import Pages
 from gridctl.web.problem import problem, refused
 from gridctl.web.roles import Permission
@@ -63,6 +65,7 @@ class WebParts:
     """What the console needs from the rest of the house."""
 
     desk: Desk
+    duty: Duty
     store: Store
     accounts: Accounts
     clock: Clock
@@ -130,6 +133,7 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
     p = Permission
     v1 = "/api/v1"
     field = FieldPages(desk=parts.desk, store=parts.store)
+    modes = ModePages(parts.duty.modes)
     commands = CommandPages(desk=parts.desk, store=parts.store)
     table: list[tuple[str, str, Handle, Permission | None]] = [
         ("GET", "/", _index, None),
@@ -161,6 +165,9 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("GET", f"{v1}/commands/{{command}}", commands.command, p.VIEW),
         ("GET", f"{v1}/links", field.links, p.VIEW),
         ("GET", f"{v1}/events", field.events, p.VIEW),
+        ("GET", f"{v1}/modes", modes.modes, p.VIEW),
+        ("POST", f"{v1}/modes", modes.set, p.MODE),
+        ("POST", f"{v1}/modes/approve", modes.approve, p.APPROVE),
         ("GET", f"{v1}/audit", api.audit, p.AUDIT),
         ("GET", f"{v1}/audit/verify", api.audit_verify, p.AUDIT),
         ("GET", f"{v1}/trend", api.trend, p.VIEW),

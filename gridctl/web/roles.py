@@ -15,6 +15,7 @@ class Permission(StrEnum):
     PROPOSE = "propose"
     APPROVE = "approve"
     SECOND_APPROVAL = "second_approval"
+    MODE = "mode"
     AUDIT = "audit"
     USERS = "users"
 
@@ -31,13 +32,13 @@ class Role(StrEnum):
 
 
 _P = Permission
-_DESK = frozenset({_P.VIEW, _P.ACK, _P.STOP, _P.PROPOSE, _P.APPROVE, _P.AUDIT})
+_DESK = frozenset({_P.VIEW, _P.ACK, _P.STOP, _P.PROPOSE, _P.APPROVE, _P.AUDIT, _P.MODE})
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({_P.VIEW}),
     Role.OPERATOR: _DESK,
     Role.SUPERVISOR: _DESK | {_P.SECOND_APPROVAL},
-    Role.ENGINEER: frozenset({_P.VIEW}),
+    Role.ENGINEER: frozenset({_P.VIEW, _P.MODE}),
     Role.SECADM: frozenset({_P.USERS}),
     Role.SECAUD: frozenset({_P.VIEW, _P.AUDIT}),
 }

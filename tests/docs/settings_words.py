@@ -24,6 +24,7 @@ TABLES: Mapping[str, str] = {
     "The rules are those of the VEE reference; none of these moves power.",
     "dispatch": "Waits, and how far the feeder may move before a plan is void (SG-14, SG-17). None of "
     "these moves power by itself, which is why they have defaults.",
+    "modes": "How far gridctl may go in an area that nobody has set, and what shadow must show (SG-37).",
     "audit": "The second place of the audit record: signed checkpoints (SG-34).",
     "web": "Where the console and the HTTP API listen. Plain http is accepted on loopback only.",
     "sim": "Only in a pilot: which story the simulator plays.",
@@ -54,6 +55,11 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "anchor_real_s": "Real time (UTC, s since 1970) at which grid time was `anchor_grid_s`.",
         "anchor_grid_s": "Grid time (UTC, s since 1970) at that moment.",
         "rate": "Grid seconds in one real second.",
+    },
+    "modes": {
+        "first": "Mode of an area that nobody has set yet: `off`, `shadow` or `advisory`.",
+        "shadow_plans_min": "Scored shadow plans that an area needs before it may be commanded.",
+        "forecast_error_max_pct": "Mean forecast error that they may have, %.",
     },
     "audit": {
         "checkpoints": "File of the checkpoints; none: `audit-checkpoints.jsonl` beside this file.",

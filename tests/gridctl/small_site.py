@@ -15,7 +15,7 @@ from pathlib import Path
 
 from gridctl.control.office import Office
 from gridctl.control.ports import Person
-from gridctl.control.settings import DriftBounds, OfficeSettings, PlanningSettings
+from gridctl.control.settings import DriftBounds, ModePolicy, OfficeSettings, PlanningSettings
 from gridctl.field.agent import run_field
 from gridctl.field.links import OpenDriver
 from gridctl.field.settings import FieldSettings, WatchedLink
@@ -27,6 +27,7 @@ from gridctl.model.clock import Clock
 from gridctl.model.command import CommandState
 from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import GOOD, Measurement, Quality, TimeQuality
+from gridctl.model.mode import Mode
 from gridctl.model.network import (
     MODEL_VERSION,
     ConnectivityNode,
@@ -615,6 +616,7 @@ def _office_settings(
             plan_life_s=plan_life_s,
             approval_life_s=plan_life_s,
         ),
+        modes=ModePolicy(first=Mode.ADVISORY, shadow_plans_min=2, forecast_error_max_pct=10.0),
         drift=DriftBounds(head_pct=5.0, head_kw=100.0, voltage_pu=0.01),
         batch_settle_s=1.0,
         effect_settle_s=5.0,

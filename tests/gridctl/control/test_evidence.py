@@ -23,7 +23,6 @@ async def pack_of(running: Site, about: str) -> Pack:
     data = await packed(
         about,
         store=running.store,
-        dossiers=running.store.dossiers,
         head_point=HEAD,
         key=load_private_ed25519(running.folder / "office.key"),
         made_at_s=running.clock.now_s(),

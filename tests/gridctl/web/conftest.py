@@ -13,6 +13,7 @@ from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.wallclock import system_clock
 from gridctl.web.app import WebParts, build_app
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
+from tests.gridctl.web.duty import duty_of
 
 PASSWORD = "correct horse battery"
 
@@ -43,6 +44,7 @@ async def console() -> AsyncIterator[Console]:
         app = build_app(
             WebParts(
                 desk=desk,
+                duty=duty_of(store, clock),
                 store=store,
                 accounts=store.users,
                 clock=clock,

@@ -20,6 +20,7 @@ from gridctl.store.engine import temporary_store
 from gridctl.web.app import WebParts, build_app
 from gridctl.web.metrics import LINK_METRICS, SITE_METRICS, MetricsPage, exposition
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
+from tests.gridctl.web.duty import duty_of
 from tests.pilot import make_pilot
 
 TOKEN = "a-long-random-token-of-a-test"
@@ -32,6 +33,7 @@ async def scraped(token: str | None) -> AsyncIterator[TestClient[web.Request, we
         app = build_app(
             WebParts(
                 desk=RecordingDesk(),
+                duty=duty_of(store, clock),
                 store=store,
                 accounts=store.users,
                 clock=clock,

@@ -1,0 +1,14 @@
+"""What belongs to a shift beside the plans: modes of the areas."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gridctl.control.modes import AreaModes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """The parts, as console and API reach them."""
+
+    modes: AreaModes
