@@ -20,6 +20,8 @@ from gridctl import __version__
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
 from gridctl.cli_evidence import evidence_app, replay_plan
+from gridctl.cli_forecast import forecast_app
+from gridctl.cli_feeder import feeder_app
 from gridctl.cli_mode import mode_app
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
@@ -58,11 +60,13 @@ app.add_typer(check_app, name="check")
 app.add_typer(command_app, name="command")
 app.add_typer(evidence_app, name="evidence")
 app.command("replay")(replay_plan)
+app.add_typer(forecast_app, name="forecast")
+app.add_typer(feeder_app, name="feeder")
 app.add_typer(mode_app, name="mode")
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
-app.add_typer(settle_app, name="settle")
 app.add_typer(sim_app, name="sim")
+app.add_typer(settle_app, name="settle")
 app.add_typer(vee_app, name="vee")
 openadr_app.add_typer(client_app, name="client")
 openadr_app.add_typer(dead_app, name="dead")

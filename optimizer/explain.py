@@ -65,7 +65,7 @@ def shortfalls(
         *_head(Limit.IMPORT, task.feeder.source.node, flow.head_kw - limits.head_import_kw, kw),
         *_head(Limit.TARGET, request_names(task), flow.head_kw - bounds.target_kw, kw),
     ]
-    live = network.energised[:, None]
+    live = network.judged[:, None]
     low, high = limits.voltage_min_pu - flow.v_pu, flow.v_pu - limits.voltage_max_pu
     base = problem.base_flow
     for limit, beyond, was_broken in (

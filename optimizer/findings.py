@@ -368,7 +368,7 @@ def _forecast(
         )
         said = f"If the load is {100 * FORECAST_ERROR:.0f} % {word} the forecast"
         flow = problem.flow(other, network, start=near)
-        found.append(_if_off(words, problem, flow, network.energised, said))
+        found.append(_if_off(words, problem, flow, network.judged, said))
     return found
 
 

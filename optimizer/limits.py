@@ -89,7 +89,7 @@ def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
         np.maximum(flow.v_pu + PRE_EXISTING_MARGIN_PU, limits.voltage_max_pu),
         limits.voltage_max_pu,
     )
-    low[~network.energised], high[~network.energised] = -np.inf, np.inf
+    low[~network.judged], high[~network.judged] = -np.inf, np.inf
     wanted = wanted_kw(problem.task.requests, problem.grid)
     return Bounds(
         import_kw=limits.head_import_kw,

@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from gridctl.model.network import Feeder
+from gridctl.model.network import NEUTRAL, Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, complex_va, product
 from optimizer.branches import BranchCurrents
 from optimizer.fixpoint import Fixpoint, Points, iterate, points_of
@@ -90,6 +90,13 @@ class NetworkModel:
     def energised(self) -> BoolArray:
         """(n,) whether the node-phase is connected to the source."""
         return self.admittance.energised
+
+    @property
+    def judged(self) -> BoolArray:
+        """(n,) whether the voltage has limits to keep: energised, and no neutral conductor."""
+        neutral = np.array([phase == NEUTRAL for _, phase in self.node_phases], dtype=np.bool_)
+        result: BoolArray = self.energised & ~neutral
+        return result
 
     @property
     def consumers(self) -> tuple[str, ...]:

@@ -81,6 +81,11 @@ class RegulatedNetwork:
         return self.now.energised
 
     @property
+    def judged(self) -> BoolArray:
+        """As `NetworkModel.judged`."""
+        return self.now.judged
+
+    @property
     def branch_names(self) -> tuple[str, ...]:
         """As `NetworkModel.branch_names`."""
         return self.now.branch_names

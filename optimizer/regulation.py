@@ -195,6 +195,12 @@ def upstream_of(
         for table in (feeder.lines, switches, feeder.transformers, feeder.regulators)
         for branch in table
     ]
+    branches += [
+        (equivalent.mrid, nodes[first], nodes[other])
+        for equivalent in feeder.equivalents
+        for first, *rest in (equivalent.nodes(),)
+        for other in rest
+    ]
     found: dict[tuple[str, str], list[int]] = {
         (n.mrid, phase): [] for n in feeder.nodes for phase in n.phases
     }

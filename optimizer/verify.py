@@ -39,12 +39,12 @@ class Excess:
     head_kw: FloatArray
 
 
-def excess_of(flow: FlowResult, limits: NetworkLimits, energised: BoolArray) -> Excess:
-    """What `flow` exceeds; node-phases without a path to the source have no voltage to judge."""
+def excess_of(flow: FlowResult, limits: NetworkLimits, judged: BoolArray) -> Excess:
+    """What `flow` exceeds; only node-phases that are `judged` have a voltage to keep."""
     low = limits.voltage_min_pu - flow.v_pu
     high = flow.v_pu - limits.voltage_max_pu
     return Excess(
-        voltage_pu=np.where(energised[:, None], np.clip(np.maximum(low, high), 0.0, None), 0.0),
+        voltage_pu=np.where(judged[:, None], np.clip(np.maximum(low, high), 0.0, None), 0.0),
         loading_pct=np.clip(flow.branch_loading_pct - limits.loading_max_pct, 0.0, None),
         head_kw=np.clip(flow.head_kw - limits.head_import_kw, 0.0, None),
     )
@@ -69,7 +69,7 @@ def verify(
     limits = problem.task.limits
     before = problem.base_flow
     after = problem.flow(problem.case_with(setpoints), network, start=near)
-    live = network.energised
+    live = network.judged
     diverged = tuple(
         f"the AC power flow {word} the plan does not converge after {flow.iterations} iterations"
         for word, flow in (("without", before), ("with", after))
@@ -127,12 +127,12 @@ def _case(flow: FlowResult, network: RegulatedNetwork, limits: NetworkLimits) ->
             losses_kw=0.0,
             head_kw=(),
         )
-    live = np.flatnonzero(network.energised)
+    live = np.flatnonzero(network.judged)
     lowest = live[np.argmin(flow.v_pu[live].min(axis=1))]
     highest = live[np.argmax(flow.v_pu[live].max(axis=1))]
     loading = flow.branch_loading_pct.max(axis=1) if flow.branch_names else np.zeros(0)
     fullest = int(np.argmax(loading)) if loading.size else -1
-    over = excess_of(flow, limits, network.energised)
+    over = excess_of(flow, limits, network.judged)
     return CaseResult(
         converged=True,
         worst_voltage_pu=float(flow.v_pu[lowest].min()),

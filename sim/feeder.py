@@ -14,8 +14,11 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from pydantic import TypeAdapter, ValidationError
+
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import (
+    MODEL_VERSION,
     ACLineSegment,
     Connection,
     ConnectivityNode,
@@ -30,6 +33,9 @@ from gridctl.model.network import (
 )
 
 _FEEDERS: Final = Path(__file__).parent / "feeders"
+OWN_FEEDERS: Final = Path(".gridctl/feeders")
+"""Where imported and generated feeders go, seen from the working directory."""
+_MODEL: Final = TypeAdapter(Feeder)
 _KM_PER_MILE: Final = 1.609344
 _KM_PER_FOOT: Final = 0.0003048
 _M_PER_FOOT: Final = 0.3048
@@ -45,17 +51,50 @@ def feeder_names() -> tuple[str, ...]:
     return tuple(sorted(p.name for p in _FEEDERS.iterdir() if (p / "feeder.csv").is_file()))
 
 
-def load_feeder(name: str) -> Feeder:
-    """The feeder `name` with every regulator at its published tap; ConfigError when there is none.
+def feeder_file(name: str) -> Path | None:
+    """The model file of a feeder that somebody imported or generated: `name` is its folder, the
+    file itself, or a folder's name in `.gridctl/feeders`; None for a feeder of the simulator."""
+    if name in feeder_names():
+        return None
+    for place in (Path(name), Path(name) / "feeder.json", OWN_FEEDERS / name / "feeder.json"):
+        if place.is_file():
+            return place
+    return None
 
-    Loads at their published (peak) kW and kvar, capacitors and switches in published state.
+
+def read_feeder(file: Path) -> Feeder:
+    """A feeder's model file; ConfigError when it cannot be read or is of another version."""
+    try:
+        feeder = _MODEL.validate_json(file.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"no feeder model: {first['msg']}", file=str(file), key=key) from None
+    if feeder.version != MODEL_VERSION:
+        raise ConfigError(
+            f"feeder model version {feeder.version}, this gridctl reads {MODEL_VERSION}",
+            file=str(file),
+            hint="import it again with this version",
+        )
+    return feeder
+
+
+def load_feeder(name: str) -> Feeder:
+    """The feeder `name`, of the simulator or anybody's (see `feeder_file`); ConfigError when there
+    is none. The simulator's have every regulator at its published tap, loads at their published
+    (peak) kW and kvar, capacitors and switches in published state.
     """
+    file = feeder_file(name)
+    if file is not None:
+        return read_feeder(file)
     folder = _FEEDERS / name
-    if not (folder / "feeder.csv").is_file():
+    if name not in feeder_names():
         raise ConfigError(
             f"no feeder {name!r}",
             file=str(folder),
-            hint=f"known feeders: {', '.join(feeder_names())}",
+            hint=f"known feeders: {', '.join(feeder_names())}; or name a folder with feeder.json",
         )
     keys = {row["key"]: row["value"] for row in _rows(folder, "feeder")}
     nodes = _nodes(folder)

@@ -26,6 +26,7 @@ from sim.fleet_units import BreakerSite, UnitSite, breaker_sites, terminals_of, 
 
 _UNIT_TABLES: Final = ("thermal", "ev", "industrial", "generators")
 _FLEETS: Final = Path(__file__).parent / "fleets"
+_LEGS: Final = "12"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,8 @@ class Fleet:
 
 
 def load_fleet(feeder: Feeder, name: str = "") -> Fleet:
-    """The devices of `feeder`, or the fleet `name` on it; ConfigError when there is none."""
+    """The devices of `feeder`, or the fleet `name` on it (one of the simulator's, or a folder of
+    tables); ConfigError when there is none."""
     folder = _FLEETS / (name or feeder.mrid)
     if not folder.is_dir():
         known = ", ".join(sorted(p.name for p in _FLEETS.iterdir() if p.is_dir()))
@@ -157,11 +159,15 @@ def _load_group(row: dict[str, str], consumers: dict[str, EnergyConsumer]) -> Lo
 
 
 def _shares(members: list[EnergyConsumer], total_kw: float) -> tuple[Terminal, ...]:
+    """Where a group's load sits; a load between the legs of a secondary has half at each."""
     found: dict[tuple[str, str], float] = {}
     for consumer in members:
+        kws = consumer.kw
         if consumer.connection is not Connection.WYE:
-            raise ConfigError(f"{consumer.mrid} is no wye load", file="load_groups.csv")
-        for phase, kw in zip(consumer.phases, consumer.kw, strict=True):
+            if consumer.phases != _LEGS:
+                raise ConfigError(f"{consumer.mrid} is no wye load", file="load_groups.csv")
+            kws = (kws[0] / 2.0,) * 2
+        for phase, kw in zip(consumer.phases, kws, strict=True):
             key = (consumer.node, phase)
             found[key] = found.get(key, 0.0) + kw / total_kw
     return tuple(Terminal(node=n, phase=p, share=share) for (n, p), share in found.items())

@@ -19,7 +19,7 @@ from gridctl.control.ports import (
 )
 from gridctl.model.alarm import Alarm, AlarmState, process_link
 from gridctl.model.measurement import Measurement, Point, Validity
-from gridctl.model.network import Feeder
+from gridctl.model.network import BranchKind, Feeder
 from gridctl.model.planning import Forecast, Series
 from gridctl.model.program import DispatchRequest
 from gridctl.model.quantity import Unit
@@ -58,6 +58,18 @@ def feeder_view(
             }
             for b in items
         ]
+    branches += [
+        {
+            "id": e.mrid if i == 0 else f"{e.mrid}#{i + 1}",
+            "from": first,
+            "to": other,
+            "phases": "".join(phase for node, phase in e.terminals if node == other),
+            "kind": "transformer" if e.kind is BranchKind.TRANSFORMER else "line",
+        }
+        for e in feeder.equivalents
+        for first, *rest in (e.nodes(),)
+        for i, other in enumerate(rest)
+    ]
     branches += [
         {
             "id": s.mrid,

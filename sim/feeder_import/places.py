@@ -17,6 +17,8 @@ _LETTERS: Final = {1: "A", 2: "B", 3: "C", 4: "N", **{k: str(k) for k in range(5
 _ORDER: Final = "ABCN12356789"
 _CENTRE_TAPPED: Final = 3
 _TWO: Final = 2
+_GUESSED_SHARE: Final = 0.3
+"""A voltage base that is further than this from the name plates is not believed."""
 
 
 def _is_centre_tapped(element: Element) -> bool:
@@ -148,24 +150,23 @@ def nominal_voltages(
 ) -> dict[str, float]:
     """Nominal kV line to line of each bus: what the file says (`told`), else what the name plates
     of the transformers on the way say."""
-    found: dict[str, float] = {}
-    if told:
-        for i, name in enumerate(circuit.dss.circuit.buses_names):
-            circuit.dss.circuit.set_active_bus_i(i)
-            kv = float(circuit.dss.bus.kv_base)
-            if kv > 0.0:
-                found[str(name).lower()] = round(kv * sqrt(3.0), 9)
-    found.setdefault(*source)
+    plates = {source[0]: source[1]}
     queue = deque([source[0]])
-    seen = {source[0]}
     while queue:
         here = queue.popleft()
         for there, element in beside.get(here, ()):
-            if there not in seen:
-                seen.add(there)
-                kv = found.get(here, source[1])
-                found.setdefault(there, _plate_kv(circuit, element, there) or kv)
+            if there not in plates:
+                plates[there] = _plate_kv(circuit, element, there) or plates[here]
                 queue.append(there)
+    found = dict(plates)
+    if not told:
+        return found
+    for i, name in enumerate(circuit.dss.circuit.buses_names):
+        circuit.dss.circuit.set_active_bus_i(i)
+        bus, kv = str(name).lower(), float(circuit.dss.bus.kv_base) * sqrt(3.0)
+        # A base that is none of the file's list is the engine's guess, now and then a wild one.
+        if kv > 0.0 and abs(kv / plates.get(bus, kv) - 1.0) < _GUESSED_SHARE:
+            found[bus] = round(kv, 9)
     return found
 
 

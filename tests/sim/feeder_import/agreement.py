@@ -18,8 +18,9 @@ def worst_pu(imported: Imported) -> float:
     flow = network.solve(load_scale=np.ones(1))
     assert flow.converged
     assert imported.reference_v
-    return max(
+    apart = [
         abs(flow.v_complex[i, 0] - volt) / (network.base_kv[i] * 1e3)
         for (node, phase), volt in imported.reference_v.items()
         for i in (network.index(node, phase),)
-    )
+    ]
+    return float(max(apart))

@@ -1,0 +1,133 @@
+"""Our power flow against the mirror's engine, on any feeder, with taps pinned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from gridctl.model.errors import UnavailableError
+from gridctl.model.network import NEUTRAL, Feeder
+from optimizer.network import NetworkModel
+from sim.engine import Engine
+
+AGREED_PU: Final = 1e-6
+_STRANGE_PU: Final = 0.7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeederCheck:
+    """`difference_pu` is the largest distance between the two engines' complex voltages of one
+    node-phase, at `worst`; figures of our own flow beside it. `told`: what looks strange."""
+
+    difference_pu: float
+    worst: str
+    compared: int
+    iterations: int
+    head_kw: float
+    losses_kw: float
+    lowest_pu: float
+    lowest_at: str
+    highest_pu: float
+    highest_at: str
+    told: tuple[str, ...]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether both engines say the same."""
+        return self.difference_pu <= AGREED_PU
+
+
+def check_feeder(
+    feeder: Feeder, reference_v: Mapping[tuple[str, str], complex] | None = None
+) -> FeederCheck:
+    """Solve `feeder` twice and compare: with our Z-bus flow, and by the OpenDSS engine (or with
+    `reference_v`, volts to earth by node-phase, that another engine found).
+
+    Raises ValueError for a feeder that cannot be computed, naming the element, and
+    UnavailableError when a power flow does not converge, naming the place where it fails.
+    """
+    network = NetworkModel(feeder)
+    flow = network.solve(load_scale=np.ones(1))
+    if not flow.converged:
+        raise UnavailableError(_lost(network, feeder))
+    base_v = network.base_kv * 1e3
+    if reference_v is None:
+        engine = Engine(feeder)
+        solved = engine.solve().voltages_pu
+        volts = {
+            (node, phase): complex(volt) * base_v[network.index(node, phase)]
+            for name, volt in zip(engine.node_phases, solved, strict=True)
+            for node, phase in (name.rsplit(".", 1),)
+        }
+    else:
+        volts = dict(reference_v)
+    rows = np.array([network.index(*place) for place in volts], dtype=np.intp)
+    theirs = np.array(list(volts.values()))
+    apart = np.abs(flow.v_complex[rows, 0] - theirs) / base_v[rows]
+    apart = np.where(network.energised[rows], apart, 0.0)
+    at = int(np.argmax(apart)) if apart.size else 0
+    judged = np.flatnonzero(network.judged)
+    size = flow.v_pu[judged, 0]
+    low, high = judged[np.argmin(size)], judged[np.argmax(size)]
+    return FeederCheck(
+        difference_pu=float(apart[at]) if apart.size else 0.0,
+        worst=_name(network, int(rows[at])) if apart.size else "",
+        compared=len(rows),
+        iterations=flow.iterations,
+        head_kw=float(flow.head_kw[0]),
+        losses_kw=float(flow.losses_kw[0]),
+        lowest_pu=float(flow.v_pu[low, 0]),
+        lowest_at=_name(network, int(low)),
+        highest_pu=float(flow.v_pu[high, 0]),
+        highest_at=_name(network, int(high)),
+        told=tuple(_strange(network, float(flow.v_pu[low, 0]), _name(network, int(low)))),
+    )
+
+
+def _name(network: NetworkModel, row: int) -> str:
+    return ".".join(network.node_phases[row])
+
+
+def _strange(network: NetworkModel, lowest_pu: float, at: str) -> list[str]:
+    said = []
+    if lowest_pu < _STRANGE_PU:
+        said.append(f"{lowest_pu:.3f} pu at {at}: loads there are too large for what feeds them")
+    dead = {n for i, (n, p) in enumerate(network.node_phases) if not network.energised[i]}
+    live = {n for i, (n, p) in enumerate(network.node_phases) if network.energised[i]}
+    without = sorted(dead - live)
+    if without:
+        more = f" and {len(without) - 5} more" if len(without) > 5 else ""  # noqa: PLR2004
+        said.append(f"not energised: {', '.join(without[:5])}{more}")
+    floating = {
+        n
+        for (n, p), is_floating in zip(
+            network.node_phases, network.admittance.floating, strict=True
+        )
+        if is_floating and p != NEUTRAL
+    }
+    if floating:
+        said.append(
+            f"{len(floating)} nodes behind delta windings: devices to earth have no place there"
+        )
+    return said
+
+
+def _lost(network: NetworkModel, feeder: Feeder) -> str:
+    """Where the load is furthest beyond what the network can bring, in words."""
+    largest = sorted(feeder.consumers, key=lambda c: -sum(c.kw))[:3]
+    named = ", ".join(f"{c.mrid} {sum(c.kw):g} kW at {c.node}" for c in largest)
+    last = "it has no consumers"
+    for scale in (0.8, 0.6, 0.4, 0.2, 0.1):
+        flow = network.solve(load_scale=np.array([scale]))
+        if flow.converged:
+            rows = np.flatnonzero(network.judged)
+            low = rows[np.argmin(flow.v_pu[rows, 0])]
+            last = f"at {scale:.0%} of its load {_name(network, int(low))} is at "
+            last += f"{flow.v_pu[low, 0]:.3f} pu"
+            break
+    else:
+        last = "not even a tenth of its load can be carried"
+    return f"the power flow of {feeder.mrid} does not converge: {last}; largest loads: {named}"

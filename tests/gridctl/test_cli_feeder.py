@@ -1,0 +1,57 @@
+"""`gridctl feeder …` as a person types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from gridctl.cli import app
+from tests.sim.feeder_import.agreement import CIRCUITS
+
+RUN = CliRunner()
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def say(*words: str, code: int = 0) -> str:
+    result = RUN.invoke(app, ["feeder", *words])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_import_writes_a_feeder_that_the_other_commands_know() -> None:
+    told = say("import", str(CIRCUITS / "split_phase.dss"))
+    assert "power flows agree" in told
+    assert "PVSystem.roof (split_phase.dss:26)" in told
+    folder = Path(".gridctl/feeders/split_phase")
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "feeder.json", "fleet", "points.csv", "profiles.csv", "report.json", "shapes.csv",
+    ]  # fmt: skip
+    report = json.loads((folder / "report.json").read_text())
+    assert report["agreement"]["difference_pu"] < 1e-6
+    shown = json.loads(say("show", "split_phase", "--json"))
+    assert shown["digest"] == report["digest"]
+    names = [f["name"] for f in json.loads(say("list", "--json"))["feeders"]]
+    assert {"ieee13", "ieee34", "ieee123", "split_phase"} <= set(names)
+    assert "agree" in say("check", str(folder))
+    assert say("draw", "split_phase").startswith("<svg")
+    assert "not overwritten" in say("import", str(CIRCUITS / "split_phase.dss"), code=3)
+    points = (folder / "points.csv").read_text()
+    assert "30:0" in points
+    assert "nsu=urn:gridctl:feeder:1" in points
+
+
+def test_errors_are_sentences_with_a_place(tmp_path: Path) -> None:
+    (tmp_path / "bad.dss").write_text("New Circuit.c\nNew Lode.x bus1=b\n")
+    assert "bad.dss:2" in say("import", "bad.dss", code=3)
+    assert "cannot be read" in say("import", "none.dss", code=3)
+    assert "known feeders" in say("show", "ieee8500", code=3)
+    assert "use --one-line" in say("draw", "ieee13", "--map", code=1)
+    Path("broken.json").write_text("{}")
+    assert "no feeder model" in say("check", "broken.json", code=3)

@@ -1,0 +1,49 @@
+"""A fleet made for any feeder: repeatable, readable by the fleet's own reader, in its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sim.feeder import load_feeder
+from sim.feeder_import.opendss import import_opendss
+from sim.fleet import load_fleet
+from sim.fleet_made import write_fleet
+from tests.sim.feeder_import.agreement import CIRCUITS
+
+
+def test_the_same_seed_makes_the_same_tables(tmp_path: Path) -> None:
+    feeder = load_feeder("ieee13")
+    for name in ("a", "b"):
+        write_fleet(tmp_path / name, feeder, seed=3)
+    for table in ("load_groups", "batteries", "pv"):
+        one, other = (tmp_path / n / f"{table}.csv" for n in ("a", "b"))
+        assert one.read_text() == other.read_text()
+    fleet = load_fleet(feeder, str(tmp_path / "a"))
+    nodes = feeder.node_index()
+    assert fleet.load_groups
+    for resource in fleet.resources():
+        assert sum(t.share for t in resource.terminals) == pytest.approx(1.0)
+        assert all(t.phase in nodes[t.node].phases for t in resource.terminals)
+
+
+def test_devices_of_the_file_come_first_and_legs_share_a_load(tmp_path: Path) -> None:
+    imported = import_opendss(CIRCUITS / "split_phase.dss", "split")
+    write_fleet(tmp_path / "f", imported.feeder, seed=1, ders=imported.ders)
+    fleet = load_fleet(imported.feeder, str(tmp_path / "f"))
+    assert [(b.resource.rating_kw, b.resource.energy_kwh) for b in fleet.batteries] == [(100, 400)]
+    assert fleet.batteries[0].initial_soc_pct == 60.0
+    assert [p.resource.rating_kw for p in fleet.pvs] == [7.0]
+    legs = [t for g in fleet.load_groups for t in g.resource.terminals if t.node == "h3"]
+    assert {t.phase for t in legs} == {"1", "2"}
+    assert legs[0].share == pytest.approx(legs[1].share)
+
+
+def test_a_delta_feeder_has_no_place_for_devices_to_earth(tmp_path: Path) -> None:
+    imported = import_opendss(CIRCUITS / "all_delta.dss", "delta")
+    assert write_fleet(tmp_path / "f", imported.feeder, seed=1) == {
+        "load_groups": 0,
+        "batteries": 0,
+        "pv": 0,
+    }
