@@ -18,7 +18,7 @@ from gridctl.model.network import Connection, Feeder, LoadModel
 from sim.engine import Engine, opendss_engine
 from sim.feeder import feeder_names, load_feeder
 from sim.opendss_text import REGULATOR_X_PCT
-from tests.sim.published import IEEE13, IEEE123, errors_pu
+from tests.sim.published import IEEE13, IEEE34, IEEE123, Profile, errors_pu
 
 _SHARED = Path(os.environ.get("GRIDCTL_SHARED", Path(__file__).parents[3] / "shared"))
 _PINNED_13 = {"reg1": 10, "reg2": 8, "reg3": 11}
@@ -204,3 +204,29 @@ def test_the_head_of_the_reference(feeder: Feeder, master: str) -> None:
     assert ours.head_kw == pytest.approx(-kw, abs=1.5)
     assert ours.head_kvar == pytest.approx(-kvar, abs=2.0)
     assert ours.losses_kw == pytest.approx(losses_kw, abs=0.5)
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "limit_pu"),
+    [("ieee13", IEEE13, 1.5e-4), ("ieee34", IEEE34, 2e-4), ("ieee123", IEEE123, 4e-4)],
+)
+def test_published_voltages_at_the_published_taps(
+    name: str, published: Profile, limit_pu: float
+) -> None:
+    """What is asked is 0.0015 pu (13) and 0.003 pu (34, 123)."""
+    feeder = load_feeder(name)
+    engine = Engine(feeder)
+    seen = dict(zip(engine.node_phases, np.abs(engine.solve().voltages_pu), strict=True))
+    errors = errors_pu(published, seen)
+    assert max(map(abs, errors.values())) < limit_pu, errors
+
+
+def test_ieee34_totals() -> None:
+    """Published: 1769 kW, 1044 kvar of load; 2042.872 kW, 290.258 kvar and 273.0 kW of losses."""
+    feeder = load_feeder("ieee34")
+    assert sum(sum(c.kw) for c in feeder.consumers) == pytest.approx(1769.0)
+    assert sum(sum(c.kvar) for c in feeder.consumers) == pytest.approx(1044.0)
+    solved = Engine(feeder).solve()
+    assert solved.head_kw == pytest.approx(2042.872, abs=0.5)
+    assert solved.head_kvar == pytest.approx(290.258, abs=0.5)
+    assert solved.losses_kw == pytest.approx(273.0, abs=0.5)
