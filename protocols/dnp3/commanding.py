@@ -19,15 +19,12 @@ from gridctl.model.permit import Permit
 from protocols.dnp3.codec import Binding, PointTable
 from protocols.dnp3.controls import (
     Judgement,
-    Order,
-    Reply,
     build,
     enabling,
     judge,
     lease,
-    order_of,
 )
-from protocols.dnp3.exchange import Exchange
+from protocols.dnp3.exchange import Ending, Exchange
 from protocols.dnp3.outputs import Output
 from protocols.dnp3.session import LIFECYCLE_DEADLINE_S, Session
 from protocols.dnp3.settings import Dnp3Settings
@@ -35,7 +32,7 @@ from protocols.dnp3.trace import evidence
 from protocols.driver import Execution, Result, StageCallback
 
 LEASE_MIN_S = 1.0
-STACK_GRACE_S = 1.0
+GRACE_S = 1.0
 ABORT_LOOK_S = 0.1
 _ALREADY_ACTIVE = "ALREADY_ACTIVE"
 
@@ -123,7 +120,7 @@ class Commander:
                 expires_mono_s=permit.expires_mono_s,
                 select_window_s=self._settings.select_timeout_s / 2,
             )
-            judged = await self._operate(plan.session, order_of(output), exchange)
+            judged = await self._operate(plan.session, exchange)
             offset_s = self._clock.now_s() - self._clock.monotonic_s()
             kept.extend(evidence(exchange, grid_minus_mono_s=offset_s))
             return judged
@@ -195,23 +192,23 @@ class Commander:
             return Refusal(code="LEASE_EXPIRED", reasons=(f"the lease {ended}",))
         return lease(binding, left_s)
 
-    async def _operate(self, session: Session, order: Order, exchange: Exchange) -> Judgement:
+    async def _operate(self, session: Session, exchange: Exchange) -> Judgement:
         if not session.usable:
             return judge(None, exchange)
-        future = session.operate(order, exchange)
-        limit_s = session.start_timeout_s + 2 * self._settings.response_timeout_s + STACK_GRACE_S
+        future = session.operate(exchange)
+        limit_s = session.start_timeout_s + 2 * self._settings.response_timeout_s + GRACE_S
         end_s = self._clock.monotonic_s() + limit_s
-        reply = await _within(future, ABORT_LOOK_S)
-        while reply is None and self._clock.monotonic_s() < end_s:
+        ending = await _within(future, ABORT_LOOK_S)
+        while ending is None and self._clock.monotonic_s() < end_s:
             if exchange.stop_if_asked():
                 return judge(None, exchange)
-            reply = await _within(future, ABORT_LOOK_S)
-        if reply is None:
-            session.condemn("the stack gave no answer to a command")
-            reply = await _within(future, LIFECYCLE_DEADLINE_S + 0.5)
-        # From here on nothing of this command leaves, whatever the stack still does.
+            ending = await _within(future, ABORT_LOOK_S)
+        if ending is None:
+            session.condemn("a command did not come to its end")
+            ending = await _within(future, LIFECYCLE_DEADLINE_S + 0.5)
+        # From here on nothing of this command leaves.
         exchange.closed = True
-        judged = judge(reply, exchange)
+        judged = judge(ending, exchange)
         if judged.broken:
             session.condemn("a command ended without a known outcome")
         return judged
@@ -225,7 +222,7 @@ class Commander:
         )
 
 
-async def _within(future: asyncio.Future[Reply], seconds: float) -> Reply | None:
+async def _within(future: asyncio.Future[Ending], seconds: float) -> Ending | None:
     """The result of `future`, or None when it does not come in `seconds`."""
     try:
         async with asyncio.timeout(seconds):

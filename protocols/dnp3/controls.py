@@ -2,35 +2,23 @@
 
 A command is judged by the octets that passed the line (`exchange.py`): the device's answer must
 repeat the request exactly, its status must be SUCCESS, and its indications must name no error. The
-native stack's own opinion is asked besides: ACCEPTED needs both. Its summary alone says SUCCESS
-for refused points and altered echoes (dnp3.md G7).
+native stack takes no part in it: its summary says SUCCESS for refused points and altered echoes
+(dnp3.md G7), and what it has queued it may send late (G8).
 """
 
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import Final, TypeAlias
-
-import opendnp3 as o
+from typing import Final
 
 from gridctl.model.errors import Refusal
 from protocols.dnp3.codec import Binding
-from protocols.dnp3.exchange import Answer, Exchange, Stage
+from protocols.dnp3.exchange import Answer, Ending, Exchange, Stage
 from protocols.dnp3.fragments import IIN_REQUEST_ERRORS
-from protocols.dnp3.outputs import ANALOG_GROUP, LATCH, AnalogForm, Output, RelayForm
+from protocols.dnp3.outputs import LATCH, AnalogForm, Output, RelayForm
 from protocols.driver import Result
-
-Wire: TypeAlias = (
-    o.AnalogOutputInt16
-    | o.AnalogOutputInt32
-    | o.AnalogOutputFloat32
-    | o.AnalogOutputDouble64
-    | o.ControlRelayOutputBlock
-)
 
 STATUS: Mapping[int, tuple[str, str]] = {
     0: ("SUCCESS", "The outstation accepted the command."),
@@ -58,56 +46,6 @@ STATUS: Mapping[int, tuple[str, str]] = {
 """IEEE 1815-2012 Table 11-7, with what each means to an operator."""
 
 
-class PointState(IntEnum):
-    """How far one point of a command task got (opendnp3 CommandPointState; a test compares).
-
-    SELECT_SUCCESS stays when OPERATE got no answer that matches.
-    """
-
-    INIT = 0
-    SELECT_SUCCESS = 1
-    SELECT_MISMATCH = 2
-    SELECT_FAIL = 3
-    OPERATE_FAIL = 4
-    SUCCESS = 5
-
-
-class Completion(IntEnum):
-    """How a task ended (opendnp3 TaskCompletion; a test compares)."""
-
-    SUCCESS = 0
-    BAD_RESPONSE = 1
-    RESPONSE_TIMEOUT = 2
-    START_TIMEOUT = 3
-    MESSAGE_FORMAT_ERROR = 4
-    NO_USER = 5
-    BAD_AUTHENTICATION = 6
-    NOT_AUTHORIZED = 7
-    NO_COMMS = 255
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """What the stack makes of a command: summary, and (index, state, status) per point."""
-
-    summary: int
-    points: Sequence[tuple[int, int, int]]
-
-    def is_success(self, index: int) -> bool:
-        """Whether the stack, too, holds that exactly output `index` was operated."""
-        return self.summary == Completion.SUCCESS and list(self.points) == [
-            (index, PointState.SUCCESS, _SUCCESS)
-        ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """One output operation: the stack's object, and the same as octets."""
-
-    wire: Wire
-    output: Output
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """What an exchange means. `broken`: the link must be torn down before anything else is sent."""
@@ -126,31 +64,6 @@ def status_text(status: int) -> tuple[str, str]:
     return STATUS.get(
         status, (f"STATUS_{status}", f"The outstation answered with unknown status {status}.")
     )
-
-
-_ANALOGS: Final[Mapping[int, tuple[Callable[[float], Wire], str]]] = {
-    1: (lambda value: o.AnalogOutputInt32(int(value)), "<i"),
-    2: (lambda value: o.AnalogOutputInt16(int(value)), "<h"),
-    3: (o.AnalogOutputFloat32, "<f"),
-    4: (o.AnalogOutputDouble64, "<d"),
-}
-
-
-def order_of(output: Output) -> Order:
-    """`output`, and the same as the native stack's object."""
-    if output.group != ANALOG_GROUP:
-        code, count, on_ms, off_ms = struct.unpack("<BBII", output.octets)
-        wire: Wire = o.ControlRelayOutputBlock(
-            o.OperationType(code & 0x0F),
-            o.TripCloseCode(code >> 6),
-            clear=False,
-            count=count,
-            onTime=on_ms,
-            offTime=off_ms,
-        )
-        return Order(wire=wire, output=output)
-    kind, code_letter = _ANALOGS[output.variation]
-    return Order(wire=kind(*struct.unpack(code_letter, output.octets)), output=output)
 
 
 def build(binding: Binding, value: float) -> Output | Refusal:
@@ -203,40 +116,40 @@ _SUCCESS: Final = 0
 _NOTHING_OPERATED: Final = "No OPERATE left."
 
 
-def judge(reply: Reply | None, exchange: Exchange) -> Judgement:
-    """What became of the command of `exchange`; `reply` None: the stack has said nothing.
+def judge(ending: Ending | None, exchange: Exchange) -> Judgement:
+    """What became of the command of `exchange`; `ending` None: nobody waits any more.
 
     ACCEPTED needs everything at once. REJECTED only when it is certain that nothing was operated.
     All else is UNKNOWN.
     """
     match exchange.stage:
         case Stage.ARMED:
-            return _not_sent(reply, exchange)
+            return _not_sent(ending, exchange)
         case Stage.SELECTED if exchange.stopped:
             after = f"Stopped after SELECT. {_NOTHING_OPERATED}"
             return _judged(Result.ABORTED, "ABORTED", after)
         case Stage.SELECTED:
-            return _unknown(reply, "SELECT was sent and not answered; OPERATE was not sent.")
+            return _unknown(ending, "SELECT was sent and not answered; OPERATE was not sent.")
         case Stage.ECHOED:
-            return _after_select(reply, exchange)
+            return _after_select(ending, exchange)
         case Stage.OPERATED:
-            return _unknown(reply, "OPERATE was sent and not answered.")
+            return _unknown(ending, "OPERATE was sent and not answered.")
         case Stage.ANSWERED:
-            return _after_operate(reply, exchange)
+            return _after_operate(exchange)
 
 
-def _not_sent(reply: Reply | None, exchange: Exchange) -> Judgement:
+def _not_sent(ending: Ending | None, exchange: Exchange) -> Judgement:
     if exchange.stopped:
         return _judged(Result.ABORTED, "ABORTED", "Stopped before SELECT; nothing was sent.")
     if exchange.withheld:
         return _judged(Result.REJECTED, "NOT_SENT", f"Nothing was sent: {exchange.withheld}.")
-    if reply is not None and reply.summary == Completion.START_TIMEOUT:
+    if ending is Ending.BUSY:
         busy = "The link was busy until the command's time was up; it was not sent."
         return _judged(Result.REJECTED, "NOT_SENT", busy)
     return _judged(Result.REJECTED, "NOT_SENT", "The link broke before anything was sent.")
 
 
-def _after_select(reply: Reply | None, exchange: Exchange) -> Judgement:
+def _after_select(ending: Ending | None, exchange: Exchange) -> Judgement:
     """Whatever it was, no OPERATE left."""
     answer = exchange.select_answer
     if answer is None or answer.status is None:
@@ -255,10 +168,10 @@ def _after_select(reply: Reply | None, exchange: Exchange) -> Judgement:
     if exchange.withheld:
         why = f"Held back: {exchange.withheld}. {_NOTHING_OPERATED}"
         return _judged(Result.REJECTED, "NOT_OPERATED", why)
-    return _unknown(reply, f"the SELECT was echoed, then the link broke. {_NOTHING_OPERATED}")
+    return _unknown(ending, f"the SELECT was echoed, then the link broke. {_NOTHING_OPERATED}")
 
 
-def _after_operate(reply: Reply | None, exchange: Exchange) -> Judgement:
+def _after_operate(exchange: Exchange) -> Judgement:
     answer = exchange.operate_answer
     if answer is None or answer.status is None:
         return _judged(
@@ -272,12 +185,6 @@ def _after_operate(reply: Reply | None, exchange: Exchange) -> Judgement:
         return _refused(Result.UNKNOWN if moved else Result.REJECTED, answer, exchange)
     if answer.iin & IIN_REQUEST_ERRORS:
         return _judged(Result.UNKNOWN, "IIN_ERROR", f"Outcome not known: {_iin_text(answer)}")
-    if reply is None or not reply.is_success(exchange.output.index):
-        return _judged(
-            Result.UNKNOWN,
-            "STACK_DISAGREES",
-            "Outcome not known: the octets say accepted, the DNP3 stack does not.",
-        )
     return _judged(Result.ACCEPTED, *status_text(_SUCCESS))
 
 
@@ -300,13 +207,8 @@ def _iin_text(answer: Answer) -> str:
     return f"The outstation echoed the command but reports an error (IIN 0x{answer.iin:04X})."
 
 
-def _unknown(reply: Reply | None, detail: str) -> Judgement:
-    if reply is None:
-        status = "NO_ANSWER"
-    elif reply.summary in {one.value for one in Completion}:
-        status = Completion(reply.summary).name
-    else:
-        status = f"TASK_{reply.summary}"
+def _unknown(ending: Ending | None, detail: str) -> Judgement:
+    status = "NO_ANSWER" if ending is None else ending.value
     return _judged(Result.UNKNOWN, status, f"Outcome not known: {detail}")
 
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from protocols.dnp3.capture import Capture
 from protocols.dnp3.conversation import Conversation
+from protocols.dnp3.exchange import Exchange
 from protocols.dnp3.ownership import is_our_own
 
 log = logging.getLogger(__name__)
@@ -113,6 +114,10 @@ class Line:
     def read(self, objects: bytes) -> None:
         """Read `objects` of the device; the values come like all others."""
         self._send(*self.conversation.read(objects))
+
+    def command(self, exchange: Exchange) -> None:
+        """Send SELECT, and OPERATE after its echo; `exchange` hears the rest."""
+        self._send(*self.conversation.command(exchange))
 
     def tick(self) -> None:
         """Judge what has not come; due a few times a second."""

@@ -32,13 +32,15 @@ def reads_of(settings: Dnp3Settings, *, scan_s: float) -> list[Poll]:
     found = [Poll(integrity_s, b"".join(_class(one) for one in _EVERYTHING))]
     found += [Poll(period_s, _class(one)) for one, period_s in settings.class_s.items()]
     found += [
-        Poll(
-            scan.period_s,
-            struct.pack("<BBBHH", scan.group, 0, _START_STOP_16, scan.start, scan.stop),
-        )
+        Poll(scan.period_s, range_read(scan.group, scan.start, scan.stop))
         for scan in settings.scans
     ]
     return found
+
+
+def range_read(group: int, start: int, stop: int) -> bytes:
+    """The header that asks for these objects, in the variation that the device likes best."""
+    return struct.pack("<BBBHH", group, 0, _START_STOP_16, start, stop)
 
 
 def _class(one: int) -> bytes:

@@ -91,18 +91,22 @@ def run(code: str, *, seconds: float = 60.0) -> subprocess.CompletedProcess[str]
     )
 
 
-def test_g01_an_error_in_a_command_callback_does_not_end_the_process() -> None:
+def test_g01_an_error_in_a_function_callback_does_not_end_the_process() -> None:
+    """Commands give the stack no callback at all; the writing of deadbands does."""
     done = run(
         """
         import protocols.dnp3.session as session
         class Broken:
-            def __init__(self, **_): raise ValueError("broken on purpose")
+            def __getattr__(self, _): raise ValueError("broken on purpose")
         async def main():
-            async with bench_of(Outstation(script=steady), ROWS) as bench:
+            rows = [row(0, deadband=1.0), *ROWS[1:]]
+            outstation = Outstation(script=steady)
+            async with bench_of(outstation, rows, write_deadbands=True) as bench:
+                session.log = Broken()
                 await bench.up()
-                session.Reply = Broken
-                task = asyncio.create_task(execute(bench))
-                await asyncio.wait({task}, timeout=2.0)
+                while not told(outstation, Function.WRITE):
+                    await bench.pump(0.05)
+                await bench.pump(0.5)
                 print("alive")
                 sys.stdout.flush()
                 import os; os._exit(0)

@@ -16,7 +16,6 @@ from tests.protocols.dnp3.hostile import wire
 from tests.protocols.dnp3.hostile.test_decoders import fragments
 
 LINE_MAX = 60_000
-SELECT = Fragment(FIR | FIN | 1, Function.SELECT, 0, b"\x0c\x01\x17\x01\x04\x03\x01" + bytes(9))
 
 controls = st.sampled_from((0x00, 0xC0, 0xE3, 0xF5, 0xFF))
 functions = st.sampled_from((1, 2, 3, 4, 129, 130)) | st.integers(0, 255)
@@ -54,13 +53,12 @@ def test_any_answer_is_evidence(objects: bytes) -> None:
             expires_mono_s=10.0,
             select_window_s=5.0,
         )
-        exchange.keep(1.0, True, SELECT.octets())
-        exchange.selected(SELECT, 1.0)
-        answer = Fragment(FIR | FIN | 1, Function.RESPONSE, 0, objects)
-        exchange.keep(1.1, False, answer.octets())
-        exchange.answered(answer)
-        assert exchange.may_operate(SELECT, 1.2) is None or not exchange.select_answer.clean  # type: ignore[union-attr]
-        assert len(evidence(exchange, grid_minus_mono_s=0.0)) == 2
+        exchange.next(1, 1.0)
+        exchange.answered(Fragment(FIR | FIN | 1, Function.RESPONSE, 0, objects), 1.1)
+        assert exchange.select_answer is not None
+        operates = exchange.next(2, 1.2) is not None
+        assert operates is exchange.select_answer.clean
+        assert len(evidence(exchange, grid_minus_mono_s=0.0)) == 3  # OPERATE, or why not
 
 
 @given(objects=fragments)
