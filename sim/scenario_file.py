@@ -151,7 +151,9 @@ def _impossible(event: EventTable) -> str:
 
 
 def _refusal(error: ValidationError, path: Path, lines: Mapping[str, int]) -> ConfigError:
-    first: Any = error.errors(include_url=False)[0]
+    mistakes: list[Any] = list(error.errors(include_url=False))
+    # A misspelt key is missing under its right name too: the misspelling is the mistake.
+    first = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
     key = ""
     for part in first["loc"]:
         key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
