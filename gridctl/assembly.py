@@ -32,7 +32,7 @@ from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
 from gridctl.provenance import check_provenance
 from gridctl.store.engine import SqlStore, open_store
-from gridctl.supervise import keep_alive, stop_on_signals
+from gridctl.supervise import hangup_on_signal, keep_alive, stop_on_signals
 from gridctl.wallclock import check_machine_clock, system_clock
 from gridctl.web.app import WebParts, build_app
 from optimizer.client import WorkerClient
@@ -134,9 +134,11 @@ async def run_office(
     office_part = office_settings(settings)
     key = load_private_ed25519(settings.link.office_key)
     _refuse_plain_http_off_loopback(settings)
+    hangup = asyncio.Event()
     if stop is None:
         stop = asyncio.Event()
         stop_on_signals(stop)
+        hangup_on_signal(hangup)
     async with AsyncExitStack() as stack:
         clock = settings.grid_clock()
         store = await open_store(settings.database.url, clock=clock)
@@ -167,7 +169,9 @@ async def run_office(
             running = group.create_task(office.run(stop), name="office")
             if with_field:
                 arguments = ["field", "--child", "--instance", str(settings.file.parent)]
-                group.create_task(keep_alive("field agent", arguments, stop=stop), name="field")
+                group.create_task(
+                    keep_alive("field agent", arguments, stop=stop, hangup=hangup), name="field"
+                )
             (on_ready or _announce)(Ready(url=url, users=users, clients=clients, desk=office.desk))
             await stop.wait()
             with contextlib.suppress(TimeoutError):

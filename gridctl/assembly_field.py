@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from gridctl.field.spool import FieldMemory
 from gridctl.model.errors import ConfigError
 from gridctl.observe import set_up_logging
 from gridctl.provenance import check_provenance
-from gridctl.supervise import parent_gone, stop_on_signals
+from gridctl.supervise import hangup_on_signal, parent_gone, stop_on_signals
 from gridctl.wallclock import check_machine_clock
 from protocols.driver import LinkSettings
 
@@ -78,7 +77,7 @@ async def run_field_agent(file: Path, *, child: bool) -> None:
     stop = asyncio.Event()
     stop_on_signals(stop)
     hangup = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
+    hangup_on_signal(hangup)
     async with asyncio.TaskGroup() as group:
         orphan = group.create_task(_until_orphaned(settings.field.spool, stop)) if child else None
         await run_field(

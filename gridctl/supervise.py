@@ -58,8 +58,15 @@ async def end(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def keep_alive(name: str, arguments: Sequence[str], *, stop: asyncio.Event) -> None:
-    """Keep one child running until `stop`; restart it when it dies (backoff up to 10 s).
+async def keep_alive(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    stop: asyncio.Event,
+    hangup: asyncio.Event | None = None,
+) -> None:
+    """Keep one child running until `stop`; restart it when it dies (backoff up to 10 s). Each time
+    that `hangup` is set the child gets SIGHUP: it is the one who has something to read anew.
 
     Raises ConfigError when the child itself says that a human must mend its configuration.
     """
@@ -70,10 +77,12 @@ async def keep_alive(name: str, arguments: Sequence[str], *, stop: asyncio.Event
         log.info("%s runs as process %d", name, process.pid)
         waiting = asyncio.create_task(process.wait())
         stopping = asyncio.create_task(stop.wait())
+        passing = asyncio.create_task(_pass_on(hangup, process))
         try:
             await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            passing.cancel()
             await end(process)
             waiting.cancel()
         if stop.is_set():
@@ -87,6 +96,19 @@ async def keep_alive(name: str, arguments: Sequence[str], *, stop: asyncio.Event
         log.error("%s ended with code %s; restart in %.1f s", name, process.returncode, delay_s)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), delay_s)
+
+
+async def _pass_on(hangup: asyncio.Event | None, process: asyncio.subprocess.Process) -> None:
+    while hangup is not None:
+        await hangup.wait()
+        hangup.clear()
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGHUP)
+
+
+def hangup_on_signal(hangup: asyncio.Event) -> None:
+    """SIGHUP sets `hangup`: a request to read files anew, never an end."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hangup.set)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

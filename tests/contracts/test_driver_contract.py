@@ -220,8 +220,17 @@ async def test_killed_peer_is_lost_in_three_scans_and_comes_back_others_go_on(
         assert other.all_good()
         assert {m.point for m in other.seen} >= READABLE
         assert other.driver.health().state == "up"
+    # What moved while nobody could listen: after the return everything is read, not only what
+    # moves again.
+    moved = {bench.POWER: 777.5, bench.VOLTAGE: 0.97, bench.SWITCH: 0.0, bench.FEEDBACK: 12.0}
+    for point, value_now in moved.items():
+        rig.plant.set(point, value_now)
+    rig.seen.clear()
     await rig.peer.start()
     assert await rig.until(rig.all_good, CONNECT_S)
+    for point in READABLE:
+        shown = next(m for m in rig.seen if m.point == point and m.quality.is_good)
+        assert shown.value == pytest.approx(rig.plant.read(point).value, rel=1e-6), point
     assert await rig.until(lambda: rig.driver.health().state == "up", 5.0)
     assert rig.driver.health().reconnects >= 1
 

@@ -482,6 +482,8 @@ class Site:
     field_settings: FieldSettings
     drivers: dict[str, ScriptedDriver] = field(default_factory=dict)
     office: Office | None = None
+    hangup: asyncio.Event = field(default_factory=asyncio.Event)
+    """What SIGHUP sets in the field agent's process."""
     _running: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = field(default_factory=dict)
 
     @property
@@ -508,6 +510,7 @@ class Site:
                 clock=self.clock,
                 stop=stop,
                 open_driver=self.open_driver if open_driver is None else open_driver,
+                hangup=self.hangup,
                 line=self.line.dial,
             )
         )

@@ -57,3 +57,30 @@ def test_starts_are_spread_and_a_single_link_does_not_wait() -> None:
     assert max(delays_s) <= STAGGER_MAX_S
     per_tenth = [sum(1 for t in delays_s if k / 10 <= t < (k + 1) / 10) for k in range(51)]
     assert max(per_tenth) <= 15
+
+
+@pytest.mark.parametrize(("first_s", "cap_s"), [(0.5, 5.0), (0.5, 1.5), (1.0, 30.0)])
+def test_on_one_clock_a_returning_server_sees_no_herd(first_s: float, cap_s: float) -> None:
+    """500 links lose one server in the same instant and dial it for a minute, by one clock."""
+    links, away_s = 500, 60.0
+    source = random.Random(11)  # noqa: S311 - spread, not secrecy
+    dialed_s: list[float] = []
+    back_s: list[float] = []
+    for _ in range(links):
+        pauses = Backoff(randomness=source, first_s=first_s, cap_s=cap_s)
+        at_s = pauses.pause_s()
+        while at_s < away_s:
+            dialed_s.append(at_s)
+            at_s += pauses.pause_s()
+        back_s.append(at_s)
+    per_tenth = [0] * (int(10 * (away_s + cap_s)) + 1)
+    for at_s in (*dialed_s, *back_s):
+        per_tenth[int(10 * at_s)] += 1
+    # At first all of them have the same short pause: half of it is what they are spread over.
+    assert max(per_tenth) <= 1.3 * links / (10 * first_s / 2)
+    # Later each tenth of a second sees its share of the mean pause, and little more.
+    settled = per_tenth[int(10 * 6 * cap_s) : int(10 * away_s)] or per_tenth[int(10 * cap_s) :]
+    assert max(settled) <= 2.5 * links / (10 * 0.75 * cap_s) + 5
+    assert len(dialed_s) <= links * (away_s / (0.5 * cap_s) + 8)
+    assert max(back_s) <= away_s + cap_s, "nobody waits longer than the cap"
+    assert len({round(at_s, 3) for at_s in back_s}) > 0.5 * min(links, 1000 * 0.5 * cap_s)

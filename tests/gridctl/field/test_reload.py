@@ -86,6 +86,23 @@ async def test_an_unchanged_link_keeps_its_driver_and_a_changed_one_gets_another
         assert back[-1].quality.is_good, "the new session reports"
 
 
+async def test_a_signal_asks_for_it_as_a_file_does(tmp_path: Path) -> None:
+    async with bench(tmp_path) as made:
+        before = drivers(made)
+        edit(tmp_path, without("BAT1.SoC"))
+        made.site.hangup.set()
+        answer = answer_file(tmp_path / "STOP")
+        await until(answer.exists, within_s=10, why="no answer to the signal")
+        told = json.loads(answer.read_text())
+        assert (told["request"], told["changed"], told["kept"]) == (
+            "signal",
+            ["DER"],
+            ["SUB", "DR"],
+        )
+        assert drivers(made)["SUB"] is before["SUB"]
+        assert not made.site.hangup.is_set(), "one signal, one reload"
+
+
 async def test_a_new_name_restarts_nothing_but_is_told(tmp_path: Path) -> None:
     async with bench(tmp_path) as made:
         before = drivers(made)
