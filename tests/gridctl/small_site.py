@@ -246,10 +246,11 @@ class ScriptedDriver:
         command = permit.command
         self.executed.append(command.mrid)
         how = self.script.pop(0) if self.script else "ok"
+        sent = f"→ OPERATE {command.value:g}"
         stage(CommandState.SELECTED)
         if how == "reject_select":
-            wire = ("→ SELECT", "← LOCAL")
-            return _end(Result.REJECTED, "LOCAL", "the device is switched to local", wire=wire)
+            said = "the device is switched to local"
+            return _end(Result.REJECTED, "LOCAL", said, wire=("→ SELECT", "← LOCAL"))
         if how == "unknown_select":
             return _end(Result.UNKNOWN, "TIMEOUT", "no answer to SELECT", wire=("→ SELECT",))
         await asyncio.sleep(self.delay_s)
@@ -263,10 +264,8 @@ class ScriptedDriver:
             if how != "ignore":
                 self.plant.setpoints[command.point] = command.value
         if how.startswith("unknown"):
-            wire = (f"→ OPERATE {command.value:g}",)
-            return _end(Result.UNKNOWN, "TIMEOUT", "no answer to OPERATE", wire=wire)
-        wire = (f"→ OPERATE {command.value:g}", "← SUCCESS")
-        return _end(Result.ACCEPTED, "SUCCESS", "", wire=wire)
+            return _end(Result.UNKNOWN, "TIMEOUT", "no answer to OPERATE", wire=(sent,))
+        return _end(Result.ACCEPTED, "SUCCESS", "", wire=(sent, "← SUCCESS"))
 
     async def read_back(self, point: str, *, timeout_s: float) -> Measurement | None:
         return self._read(point) if self.up else None

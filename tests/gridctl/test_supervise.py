@@ -43,9 +43,14 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
+def written(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
 async def lines(file: Path, count: int) -> list[str]:
+    found: list[str] = []
     for _ in range(200):
-        found = file.read_text().splitlines() if file.exists() else []
+        found = written(file)
         if len(found) >= count:
             return found
         await asyncio.sleep(0.05)
