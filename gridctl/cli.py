@@ -26,6 +26,7 @@ from gridctl.cli_mode import mode_app
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
+from gridctl.cli_health import health_app
 from gridctl.cli_settle import settle_app
 from gridctl.cli_sim import sim_app
 from gridctl.cli_vee import vee_app
@@ -66,6 +67,7 @@ app.add_typer(mode_app, name="mode")
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
 app.add_typer(sim_app, name="sim")
+app.add_typer(health_app, name="health")
 app.add_typer(settle_app, name="settle")
 app.add_typer(vee_app, name="vee")
 openadr_app.add_typer(client_app, name="client")
