@@ -17,16 +17,17 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from gridctl import __version__
+from gridctl.cli_alarms import alarms_app
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
 from gridctl.cli_evidence import evidence_app, replay_plan
-from gridctl.cli_forecast import forecast_app
 from gridctl.cli_feeder import feeder_app
+from gridctl.cli_forecast import forecast_app
+from gridctl.cli_health import health_app
 from gridctl.cli_mode import mode_app
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
-from gridctl.cli_health import health_app
 from gridctl.cli_settle import settle_app
 from gridctl.cli_sim import sim_app
 from gridctl.cli_vee import vee_app
@@ -63,6 +64,7 @@ app.add_typer(evidence_app, name="evidence")
 app.command("replay")(replay_plan)
 app.add_typer(forecast_app, name="forecast")
 app.add_typer(feeder_app, name="feeder")
+app.add_typer(alarms_app, name="alarms")
 app.add_typer(mode_app, name="mode")
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
@@ -145,6 +147,9 @@ def demo(
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Forget the last pilot in this folder.")
     ] = False,
+    feeder: Annotated[
+        str, typer.Option(help="Another feeder: its name, or the folder of your own.")
+    ] = "",
     script: Annotated[
         bool, typer.Option("--script", help="No browser: scripted operators, accelerated.")
     ] = False,
@@ -167,7 +172,9 @@ def demo(
         fail("--break needs --script", 2)
     from gridctl.demo import run_demo  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: run_demo(instance, port=port, rate=rate, fresh=fresh))
+    if feeder and instance == DEFAULT_INSTANCE:
+        instance = DEFAULT_INSTANCE.with_name(f"demo-{Path(feeder).name}")
+    _run(lambda: run_demo(instance, port=port, rate=rate, fresh=fresh, feeder=feeder))
 
 
 @app.command(short_help="Office, console and a supervised field agent.")

@@ -26,6 +26,7 @@ from gridctl.supervise import end, spawn, stop_on_signals
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
 from sim.instance_ports import reserved_ports
+from sim.own_scenario import write_own_scenario
 
 log = logging.getLogger(__name__)
 
@@ -38,12 +39,15 @@ DEVICE_PORTS: tuple[int, ...] = (20_101, 20_102, 4_841)
 """Of a new pilot: the two outstations, the OPC UA server; others when these are taken."""
 
 
-async def run_demo(instance: Path, *, port: int, rate: float, fresh: bool = False) -> None:
-    """`gridctl demo`: makes the instance at first start, goes on from its state after that."""
+async def run_demo(
+    instance: Path, *, port: int, rate: float, fresh: bool = False, feeder: str = ""
+) -> None:
+    """`gridctl demo`: makes the instance at first start, goes on from its state after that.
+    `feeder`: another one than the scenario's, which is told on it with devices of its own."""
     if fresh:
         shutil.rmtree(instance, ignore_errors=True)
     with device_ports(instance) as ports:
-        if prepare_instance(instance, port=port, rate=rate, devices=ports):
+        if prepare_instance(instance, port=port, rate=rate, devices=ports, feeder=feeder):
             print(f"Made a pilot in {instance}", file=sys.stderr)
         await _run(instance)
 
@@ -102,7 +106,9 @@ def _moved(links: Sequence[FieldLinkTable], ports: Sequence[int]) -> dict[tuple[
     return keys
 
 
-def prepare_instance(instance: Path, *, port: int, rate: float, devices: Sequence[int]) -> bool:
+def prepare_instance(
+    instance: Path, *, port: int, rate: float, devices: Sequence[int], feeder: str = ""
+) -> bool:
     """Make the instance folder, or wind its clock on; whether it was made.
 
     `port` is the console's, `devices` are those of the links, in their order.
@@ -112,7 +118,7 @@ def prepare_instance(instance: Path, *, port: int, rate: float, devices: Sequenc
     if not file.exists():
         create_instance(
             instance,
-            scenario=SCENARIO,
+            scenario=str(write_own_scenario(instance, feeder).resolve()) if feeder else SCENARIO,
             rate=rate,
             now_real_s=now_real_s,
             ports=Ports(web=port, sub=devices[0], dr=devices[1], der=devices[2]),

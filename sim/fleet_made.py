@@ -28,7 +28,7 @@ _PV_SHARE: Final = 0.12
 _BATTERY_SHARE: Final = 0.10
 _KW_PER_CUSTOMER: Final = 4.0
 _SITE_KW_MIN: Final = 1.0
-_FACING: Final = ("S", "SW", "SE", "W")
+_FACING: Final = ("S", "SW", "W")
 _LEGS: Final = "12"
 
 

@@ -85,7 +85,13 @@ def create_instance(
     limit_kw = story.head_limit_kw if head_limit_kw is None else head_limit_kw
     # Last, so that a folder with settings is a whole instance.
     tables = _setting_tables(
-        story, scenario=scenario, rate=rate, now_real_s=now_real_s, ports=ports, limit_kw=limit_kw
+        story,
+        site="IEEE 123 pilot" if feeder.mrid == "ieee123" else f"{feeder.mrid} pilot",
+        scenario=scenario,
+        rate=rate,
+        now_real_s=now_real_s,
+        ports=ports,
+        limit_kw=limit_kw,
     )
     _write(folder / "gridctl.toml", "\n".join(tables))
 
@@ -162,13 +168,20 @@ def _device_limit(resource: Resource | GeneratorResource) -> dict[str, Value]:
 
 
 def _setting_tables(
-    story: Scenario, *, scenario: str, rate: float, now_real_s: float, ports: Ports, limit_kw: float
+    story: Scenario,
+    *,
+    site: str,
+    scenario: str,
+    rate: float,
+    now_real_s: float,
+    ports: Ports,
+    limit_kw: float,
 ) -> Iterator[str]:
     yield f"# {story.title}\n# A pilot with a simulated field; grid time runs as [clock] says.\n"
     yield toml_table(
         "[site]",
         {
-            "name": "IEEE 123 pilot",
+            "name": site,
             "feeder": "feeder.json",
             "resources": "resources.toml",
             "head_point": "FDR.TotW",
