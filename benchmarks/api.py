@@ -194,6 +194,28 @@ async def ratios(vtn: Vtn, bare: Server, count: int) -> list[Figure]:
     return found
 
 
+async def first_reads(vtn: Vtn, bare: Server, rounds: int) -> Figure:
+    """As a VEN's GET of one event that nobody has asked for since the last write."""
+
+    async def ask(session: aiohttp.ClientSession, index: int) -> None:
+        await bare_get(bare.url, session, index)
+
+    peer = await cost_us(bare, vtn.session, ask, 2_000)
+    asks = [vtn.get(f"/events/{id_}", "ven_client") for id_ in vtn.events]
+    spent_s = 0.0
+    for number in range(rounds):
+        await vtn.post(vtn.session, number)
+        await asyncio.sleep(0.1)  # its notifications are out
+        before_s = vtn.server.cpu_s()
+        for case in asks:
+            await case(vtn.session, 0)
+        spent_s += vtn.server.cpu_s() - before_s
+    return Figure(
+        name="GET one event as a VEN, first since a write: server CPU beside bare aiohttp's GET",
+        ours=1e6 * spent_s / (rounds * len(asks)), peer=peer, unit="us", goal="", met=None,
+    )  # fmt: skip
+
+
 @asynccontextmanager
 async def callbacks() -> AsyncIterator[str]:
     """A receiver of webhooks that answers the challenge and takes what comes."""
@@ -282,6 +304,7 @@ async def measured(quick: bool) -> list[Figure]:
         vtn = Vtn(server, session)
         await vtn.fill()
         found += await ratios(vtn, bare, 200 if quick else 1_000)
+        found.append(await first_reads(vtn, bare, 5 if quick else 20))
         found.append(await with_subscribers(vtn, SUBSCRIPTIONS, 7 if quick else 25))
     seconds = 5.0 if quick else 60.0
     found += await polled("SQLite", (), seconds)

@@ -18,6 +18,7 @@ from aiohttp import web
 from gridctl.model.clock import Clock
 from gridctl.openadr import listing
 from gridctl.openadr.auth import Auth, Caller
+from gridctl.openadr.memory import Answer, Memory
 from gridctl.openadr.problem import ProblemError
 from gridctl.store.engine import SqlStore
 from gridctl.store.openadr_objects import (
@@ -77,6 +78,7 @@ class Crud:
         self._clock = clock
         self._auth = auth
         self._turn = asyncio.Lock()
+        self._memory = Memory()
 
     # --- what a kind adds ---------------------------------------------------------------------
 
@@ -138,26 +140,44 @@ class Crud:
     async def list(self, request: web.Request) -> web.Response:
         """GET of many: what the caller may see, narrowed by the query, cut to a page."""
         caller = await self._auth.need(request, self.read_scopes)
-        search = self.search(request)
-        found = await self._store.objects.page(self.kind, search, reader=caller.reader())
-        may_show = await self._may_show(caller, search.targets) if found else None
-        views = [View(one=one, targets=listing.shown_targets(one, may_show)) for one in found]
-        return web.Response(
-            text=f"[{','.join(view.text() for view in views)}]",
-            content_type=JSON,
-            headers=_PRIVATE,
-        )
+        grants = await self._grants(caller)
+        key = (request.query_string, self._circle(caller, grants))
+        generation = self._store.objects.generation
+        answer = self._memory.answer(key, generation)
+        if answer is None:
+            search = self.search(request)
+            found = await self._store.objects.page(self.kind, search, reader=caller.reader())
+            may_show = (
+                grants if search.targets is None or grants is None else grants & search.targets
+            )
+            views = [View(one=one, targets=listing.shown_targets(one, may_show)) for one in found]
+            answer = Answer(body=f"[{','.join(view.text() for view in views)}]".encode())
+            if search.after_s is None:  # what depends on the time of asking is asked each time
+                self._keep(key, answer, read_in=generation)
+        return web.Response(body=answer.body, content_type=JSON, charset="utf-8", headers=_PRIVATE)
 
     async def read(self, request: web.Request) -> web.Response:
         """GET of one: 404 also for what the caller may not see; 304 for what it knows."""
         caller = await self._auth.need(request, self.read_scopes)
-        view = await self._view(request, caller)
-        tag = view.etag()
+        grants = await self._grants(caller)
+        key = (request.match_info["id"], "", self._circle(caller, grants))
+        generation = self._store.objects.generation
+        answer = self._memory.answer(key, generation)
+        if answer is None:
+            view = await self._view(request, caller)
+            answer = Answer(body=view.text().encode(), etag=view.etag())
+            self._keep(key, answer, read_in=generation)
+        tag = answer.etag or ""
         if listing.is_known(request, tag):
             return web.Response(
                 status=HTTPStatus.NOT_MODIFIED.value, headers={"ETag": tag, **_PRIVATE}
             )
-        return _answer(view)
+        return web.Response(
+            body=answer.body,
+            content_type=JSON,
+            charset="utf-8",
+            headers={"ETag": tag, **_PRIVATE},
+        )
 
     async def update(self, request: web.Request) -> web.Response:
         """PUT: 200 with the object. What does not change anything is not a change."""
@@ -183,7 +203,7 @@ class Crud:
             )
             _raise(conflict)
             headers = await self.written(one, old, draft, caller)
-            shown = listing.shown_targets(one, await self._may_show(caller, None))
+            shown = listing.shown_targets(one, await self._grants(caller))
         return _answer(View(one=one, targets=shown), headers=headers)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -204,17 +224,32 @@ class Crud:
         one = await self._store.objects.one(self.kind, id_, reader=caller.reader())
         if one is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no such {self.kind}")
-        may_show = await self._may_show(caller, None) if one.targets else None
+        may_show = await self._grants(caller) if one.targets else None
         return View(one=one, targets=listing.shown_targets(one, may_show))
 
-    async def _may_show(
-        self, caller: Caller, named: frozenset[str] | None
-    ) -> frozenset[str] | None:
-        """Target hiding: a VEN learns of no target of a program or event but its own."""
+    async def _grants(self, caller: Caller) -> frozenset[str] | None:
+        """Target hiding: a VEN learns of no target of a program or event but its own; None: all."""
         if caller.is_business_logic or self.kind not in TARGETED:
             return None
-        own = await self._store.objects.granted(caller.client.client_id)
-        return own if named is None else own & named
+        objects, client_id = self._store.objects, caller.client.client_id
+        generation = objects.generation
+        known = self._memory.grants(client_id, generation)
+        if known is None:
+            known = await objects.granted(client_id)
+            self._memory.keep_grants(
+                client_id, known, read_in=generation, generation=objects.generation
+            )
+        return known
+
+    def _circle(self, caller: Caller, grants: frozenset[str] | None) -> object:
+        """Who sees the same: all of business logic, VENs with the same grants, or one client."""
+        if caller.is_business_logic:
+            return True
+        return caller.client.client_id if grants is None else grants
+
+    def _keep(self, key: object, answer: Answer, *, read_in: int | None) -> None:
+        generation = self._store.objects.generation
+        self._memory.keep(key, answer, read_in=read_in, generation=generation)
 
     def _entry(self, caller: Caller, act: str, one: StoredObject, result: str) -> Any:
         return caller.entry(

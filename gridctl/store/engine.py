@@ -40,6 +40,7 @@ from gridctl.store.connection import (
     translated,
 )
 from gridctl.store.dossier import Dossiers
+from gridctl.store.duties import Duties
 from gridctl.store.migrate import is_missing, prepare
 from gridctl.store.modes import Modes
 from gridctl.store.openadr import Clients
@@ -69,10 +70,13 @@ class SqlStore:
         self._is_closed = False
         self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
         self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
-        self.objects = Objects(transaction=self.transaction, reading=self._reading)
+        self.objects = Objects(
+            transaction=self.transaction, reading=self._reading, is_sole_writer=lock is not None
+        )
         self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
         self.dossiers = Dossiers(reading=self._reading)
         self.modes = Modes(reading=self._reading)
+        self.duties = Duties(reading=self._reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:

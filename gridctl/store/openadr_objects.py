@@ -10,8 +10,8 @@ VEN's resources (OpenADR 3.1, object privacy).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -116,9 +116,27 @@ class Objects:
         *,
         transaction: Callable[[], AbstractAsyncContextManager[SqlTransaction]],
         reading: Callable[[str], AbstractAsyncContextManager[AsyncConnection]],
+        is_sole_writer: bool,
     ) -> None:
-        self._transaction = transaction
+        self._writing = transaction
         self._reading = reading
+        self._generation = 0
+        self._is_sole_writer = is_sole_writer
+
+    @property
+    def generation(self) -> int | None:
+        """Another number after each write; None where other processes may write, too: then nobody
+        can know from here whether something has changed."""
+        return self._generation if self._is_sole_writer else None
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[SqlTransaction]:
+        try:
+            async with self._writing() as unit:
+                yield unit
+        finally:
+            # also when it fails: at worst something is read once more
+            self._generation += 1
 
     async def add(
         self, new: StoredObject, entry: AuditEntry, *, reader: Reader, callbacks: Callbacks = ()
