@@ -56,6 +56,9 @@ def sim(
     record: Annotated[
         Path | None, typer.Option(help="Write each tick down: a .csv or .parquet file.")
     ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="Show a recorded run again instead of a living feeder.")
+    ] = None,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
 ) -> None:
     """The feeder simulator alone: DNP3 outstations and an OPC UA server in front of a real feeder.
@@ -71,7 +74,11 @@ def sim(
         if child:
             asyncio.run(run_sim(instance, child=True))
         else:
-            asyncio.run(run_alone(instance, scenario=scenario, rate=rate, page=page, record=record))
+            asyncio.run(
+                run_alone(
+                    instance, scenario=scenario, rate=rate, page=page, record=record, replay=replay
+                )
+            )
 
 
 @sim_app.command("fault")

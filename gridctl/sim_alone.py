@@ -33,7 +33,13 @@ WARNING: Final = (
 
 
 async def run_alone(
-    instance: Path, *, scenario: str, rate: float, page: int, record: Path | None
+    instance: Path,
+    *,
+    scenario: str,
+    rate: float,
+    page: int,
+    record: Path | None,
+    replay: Path | None,
 ) -> None:
     """Make the folder when it is not there, serve it until a signal."""
     set_up_logging(level="warning")
@@ -54,7 +60,7 @@ async def run_alone(
             _print(served)
             yield
 
-    await run_simulator(instance, stop=stop, record=record, say=say)
+    await run_simulator(instance, stop=stop, record=record, replay=replay, say=say)
 
 
 def _make(instance: Path, scenario: str, rate: float) -> None:

@@ -26,7 +26,7 @@ from sim.outstation import SimOutstation
 from sim.pace import Pace
 from sim.plant import PlantPoint
 from sim.plant_points import read_plant_points
-from sim.recording import Recorder, recording
+from sim.recording import Playback, Recorder, Recording, recording
 from sim.scenario import load_scenario
 from sim.server import SimOpcUaServer
 from sim.timeline import Timeline
@@ -82,9 +82,12 @@ class _OpcUaServer:
 
 
 class Simulator:
-    """World, servers and instructor of one instance. Built from its folder; ConfigError else."""
+    """World, servers and instructor of one instance. Built from its folder; ConfigError else.
 
-    def __init__(self, instance: Path) -> None:
+    `replay`: a recording that the servers show instead of the world, which then stands still.
+    """
+
+    def __init__(self, instance: Path, *, replay: Path | None = None) -> None:
         self.file = instance / "gridctl.toml"
         settings = _read_settings(self.file)
         self.table = _sim_table(settings, self.file)
@@ -107,6 +110,16 @@ class Simulator:
                     file=str(instance / "points.csv"),
                     hint="a pilot's points come with its scenario; add none by hand",
                 )
+        self.playback: Playback | None = None
+        if replay is not None:
+            recorded = Recording(replay)
+            missing = {p.mrid for p in points} - set(recorded.points)
+            if missing:
+                raise ConfigError(
+                    f"has no point {min(missing)!r}: it was recorded in another pilot",
+                    file=str(replay),
+                )
+            self.playback = Playback(recorded, self.clock)
         self.servers: dict[str, _Publishing] = {
             str(link["id"]): self._server(instance, link, points)
             for link in settings.get("field", {}).get("links", ())
@@ -138,7 +151,7 @@ class Simulator:
                             master_address=link["master_address"],
                             outstation_address=link["outstation_address"],
                             points=mine,
-                            plant=self.world,
+                            plant=self.playback or self.world,
                             clock=self.clock,
                         )
                     )
@@ -155,7 +168,7 @@ class Simulator:
                             password=password.strip(),
                             trusted_client=instance / str(link["certificate"]),
                             points=mine,
-                            plant=self.world,
+                            plant=self.playback or self.world,
                             clock=self.clock,
                         )
                     )
@@ -197,6 +210,13 @@ class Simulator:
 
     async def tick(self) -> None:
         """Let the world catch up with the clock, and show it."""
+        if self.playback is None:
+            await self._live()
+        for name, server in self.servers.items():
+            if not self.faults.stopped(name):
+                await server.publish()
+
+    async def _live(self) -> None:
         now_s = self.clock.now_s()
         await self.timeline.play(now_s, self.faults)
         try:
@@ -207,9 +227,6 @@ class Simulator:
             log.error("tick %d: %s", self.world.ticks, error)
         if self.recorder is not None:
             self.recorder.take(self.world)
-        for name, server in self.servers.items():
-            if not self.faults.stopped(name):
-                await server.publish()
 
     async def stop(self) -> None:
         """Let go of every port and socket."""
@@ -223,16 +240,17 @@ async def run_simulator(
     *,
     stop: asyncio.Event,
     record: Path | None = None,
+    replay: Path | None = None,
     say: Callable[[Simulator], AbstractAsyncContextManager[None]] | None = None,
 ) -> None:
     """Run the mirror of an instance until `stop` is set.
 
     Prints one JSON line on stdout when everything listens; with `say` that decides instead what is
     told and shown, as long as the mirror runs. `record`: where each tick is written down (`.csv` or
-    `.parquet`). Raises ConfigError for an instance that cannot be simulated, whose ports are taken,
-    or for a recording that cannot be written.
+    `.parquet`); `replay`: such a file, shown again. Raises ConfigError for an instance that
+    cannot be simulated, whose ports are taken, or for a recording that cannot be written.
     """
-    simulator = Simulator(instance)
+    simulator = Simulator(instance, replay=replay)
     async with AsyncExitStack() as stack:
         if record is not None:
             simulator.recorder = stack.enter_context(recording(record, simulator.world))

@@ -11,7 +11,7 @@ import csv
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,14 +161,20 @@ class Recording:
 
 
 class Playback:
-    """A recording as a plant (`sim.plant.Plant`): it shows what was, and obeys nobody."""
+    """A recording as a plant (`sim.plant.Plant`): it shows what was, and obeys nobody.
+
+    Its first tick is shown when it is made, with the times of now; after the last one it stands
+    still. KeyError for a point that was not recorded.
+    """
 
     def __init__(self, recording: Recording, clock: Clock) -> None:
         self._recording = recording
         self._clock = clock
+        self._later_s = clock.now_s() - recording.times_s[0]
 
     def read(self, point: str) -> Reading:
-        return self._recording.reading(point, self._clock.now_s())
+        found = self._recording.reading(point, self._clock.now_s() - self._later_s)
+        return replace(found, at_s=found.at_s + self._later_s)
 
     def check(self, point: str, value: float) -> Verdict:  # noqa: ARG002 - what is past is past
         return Verdict.NOT_SUPPORTED
@@ -177,7 +183,7 @@ class Playback:
         return Verdict.NOT_SUPPORTED
 
     def revision(self) -> int:
-        return bisect_right(self._recording.times_s, self._clock.now_s())
+        return bisect_right(self._recording.times_s, self._clock.now_s() - self._later_s)
 
 
 def _read(path: Path) -> tuple[list[str], list[list[float]]]:

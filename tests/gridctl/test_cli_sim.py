@@ -1,0 +1,128 @@
+"""`gridctl sim …`: what a person and a program get to see, and the exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from gridctl.cli import app
+from gridctl.cli_sim import EXIT_CONFIG, EXIT_REFUSED, EXIT_UNAVAILABLE
+from gridctl.exam import examined
+from sim.fault_kinds import Fault
+from sim.process import run_simulator
+from sim.scenario import scenario_names
+from tests.sim.pilot import make_instance, until_ready
+
+
+def gridctl(*words: str) -> Result:
+    return CliRunner().invoke(app, ["sim", *words])
+
+
+def test_lists_for_people_and_for_programs() -> None:
+    found = json.loads(gridctl("faults", "--json").stdout)["faults"]
+    assert [row["name"] for row in found] == [f.value for f in Fault]
+    assert "half-open" in gridctl("faults").stdout
+    stories = json.loads(gridctl("scenarios", "--json").stdout)["scenarios"]
+    assert [row["name"] for row in stories] == list(scenario_names())
+    assert len(stories) >= 10
+    assert "-> " in gridctl("scenarios").stdout
+
+
+def test_without_a_simulator_it_says_what_to_start(tmp_path: Path) -> None:
+    answer = gridctl("status", "--instance", str(tmp_path))
+    assert answer.exit_code == EXIT_UNAVAILABLE
+    assert "start gridctl sim" in answer.stderr
+
+
+async def test_a_fault_is_switched_in_the_running_simulator(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instance = make_instance(tmp_path / "pilot")
+    recorded = tmp_path / "run.csv"
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_simulator(instance, stop=stop, record=recorded))
+    await until_ready(instance, task)
+
+    async def ask(*words: str) -> Result:
+        return await asyncio.to_thread(gridctl, *words, "--instance", str(instance))
+
+    try:
+        on = await ask("fault", "late-execution", "on", "BESS01", "--amount", "30")
+        assert on.exit_code == 0, on.stderr
+        assert "on: late-execution BESS01" in on.stdout
+        told = json.loads((await ask("status", "--json")).stdout)
+        assert told["faults"] == [{"name": "late-execution", "target": "BESS01"}]
+        assert told["pace"]["tick_s"] == 0.1
+        assert (await ask("fault", "late-execution", "off", "BESS01")).exit_code == 0
+        wrong = await ask("fault", "late-exekution", "on", "BESS01")
+        assert wrong.exit_code == EXIT_REFUSED
+        assert "did you mean late-execution?" in wrong.stderr
+        assert (await ask("fault", "local", "maybe", "BESS01")).exit_code == 2
+        assert "kW" in (await ask("status")).stdout
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
+    judged = gridctl("exam", "holiday", "--recording", str(recorded), "--json")
+    outcome = json.loads(judged.stdout)
+    assert outcome["operator"] == f"recorded in {recorded}"
+    assert outcome["score"]["failed"] == [
+        reason for reason in outcome["score"]["failed"] if "head above" in reason
+    ]
+    # And shown again, to whoever reads the same points.
+    stop = asyncio.Event()
+    task = asyncio.create_task(run_simulator(instance, stop=stop, replay=recorded))
+    await until_ready(instance, task)
+    stop.set()
+    await asyncio.wait_for(task, 10)
+    capsys.readouterr()
+
+
+def test_who_does_nothing_fails_the_hot_afternoon_and_passes_the_holiday() -> None:
+    hot = gridctl("exam", "hot-afternoon", "--operator", "nobody")
+    assert hot.exit_code == EXIT_REFUSED
+    assert "FAILED head above its limit" in hot.stdout
+    holiday = gridctl("exam", "holiday", "--operator", "nobody", "--json")
+    assert holiday.exit_code == 0
+    assert json.loads(holiday.stdout)["score"]["passed"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("exam", "hot-morning"), "known scenarios"),
+        (("exam", "holiday", "--operator", "somebody"), "nobody or scripted"),
+        (("exam", "holiday", "--recording", "absent.csv"), "cannot be read"),
+    ],
+)
+def test_what_cannot_be_examined_is_said(words: tuple[str, ...], said: str) -> None:
+    answer = gridctl(*words)
+    assert answer.exit_code == EXIT_CONFIG
+    assert said in answer.stderr
+
+
+def test_the_scripted_operator_does_better_than_nobody_and_the_same_twice(tmp_path: Path) -> None:
+    text = (Path(examined.__globals__["__file__"]).parents[1] / "sim" / "scenarios").joinpath(
+        "rejected-selects.toml"
+    )
+    story = tmp_path / "short.toml"
+    story.write_text(
+        text.read_text("utf-8")
+        .replace("hours = 4.5", "hours = 0.9")
+        .replace("step_s = 30", "step_s = 60")
+        .replace("history_days = 21", "history_days = 2")
+        .replace("head_limit_kw = 2950.0", "head_limit_kw = 3000.0"),
+        encoding="utf-8",
+    )
+    idle = examined(str(story), operator="nobody")["score"]
+    runs = [examined(str(story), operator="scripted")["score"] for _ in range(2)]
+    assert runs[0] == runs[1]
+    acted = runs[0]
+    assert acted["commands"] > 0
+    assert acted["head_kw_min"] < 0.6 * idle["head_kw_min"]
+    assert acted["unserved_kwh"] == 0.0
+    # The concentrator says no at 16:25; each group is asked once, not again and again.
+    assert acted["wasted_commands"] <= 29
