@@ -92,17 +92,19 @@ class ReloadWatch:
         """The id of a waiting request; the request is gone after this."""
         by_signal = self._asked.is_set()
         self._asked.clear()
+        # Renamed before it is read: a request that comes meanwhile is the next one, not lost.
+        mine = self._request.with_suffix(".taken")
         try:
-            text = self._request.read_text(encoding="utf-8")[:ID_MAX].strip()
-            self._request.unlink()
+            self._request.replace(mine)
+            return mine.read_text(encoding="utf-8")[:ID_MAX].strip()
         except FileNotFoundError:
-            return "signal" if by_signal else None
+            pass
         except (OSError, UnicodeDecodeError) as error:
             log.warning("field: %s cannot be read: %s", self._request, error)
+        finally:
             with contextlib.suppress(OSError):
-                self._request.unlink()
-            return "signal" if by_signal else None
-        return text
+                mine.unlink()
+        return "signal" if by_signal else None
 
     async def _serve(self, request: str) -> None:
         try:

@@ -196,6 +196,7 @@ class ScriptedDriver:
         self.silent = False
         self.delay_s = 0.0
         self.executed: list[str] = []
+        self.reported = 0
         self._link = link
         self._points = [a.point for a in points if a.link == link]
         self._inbox = inbox
@@ -219,6 +220,7 @@ class ScriptedDriver:
             if self.up and not self.silent:
                 self.plant.beats += 1
                 self._inbox.put([m for p in self._points if (m := self._read(p.mrid)) is not None])
+                self.reported += 1
             await asyncio.sleep(0.1)
 
     def _read(self, mrid: str, quality: Quality = GOOD) -> Measurement | None:

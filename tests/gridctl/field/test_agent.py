@@ -91,7 +91,7 @@ class Bench:
 
     async def send(self, order: Order) -> Ack:
         await self.site.link.send(order)
-        await until(lambda: self.ack(order.mrid), within_s=3, why="no ack")
+        await until(lambda: self.ack(order.mrid), within_s=10, why="no ack")
         ack = self.ack(order.mrid)
         assert ack is not None
         return ack
@@ -116,7 +116,7 @@ async def bench(
         try:
             await until(
                 lambda: running.link.connected and len(values(made)) > 20,
-                within_s=5,
+                within_s=15,
                 why="no telemetry",
             )
             yield made

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gridctl.field.configuration import difference, load_configuration, objections
-from gridctl.field.reload import answer_file, request_file
+from gridctl.field.agent import TELEMETRY_S
+from gridctl.field.configuration import Change, difference, load_configuration, objections
+from gridctl.field.reload import ReloadWatch, answer_file, request_file
 from gridctl.model.command import CommandState
 from gridctl.model.link import FieldAlarm, Hello, Telemetry
-from gridctl.model.measurement import Flag
+from gridctl.model.measurement import Flag, Measurement
 from tests.gridctl.field.test_agent import Bench, bench
 from tests.gridctl.small_site import ScriptedDriver, site, until
 
@@ -74,16 +76,27 @@ async def test_an_unchanged_link_keeps_its_driver_and_a_changed_one_gets_another
         assert after["SUB"] is before["SUB"]
         assert after["DR"] is before["DR"]
         assert after["DER"] is not before["DER"]
-        await until(lambda: len(hellos(made)) == 2, within_s=5, why="the office learns nothing")
+        await until(lambda: len(hellos(made)) == 2, within_s=10, why="the office learns nothing")
         assert "BAT1.SoC" not in {p.mrid for p in hellos(made)[-1].points}
         assert made.site.link.connected, "the line to the office was not dropped"
-        await asyncio.sleep(1.0)
-        told = [m for f in made.heard[heard:] if isinstance(f, Telemetry) for m in f.measurements]
-        assert not [m for m in told if m.point.startswith("LG1") and not m.quality.is_good]
-        back = [m for m in told if m.point == "BAT1.TotW"]
-        # A gap shorter than a telemetry frame may be gone before it is told: the newest value wins.
-        assert all(m.quality.is_good or Flag.COMM_LOST in m.quality.flags for m in back)
-        assert back[-1].quality.is_good, "the new session reports"
+
+        def told() -> list[Measurement]:
+            frames = (f for f in made.heard[heard:] if isinstance(f, Telemetry))
+            return [m for f in frames for m in f.measurements]
+
+        def back() -> list[Measurement]:
+            return [m for m in told() if m.point == "BAT1.TotW"]
+
+        # How soon the new session reports is not this test's business: it is waited for. A gap that
+        # is shorter than a telemetry frame may be gone before it is told: the newest value wins.
+        new = after["DER"]
+        await until(
+            lambda: new.reported and back() and back()[-1].quality.is_good,
+            within_s=15,
+            why="the new session does not report",
+        )
+        assert all(m.quality.is_good or Flag.COMM_LOST in m.quality.flags for m in back())
+        assert not [m for m in told() if m.point.startswith("LG1") and not m.quality.is_good]
 
 
 async def test_a_signal_asks_for_it_as_a_file_does(tmp_path: Path) -> None:
@@ -110,7 +123,7 @@ async def test_a_new_name_restarts_nothing_but_is_told(tmp_path: Path) -> None:
         answer = await reload(tmp_path)
         assert (answer["kept"], answer["changed"]) == (["SUB", "DR", "DER"], [])
         assert drivers(made) == before
-        await until(lambda: len(hellos(made)) == 2, within_s=5, why="no hello")
+        await until(lambda: len(hellos(made)) == 2, within_s=10, why="no hello")
         names = {p.mrid: p.name for p in hellos(made)[-1].points}
         assert names["BAT1.SoC"] == "State of charge"
 
@@ -130,13 +143,13 @@ async def test_a_bad_file_is_refused_whole_and_alarmed_until_a_good_one_comes(
         def alarms() -> list[FieldAlarm]:
             return [f for f in made.heard if isinstance(f, FieldAlarm) and f.key == "points.reload"]
 
-        await until(alarms, within_s=3, why="not alarmed")
+        await until(alarms, within_s=10, why="not alarmed")
         assert alarms()[-1].active
         assert "old ones stay in force" in alarms()[-1].text
         assert len(hellos(made)) == 1
         (tmp_path / "points.csv").write_text(good)
         assert (await reload(tmp_path, "r2"))["accepted"] is True
-        await until(lambda: not alarms()[-1].active, within_s=3, why="the alarm stays")
+        await until(lambda: not alarms()[-1].active, within_s=10, why="the alarm stays")
 
 
 async def test_a_point_under_a_lease_cannot_be_removed_or_moved(tmp_path: Path) -> None:
@@ -163,10 +176,12 @@ async def test_a_command_after_a_reload_takes_the_new_points(tmp_path: Path) -> 
         edit(tmp_path, replaced("LG2.ShedSpt,Shed,", "LG2.ShedSpt,Shed 2,"))
         edit(tmp_path, without("LG3.ShedSpt"))
         assert (await reload(tmp_path))["changed"] == ["DR"]
-        await until(lambda: made.site.drivers["DR"].up, within_s=3, why="not up")
         refused = await made.send(made.order(made.command("LG3")))
         assert not refused.admitted
-        await asyncio.sleep(1.0)
+        # The guard wants to know what the device holds now: after the new session's first report.
+        new = made.site.drivers["DR"]
+        await until(lambda: new.reported, within_s=15, why="the new session does not report")
+        await asyncio.sleep(2 * TELEMETRY_S)
         command = made.command("LG1")
         assert (await made.send(made.order(command))).admitted
         await made.reaches(command.mrid, CommandState.CONFIRMED)
@@ -220,10 +235,31 @@ async def test_links_come_and_go(tmp_path: Path) -> None:
         assert any("link DER carries a command to BAT1.WSpt" in reason for reason in busy)
 
 
+async def test_a_request_that_comes_while_another_is_taken_is_not_lost(tmp_path: Path) -> None:
+    stop_file = tmp_path / "STOP"
+    served: list[str] = []
+
+    async def load() -> tuple[Change, int]:
+        served.append("once more")
+        if len(served) == 1:
+            request_file(stop_file).write_text("second", encoding="utf-8")
+        return Change(kept=(), changed=(), added=(), removed=(), points_differ=False), 0
+
+    watch = ReloadWatch(stop_file, reload=load)
+    request_file(stop_file).write_text("first", encoding="utf-8")
+    assert await watch.poll()
+    assert json.loads(answer_file(stop_file).read_text())["request"] == "first"
+    assert await watch.poll()
+    assert json.loads(answer_file(stop_file).read_text())["request"] == "second"
+    assert not await watch.poll()
+    assert len(served) == 2
+    assert os.listdir(tmp_path) == ["reload.json"], "nothing is left lying about"  # noqa: PTH208
+
+
 @pytest.mark.parametrize("data", [b"\xff\xfe\x00", b""])
 async def test_a_request_that_is_no_text_still_gets_its_answer(tmp_path: Path, data: bytes) -> None:
     async with bench(tmp_path):
         request_file(tmp_path / "STOP").write_bytes(data)
         await until(
-            lambda: not request_file(tmp_path / "STOP").exists(), within_s=5, why="not taken"
+            lambda: not request_file(tmp_path / "STOP").exists(), within_s=10, why="not taken"
         )
