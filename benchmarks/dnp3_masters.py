@@ -22,6 +22,7 @@ import opendnp3 as o
 
 from benchmarks.dnp3_boxed import Boxed
 from benchmarks.report import median, percentile
+from gridctl.garbage import collect_seldom
 from gridctl.model.command import Command, CommandState
 from gridctl.model.measurement import Measurement, Point, PointKind
 from gridctl.model.permit import mint
@@ -380,6 +381,8 @@ TASKS: dict[tuple[str, str], Callable[[int, int, float], Awaitable[dict[str, Any
 
 
 if __name__ == "__main__":
+    # As the field agent does, and for all masters the same.
+    collect_seldom()
     kind, task = sys.argv[1:3]
     port, points, seconds = int(sys.argv[3]), int(sys.argv[4]), float(sys.argv[5])
     print(json.dumps(asyncio.run(TASKS[kind, task](port, points, seconds))))  # type: ignore[arg-type]

@@ -55,6 +55,10 @@ def median(values: Sequence[float]) -> float:
     return statistics.median(values)
 
 
+_SCHEDULERS = {os.SCHED_OTHER: "other", os.SCHED_FIFO: "fifo", os.SCHED_RR: "rr"}
+"""On a machine that is shared, `chrt -r 5 make bench-…` keeps other programs out of the tails."""
+
+
 def machine() -> dict[str, object]:
     """What the numbers were taken on; the load tells how quiet it was."""
     return {
@@ -62,6 +66,7 @@ def machine() -> dict[str, object]:
         "processor": _processor(),
         "python": platform.python_version(),
         "load_1min": round(os.getloadavg()[0], 2),
+        "scheduler": _SCHEDULERS.get(os.sched_getscheduler(0), "?"),
     }
 
 

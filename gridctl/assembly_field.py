@@ -11,6 +11,7 @@ from gridctl.config import Settings, load_settings
 from gridctl.field.agent import run_field
 from gridctl.field.settings import FieldSettings, WatchedLink
 from gridctl.field.spool import FieldMemory
+from gridctl.garbage import collect_seldom
 from gridctl.model.errors import ConfigError
 from gridctl.observe import set_up_logging
 from gridctl.provenance import check_provenance
@@ -78,6 +79,7 @@ async def run_field_agent(file: Path, *, child: bool) -> None:
     stop_on_signals(stop)
     hangup = asyncio.Event()
     hangup_on_signal(hangup)
+    collect_seldom()
     async with asyncio.TaskGroup() as group:
         orphan = group.create_task(_until_orphaned(settings.field.spool, stop)) if child else None
         await run_field(

@@ -1,0 +1,26 @@
+"""The collector is kept from looking at what is there, and goes on to free what is a cycle."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+CODE = """
+import gc, weakref
+from gridctl.garbage import collect_seldom
+
+class Cycle:
+    def __init__(self):
+        self.me = self
+
+collect_seldom()
+print(gc.isenabled(), gc.get_freeze_count() > 1_000)
+gone = weakref.ref(Cycle())
+kept = [[] for _ in range(30_000)]
+print(gone() is None)
+"""
+
+
+def test_cycles_are_still_freed_and_what_was_there_is_left_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True", "True"]
