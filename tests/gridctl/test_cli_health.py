@@ -79,7 +79,7 @@ def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
 
 def test_voltage_weeks(tmp_path: Path) -> None:
     good: list[float | None] = [1.0] * 1008
-    bad: list[float | None] = [1.0] * 900 + [0.89] * 108
+    bad: list[float | None] = [1.0 if k < 900 else 0.89 for k in range(1008)]
     file = file_of(tmp_path, 600.0, va=good, vb=bad, vc=good)
     columns = ["--column", "va", "--column", "vb", "--column", "vc"]
     found = told("voltage", str(file), *columns, "--json")
