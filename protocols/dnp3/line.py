@@ -1,6 +1,6 @@
 """The line: both sockets of a link, and the conversation between them.
 
-    yadnp3 --TCP on loopback--> line --TCP or TLS, the field's network--> outstation
+    yadnp3 --TCP on loopback--> line --TCP, TLS or a serial line, the field--> outstation
 
 It ends TLS (on Python's OpenSSL, not the one in the wheel), keeps Nagle and delayed
 acknowledgements from costing a poll its time, closes for good what the stack would only report,
@@ -15,6 +15,7 @@ import socket
 import struct
 from collections.abc import Callable
 
+from gridctl.model.errors import UnavailableError
 from protocols.dnp3.capture import Capture
 from protocols.dnp3.conversation import Conversation
 from protocols.dnp3.exchange import Exchange
@@ -56,10 +57,21 @@ class Line:
         return self._device.transport is not None and self._stack.transport is not None
 
     async def listen(self) -> tuple[str, int]:
-        """Open the inner port for the stack's one connection; returns where."""
+        """Open the inner port for the stack's one connection; returns where.
+
+        Raises UnavailableError when the device has gone meanwhile.
+        """
+        if self._lost is None:
+            raise UnavailableError("the device let go of the connection at once")
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Visitor(self), "127.0.0.1", 0, backlog=1)
-        address = self._server.sockets[0].getsockname()
+        # Known to `close_port` before anything is awaited: whoever is cancelled in between, or
+        # loses the device, would leave a port open that nobody closes any more.
+        port = socket.create_server(("127.0.0.1", 0), backlog=1)
+        self._server = await loop.create_server(
+            lambda: _Visitor(self), sock=port, backlog=1, start_serving=False
+        )
+        address = port.getsockname()
+        await self._server.start_serving()
         return str(address[0]), int(address[1])
 
     def adopt(self, transport: asyncio.Transport) -> asyncio.Protocol | None:

@@ -11,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import Flag, TimeQuality
+from protocols.dnp3.capture import Capture
 from protocols.dnp3.fragments import CON, FIN, FIR, Fragment, Function, Iin
 from protocols.dnp3.image import PointImage
+from protocols.dnp3.line import Line
 from protocols.dnp3.ownership import _asked_inode, _listed_inode, is_our_own
 from protocols.dnp3.trace import lines
 from tests.peers.dnp3.judge import FAULTS
+from tests.protocols.dnp3.hostile.test_conversation import Campaign
 from tests.protocols.dnp3.scripted import (
     Answer,
     Outstation,
@@ -235,6 +239,28 @@ async def test_by_exception_points_stay_alive_by_proof_of_life_and_die_with_the_
         outstation.script = lambda request: None
         assert await bench.until(lambda: Flag.COMM_LOST in bench.latest["P30.0"].quality.flags)
         assert reads <= 3
+
+
+@pytest.mark.parametrize("turns", range(4))
+async def test_the_inner_port_closes_whenever_it_is_let_go(turns: int) -> None:
+    """A cancelled opening left it open for good: found as an unclosed socket on Python 3.13."""
+    lost: list[str] = []
+    session = Campaign(1, lean=True)
+    before = set(Path("/proc/self/fd").iterdir())
+    line = Line(session.conversation, Capture(lambda: 0.0), lost.append)
+    opening = asyncio.create_task(line.listen())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait({opening})
+    line.drop("stopped")
+    await asyncio.sleep(0.01)
+    assert set(Path("/proc/self/fd").iterdir()) == before
+    assert lost == ["stopped"]
+    # And a line whose device has gone meanwhile opens none.
+    with pytest.raises(UnavailableError):
+        await line.listen()
+    assert set(Path("/proc/self/fd").iterdir()) == before
 
 
 def test_the_inner_port_takes_nobody_but_our_own_stack() -> None:
