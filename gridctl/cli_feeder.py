@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,7 +16,7 @@ from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 if TYPE_CHECKING:
     from gridctl.feeder_check import FeederCheck
 
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
+EXIT_REFUSED, EXIT_USAGE, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 2, 3, 4
 SHOWN_MAX = 20
 
 feeder_app = typer.Typer(
@@ -152,6 +152,49 @@ def import_feeder(
         _tell_import(said, folder, check)
 
 
+@feeder_app.command("generate")
+def generate_feeder(
+    nodes: Annotated[int, typer.Option(help="How many nodes, 50 to 20000.")],
+    style: Annotated[str, typer.Option(help="urban, rural or european-lv.")] = "urban",
+    seed: Annotated[int, typer.Option(min=0, help="Another number, another feeder.")] = 1,
+    out: Folder = None,
+    name: Annotated[str, typer.Option(help="Name; else style, size and seed.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a feeder that does not exist, and solve it with both power flows."""
+    with _Errors():
+        from gridctl.feeder_check import check_feeder  # noqa: PLC0415 - lazy on purpose
+        from sim.feeder_import.folder import write_folder  # noqa: PLC0415 - lazy on purpose
+        from sim.synthetic import generate  # noqa: PLC0415 - lazy on purpose
+        from sim.synthetic_styles import Style  # noqa: PLC0415 - lazy on purpose
+
+        try:
+            feeder = generate(nodes=nodes, style=Style(style), seed=seed)
+        except ValueError as error:
+            hint = f"styles: {', '.join(Style)}"
+            _refuse(str(error), hint, EXIT_USAGE)
+        own = _clean(name or feeder.mrid)
+        feeder = replace(feeder, mrid=own)
+        found = _checked(lambda: check_feeder(feeder))
+        folder = _folder(out, own)
+        said = write_folder(
+            folder,
+            feeder,
+            about={"source": f"generate {nodes} {style} {seed}", "agreement": asdict(found)},
+            seed=seed,
+        )
+        if as_json:
+            _emit({**said, "folder": str(folder)})
+            return
+        size = said["size"]
+        _say(
+            f"{own}: {size['nodes']} nodes, {size['consumers']} loads, {size['load_kw']:.0f} kW, "
+            f"{size['regulators']} regulators"
+        )
+        _tell_check(found)
+        _tell_folder(said, folder)
+
+
 @feeder_app.command("check")
 def check(name: Name, as_json: AsJson = False) -> None:
     """Solve a feeder with our power flow and with OpenDSS, taps pinned, and compare.
@@ -186,6 +229,10 @@ def _tell_import(said: dict[str, Any], folder: Path, check: FeederCheck) -> None
     if more > 0:
         _say(f"  and {more} more: {folder / 'report.json'}")
     _tell_check(check)
+    _tell_folder(said, folder)
+
+
+def _tell_folder(said: dict[str, Any], folder: Path) -> None:
     devices = ", ".join(f"{n} {kind.replace('_', ' ')}" for kind, n in said["devices"].items())
     _say(f"Wrote {folder}: model {said['digest'][:12]}, {devices}, {said['points']} points")
     _say(f"Run it: gridctl demo --feeder {folder}")

@@ -1,0 +1,52 @@
+"""The hot afternoon on somebody's own feeder: a whole instance comes out of it."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from gridctl.config import load_feeder, load_resources
+from gridctl.model.errors import ConfigError
+from sim.feeder_import.folder import write_folder
+from sim.feeder_import.opendss import import_opendss
+from sim.history import history
+from sim.instance import Ports, create_instance
+from sim.own_scenario import write_own_scenario
+from sim.scenario import load_scenario, scenario_feeder
+from tests.sim.feeder_import.agreement import CIRCUITS
+
+
+def test_an_imported_feeder_becomes_an_instance(tmp_path: Path) -> None:
+    imported = import_opendss(CIRCUITS / "split_phase.dss", "split")
+    write_folder(tmp_path / "f", imported.feeder, about={}, ders=imported.ders)
+    scenario = write_own_scenario(tmp_path / "pilot", str(tmp_path / "f"))
+    create_instance(
+        tmp_path / "pilot",
+        scenario=str(scenario),
+        rate=1.0,
+        now_real_s=1_800_000_000.0,
+        ports=Ports(web=1, sub=2, dr=3, der=4),
+        history_days=1,
+    )
+    settings = tomllib.loads((tmp_path / "pilot" / "gridctl.toml").read_text())
+    assert settings["site"]["name"] == "split pilot"
+    feeder = load_feeder(tmp_path / "pilot" / "feeder.json")
+    assert feeder == imported.feeder
+    resources = load_resources(tmp_path / "pilot" / "resources.toml", feeder)
+    assert {r.mrid for r in resources} >= {"LG01", "BESS01", "PV01"}
+    points = (tmp_path / "pilot" / "points.csv").read_text().splitlines()
+    assert any(row.startswith("V.n3.A,") for row in points)
+
+
+def test_the_limit_lies_below_the_peak_of_the_day(tmp_path: Path) -> None:
+    story = load_scenario(str(write_own_scenario(tmp_path, "ieee13")))
+    feeder = scenario_feeder(story)
+    table = history(feeder, story, end_s=story.start_s + 6 * 3600.0, days=1, step_s=900.0)
+    assert 0.9 < story.head_limit_kw / max(table.head_kw) < 0.95
+
+
+def test_an_unknown_feeder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no feeder 'nowhere'"):
+        write_own_scenario(tmp_path, "nowhere")
