@@ -115,7 +115,7 @@ class AlarmBook:
         state = AlarmState.NORMAL if over else AlarmState.ACKED
         after = replace(known, acked_by=person.user, state=state)
         async with self._store.transaction() as unit:
-            await unit.put_alarm(after)
+            await unit.put_alarm(after, at_s=self._clock.now_s())
             await unit.audit(
                 entry(
                     at_s=self._clock.now_s(),
@@ -140,7 +140,7 @@ class AlarmBook:
         self._remember(alarm)
         try:
             async with self._store.transaction() as unit:
-                await unit.put_alarm(alarm)
+                await unit.put_alarm(alarm, at_s=self._clock.now_s())
         except UnavailableError as error:
             log.error("alarm %s could not be stored: %s", alarm.key, error)
 

@@ -1,10 +1,11 @@
-"""What belongs to a shift beside the plans: modes of the areas."""
+"""What belongs to a shift beside the plans: modes of the areas, handovers, manual steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from gridctl.control.modes import AreaModes
+from gridctl.control.shifts import Shifts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,3 +13,4 @@ class Duty:
     """The parts, as console and API reach them."""
 
     modes: AreaModes
+    shifts: Shifts

@@ -34,6 +34,7 @@ from gridctl.control.resources import Known, quality_words
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
 from gridctl.control.shadow import ShadowScores
+from gridctl.control.shifts import Shifts
 from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
@@ -53,6 +54,7 @@ from gridctl.model.link import (
     UpFrame,
 )
 from gridctl.model.measurement import GOOD, Measurement, Origin, TimeQuality
+from gridctl.model.mode import Mode
 from gridctl.model.plan import PlanState
 
 log = logging.getLogger(__name__)
@@ -107,7 +109,12 @@ class Office:
             resources=settings.resources,
             changed=self._mode_changed,
         )
-        self.duty = Duty(modes=modes)
+        self.duty = Duty(
+            modes=modes,
+            shifts=Shifts(
+                store=store, clock=clock, open_items=self._open_items, withdraw=self._withdraw
+            ),
+        )
         self._activity = Activity(utc_offset_s=settings.utc_offset_s)
         self._book = CommandBook(
             store=store, clock=clock, alarms=self.alarms, activity=self._activity
@@ -249,6 +256,36 @@ class Office:
         used = {setpoint.resource for setpoint in active.plan.result.setpoints}
         if any(r.mrid in used and r.area == area for r in self._settings.resources):
             self._dispatcher.halt(PlanState.STOPPED, why)
+
+    def _open_items(self) -> list[str]:
+        """What a shift that ends leaves to the next one, one line each (SG-35)."""
+        items = [f"STOP holds: {self._stop_state.reason}"] if self._stop_state.stopped else []
+        items += [
+            f"area {mode.area} is {mode.mode}: {mode.reason}"
+            for mode in self.duty.modes.all()
+            if mode.mode is not Mode.ADVISORY
+        ]
+        items += [
+            f"plan {mrid} is {chosen.state}, {len(chosen.approvals)} approvals"
+            for mrid, chosen in self._approvals.open.items()
+        ]
+        active = self._dispatcher.active
+        items += [] if active is None else [f"plan {active.plan.mrid} is carried out"]
+        items += [
+            f"{lease.point} is held at {lease.value:g}" for lease in self.image.leases.values()
+        ]
+        items += [f"inhibited by OT: {point}" for point in self._settings.limits.inhibited]
+        items += [
+            f"alarm, priority {alarm.priority}, {alarm.state}: {alarm.text}"
+            for alarm in self.alarms.listed()
+        ]
+        return items
+
+    async def _withdraw(self, reason: str) -> None:
+        """Plans that only one of two has approved do not survive a handover (SG-35)."""
+        for mrid, chosen in list(self._approvals.open.items()):
+            if chosen.state is PlanState.PARTIAL:
+                await self._approvals.void(mrid, reason)
 
     def _field_seen(self) -> tuple[int, int]:
         hello = self.image.hello

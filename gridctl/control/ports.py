@@ -14,6 +14,7 @@ from typing import Protocol
 from gridctl.model.alarm import Alarm
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
+from gridctl.model.duty import AlarmEvent, DutyKind, DutyRecord, Handover, ManualStep
 from gridctl.model.inputs import InputPart
 from gridctl.model.link import Event, LinkHealth, UpFrame
 from gridctl.model.measurement import Measurement, Point, Quality, Snapshot
@@ -97,6 +98,20 @@ class ModeRecords(Protocol):
         ...
 
 
+class DutyRecords(Protocol):
+    """Reads about shifts, and the journal of alarms."""
+
+    async def get(self, number: int) -> DutyRecord | None: ...
+
+    async def listed(self, kind: DutyKind, *, limit: int) -> Sequence[DutyRecord]:
+        """The newest first."""
+        ...
+
+    async def alarm_events(self, *, start_s: float, end_s: float) -> Sequence[AlarmEvent]:
+        """Oldest first."""
+        ...
+
+
 class Dossiers(Protocol):
     """Reads about one plan, for evidence and for scores."""
 
@@ -160,9 +175,17 @@ class Transaction(Protocol):
 
     async def move_request(self, mrid: str, to: RequestState) -> None: ...
 
-    async def put_alarm(self, alarm: Alarm) -> None: ...
+    async def put_alarm(self, alarm: Alarm, *, at_s: float) -> None:
+        """Insert or replace by key; what has happened to it goes into its journal."""
+        ...
 
     async def put_mode(self, mode: AreaMode) -> None: ...
+
+    async def add_duty(self, body: Handover | ManualStep) -> int:
+        """A new duty record; its number."""
+        ...
+
+    async def put_duty(self, record: DutyRecord) -> None: ...
 
     async def add_score(self, score: ShadowScore) -> None: ...
 
@@ -180,6 +203,9 @@ class Store(Protocol):
 
     @property
     def modes(self) -> ModeRecords: ...
+
+    @property
+    def duties(self) -> DutyRecords: ...
 
     @property
     def dossiers(self) -> Dossiers: ...

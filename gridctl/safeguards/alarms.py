@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from gridctl.safeguards.register import Safeguard, Standing
+from gridctl.control.alarmfigures import (
+    CHATTER_COUNT,
+    CHATTER_S,
+    FLOOD_BEGINS,
+    FLOOD_ENDS,
+    PER_DAY_FINE,
+    PER_DAY_MANY,
+    STALE_S,
+)
+from gridctl.safeguards.register import Safeguard, Standing, fixed
 
 ALARMS: tuple[Safeguard, ...] = (
     Safeguard(
@@ -20,10 +29,24 @@ ALARMS: tuple[Safeguard, ...] = (
     Safeguard(
         number=29,
         title="Alarm figures",
-        what="Rate, flood, stale and chattering alarms on a page and in a report.",
-        seen="",
-        standing=Standing.NOT_YET,
-        missing="all of it",
+        what="Every raise, return and acknowledgement is kept; rate, floods, stale and chattering "
+        "alarms, the loudest, shares of priority and time to acknowledge are computed from it, "
+        "each against its bound.",
+        seen="shift; `gridctl alarms report`",
+        standing=Standing.IN_FORCE,
+        settings=(
+            fixed("a flood", f"begins above {FLOOD_BEGINS}, ends below {FLOOD_ENDS} in 10 min"),
+            fixed("a day", f"{PER_DAY_FINE} are fine, {PER_DAY_MANY} too many"),
+            fixed("chattering", f"{CHATTER_COUNT} changes in {CHATTER_S:g} s"),
+            fixed("stale", f"{STALE_S / 3600:g} h"),
+        ),
+        tests=(
+            "test_sg29_a_quiet_day_is_fine",
+            "test_sg29_too_many_a_day_is_said",
+            "test_sg29_a_flood_begins_above_ten_and_ends_below_five",
+            "test_sg29_chattering_stale_and_the_loudest",
+            "test_sg29_what_happens_to_an_alarm_is_in_its_journal",
+        ),
     ),
     Safeguard(
         number=30,

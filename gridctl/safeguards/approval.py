@@ -13,8 +13,8 @@ APPROVAL: tuple[Safeguard, ...] = (
         "an area is to be commanded (SG-37).",
         seen="plan review: approvals",
         standing=Standing.IN_PART,
-        missing="emergency events, limit overrides, tag removal: none of these exists yet; share of "
-        "the feeder's peak",
+        missing="emergency events, limit overrides, tag removal: none of these exists yet; share "
+        "of the feeder's peak",
         settings=(
             key_of(ApprovalTable, "[approval]", "two_person_kw", "kW"),
             key_of(ApprovalTable, "[approval]", "two_person_customers", "customers"),

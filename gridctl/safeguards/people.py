@@ -84,26 +84,29 @@ PEOPLE: tuple[Safeguard, ...] = (
     Safeguard(
         number=35,
         title="Shift handover",
-        what="Outgoing and incoming sign what is open.",
-        seen="",
-        standing=Standing.NOT_YET,
-        missing="all of it",
+        what="Who goes signs what is open: STOP, modes, plans, leases, inhibited points, alarms, "
+        "steps by telephone, notes. Who comes, another person in another session, has checked it "
+        "and signs. Plans that one of two has approved end with it.",
+        seen="shift; plan: void, with the reason",
+        standing=Standing.IN_FORCE,
+        tests=("test_sg35_who_goes_and_who_comes_sign_and_half_an_approval_does_not_survive",),
     ),
     Safeguard(
         number=36,
         title="Manual steps by telephone",
-        what="Issue, repeat-back and confirmation as three fields.",
-        seen="",
-        standing=Standing.NOT_YET,
-        missing="all of it",
+        what="Instruction, repeat-back and confirmation are three fields, in this order; what is "
+        "not closed goes into the handover.",
+        seen="shift",
+        standing=Standing.IN_FORCE,
+        tests=("test_sg36_issued_repeated_back_confirmed_in_this_order",),
     ),
     Safeguard(
         number=37,
         title="Modes",
         what="Each area is off, in shadow (plans are made and scored, nothing of them can be "
-        "approved or sent) or advisory (each plan needs people). Down is one person's act, at once; "
-        "to be commanded an area needs the evidence of its shadow plans and two persons beside the "
-        "one who asks.",
+        "approved or sent) or advisory (each plan needs people). Down is one person's act, at "
+        "once; to be commanded an area needs the evidence of its shadow plans and two persons "
+        "beside the one who asks.",
         seen="top bar; `gridctl mode list`; excluded, with the reason",
         standing=Standing.IN_PART,
         missing="closed loop, with its envelope and demotion by itself: it is refused, because a "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,11 +13,30 @@ from gridctl.model.alarm import Alarm, AlarmState
 from gridctl.store import schema
 
 
-async def put(connection: AsyncConnection, alarm: Alarm) -> None:
-    """Insert or replace by key."""
+async def put(connection: AsyncConnection, alarm: Alarm, at_s: float) -> None:
+    """Insert or replace by key; what has happened to the alarm goes into its journal."""
     table = schema.alarm
+    query = select(table).where(table.c.key == alarm.key)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    for what, when_s, by in _happened(None if row is None else _alarm(row), alarm, at_s):
+        await connection.execute(
+            insert(schema.alarm_event).values(
+                key=alarm.key, priority=alarm.priority, what=what, at_s=when_s, by=by
+            )
+        )
     await connection.execute(delete(table).where(table.c.key == alarm.key))
     await connection.execute(insert(table).values(asdict(alarm) | {"state": alarm.state.value}))
+
+
+def _happened(before: Alarm | None, after: Alarm, at_s: float) -> Iterator[tuple[str, float, str]]:
+    """What, when (grid), by whom."""
+    is_new = before is None or before.raised_s != after.raised_s
+    if is_new:
+        yield "raised", after.raised_s, ""
+    if after.cleared_s is not None and (before is None or is_new or before.cleared_s is None):
+        yield "cleared", after.cleared_s, ""
+    if after.acked_by is not None and (before is None or is_new or before.acked_by is None):
+        yield "acked", at_s, after.acked_by
 
 
 async def listed(connection: AsyncConnection, *, active_only: bool, limit: int) -> Sequence[Alarm]:

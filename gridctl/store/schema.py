@@ -210,6 +210,25 @@ alarm = Table(
     Column("state", Text, nullable=False, index=True),
 )
 
+alarm_event = Table(
+    "alarm_event",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("priority", SmallInteger, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("at_s", Double, nullable=False, index=True),
+    Column("by", Text, nullable=False),
+)
+
+duty_record = Table(
+    "duty_record",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("kind", Text, nullable=False, index=True),
+    Column("body", Text, nullable=False),
+)
+
 area_mode = Table(
     "area_mode",
     metadata,

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gridctl.model.alarm import Alarm
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
+from gridctl.model.duty import DutyRecord, Handover, ManualStep
 from gridctl.model.inputs import InputPart
 from gridctl.model.mode import AreaMode, ShadowScore
 from gridctl.model.plan import Plan, PlanState
@@ -18,6 +19,7 @@ from gridctl.store import (
     alarms,
     audit,
     commands,
+    duties,
     evidence,
     flags,
     inputs,
@@ -101,9 +103,17 @@ class SqlTransaction:
         """Set a request's state."""
         await requests.move(self.connection, mrid, to)
 
-    async def put_alarm(self, alarm: Alarm) -> None:
-        """Insert or replace by key."""
-        await alarms.put(self.connection, alarm)
+    async def put_alarm(self, alarm: Alarm, *, at_s: float) -> None:
+        """Insert or replace by key; what has happened to it goes into its journal."""
+        await alarms.put(self.connection, alarm, at_s)
+
+    async def add_duty(self, body: Handover | ManualStep) -> int:
+        """A new duty record; its number."""
+        return await duties.add(self.connection, body)
+
+    async def put_duty(self, record: DutyRecord) -> None:
+        """Replace the body of a duty record."""
+        await duties.put(self.connection, record)
 
     async def put_mode(self, mode: AreaMode) -> None:
         """Insert or replace by area."""

@@ -27,6 +27,7 @@ from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
 from gridctl.web.auth import Accounts, Gate
 from gridctl.web.auth import Handler as Handle
 from gridctl.web.command_pages import CommandPages
+from gridctl.web.duty_pages import DutyPages
 from gridctl.web.field_pages import FieldPages
 from gridctl.web.metrics import MetricsPage
 from gridctl.web.mode_pages import ModePages
@@ -134,6 +135,7 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
     v1 = "/api/v1"
     field = FieldPages(desk=parts.desk, store=parts.store)
     modes = ModePages(parts.duty.modes)
+    duty = DutyPages(shifts=parts.duty.shifts, store=parts.store, clock=parts.clock)
     commands = CommandPages(desk=parts.desk, store=parts.store)
     table: list[tuple[str, str, Handle, Permission | None]] = [
         ("GET", "/", _index, None),
@@ -165,6 +167,15 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("GET", f"{v1}/commands/{{command}}", commands.command, p.VIEW),
         ("GET", f"{v1}/links", field.links, p.VIEW),
         ("GET", f"{v1}/events", field.events, p.VIEW),
+        ("GET", f"{v1}/alarms/figures", duty.figures, p.VIEW),
+        ("GET", f"{v1}/handovers", duty.handovers, p.VIEW),
+        ("POST", f"{v1}/handovers", duty.prepare, p.DUTY),
+        ("POST", f"{v1}/handovers/{{number}}/take", duty.take, p.DUTY),
+        ("GET", f"{v1}/manual-steps", duty.steps, p.VIEW),
+        ("POST", f"{v1}/manual-steps", duty.issue, p.DUTY),
+        ("POST", f"{v1}/manual-steps/{{number}}/repeat", duty.repeated, p.DUTY),
+        ("POST", f"{v1}/manual-steps/{{number}}/confirm", duty.confirmed, p.DUTY),
+        ("POST", f"{v1}/manual-steps/{{number}}/give-up", duty.given_up, p.DUTY),
         ("GET", f"{v1}/modes", modes.modes, p.VIEW),
         ("POST", f"{v1}/modes", modes.set, p.MODE),
         ("POST", f"{v1}/modes/approve", modes.approve, p.APPROVE),

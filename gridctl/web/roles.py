@@ -16,6 +16,7 @@ class Permission(StrEnum):
     APPROVE = "approve"
     SECOND_APPROVAL = "second_approval"
     MODE = "mode"
+    DUTY = "duty"
     AUDIT = "audit"
     USERS = "users"
 
@@ -32,7 +33,7 @@ class Role(StrEnum):
 
 
 _P = Permission
-_DESK = frozenset({_P.VIEW, _P.ACK, _P.STOP, _P.PROPOSE, _P.APPROVE, _P.AUDIT, _P.MODE})
+_DESK = frozenset({_P.VIEW, _P.ACK, _P.STOP, _P.PROPOSE, _P.APPROVE, _P.AUDIT, _P.MODE, _P.DUTY})
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.VIEWER: frozenset({_P.VIEW}),

@@ -367,10 +367,10 @@ async def test_alarms(store: SqlStore) -> None:
     cleared = alarm("A", state=AlarmState.NORMAL, cleared_s=T0 + 3, acked_by="op1")
     urgent = alarm("C", priority=1)
     async with store.transaction() as unit:
-        await unit.put_alarm(alarm("A"))
-        await unit.put_alarm(cleared)
-        await unit.put_alarm(alarm("B"))
-        await unit.put_alarm(urgent)
+        await unit.put_alarm(alarm("A"), at_s=T0)
+        await unit.put_alarm(cleared, at_s=T0 + 4)
+        await unit.put_alarm(alarm("B"), at_s=T0)
+        await unit.put_alarm(urgent, at_s=T0)
     assert await store.alarms() == [urgent, alarm("B")]
     assert await store.alarms(active_only=False) == [urgent, cleared, alarm("B")]
     assert await store.alarms(limit=1) == [urgent]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 from gridctl.assembly import OPENADR_PREFIX
@@ -51,9 +52,15 @@ _CONSOLE: Mapping[str, str] = {
     "GET /metrics": "Prometheus text: [links](link-health.md), points, alarms. A bearer of its own "
     "(`web.metrics_token_file`), else this machine only.",
     "GET /api/v1/links": "Every link with all that its driver tells.",
-    "GET /api/v1/modes": "Each area: its mode, what is asked for, the evidence from shadow plans.",
-    "POST /api/v1/modes": "Go down at once, or ask to go up: `area`, `mode`, `reason`.",
-    "POST /api/v1/modes/approve": "One person's yes to what is asked for: `area`.",
+    "GET /api/v1/alarms/figures": "Rate, floods, stale and chattering alarms; `hours`.",
+    "GET /api/v1/handovers": "Shift handovers, newest first.",
+    "POST /api/v1/handovers": "Who goes signs what is open: `notes`.",
+    "POST /api/v1/handovers/{number}/take": "Who comes has checked it and signs: `remarks`.",
+    "GET /api/v1/manual-steps": "Steps by telephone, newest first.",
+    "POST /api/v1/manual-steps": "An instruction is given: `to`, `instruction`.",
+    "POST /api/v1/manual-steps/{number}/repeat": "It was repeated back: `words`.",
+    "POST /api/v1/manual-steps/{number}/confirm": "It is done: `words`.",
+    "POST /api/v1/manual-steps/{number}/give-up": "It is not done: `reason`.",
     "GET /api/v1/modes": "Each area: its mode, what is asked for, the evidence from shadow plans.",
     "POST /api/v1/modes": "Go down at once, or ask to go up: `area`, `mode`, `reason`.",
     "POST /api/v1/modes/approve": "One person's yes to what is asked for: `area`.",
@@ -123,6 +130,8 @@ class _Shell:
     """Stands for parts that the route table only hands on."""
 
     desk: Any = None
+    duty: Any = SimpleNamespace(modes=None, shifts=None)
+    clock: Any = None
     store: Any = None
     metrics_token: Any = None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gridctl.control.duty import Duty
 from gridctl.control.modes import AreaModes
 from gridctl.control.settings import ModePolicy
+from gridctl.control.shifts import Shifts
 from gridctl.model.clock import Clock
 from gridctl.model.mode import Mode
 from gridctl.store.engine import SqlStore
@@ -22,5 +23,12 @@ def duty_of(store: SqlStore, clock: Clock) -> Duty:
             policy=POLICY,
             resources=(BATTERY,),
             changed=lambda area: None,
-        )
+        ),
+        shifts=Shifts(
+            store=store, clock=clock, open_items=lambda: ["plan P-1 is partial"], withdraw=_nothing
+        ),
     )
+
+
+async def _nothing(reason: str) -> None:
+    """There are no plans here to withdraw."""

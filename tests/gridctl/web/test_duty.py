@@ -42,3 +42,35 @@ async def test_sg31_an_engineer_may_ask_for_a_mode_and_not_approve_it(console: C
     body: dict[str, object] = {"area": AREA, "mode": "off", "reason": "model changes"}
     assert (await post(console, csrf, "/modes", body))[0] == 200
     assert (await post(console, csrf, "/modes/approve", {"area": AREA}))[0] == 403
+
+
+async def test_handover_and_steps_over_http(console: Console) -> None:
+    await console.store.users.add_user("sup", "Supervisor", "SUPERVISOR", PASSWORD)
+    csrf = await console.sign_in("op")
+    status, step = await post(
+        console, csrf, "/manual-steps", {"to": "crew", "instruction": "open switch 7"}
+    )
+    assert (status, step["closed"]) == (201, "")
+    path = f"/manual-steps/{step['number']}"
+    assert (await post(console, csrf, f"{path}/confirm", {"words": "it is open"}))[0] == 409
+    assert (await post(console, csrf, f"{path}/repeat", {"words": "open seven"}))[0] == 200
+    status, step = await post(console, csrf, f"{path}/confirm", {"words": "it is open"})
+    assert (status, step["closed"]) == (200, "done")
+    assert (await post(console, csrf, "/manual-steps/x/repeat", {"words": "a word"}))[0] == 400
+    status, made = await post(console, csrf, "/handovers", {"notes": "all quiet"})
+    assert (status, made["open_items"]) == (201, ["plan P-1 is partial"])
+    assert "session" not in made
+    csrf = await console.sign_in("sup")
+    status, done = await post(
+        console, csrf, f"/handovers/{made['number']}/take", {"remarks": "seen"}
+    )
+    assert (status, done["taken_by"]) == (200, "sup")
+    listed = await (await console.client.get("/api/v1/handovers")).json()
+    assert listed["handovers"][0] == done
+
+
+async def test_alarm_figures_over_http(console: Console) -> None:
+    await console.sign_in("op")
+    found = await (await console.client.get("/api/v1/alarms/figures?hours=24")).json()
+    assert (found["raised"], found["judged"]) == (0, [])
+    assert (await console.client.get("/api/v1/alarms/figures?hours=x")).status == 400
