@@ -18,7 +18,6 @@ import typer
 
 from gridctl import __version__
 from gridctl.cli_alarms import alarms_app
-from gridctl.cli_alarms import alarms_app
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
 from gridctl.cli_evidence import evidence_app, replay_plan
@@ -65,7 +64,6 @@ app.add_typer(evidence_app, name="evidence")
 app.command("replay")(replay_plan)
 app.add_typer(forecast_app, name="forecast")
 app.add_typer(feeder_app, name="feeder")
-app.add_typer(alarms_app, name="alarms")
 app.add_typer(alarms_app, name="alarms")
 app.add_typer(mode_app, name="mode")
 app.add_typer(points_app, name="points")
