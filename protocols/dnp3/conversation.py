@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
-from protocols.dnp3 import frames as f
 from protocols.dnp3.clocksetting import ClockSetting
 from protocols.dnp3.exchange import Ending, Exchange
 from protocols.dnp3.fragments import (
@@ -24,12 +23,12 @@ from protocols.dnp3.fragments import (
     Fragment,
     Function,
     Iin,
-    Reassembler,
-    Segmenter,
     parse_fragment,
 )
 from protocols.dnp3.indications import Indications
 from protocols.dnp3.linklayer import Allowance, LinkLayer
+from protocols.dnp3.receiver import Receiver
+from protocols.dnp3.stackside import StackSide
 from protocols.dnp3.turns import Asked, Turns, asked, start_timeout_s
 
 log = logging.getLogger(__name__)
@@ -55,30 +54,6 @@ _FOR_STACK: Final = Iin.DEVICE_RESTART | Iin.NEED_TIME | Iin.EVENT_BUFFER_OVERFL
 """Indications that the stack has something to do about."""
 _GIVEN_UP_S: Final = 0.1
 """So long after its response timeout the stack has given a request up for certain."""
-
-
-class Receiver(Protocol):
-    """What the line tells its session. `take` raises when the values could not be kept."""
-
-    def take(self, response: Fragment, *, first: bool) -> int:
-        """Keep the values of `response`; returns how many octets of its objects were readable."""
-        ...
-
-    def for_stack(self, objects: bytes) -> bytes:
-        """What of `objects` the stack can be shown."""
-        ...
-
-    def may_confirm(self) -> bool:
-        """Whether what was handed to the stack has been kept too."""
-        ...
-
-    def integrity_done(self) -> None:
-        """A poll of everything has ended, and all of it was taken."""
-        ...
-
-    def round_trip(self, seconds: float) -> None:
-        """A request has been answered whole."""
-        ...
 
 
 class Conversation:
@@ -112,8 +87,7 @@ class Conversation:
         began_s = monotonic_s()
         self._unsolicited = Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_S, began_s)
         self.link = LinkLayer(master=master, outstation=outstation, monotonic_s=monotonic_s)
-        self._stack_reader, self._stack_segments = f.FrameReader(), Reassembler()
-        self._to_stack = Segmenter(control=f.PRM, destination=master, source=outstation)
+        self._stack = StackSide(master=master, outstation=outstation)
         self._asked: Asked | None = None
         self._turns = Turns()
         self._confirmable: dict[int, bool] = {}
@@ -270,9 +244,7 @@ class Conversation:
         if not iin & _FOR_STACK:
             return b""
         control = FIR | FIN | UNS | asked.request.sequence
-        return self._to_stack.frames(
-            Fragment(control, Function.UNSOLICITED_RESPONSE, iin, b"").octets()
-        )
+        return self._stack.shown(Fragment(control, Function.UNSOLICITED_RESPONSE, iin, b""))
 
     def _shown(self, response: Fragment, kept: int) -> bytes:
         return b"" if self.lean else self._receiver.for_stack(response.objects[:kept])
@@ -292,7 +264,7 @@ class Conversation:
     def _pass(self, response: Fragment, told_iin: int, objects: bytes) -> bytes:
         iin = self.indications.shown(told_iin, self.heard_s)
         shown = Fragment(response.control, response.function, iin, objects)
-        return self._to_stack.frames(shown.octets())
+        return self._stack.shown(shown)
 
     # --- from the stack ---------------------------------------------------------------------
 
@@ -300,14 +272,7 @@ class Conversation:
         """What goes to the device, and what goes back to the stack, after it sent `octets`."""
         to_device: list[bytes] = []
         to_stack: list[bytes] = []
-        for frame in self._stack_reader.feed(octets):
-            self.counters.frames_out += 1
-            if frame.function != f.UNCONFIRMED_USER_DATA or not frame.primary:
-                continue
-            whole = self._stack_segments.feed(frame.payload)
-            request = parse_fragment(whole) if whole is not None else None
-            if request is None:
-                continue
+        for request in self._stack.requests(octets):
             passed, answer = self._request(request)
             to_device.append(passed)
             to_stack.append(answer)
@@ -374,8 +339,7 @@ class Conversation:
     def _local(self, request: Fragment, objects: bytes = b"") -> bytes:
         """An answer that the line gives in the device's place."""
         self.counters.answered_for_device += 1
-        answer = Fragment(FIR | FIN | request.sequence, Function.RESPONSE, 0, objects)
-        return self._to_stack.frames(answer.octets())
+        return self._stack.answer(request, objects)
 
     # --- the line's own commands and reads ----------------------------------------------------
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from protocols.dnp3 import frames as f
-from protocols.dnp3.fragments import Reassembler, Segmenter
+from protocols.dnp3.fragments import SEGMENT_MAX, Reassembler, Segmenter
 
 ERRORS_MAX: Final = 32
 ERRORS_PER_S: Final = 2.0
@@ -126,6 +126,7 @@ class LinkLayer:
             f.TEST_LINK: f.ACK,
             f.REQUEST_LINK_STATUS: f.LINK_STATUS,
         }.get(frame.function, f.NOT_SUPPORTED)
+        self.counters.frames_out += 1
         self.back.append(f.build_frame(f.DIR | answer, self._outstation, self._master))
         if frame.function == f.RESET_LINK:
             self._fcb = None
@@ -140,6 +141,7 @@ class LinkLayer:
 
     def send(self, fragment: bytes) -> bytes:
         """`fragment` as frames to the device."""
+        self.counters.frames_out += max(1, -(-len(fragment) // SEGMENT_MAX))
         return self._segmenter.frames(fragment)
 
     def error(self, what: str) -> None:
@@ -150,4 +152,5 @@ class LinkLayer:
 
     def status_request(self) -> bytes:
         """REQUEST_LINK_STATUS: the keep-alive of a connection on which nothing else is due."""
+        self.counters.frames_out += 1
         return f.build_frame(f.DIR | f.PRM | f.REQUEST_LINK_STATUS, self._outstation, self._master)

@@ -49,7 +49,7 @@ _FAST_RETRY_S, _SLOW_RETRY_S = 0.05, 1.0
 class Session:
     """One connection. `condemned` means: nothing more is sent on it; `lost` says why it ended.
 
-    Fulfils `conversation.Receiver`.
+    Fulfils `receiver.Receiver`.
     """
 
     def __init__(
@@ -227,7 +227,7 @@ class Session:
         self._waiters.clear()
         self._changed()
 
-    # --- what the line tells (conversation.Receiver) ----------------------------------------
+    # --- what the line tells (receiver.Receiver) ----------------------------------------
 
     def take(self, response: Fragment, *, first: bool) -> int:
         received_s = self._clock.now_s()
