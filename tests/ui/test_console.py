@@ -161,6 +161,29 @@ def test_sg10_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before(
     tally = page.locator(".tally li")
     expect(tally.nth(0)).to_contain_text("22 of 22")
     expect(tally.nth(4)).to_contain_text("0 of 22")
+    # What passed the wire, once something has.
+    page.locator('nav a[href="#/commands"]').click()
+    wire = page.get_by_role("button", name=re.compile("^Wire")).first
+    sent = page.locator("table.ladder tbody tr").first.locator("td.rung.done")
+    expect(sent.nth(1)).to_be_visible(timeout=15_000)
+    wire.click()
+    expect(page.locator(".wire li").first).to_contain_text("→ device")
+    expect(page.locator(".wire li .octets").first).to_have_text(re.compile("^[0-9a-f ]+$"))
+    wire.click()
+    expect(page.locator(".wire")).to_have_count(0)
+
+
+def test_a_refused_certificate_is_shown_with_what_would_trust_it(page: Page) -> None:
+    """Trust is decided on the field's host: the console says how, and has no button for it."""
+    ask(page, "/mock/cut-field")
+    page.locator('nav a[href="#/comms"]').click()
+    page.get_by_role("button", name="More about link DER").click()
+    shown = page.get_by_role("group", name="Certificate that was refused")
+    expect(shown).to_contain_text("BadCertificateUntrusted")
+    expect(shown).to_contain_text("CN=DER gateway")
+    expect(shown.get_by_text("6B6B6B6B 6B6B6B6B")).to_be_visible()
+    expect(shown.locator("code")).to_contain_text("gridctl opcua trust accept 6B6B")
+    expect(shown.get_by_role("button")).to_have_count(0)
 
 
 def test_a_viewer_has_no_stop_and_no_approval(browser: Browser, server: str) -> None:

@@ -81,7 +81,7 @@ test("the head against its limit", () => {
 
 test("alarms: what nobody has seen first, then by priority, then the newest", () => {
   const alarm = (key: string, priority: 1 | 2 | 3, state: Alarm["state"], raised = "a"): Alarm =>
-    ({ key, priority, text: "", response: "", raised, cleared: null, acked_by: null, state });
+    ({ key, priority, text: "", response: "", raised, cleared: null, acked_by: null, source: "", state });
   const sorted = [alarm("a", 1, "acked"), alarm("b", 3, "unacked"), alarm("c", 2, "unacked", "a"), alarm("d", 2, "unacked", "b")]
     .sort(byUrgency).map((a) => a.key);
   assert.deepEqual(sorted, ["d", "c", "b", "a"]);

@@ -257,6 +257,11 @@ export class World {
       bytes_in: 184_320, bytes_out: 20_480, frames_in: 900, frames_out: 310, frame_errors: 0, protocol_errors: 0,
       round_trip_p50_ms: l.round_trip_ms, round_trip_p99_ms: l.round_trip_ms && 3 * l.round_trip_ms, last_error: l.detail, last_error_at: null,
       certificate_expires: l.protocol === "opcua" ? iso(Date.now() / 1000 + 200 * 86_400) : null, diagnostics: {},
+      rejected_certificate: l.state === "up" || l.protocol !== "opcua" ? null : {
+        thumbprint: "6B".repeat(20), sha256: "A4".repeat(32), subject: "CN=DER gateway", application_uri: "urn:example:der",
+        valid_from: iso(Date.now() / 1000 - 3600), valid_until: iso(Date.now() / 1000 + 365 * 86_400), why: "BadCertificateUntrusted",
+        remedy: `gridctl opcua trust accept ${"6B".repeat(20)} --link ${l.id}`,
+      },
     }));
   }
 }
