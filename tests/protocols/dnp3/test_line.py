@@ -241,12 +241,16 @@ async def test_by_exception_points_stay_alive_by_proof_of_life_and_die_with_the_
         assert reads <= 3
 
 
-@pytest.mark.parametrize("turns", range(4))
+def descriptors() -> set[Path]:
+    return set(Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.parametrize("turns", range(8))
 async def test_the_inner_port_closes_whenever_it_is_let_go(turns: int) -> None:
     """A cancelled opening left it open for good: found as an unclosed socket on Python 3.13."""
     lost: list[str] = []
     session = Campaign(1, lean=True)
-    before = set(Path("/proc/self/fd").iterdir())
+    before = descriptors()
     line = Line(session.conversation, Capture(lambda: 0.0), lost.append)
     opening = asyncio.create_task(line.listen())
     for _ in range(turns):
@@ -255,12 +259,12 @@ async def test_the_inner_port_closes_whenever_it_is_let_go(turns: int) -> None:
     await asyncio.wait({opening})
     line.drop("stopped")
     await asyncio.sleep(0.01)
-    assert set(Path("/proc/self/fd").iterdir()) == before
+    assert descriptors() == before
     assert lost == ["stopped"]
     # And a line whose device has gone meanwhile opens none.
     with pytest.raises(UnavailableError):
         await line.listen()
-    assert set(Path("/proc/self/fd").iterdir()) == before
+    assert descriptors() == before
 
 
 def test_the_inner_port_takes_nobody_but_our_own_stack() -> None:
