@@ -130,7 +130,7 @@ function Rejected(props: { shown: RejectedCertificate }) {
         {c.subject} <span class="small">{c.application_uri}</span>
         <div>Thumbprint <span class="mono">{c.thumbprint.replace(/(.{8})(?=.)/g, "$1 ")}</span></div>
         <div class="small">SHA-256 <span class="mono">{c.sha256}</span></div>
-        <div>Valid <Time at={c.valid_from} dated /> to <Time at={c.valid_until} dated /></div>
+        <div>Valid {c.valid_from.slice(0, 10)} to {c.valid_until.slice(0, 10)}</div>
         <div>When its owner has read out the same thumbprint, on the field's host: <code>{c.remedy}</code></div>
       </dd>
     </div>
