@@ -18,6 +18,9 @@ _LIMIT_SHARE: Final = 0.93
 """The head's limit as a share of the day's peak without control: something is to be done."""
 _STEP_S: Final = 900.0
 _SEED: Final = 1
+_HISTORY_DAYS: Final = (7, 35)
+_HISTORY_NODE_DAYS: Final = 14_000
+"""History is solved quarter hour by quarter hour: a large feeder gets fewer days of it."""
 _BY_HAND: Final = ("event", "exam", "regulator_vreg_v", "capacitor_band_pu", "demand")
 
 
@@ -37,29 +40,26 @@ def write_own_scenario(folder: Path, feeder_name: str) -> Path:
         write_fleet(fleet, feeder, seed=_SEED)
     path = folder / "scenario.toml"
     place = feeder_name if feeder_name in feeder_names() else str(file and file.resolve())
-    _write(path, place, str(fleet), feeder.name, limit_kw=1.0)
+    days = min(max(_HISTORY_NODE_DAYS // len(feeder.nodes), _HISTORY_DAYS[0]), _HISTORY_DAYS[1])
+    told = {"feeder": place, "fleet": str(fleet), "title": f"Hot afternoon on {feeder.name}"}
+    told |= {"history_days": days}
+    _write(path, told | {"head_limit_kw": 1.0})
     story = load_scenario(str(path))
     end_s = story.start_s + 6 * 3600.0
     table = history(scenario_feeder(story), story, end_s=end_s, days=1, step_s=_STEP_S)
     peak_kw = max(table.head_kw)
     if peak_kw <= 0.0:
         raise ConfigError("this feeder draws nothing that could be limited", file=place)
-    _write(path, place, str(fleet), feeder.name, limit_kw=round(_LIMIT_SHARE * peak_kw, 1))
+    _write(path, told | {"head_limit_kw": round(_LIMIT_SHARE * peak_kw, 1)})
     return path
 
 
-def _write(path: Path, feeder: str, fleet: str, title: str, *, limit_kw: float) -> None:
+def _write(path: Path, told: dict[str, Any]) -> None:
     base = Path(__file__).parent / "scenarios" / f"{BASE}.toml"
     values: dict[str, Any] = read_scenario_file(base).model_dump(mode="json", exclude_none=True)
     climate = values.pop("climate")
     values = {k: v for k, v in values.items() if k not in _BY_HAND}
-    values |= {
-        "name": "own-afternoon",
-        "title": f"Hot afternoon on {title}",
-        "feeder": feeder,
-        "fleet": fleet,
-        "head_limit_kw": limit_kw,
-    }
+    values |= {"name": "own-afternoon", **told}
     start = values.pop("start")
     climate.pop("front", None)
     text = f"# The hot afternoon on a feeder of your own; edit as you like.\nstart = {start}\n"

@@ -297,7 +297,9 @@ class Branches:
         earthed = delta or all(number == 0 for _, number in element.terminals[-1])
         mrid = self.name(element)
         steps_kvar = self.circuit.numbers(name, "kvar")
-        kv = self.circuit.number(name, "kv")
+        capacitors = self.circuit.dss.capacitors
+        capacitors.name = element.own
+        kv = float(capacitors.kv)
         kvar = sum(k for k, on in zip(steps_kvar, states, strict=False) if on or not closed)
         legs = near[:phases]
         shape = self._bank_shape(legs, name, delta=delta, phases=phases)
