@@ -255,7 +255,7 @@ class _Rows:
         )  # fmt: skip
         volt = product(elements.across, flow.v_complex)
         per_factor = np.conj(elements.drawn_va(volt, np.ones((1, 1))) / volt)
-        drawn: ComplexArray = own.of_factor.toarray() * per_factor
+        drawn: ComplexArray = (own.of_factor.toarray() * per_factor).astype(np.complex128)
         direct = -product(elements.back, drawn)
         push = product(system.gather, direct)
         solved = factorised(first.jacobian).solve(np.vstack([push.real, push.imag]))
