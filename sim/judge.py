@@ -25,6 +25,7 @@ from sim.scenario import Exam, Scenario
 from sim.world import World
 
 REPEAT_S: Final = 60.0
+_WHOLE: Final = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +163,12 @@ def judge(moments: Iterable[Moment], scenario: Scenario) -> Score:
         "discomfort_customer_h": sums["discomfort"],
     }
     diverged = sum(m.diverged for m in seen)
-    failed = _failed(figures, scenario.exam)
+    minutes = (last.at_s - seen[0].at_s) / 60.0
+    failed = _failed(figures, scenario.exam) + _too_short(minutes, scenario.exam)
     if diverged:
         failed += (f"{diverged} ticks without a power flow: what happened there is not known",)
     return Score(
-        minutes=(last.at_s - seen[0].at_s) / 60.0,
+        minutes=minutes,
         head_kw_min=sums["head"],
         voltage_pu_min=sums["voltage"],
         unserved_kwh=sums["unserved"],
@@ -188,6 +190,12 @@ _WORDS: Final = {
     "wasted_commands": ("wasted commands", ""),
     "discomfort_customer_h": ("customers under shed", "customer·h"),
 }
+
+
+def _too_short(minutes: float, exam: Exam | None) -> tuple[str, ...]:
+    if exam is None or minutes >= _WHOLE * exam.hours * 60.0:
+        return ()
+    return (f"the run covers {minutes:.0f} min of the {exam.hours * 60.0:.0f} to be judged",)
 
 
 def _failed(figures: Mapping[str, float], exam: Exam | None) -> tuple[str, ...]:

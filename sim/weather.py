@@ -22,6 +22,7 @@ _SUN_STEP_S: Final = 300.0
 _COLDEST_H: Final = 5.5
 _HOTTEST_H: Final = 16.0
 _SWING_C: Final = 12.0
+_DAYS_KEPT: Final = 800
 _FRONT_EDGE_H: Final = 0.05
 _TEMPERATURE, _CLOUD_DAY, _CLOUD = 11, 12, 13
 _CLOUD_KNOT_S: Final = 900.0
@@ -73,6 +74,8 @@ class Weather:
     def __init__(self, climate: Climate) -> None:
         self.climate = climate
         self._sun: dict[int, dict[str, NDArray[np.float64]]] = {}
+        self._highs: dict[int, float] = {}
+        self._felt = (float("nan"), 0.0)
 
     def temperature_c(self, at_s: float) -> float:
         """Air temperature."""
@@ -88,7 +91,10 @@ class Weather:
 
     def felt_c(self, at_s: float) -> float:
         """Temperature as buildings feel it: the mean of the last three hours."""
-        return sum(self.temperature_c(at_s - lag * 3600.0) for lag in range(4)) / 4
+        if self._felt[0] != at_s:  # asked for once by each class of customers
+            found = sum(self.temperature_c(at_s - lag * 3600.0) for lag in range(4)) / 4
+            self._felt = at_s, found
+        return self._felt[1]
 
     def clearness(self, at_s: float) -> float:
         """Share of the clear sky's irradiance that comes through, 0.1 … 1."""
@@ -153,6 +159,14 @@ class Weather:
         return int(day), second / 3600.0
 
     def _max_c(self, day: int) -> float:
+        found = self._highs.get(day)
+        if found is None:
+            if len(self._highs) >= _DAYS_KEPT:
+                self._highs.clear()
+            found = self._highs[day] = self._high_of(day)
+        return found
+
+    def _high_of(self, day: int) -> float:
         c = self.climate
         if day == c.day:
             return c.day_max_c

@@ -16,6 +16,7 @@ from tests.docs.opcua_page import opcua_page
 from tests.docs.quality_page import quality_page
 from tests.docs.safeguards_page import safeguards_page
 from tests.docs.settings_page import configuration_page
+from tests.docs.simulator_page import simulator_page
 from tests.docs.states_page import states_page
 from tests.docs.states_picture import states_svg
 
@@ -30,6 +31,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/drivers.md": drivers_page,
     "reference/command-states.md": states_page,
     "reference/safeguards.md": safeguards_page,
+    "reference/simulator-faults.md": simulator_page,
     "reference/http.md": http_page,
     "reference/link-health.md": links_page,
     "reference/dependencies.md": dependencies_page,

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+import sim.scenario
 from gridctl.cli import app
 from gridctl.cli_sim import EXIT_CONFIG, EXIT_REFUSED, EXIT_UNAVAILABLE
 from gridctl.exam import examined
 from sim.fault_kinds import Fault
 from sim.process import run_simulator
 from sim.scenario import scenario_names
-from tests.sim.pilot import make_instance, until_ready
+from tests.sim.pilot import free_ports, make_instance, until_ready
 
 
 def gridctl(*words: str) -> Result:
@@ -69,9 +73,8 @@ async def test_a_fault_is_switched_in_the_running_simulator(
     judged = gridctl("exam", "holiday", "--recording", str(recorded), "--json")
     outcome = json.loads(judged.stdout)
     assert outcome["operator"] == f"recorded in {recorded}"
-    assert outcome["score"]["failed"] == [
-        reason for reason in outcome["score"]["failed"] if "head above" in reason
-    ]
+    assert judged.exit_code == EXIT_REFUSED
+    assert "of the 300 to be judged" in outcome["score"]["failed"][-1]
     # And shown again, to whoever reads the same points.
     stop = asyncio.Event()
     task = asyncio.create_task(run_simulator(instance, stop=stop, replay=recorded))
@@ -79,6 +82,35 @@ async def test_a_fault_is_switched_in_the_running_simulator(
     stop.set()
     await asyncio.wait_for(task, 10)
     capsys.readouterr()
+
+
+async def test_alone_it_prints_what_it_serves_and_ends_at_a_signal(tmp_path: Path) -> None:
+    folder = tmp_path / "alone"
+    make_instance(folder)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", "gridctl.cli", "sim", "--instance", str(folder),
+        "--page", str(free_ports(1)[0]), stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None
+    told = b""
+    async with asyncio.timeout(60):
+        while b"Ctrl-C" not in told:
+            told += await process.stdout.readline()
+    text = told.decode()
+    address = re.search(r"page +http://(127\.0\.0\.1):(\d+)/", text)
+    assert address is not None
+    reader, writer = await asyncio.open_connection(address[1], int(address[2]))
+    writer.write(f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{address[2]}\r\n\r\n".encode())
+    page = (await asyncio.wait_for(reader.read(), 10)).decode()
+    writer.close()
+    process.send_signal(signal.SIGINT)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    for words in ("link SUB", "DNP3 127.0.0.1:", "outstation 20", "opc.tcp://", "points.csv",
+                  "sim-server.der (SHA-256", "a network that you do not own"):  # fmt: skip
+        assert words in text
+    assert "opcua.password" in text
+    assert (folder / "secrets" / "opcua.password").read_text().strip() not in text + page
+    assert "Throw a fault in" in page
 
 
 def test_who_does_nothing_fails_the_hot_afternoon_and_passes_the_holiday() -> None:
@@ -104,10 +136,27 @@ def test_what_cannot_be_examined_is_said(words: tuple[str, ...], said: str) -> N
     assert said in answer.stderr
 
 
-def test_the_scripted_operator_does_better_than_nobody_and_the_same_twice(tmp_path: Path) -> None:
-    text = (Path(examined.__globals__["__file__"]).parents[1] / "sim" / "scenarios").joinpath(
-        "rejected-selects.toml"
-    )
+def test_the_scripted_operator_does_better_than_nobody(tmp_path: Path) -> None:
+    story = short_story(tmp_path)
+    idle = examined(story, operator="nobody")["score"]
+    acted = examined(story, operator="scripted")["score"]
+    assert acted["commands"] > 0
+    assert acted["head_kw_min"] < 0.6 * idle["head_kw_min"]
+    assert acted["unserved_kwh"] == 0.0
+    # The concentrator says no at 16:25; each group is asked once, not again and again.
+    assert acted["wasted_commands"] <= 29
+
+
+@pytest.mark.soak
+def test_the_scripted_operator_decides_the_same_twice(tmp_path: Path) -> None:
+    story = short_story(tmp_path)
+    first, second = (examined(story, operator="scripted")["score"] for _ in range(2))
+    assert first == second
+
+
+def short_story(tmp_path: Path) -> str:
+    """Fifty minutes of the rejected selects."""
+    text = Path(sim.scenario.__file__).parent / "scenarios" / "rejected-selects.toml"
     story = tmp_path / "short.toml"
     story.write_text(
         text.read_text("utf-8")
@@ -117,12 +166,4 @@ def test_the_scripted_operator_does_better_than_nobody_and_the_same_twice(tmp_pa
         .replace("head_limit_kw = 2950.0", "head_limit_kw = 3000.0"),
         encoding="utf-8",
     )
-    idle = examined(str(story), operator="nobody")["score"]
-    runs = [examined(str(story), operator="scripted")["score"] for _ in range(2)]
-    assert runs[0] == runs[1]
-    acted = runs[0]
-    assert acted["commands"] > 0
-    assert acted["head_kw_min"] < 0.6 * idle["head_kw_min"]
-    assert acted["unserved_kwh"] == 0.0
-    # The concentrator says no at 16:25; each group is asked once, not again and again.
-    assert acted["wasted_commands"] <= 29
+    return str(story)

@@ -20,7 +20,7 @@ STORY = replace(
     head_limit_kw=2_000.0,
     exam=Exam(
         good_operator="waits",
-        hours=1.0,
+        hours=0.1,
         step_s=60.0,
         head_kw_min_max=99.0,
         voltage_pu_min_max=0.09,
@@ -77,6 +77,10 @@ def test_a_tick_without_a_power_flow_never_passes() -> None:
     score = judge(run(diverged=True), STORY)
     assert score.diverged_ticks == 2
     assert "not known" in score.failed[0]
+
+
+def test_half_a_run_does_not_pass() -> None:
+    assert judge(run()[:4], STORY).failed == ("the run covers 3 min of the 6 to be judged",)
 
 
 def test_one_tick_is_no_run() -> None:

@@ -95,7 +95,8 @@ async def test_whom_it_does_not_listen_to(served: Served) -> None:
     for body in (b"no json", b"[]", b'{"name": 3, "on": true}'):
         answer = await served.ask("POST", "/fault", body, **{"X-Sim-Token": token})
         assert answer[0] == 400, body
-    huge = await served.ask("POST", "/fault", **{"Content-Length": str(REQUEST_MAX + 1)})
+    too_long = {"Content-Length": str(REQUEST_MAX + 1)}
+    huge = await served.ask("POST", "/fault", b"", **too_long)
     assert huge[0] == 0, "hung up"
     assert (await served.ask("GET", "/" + "x" * (2 * REQUEST_MAX)))[0] == 0
     assert served.page.state()["faults"] == []
