@@ -27,6 +27,7 @@ from gridctl.link import OfficeLink, UnixEndpoint
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
 from gridctl.model.mode import Mode
+from gridctl.model.plan import OnFailure
 from gridctl.observe import set_up_logging
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
@@ -96,6 +97,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
             retry_s=min(planning.cycle_s, BLOCKED_RETRY_S),
         ),
         approval=settings.approval.policy(),
+        on_failure=OnFailure(dispatch.on_failure),
         modes=ModePolicy(
             first=Mode(settings.modes.first),
             shadow_plans_min=settings.modes.shadow_plans_min,

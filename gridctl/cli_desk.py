@@ -96,6 +96,7 @@ def show_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None:
         return
     _print_plans([detail])
     print(f"\nDigest {detail['digest']}")
+    print(f"If commands fail: {detail['on_failure']} (SG-20)")
     check = detail["check"]
     if check is None:
         print("AC check: none")

@@ -131,6 +131,7 @@ class DispatchTable(_Table):
     sample_interval_s: Annotated[float, Field(ge=0, le=3600)] = 10.0
     clock_offset_max_s: Annotated[float, Field(gt=0, le=10)] = 1.0
     confirm_timeout_s: Annotated[float, Field(ge=1, le=300)] = 30.0
+    on_failure: Literal["hold", "continue", "roll back"] = "hold"
 
 
 class ModesTable(_Table):

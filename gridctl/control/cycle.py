@@ -309,6 +309,7 @@ class Cycle:
             snapshot=snapshot,
             limits_digest=self._settings.limits.digest(),
             proposed_by="optimizer",
+            on_failure=self._settings.on_failure,
         )
         parts = await asyncio.to_thread(
             input_parts, task=task, forecast_task=self._forecast_task, snapshot=snapshot

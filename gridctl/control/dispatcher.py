@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import OpenPlan
@@ -49,7 +49,8 @@ from gridctl.model.clock import Clock
 from gridctl.model.command import Command
 from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import Snapshot
-from gridctl.model.plan import PlanState
+from gridctl.model.order import OrderKind
+from gridctl.model.plan import OnFailure, PlanState
 from gridctl.model.program import RequestState
 
 log = logging.getLogger(__name__)
@@ -83,6 +84,8 @@ class Run:
     sent: int = 0
     failed: int = 0
     sent_mono_s: float = float("-inf")
+    roll_back: bool = False
+    given_up: set[str] = field(default_factory=set)
     halt: Halt | None = None
     promise: Promise | None = None
     judging: asyncio.Task[None] | None = None
@@ -169,7 +172,25 @@ class Dispatcher:
         finally:
             self._run = None
             await self._stop_judging(run)
+        if run.roll_back:
+            end = Halt(state=end.state, reason=f"{end.reason}; {await self._rolled_back(run)}")
         await self._finish(chosen, end)
+
+    async def _rolled_back(self, run: Run) -> str:
+        """Every held device back to its default, as the plan's approvers wanted it (SG-20). The
+        defaults are OT's, and the plan was checked against the feeder without it."""
+        plan = run.chosen.plan
+        try:
+            order = await self._orders.control(
+                OrderKind.DEFAULT, person=OFFICE, reason=f"plan {plan.mrid} rolls back (SG-20)"
+            )
+            ack = await self._orders.acknowledged(order)
+        except UnavailableError as error:
+            return f"not rolled back, leases run out: {error}"
+        if ack is None or not ack.admitted:
+            why = "the field has not answered" if ack is None else "; ".join(ack.reasons)
+            return f"not rolled back, leases run out: {why}"
+        return "rolled back to the defaults"
 
     async def _end_by_fault(self, run: Run, end: Halt, error: Exception) -> None:
         plan = run.chosen.plan.mrid
@@ -206,7 +227,11 @@ class Dispatcher:
                 # The field has not told of the leases of what went out last: they would look due.
                 await asyncio.sleep(LOOK_S)
                 continue
-            made = due(self._release(run, k), first_number=run.number)
+            made = [
+                command
+                for command in due(self._release(run, k), first_number=run.number)
+                if command.resource not in run.given_up  # nothing is tried twice (SG-19)
+            ]
             commands = list(self._worth_sending(made))
             if not first:
                 commands = await self._still_possible(run, commands)
@@ -291,7 +316,11 @@ class Dispatcher:
         self._check_halt(run)
         plan, snapshot, now = run.chosen.plan, self._image.snapshot(), self._situation()
         reasons = [*blocked(now), *moved_on(plan, now)]
-        reasons += too_many_failed(run.failed, run.sent, share_max=FAILED_SHARE_MAX)
+        failed = too_many_failed(run.failed, run.sent, share_max=FAILED_SHARE_MAX)
+        if failed and plan.on_failure is OnFailure.ROLL_BACK:
+            run.roll_back = True
+        if plan.on_failure is not OnFailure.CONTINUE:
+            reasons += failed
         if first:
             known = self._known()
             excluded = {m: why_excluded(r, known) for m, r in self._resources.items()}
@@ -346,12 +375,14 @@ class Dispatcher:
         refused = self._orders.refused(order)
         if refused is not None:
             run.failed += len(batch)
+            run.roll_back = chosen.plan.on_failure is OnFailure.ROLL_BACK
             raise Halt(state=PlanState.STOPPED, reason=f"the field refused: {refused}")
         self._moves += moves
         for command in batch:
             one = self._book.live.get(command.mrid)
             if one is None or one.state in FAILED:
                 run.failed += 1
+                run.given_up.add(command.resource)
             if one is not None:
                 self._held[command.resource] = Held(
                     value=command.value, effect_kw=worth[command.mrid]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gridctl.model.canonical import digest as digest_of
 from gridctl.model.errors import Refusal
 from gridctl.model.measurement import Snapshot
-from gridctl.model.plan import Plan
+from gridctl.model.plan import OnFailure, Plan
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
 from gridctl.model.resource import LoadGroup
 
@@ -36,6 +36,7 @@ def drafted(
     snapshot: Snapshot,
     limits_digest: str,
     proposed_by: str,
+    on_failure: OnFailure = OnFailure.HOLD,
 ) -> Plan:
     """The plan to propose. Its name comes from its input: the same input gives the same plan."""
     input_digest = digest_of(task)
@@ -57,6 +58,7 @@ def drafted(
         ),
         net_kw=_net_kw(result),
         result=result,
+        on_failure=on_failure,
     )
 
 

@@ -10,6 +10,7 @@ from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.limits import LimitSet
 from gridctl.model.mode import Mode
 from gridctl.model.network import Feeder
+from gridctl.model.plan import OnFailure
 from gridctl.model.resource import Resource
 
 
@@ -71,6 +72,7 @@ class OfficeSettings:
     planning: PlanningSettings
     approval: ApprovalPolicy
     modes: ModePolicy
+    on_failure: OnFailure
     drift: DriftBounds
     batch_settle_s: float
     effect_settle_s: float

@@ -35,6 +35,17 @@ class PlanState(StrEnum):
         return self in (PlanState.PROPOSED, PlanState.PARTIAL)
 
 
+class OnFailure(StrEnum):
+    """What happens when too many commands of a plan do not take, chosen in the plan before its
+    approval (SG-20). HOLD: nothing more is ordered, what is held runs out with its leases.
+    CONTINUE: the others are ordered all the same. ROLL_BACK: every held device goes back to its
+    default at once, by the field's own permits. A limit that is crossed stops every plan."""
+
+    HOLD = "hold"
+    CONTINUE = "continue"
+    ROLL_BACK = "roll back"
+
+
 _END = frozenset({PlanState.REJECTED, PlanState.EXPIRED, PlanState.VOID, PlanState.STOPPED})
 
 PLAN_TRANSITIONS: Mapping[PlanState, frozenset[PlanState]] = {
@@ -76,6 +87,7 @@ class Plan:
     customers: int
     net_kw: float
     result: PlanningResult
+    on_failure: OnFailure = OnFailure.HOLD
 
     def digest(self) -> str:
         """SHA-256 of the plan's canonical JSON: what the operator's approval is bound to."""

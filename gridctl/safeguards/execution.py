@@ -8,7 +8,7 @@ from gridctl.control.dispatcher import FAILED_SHARE_MAX
 from gridctl.control.effect import KEPT_SHARE_MAX, KEPT_SHARE_MIN
 from gridctl.field.deadman import STOP_POLL_S
 from gridctl.model.order import COMMANDS_PER_ORDER_MAX
-from gridctl.safeguards.register import Safeguard, Standing, fixed, key_of, limit
+from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of, limit
 
 EXECUTION: tuple[Safeguard, ...] = (
     Safeguard(
@@ -63,10 +63,22 @@ EXECUTION: tuple[Safeguard, ...] = (
     Safeguard(
         number=20,
         title="Policy for partial failure",
-        what="Hold, continue or roll back, chosen in the plan before approval.",
-        seen="",
-        standing=Standing.NOT_YET,
-        missing="the policy is fixed: a plan that stops holds what it has until the leases end",
+        what="Hold, continue or roll back is written into the plan and covered by its digest before "
+        "anybody approves it. Hold: nothing more is ordered, leases run out. Continue: the others "
+        "are ordered. Roll back: what is held goes back to OT's defaults at once, the same way.",
+        seen="plan review: if commands fail; the plan's reason",
+        standing=Standing.IN_FORCE,
+        settings=(
+            Setting(
+                name="[dispatch].on_failure", default="hold", range="hold, continue, roll back"
+            ),
+        ),
+        tests=(
+            "test_sg20_hold_orders_nothing_more_and_leaves_the_leases",
+            "test_sg20_roll_back_returns_what_is_held_at_once",
+            "test_sg20_continue_orders_the_others_and_sg19_tries_nothing_twice",
+            "test_sg20_the_policy_is_in_the_digest",
+        ),
     ),
     Safeguard(
         number=21,

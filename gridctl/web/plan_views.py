@@ -89,6 +89,7 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
     return {
         **plan_row(view, picture),
         "proposed_by": plan.proposed_by,
+        "on_failure": plan.on_failure,
         "snapshot_revision": plan.snapshot_revision,
         "approved_by": [{"by": a.by, "at": iso(a.at_s)} for a in view.stored.approvals],
         "horizon": {

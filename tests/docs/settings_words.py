@@ -142,6 +142,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "clock_offset_max_s": "Offset between the office's and the field agent's clock at which "
         "dispatch is blocked, s.",
         "confirm_timeout_s": "Time in which a feedback point must follow its command, real s (SG-18).",
+        "on_failure": "`hold`, `continue` or `roll back`, written into each plan before its approval (SG-20).",
     },
     "web": {
         "host": "Address to listen on.",

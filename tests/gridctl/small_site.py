@@ -35,6 +35,7 @@ from gridctl.model.network import (
     Source,
 )
 from gridctl.model.permit import Permit
+from gridctl.model.plan import OnFailure
 from gridctl.model.planning import (
     CaseResult,
     Forecast,
@@ -620,6 +621,7 @@ def _office_settings(
             plan_life_s=plan_life_s,
             approval_life_s=plan_life_s,
         ),
+        on_failure=OnFailure.HOLD,
         modes=ModePolicy(first=Mode.ADVISORY, shadow_plans_min=2, forecast_error_max_pct=10.0),
         drift=DriftBounds(head_pct=5.0, head_kw=100.0, voltage_pu=0.01),
         batch_settle_s=1.0,

@@ -7,7 +7,7 @@
 export type Validity = "good" | "questionable" | "invalid";
 export type PlanState =
   | "proposed" | "partial" | "approved" | "active" | "completed"
-  | "rejected" | "expired" | "void" | "stopped";
+  | "rejected" | "expired" | "void" | "stopped" | "shadow";
 export type CommandState =
   | "proposed" | "approved" | "ordered" | "admitted" | "selected" | "operated" | "accepted"
   | "confirmed" | "effective" | "refused" | "expired" | "failed" | "unconfirmed" | "released";
@@ -136,6 +136,7 @@ export interface PlanRow {
 // GET /api/v1/plans -> { plans: PlanRow[] }.  GET /api/v1/plans/{id} -> PlanDetail
 export interface PlanDetail extends PlanRow {
   proposed_by: string;
+  on_failure: "hold" | "continue" | "roll back"; // when too many commands do not take (SG-20)
   snapshot_revision: number;
   approved_by: { by: string; at: string }[];
   horizon: { start: string; step_s: number; count: number };

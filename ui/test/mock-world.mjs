@@ -99,7 +99,7 @@ export class World {
       customers: rows.reduce((a, r) => a + (f.resources.find((x) => x.id === r.resource)?.customers ?? 0), 0),
       cost: net * 0.31, controls: { load_group: of("load_group"), battery: of("battery"), pv: of("pv") },
       approvals: 0, approvals_needed: big ? 2 : 1, deadline: Date.now() / 1000 + 297, blocked: [], requests: big ? ["RQ-7"] : [],
-      created: iso(now), reason: "", proposed_by: "optimizer", snapshot_revision: 8123 + count, approved_by: [],
+      created: iso(now), reason: "", proposed_by: "optimizer", on_failure: "hold", snapshot_revision: 8123 + count, approved_by: [],
       horizon: { start: iso(start), step_s: 900, count: 24 }, head_before_kw: before, head_after_kw: after, limit_kw: 3200, rows,
       excluded: [
         { resource: "BESS07", name: "BESS-07", reason: "does not answer since 19:52 UTC" },
@@ -124,7 +124,7 @@ export class World {
 
   row(p) {
     const { deadline, commands, rows, excluded, bindings, shortfalls, check, voltages, head_before_kw, head_after_kw,
-      limit_kw, horizon, approved_by, proposed_by, snapshot_revision, solver, solve_s, rounds, status, activated, ...row } = p;
+      limit_kw, horizon, approved_by, proposed_by, on_failure, snapshot_revision, solver, solve_s, rounds, status, activated, ...row } = p;
     const open = ["proposed", "partial"].includes(p.state);
     return { ...row, expires_in_s: open ? Math.max(0, deadline - Date.now() / 1000) : null };
   }

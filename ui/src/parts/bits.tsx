@@ -53,7 +53,7 @@ export function Time(props: { at: string | null | undefined; dated?: boolean }) 
 const PLAN_WORDS: Record<PlanState, string> = {
   proposed: "waits for approval", partial: "1 approval given", approved: "approved",
   active: "active", completed: "completed", rejected: "rejected", expired: "expired",
-  void: "void", stopped: "stopped",
+  void: "void", stopped: "stopped", shadow: "shadow, never sent",
 };
 
 export function PlanChip(props: { state: PlanState }) {

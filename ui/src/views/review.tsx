@@ -133,6 +133,7 @@ function Head(props: {
       <dl class="facts">
         <Fact name="Net at the head"><b class="num big">{signedKw(-plan.net_kw)}</b> kW</Fact>
         <Fact name="Controls"><b class="num big">{number(plan.rows.length)}</b> <span class="small">{controlWords(plan)}</span></Fact>
+        <Fact name="If commands fail">{plan.on_failure}</Fact>
         <Fact name="Customers"><b class="num big">{number(plan.customers)}</b></Fact>
         <Fact name="Cost"><b class="num big">{number(plan.cost, 2)}</b></Fact>
         <Fact name="Approvals"><Signatures plan={plan} row={row} /></Fact>
