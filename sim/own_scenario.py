@@ -41,8 +41,8 @@ def write_own_scenario(folder: Path, feeder_name: str) -> Path:
     path = folder / "scenario.toml"
     place = feeder_name if feeder_name in feeder_names() else str(file and file.resolve())
     days = min(max(_HISTORY_NODE_DAYS // len(feeder.nodes), _HISTORY_DAYS[0]), _HISTORY_DAYS[1])
-    told = {"feeder": place, "fleet": str(fleet), "title": f"Hot afternoon on {feeder.name}"}
-    told |= {"history_days": days}
+    told: dict[str, Any] = {"feeder": place, "fleet": str(fleet)}
+    told |= {"title": f"Hot afternoon on {feeder.name}", "history_days": days}
     _write(path, told | {"head_limit_kw": 1.0})
     story = load_scenario(str(path))
     end_s = story.start_s + 6 * 3600.0

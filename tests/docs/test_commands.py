@@ -38,6 +38,7 @@ EXECUTED = (
 
 SCRIPT = "tests/journeys/test_script.py"
 SIM = "tests/gridctl/test_cli_sim.py"
+FEEDER = "tests/gridctl/test_cli_feeder.py"
 LIFECYCLE = "tests/journeys/test_lifecycle.py"
 BY_HAND = "tests/journeys/test_by_hand.py"
 COMMAND_LINE = "tests/journeys/test_command_line.py"
@@ -69,6 +70,13 @@ ELSEWHERE: Mapping[str, str] = {
     ".venv/bin/gridctl demo --script --break expired-plan": SCRIPT,
     ".venv/bin/gridctl demo --script --break rejected-select": SCRIPT,
     ".venv/bin/gridctl demo --script --break dead-outstation": SCRIPT,
+    ".venv/bin/gridctl feeder import master.dss": FEEDER,
+    ".venv/bin/gridctl feeder check ieee34": FEEDER,
+    ".venv/bin/gridctl feeder generate --nodes 1000 --style rural --seed 7": FEEDER,
+    ".venv/bin/gridctl feeder list": FEEDER,
+    ".venv/bin/gridctl feeder show ieee123": FEEDER,
+    ".venv/bin/gridctl feeder draw ieee123 --out ieee123.svg": FEEDER,
+    ".venv/bin/gridctl demo --feeder .gridctl/feeders/master": "tests/sim/test_own_scenario.py",
     ".venv/bin/gridctl status": BY_HAND,
     ".venv/bin/gridctl plan list": BY_HAND,
     ".venv/bin/gridctl plan show P-5ffff1089f": BY_HAND,
@@ -79,6 +87,9 @@ ELSEWHERE: Mapping[str, str] = {
     '.venv/bin/gridctl stop --reason "end of the tutorial"': BY_HAND,
     ".venv/bin/gridctl audit verify": HERE,
     ".venv/bin/gridctl doctor": HERE,
+    ".venv/bin/gridctl serve --profile openadr-test --port 8081": "tests/docs/test_connect.py",
+    ".venv/bin/gridctl openadr client add YOUR-SYSTEM": HERE,
+    ".venv/bin/gridctl openadr dead list": "",
     ".venv/bin/gridctl evidence pack P-5ffff1089f -o pack.zip": COMMAND_LINE,
     ".venv/bin/gridctl evidence verify pack.zip --key office.pub": COMMAND_LINE,
     ".venv/bin/gridctl replay P-5ffff1089f": COMMAND_LINE,
@@ -106,7 +117,10 @@ def everywhere() -> list[tuple[Path, str]]:
 
 
 def _is_tested_with_its_page(page: Path, block: str) -> bool:
-    """The README's demand event: tests/journeys/test_by_hand.py runs these lines."""
+    """The README's demand event: tests/journeys/test_by_hand.py runs these lines; the customer
+    system's page: tests/docs/test_connect.py."""
+    if name_of(page) == "docs/howto/connect-your-system.md":
+        return not block.startswith(".venv/bin/")
     return page.name == "README.md" and block.startswith("B=http://127.0.0.1")
 
 

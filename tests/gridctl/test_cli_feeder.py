@@ -55,3 +55,15 @@ def test_errors_are_sentences_with_a_place(tmp_path: Path) -> None:
     assert "use --one-line" in say("draw", "ieee13", "--map", code=1)
     Path("broken.json").write_text("{}")
     assert "no feeder model" in say("check", "broken.json", code=3)
+
+
+def test_a_generated_feeder_is_a_folder_like_an_imported_one() -> None:
+    said = json.loads(say("generate", "--nodes", "80", "--style", "rural", "--seed", "7", "--json"))
+    assert said["size"]["nodes"] == 80
+    assert said["agreement"]["difference_pu"] < 1e-6
+    assert "agree" in say("check", said["folder"])
+    assert "can be made" in say("generate", "--nodes", "5", code=2)
+    assert "european-lv" in say("generate", "--nodes", "80", "--style", "moon", code=2)
+    drawn = say("draw", "rural-80-7", "--out", "picture.svg")
+    assert "map" in drawn
+    assert Path("picture.svg").read_text().startswith("<svg")
