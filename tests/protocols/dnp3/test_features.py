@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from gridctl.model.measurement import PointKind
 from protocols.dnp3.fragments import Fragment, Function, Iin
 from protocols.dnp3.selftest import SelfTest
 from tests.protocols.dnp3.scripted import (
@@ -283,6 +284,42 @@ async def test_counters_are_frozen(clears: bool, function: Function) -> None:
         await bench.up()
         assert await bench.until(lambda: len(of(outstation, function)) == 1)
         assert of(outstation, function)[0].objects == bytes((20, 0, 6))
+
+
+async def test_every_kind_of_point_arrives_with_its_quality() -> None:
+    """Frozen counters and analogs, double bits, strings and output status beside the usual ones."""
+    kinds = {10: PointKind.DISCRETE, 21: PointKind.COUNTER, 40: PointKind.ANALOG}
+    shown = {
+        (1, 0): (bytes((1, 2, 0, 0, 0, 0x81)), 1.0),
+        (3, 0): (bytes((3, 2, 0, 0, 0, 0x81)), 1.0),
+        (3, 1): (bytes((3, 2, 0, 1, 1, 0x01)), None),  # in between
+        (10, 0): (bytes((10, 2, 0, 0, 0, 0x01)), 0.0),
+        (20, 0): (bytes((20, 1, 0, 0, 0, 1)) + struct.pack("<I", 70_000), 70_000.0),
+        (21, 0): (bytes((21, 1, 0, 0, 0, 1)) + struct.pack("<I", 69_000), 69_000.0),
+        (30, 0): (bytes((30, 6, 0, 0, 0, 1)) + struct.pack("<d", 1e12), 1e12),
+        (31, 0): (bytes((31, 7, 0, 0, 0, 1)) + struct.pack("<f", 2.25), 2.25),
+        (40, 0): (bytes((40, 3, 0, 0, 0, 1)) + struct.pack("<f", 50.5), 50.5),
+        (110, 0): (bytes((110, 4, 0, 0, 0)) + b"12.5", 12.5),
+        (110, 1): (bytes((110, 2, 0, 1, 1)) + b"no", None),
+    }
+    rows = []
+    for group, index in shown:
+        made = row(index, group=group)
+        kind = kinds.get(group, made.point.kind)
+        rows.append(replace(made, point=replace(made.point, kind=kind)))
+    objects = b"".join(octets for octets, _ in shown.values())
+
+    def device(request: Fragment) -> Answer:
+        return answer(request, objects if 0 in classes(request) else b"")
+
+    async with bench_of(Outstation(script=device), rows) as bench:
+        await bench.up()
+        assert await bench.until(lambda: len(bench.latest) == len(shown))
+        for (group, index), (_, value) in shown.items():
+            measured = bench.latest[f"P{group}.{index}"]
+            assert measured.quality.is_good is (value is not None), measured
+            assert value is None or measured.value == value, measured
+        assert not [k for k in bench.driver.health().diagnostics if k.startswith("unread")]
 
 
 async def test_the_backup_endpoint_takes_over() -> None:
