@@ -26,6 +26,13 @@ from sim.devices.units import UnitDevice, unit_device
 from sim.disturbances import Disturbances, LateCommand
 from sim.fleet import Fleet
 from sim.grid import Grid
+from sim.islands import (
+    dark_voltage_pu,
+    is_dark,
+    is_off,
+    leave_in_the_dark,
+    served_without_grid,
+)
 from sim.outages import Outages
 from sim.plant import Reading, Verdict
 from sim.readings import Getter, device_getters, grid_getters
@@ -158,7 +165,11 @@ class World:
                 load_kw[members] *= group.power_kw / demand_kw
         self.unserved_kw = 0.0
         if self.outages.dark:
-            load_kw = self._darken(load_kw)
+            self.unserved_kw = float(load_kw[self.outages.dark_loads].sum())
+            self.unserved_kw -= served_without_grid(
+                self.outages, load_kw, self._batteries, self.tripped
+            )
+            load_kw = leave_in_the_dark(self.outages, load_kw, self._groups, self._members)
         injected_kw, injected_kvar = np.zeros(len(self._place)), np.zeros(len(self._place))
         self._step_devices(dt_s, sun, injected_kw, injected_kvar)
         kw = np.concatenate([load_kw, -injected_kw])
@@ -176,13 +187,15 @@ class World:
     ) -> None:
         at_s = self._at_s
         for battery in self._batteries:
-            battery.tie.tripped = self._is_off(battery)
+            held = battery.site.resource.mrid in self.tripped
+            battery.tie.tripped = is_off(self.outages, battery) or held
             battery.step(at_s=at_s, dt_s=dt_s, air_c=self._temperature_c)
             # What an island draws from its battery never reaches the feeder.
             if battery.carried_kw is None:
                 self._inject(injected_kw, battery, battery.power_kw)
         for pv in self._pvs:
-            pv.tie.tripped = self._is_off(pv)
+            held = pv.site.resource.mrid in self.tripped
+            pv.tie.tripped = held or is_dark(self.outages, pv.site.resource.terminals)
             pv.step(at_s=at_s, dt_s=dt_s, sun_pu=sun, voltage_pu=self._voltage_at(pv))
             self._inject(injected_kw, pv, pv.power_kw)
             if pv.power_kvar:
@@ -191,7 +204,7 @@ class World:
             return
         day, second = divmod(at_s + self.scenario.utc_offset_s, DAY_S)
         for unit in self._units:
-            lit = not self._is_dark(unit)
+            lit = not is_dark(self.outages, unit.site.resource.terminals)
             unit.step(
                 Surroundings(
                     at_s=at_s, dt_s=dt_s, local_h=second / 3600.0, day=int(day),
@@ -206,54 +219,6 @@ class World:
             place = self._place[terminal.node, terminal.phase]
             injected[place] += terminal.share * amount
 
-    # ---- supply --------------------------------------------------------------------------------
-
-    def _darken(self, load_kw: NDArray[np.float64]) -> NDArray[np.float64]:
-        """What is left of the demand: nothing where it is dark; islands live off their battery."""
-        dark = self.outages.dark_loads
-        self.unserved_kw = float(load_kw[dark].sum())
-        for battery in self._batteries:
-            battery.carried_kw = None
-        for island in self.outages.islands:
-            here = np.isin(self.outages.load_nodes, list(island))
-            self.unserved_kw -= self._carry(island, float(load_kw[here].sum()))
-        for group, members in zip(self._groups, self._members, strict=True):
-            if dark[members].any():
-                lit = float(load_kw[members][~dark[members]].sum())
-                share = lit / group.power_kw if group.power_kw > 0 else 0.0
-                group.available_kw *= min(1.0, max(0.0, share))
-                group.power_kw = lit
-        return np.where(dark, 0.0, load_kw)
-
-    def _carry(self, island: frozenset[str], load_kw: float) -> float:
-        """Let the batteries of an island carry it, all or nothing; what is served, kW."""
-        able = [
-            b
-            for b in self._batteries
-            if b.site.resource.mrid not in self.tripped
-            and not b.hold.fault
-            and b.soc_pct > b.site.resource.soc_min_pct
-            and all(t.node in island for t in b.site.resource.terminals)
-        ]
-        rating_kw = sum(b.site.resource.rating_kw for b in able)
-        if load_kw <= 0 or rating_kw < load_kw:
-            return 0.0
-        for battery in able:
-            battery.carried_kw = load_kw * battery.site.resource.rating_kw / rating_kw
-        return load_kw
-
-    def _is_dark(self, device: Device) -> bool:
-        dark = self.outages.dark
-        return bool(dark) and any(t.node in dark for t in device.site.resource.terminals)
-
-    def _is_off(self, device: BatteryDevice | PvDevice) -> bool:
-        if isinstance(device, BatteryDevice):
-            if not self.outages.dark:
-                device.carried_kw = None
-            if device.carried_kw is not None:
-                return False
-        return device.site.resource.mrid in self.tripped or self._is_dark(device)
-
     def _voltage_at(self, pv: PvDevice) -> float:
         if not pv.site.functions:
             return 1.0
@@ -263,17 +228,8 @@ class World:
     def voltage_pu(self, node: str, phase: str) -> float:
         """Voltage at one phase of a node: nothing where it is dark, nominal in a carried island."""
         if node in self.outages.dark:
-            carried = any(
-                node in island and any(self._carries(b, island) for b in self._batteries)
-                for island in self.outages.islands
-            )
-            return 1.0 if carried else 0.0
+            return dark_voltage_pu(self.outages, node, self._batteries)
         return self.grid.voltage_pu(node, phase)
-
-    def _carries(self, battery: BatteryDevice, island: frozenset[str]) -> bool:
-        return battery.carried_kw is not None and all(
-            t.node in island for t in battery.site.resource.terminals
-        )
 
     # ---- what the servers ask (sim.plant.Plant) -----------------------------------------------
 
@@ -288,8 +244,10 @@ class World:
         return self.disturbances.shown(point, truth) if self.disturbances.sensors else truth
 
     def truth(self, point: str) -> Reading:
-        """What a point would show if nothing were wrong on the way; KeyError."""
-        return Reading(value=self._getters[point](), good=True, at_s=self._at_s)
+        """What a point would show if nothing were wrong on the way; KeyError. What the power flow
+        owes is not good while it does not converge."""
+        good = not (self.diverged and point in self._solved)
+        return Reading(value=self._getters[point](), good=good, at_s=self._at_s)
 
     def check(self, point: str, value: float) -> Verdict:
         """What SELECT is answered: whether the device would take the command, nothing moves."""
@@ -409,6 +367,7 @@ class World:
 
     def _make_getters(self) -> dict[str, Getter]:
         found = grid_getters(self.grid, self.feeder, self.voltage_pu)
+        self._solved = frozenset(found)
         found["WX.TmpC"] = lambda: self._temperature_c
         found["WX.Irr"] = lambda: self._irradiance
         for link in LINKS:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from gridctl.model.clock import ManualClock
+from gridctl.model.errors import UnavailableError
 from sim.fleet import load_fleet
 from sim.plant import Plant, Verdict
 from sim.scenario import load_scenario, scenario_feeder
@@ -189,3 +190,20 @@ def test_a_tick_is_quick(stage: Stage) -> None:
         stage.run(10.0)
         times_s.append(time.perf_counter() - start_s)
     assert sorted(times_s)[20] < 0.020
+
+
+def test_a_tick_without_a_power_flow_is_seen(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = stage.world
+    stage.run(10.0)
+    assert world.read("FDR.TotW").good
+    usual = type(world._demand).kw
+    monkeypatch.setattr(type(world._demand), "kw", lambda self, at_s: 40.0 * usual(self, at_s))
+    with pytest.raises(UnavailableError, match="does not converge"):
+        stage.run(10.0)
+    seen = (world.diverged, world.read("FDR.TotW").good, world.read("V.65.A").good)
+    assert seen == (True, False, False)
+    assert world.read("LG13.ShedFb").good, "devices know their own state"
+    assert world.read("SUB.HB").good
+    monkeypatch.undo()
+    stage.run(10.0)
+    assert (world.diverged, world.read("FDR.TotW").good) == (False, True)
