@@ -30,6 +30,7 @@ from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
 from gridctl.cli_settle import settle_app
 from gridctl.cli_sim import sim_app
+from gridctl.cli_trace import trace_link
 from gridctl.cli_vee import vee_app
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
@@ -68,6 +69,7 @@ app.add_typer(alarms_app, name="alarms")
 app.add_typer(mode_app, name="mode")
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
+app.command("trace", short_help="What passes a running link, in words.")(trace_link)
 app.add_typer(sim_app, name="sim")
 app.add_typer(health_app, name="health")
 app.add_typer(settle_app, name="settle")

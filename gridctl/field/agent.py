@@ -27,6 +27,7 @@ from gridctl.field.reload import ReloadWatch
 from gridctl.field.settings import FieldSettings
 from gridctl.field.spool import FieldMemory
 from gridctl.field.steadiness import Steadiness
+from gridctl.field.tracing import TraceWatch
 from gridctl.limitsfile import load_limits
 from gridctl.link import UnixEndpoint
 from gridctl.link_client import Dial, FieldLinkClient, dial
@@ -114,6 +115,7 @@ class FieldAgent:
             start_mono_s=clock.monotonic_s(),
         )
         self._reload = ReloadWatch(settings.stop_file, reload=self._load_again)
+        self._traces = TraceWatch(settings.stop_file, drivers=self._drivers, clock=clock)
         self._stop = StopSwitch(settings.stop_file, self._memory)
         self._client = FieldLinkClient(
             dial=line, greeting=self._greeting, points_max=len(addresses)
@@ -268,6 +270,7 @@ class FieldAgent:
                 if refused is not None:
                     text = f"new points refused, the old ones stay in force: {refused}"
                     self._alarm("points.reload", text, True)
+            await self._traces.poll()
             await asyncio.sleep(STOP_POLL_S)
 
     async def _load_again(self) -> tuple[Change, int]:

@@ -26,6 +26,7 @@ from protocols.dnp3.knowledge import Knowledge
 from protocols.dnp3.report import diagnostics, total, words
 from protocols.dnp3.session import Session
 from protocols.dnp3.settings import read_settings
+from protocols.dnp3.trace import lines
 from protocols.dnp3.values import Decoder
 from protocols.driver import Execution, LinkSettings, PointAddress, StageCallback
 from protocols.inbox import Inbox
@@ -235,6 +236,19 @@ class Dnp3Driver:
             self._state = state
             self._since_s = self._clock.now_s()
         self._detail = detail
+
+    def start_trace(self) -> None:
+        """Keep what passes the line from now on."""
+        self.capture.start()
+
+    def stop_trace(self) -> None:
+        self.capture.stop()
+
+    def trace_lines(self) -> Sequence[str]:
+        return tuple(lines(self.capture.pieces()))
+
+    def trace_pcap(self) -> bytes:
+        return self.capture.pcap()
 
     def health(self) -> LinkHealth:
         session = self._session

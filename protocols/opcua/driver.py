@@ -224,6 +224,19 @@ class OpcUaDriver:
             return self._link_down()
         return await self._conditions.acknowledge(session, condition, comment)
 
+    def start_trace(self) -> None:
+        """Keep requests and answers in words from now on."""
+        self.trace.start()
+
+    def stop_trace(self) -> None:
+        self.trace.stop()
+
+    def trace_lines(self) -> tuple[str, ...]:
+        return self.trace.lines()
+
+    def trace_pcap(self) -> None:
+        """None: on the network it is encrypted, and the clear text is no packet."""
+
     def health(self) -> LinkHealth:
         session = self._session
         busy = self._lock_owner

@@ -47,7 +47,7 @@ _FEATURES: Mapping[str, str] = {
     "Alarms": "`conditions = true` follows the server's conditions with refresh into the operators' alarm list "
     "(severity from 801 on priority 1, from 401 on 2, else 3); an operator's acknowledgement is told to the server, "
     "and what it answers stands with the alarm. A lost link clears none. Not over an unencrypted link.",
-    "Trace": "`--trace` of `gridctl probe opcua`: requests and answers in words; each command's own stand in `gridctl command "
+    "Trace": "`gridctl trace LINK` of a running link, `--trace` of `gridctl probe opcua`: requests and answers in words; each command's own stand in `gridctl command "
     "show` with their octets, without the header that carries the session's token. Opening and closing are "
     "asyncua's own and appear as notes.",
     "Not there": "Reverse connect, GDS push, ECC policies, PubSub; deadband in the server; RegisterNodes "
