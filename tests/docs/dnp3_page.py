@@ -2,65 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from protocols.dnp3.codec import quality_of
 from protocols.dnp3.controls import STATUS
 from protocols.dnp3.options import OPTION_MEANINGS
+from tests.docs.dnp3_features_page import FEATURES, NOT
 from tests.docs.tables import GENERATED, table
 
 _INTRO = """\
-The driver is `protocols/dnp3`: the master is yadnp3 (opendnp3), behind a line of our own in the same process
-([ADR 0013](../adr/0013-dnp3-line.md)). How to connect a device is told in
+The driver is `protocols/dnp3`: yadnp3 (opendnp3) starts a device and sets its clock, a line of our own in the same
+process polls and commands it ([ADR 0013](../adr/0013-dnp3-line.md), [0022](../adr/0022-dnp3-polls-and-commands.md)). How to connect a device is told in
 [connect an outstation](../howto/connect-an-outstation.md), what it was tried against in [DNP3 peers](dnp3-peers.md)."""
 
-_FEATURES: Mapping[str, str] = {
-    "Start": "DISABLE_UNSOLICITED, clear restart, everything (classes 1, 2, 3, 0), time, ENABLE_UNSOLICITED by class. "
-    "A device that ignores function 21 is started without it.",
-    "Polls": "Everything each `integrity_s`; event classes and ranges with periods of their own. Links that come up "
-    "together poll apart. A point that reports by exception is told again each `scan_s` while the device answers.",
-    "Unsolicited": "Null and data; a repetition (same sequence, same octets) is confirmed again and taken once.",
-    "Confirm": "Leaves after the values are in the inbox. When they could not be taken it is held back, and the "
-    "device tells its events again.",
-    "Restart (IIN1.7)": "Cleared, then everything is read. At most three clears in 30 s.",
-    "Event overflow (IIN2.3)": "Exactly one poll of everything for each time the bit rises, at most one in 10 s.",
-    "Need time (IIN1.4)": "Clock set by LAN or non-LAN procedure or plain write, at most once a minute; until then "
-    "the device's times are `unsynchronized`.",
-    "Types": "g1–4, 10, 11, 20–23, 30–33, 40, 42, 110, 111 in all variations; common time of occurrence (g51). "
-    "An octet string is worth the number that it spells. g13 and g43 (commanded by others) are logged.",
-    "Unknown objects": "Named on the communications screen; what stood before them in the fragment is kept.",
-    "Event class, deadband": "A group's `event_class` by ASSIGN_CLASS, deadbands by g34v3 (`write_deadbands`).",
-    "Counters": "IMMEDIATE_FREEZE or FREEZE_CLEAR each `freeze_counters_s`.",
-    "Commands": "g12v1 latch, g41v3; SELECT before OPERATE only. Both are compared octet by octet with the permit "
-    "in the moment in which they leave, the answers with what was sent. STOP between the two withholds OPERATE. "
-    "The exchange is kept as evidence.",
-    "Link layer": "Ended in the line: confirmed user data acknowledged, link requests answered, REQUEST_LINK_STATUS "
-    "as keep-alive; an unanswered one resets the connection.",
-    "TLS": "1.2 and 1.3, mutual, name pinned, on Python's OpenSSL; end of both certificates in the link's health.",
-    "Loss": "Pauses of 0.25 to 5 s with jitter, the backup endpoint in turn. Everything of the old connection is "
-    "thrown away with it: nothing that was queued can leave later.",
-    "Limits": "2,048 octets a fragment, 64 fragments and `response_max_s` a response, 200 unsolicited responses at "
-    "once and 50/s, 40 link requests at once and 4/s, 32 protocol errors at once and 2/s; beyond it the connection "
-    "ends. 8,192 octets a turn of the event loop.",
-    "Capture": "`Dnp3Driver.capture`: the last 4 MiB of a link as pcap and as text, clear text inside TLS.",
-    "Many outstations": "One connection and one master each, in one process.",
-}
+_FEATURES = """\
+What users of DNP3 masters ask for. *Solved around*: yadnp3 cannot do it, or not well enough, and the line does.
+Tests are files below `tests/protocols/dnp3`, with `peers/` below `tests/peers/dnp3`; each is looked up by a test."""
 
-_MISSING: Mapping[str, str] = {
-    "DIRECT OPERATE, with and without acknowledgement": "Can execute seconds after it was reported as timed out; "
-    "[ADR 0004](../adr/0004-select-before-operate.md).",
-    "Several points in one request": "yadnp3 knows one; lease, setpoint and enabling output go one after the other.",
-    "Pulse, trip and close (CROB)": "Only latches have a state that can be read back.",
-    "g41v1, v2, v4": "g41v3 (float) is what demand response sends; a device that takes integers only answers "
-    "NOT_SUPPORTED.",
-    "Cold and warm restart of the device": "A switching act of its owner, not of demand response.",
-    "Broadcast": "A command to everybody cannot be confirmed; broadcast addresses are a configuration error.",
-    "Secure authentication (SAv5, SAv6)": "yadnp3 cannot; mutual TLS instead.",
-    "Serial lines": "Through a terminal server. The line ends TCP and TLS only.",
-    "File transfer, virtual terminal, data sets": "Not needed to see or move power.",
-    "Several masters on one channel (multi-drop)": "One connection for each device.",
-    "Time and interval (g50v4)": "Decoded in traces; it is no value of a point.",
-}
+
+def _features() -> Iterator[tuple[str, ...]]:
+    for one in FEATURES:
+        shown = "<br>".join(f"`{test}`" for test in one.tests)
+        yield one.name, f"**{one.state}**" if one.state == NOT else one.state, one.how, shown
+
 
 _OCTETS = (0x01, 0x00, 0x03, 0x05, 0x04, 0x09, 0x11, 0x21, 0x41, 0x61, 0xC1)
 _GROUPS = {
@@ -93,10 +57,9 @@ def dnp3_page() -> str:
         "# DNP3",
         GENERATED,
         _INTRO,
-        "## What it does",
-        table(("what", "how"), [(f"{key}", text) for key, text in _FEATURES.items()]),
-        "## What it does not do, and why",
-        table(("what", "why"), list(_MISSING.items())),
+        "## Features",
+        _FEATURES,
+        table(("feature", "state", "how, or why not", "shown by"), list(_features())),
         "## Options of a link",
         'Keys of a `[[field.links]]` table with `protocol = "dnp3"`. Paths are relative to the file.',
         table(
@@ -154,7 +117,6 @@ def dnp3_page() -> str:
                     "unknown",
                     "No answer; the connection is reset.",
                 ),
-                ("STACK_DISAGREES", "unknown", "The octets say accepted, yadnp3 does not."),
             ],
         ),
     ]
