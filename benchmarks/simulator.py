@@ -1,8 +1,8 @@
 """`make bench-simulator`: the mirror's size and speed, the engine's bare solve time beside it.
 
 - Feeders of 8,500 nodes in real time: a generated town with its secondaries, and seventy IEEE 123
-  behind one substation bus; every load moved at each tick of a second. Share of one core for the power flow (loads written, solved, read,
-  regulators looked at), the bare solve beside it.
+  behind one substation bus; every load moved at each tick of a second. Share of one core for the
+  power flow (loads written, solved, read, regulators looked at), the bare solve beside it.
 - 200 outstations of 50 points whose values all change each 2 s, in a process of their own, with a
   yadnp3 master beside them that takes every event.
 - A day of IEEE 123 at 4 s ticks, stepped: 34 PV, 12 batteries, 29 load groups, regulators.
