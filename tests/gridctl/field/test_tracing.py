@@ -6,13 +6,13 @@ import asyncio
 import json
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from gridctl.cli import app
-from gridctl.config import load_settings
 from gridctl.field.tracing import TraceWatch, answer_file, request_file
 from gridctl.wallclock import system_clock
 from tests.contracts import driver_peer as bench
@@ -21,19 +21,19 @@ from tests.contracts.peer_dnp3 import Dnp3Peer
 from tests.contracts.peer_line_json import LineJsonPeer
 from tests.contracts.peer_opcua import OpcUaPeer
 from tests.contracts.test_driver_contract import rig_of
-from tests.pilot import make_pilot
 
 
-@pytest.fixture(scope="module")
-def pilot(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_pilot(tmp_path_factory.mktemp("trace") / "pilot")
-    load_settings(folder / "gridctl.toml").field.stop_file.parent.mkdir(exist_ok=True)
-    return folder
+@pytest.fixture
+def stop_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the command line looks: an instance whose file says nothing else."""
+    file = tmp_path / "STOP"
+    settings = SimpleNamespace(field=SimpleNamespace(stop_file=file))
+    monkeypatch.setattr("gridctl.config.load_settings", lambda _: settings)
+    return file
 
 
-async def gridctl(pilot: Path, *words: str) -> Result:
-    arguments = ["trace", *words, "--instance", str(pilot)]
-    return await asyncio.to_thread(CliRunner().invoke, app, arguments)
+async def gridctl(*words: str) -> Result:
+    return await asyncio.to_thread(CliRunner().invoke, app, ["trace", *words])
 
 
 async def polling(watch: TraceWatch) -> None:
@@ -50,16 +50,15 @@ async def polling(watch: TraceWatch) -> None:
     ],
 )
 async def test_a_command_is_seen_passing(
-    pilot: Path, tmp_path: Path, factory: PeerFactory, words: tuple[str, ...], has_pcap: bool
+    stop_file: Path, tmp_path: Path, factory: PeerFactory, words: tuple[str, ...], has_pcap: bool
 ) -> None:
-    stop_file = load_settings(pilot / "gridctl.toml").field.stop_file
     async with rig_of(factory, tmp_path / "bench") as rig:
         await rig.connected()
         watch = TraceWatch(stop_file, drivers={"BENCH": rig.driver}, clock=rig.clock)
         polls = asyncio.create_task(polling(watch))
         pcap = tmp_path / "link.pcap"
         more = ("--pcap", str(pcap)) if has_pcap else ()
-        asked = asyncio.create_task(gridctl(pilot, "BENCH", "--seconds", "1.0", *more))
+        asked = asyncio.create_task(gridctl("BENCH", "--seconds", "1.0", *more))
         await rig.pump(0.5)
         await rig.execute(rig.permit(bench.SETPOINT, 33.25))
         done = await asked
