@@ -71,7 +71,7 @@ def ensemble_fit(grid: LoadGrid, leads: tuple[int, ...], vintages: Sequence[Vint
     """The forecaster under test."""
 
     def fit(end: int) -> Points:
-        return Ensemble(grid, end=end, leads=leads, vintages=vintages).points
+        return Ensemble.fitted(grid, end=end, leads=leads, vintages=vintages).points
 
     return fit
 
@@ -82,8 +82,8 @@ def run(grid: LoadGrid, protocol: Protocol, fit: Fit, *, adaptive: bool = True) 
     Raises ValueError when less than eight days are known before the first origin.
     """
     hour = grid.per_day // 24
-    origins = _hourly(grid, protocol, hour)
-    said, fit_s = _said(grid, protocol, origins, fit)
+    origins = hourly_origins(grid, protocol, hour)
+    said, fit_s = replayed(grid, protocol, origins, fit)
     leads = np.array(protocol.leads, dtype=np.intp)
     targets = origins[:, None] + leads
     actual = taken(grid.load_kw, targets)
@@ -101,7 +101,7 @@ def run(grid: LoadGrid, protocol: Protocol, fit: Fit, *, adaptive: bool = True) 
     )
     quantiles = np.stack(
         [
-            _lead_bands(grid.load_kw, errors, point, column, scored, adaptive=adaptive)
+            lead_bands(grid.load_kw, errors, point, column, scored, adaptive=adaptive)[0]
             for column in range(len(leads))
         ],
         axis=1,
@@ -111,7 +111,7 @@ def run(grid: LoadGrid, protocol: Protocol, fit: Fit, *, adaptive: bool = True) 
     )
 
 
-def _hourly(grid: LoadGrid, protocol: Protocol, hour: int) -> IntArray:
+def hourly_origins(grid: LoadGrid, protocol: Protocol, hour: int) -> IntArray:
     """Every hour from the warm-up on, in step with the first scored origin."""
     known = np.flatnonzero(np.cumsum(np.isfinite(grid.load_kw)) >= MIN_DAYS * grid.per_day)
     if not known.size or known[0] + 1 > protocol.start:
@@ -124,7 +124,7 @@ def _hourly(grid: LoadGrid, protocol: Protocol, hour: int) -> IntArray:
     return np.arange(first, protocol.end, hour, dtype=np.intp) - 1
 
 
-def _said(
+def replayed(
     grid: LoadGrid, protocol: Protocol, origins: IntArray, fit: Fit
 ) -> tuple[FloatArray, list[float]]:
     parts, fit_s = [], []
@@ -148,7 +148,7 @@ def _said(
     return np.concatenate(parts, axis=1), fit_s
 
 
-def _lead_bands(
+def lead_bands(
     load_kw: FloatArray,
     errors: Errors,
     point: FloatArray,
@@ -156,8 +156,8 @@ def _lead_bands(
     scored: IntArray,
     *,
     adaptive: bool,
-) -> FloatArray:
-    """(scored, 9) of one lead."""
+) -> tuple[FloatArray, Width]:
+    """(scored, 9) of one lead, and what its width has learned at the end."""
     width = Width()
     result = np.full((len(scored), len(LEVELS)), np.nan)
     row_of = {int(index): row for row, index in enumerate(scored)}
@@ -176,7 +176,7 @@ def _lead_bands(
             target = origin + errors.leads[column]
             if target < len(load_kw) and np.isfinite(values).all():
                 width.expect(target, values)
-    return result
+    return result, width
 
 
 def horizon_scores(found: Run, protocol: Protocol, per_day: int) -> dict[str, Score | None]:

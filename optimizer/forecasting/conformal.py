@@ -41,11 +41,15 @@ class Width:
     scale: FloatArray = field(default_factory=lambda: np.ones(len(PAIRS)))
     pending: deque[tuple[int, FloatArray, FloatArray]] = field(default_factory=deque)
 
-    def learn(self, load_kw: FloatArray, origin: int) -> None:
-        """From all pending bands whose target is not after `origin`."""
+    def shift(self, slots: int) -> None:
+        """Count targets from `slots` earlier."""
+        self.pending = deque((target + slots, low, high) for target, low, high in self.pending)
+
+    def learn(self, load_kw: FloatArray, origin: int, first: int = 0) -> None:
+        """From all pending bands whose target is not after `origin`; the load begins at `first`."""
         while self.pending and self.pending[0][0] <= origin:
             target, low, high = self.pending.popleft()
-            came = load_kw[target]
+            came = load_kw[target - first] if 0 <= target - first < len(load_kw) else np.nan
             if np.isfinite(came):
                 miss = ((came < low) | (came > high)).astype(np.float64)
                 step = RATE * (miss - _ALPHA) / np.sqrt(_ALPHA)

@@ -13,10 +13,14 @@ import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.forecasting.grid import LoadGrid, taken, trailing
-from optimizer.forecasting.regression import LeadRegression, fit_leads
+from optimizer.forecasting.regression import LeadRegression, fit_leads, said
 from optimizer.forecasting.similar import Base
 
 HALF_LIFE_DAYS = 120.0
+LOAD_SHARE = 1e-3
+LEARN_DAYS = 100.0
+LOAD_COLUMNS = 10
+"""The first columns of the features are in kW."""
 WINDOWS_H = (1.0, 3.0, 24.0, 168.0)
 
 
@@ -34,11 +38,20 @@ class DifferenceFeatures:
             np.array([near, *(trailing(near, grid.slots(h)) for h in WINDOWS_H)])
         )
 
-    def days_ahead(self, lead: int) -> int:
+    def days_ahead(self, lead: int | IntArray) -> int | IntArray:
         """1 for a target within a day of the origin, 2 within two."""
         return -(-lead // self._grid.per_day)
 
-    def __call__(self, origins: IntArray, lead: int, seen: FloatArray | None = None) -> FloatArray:
+    def base(self, target: IntArray, lead: int | IntArray) -> tuple[FloatArray, FloatArray]:
+        """Load and degrees of the base of each target."""
+        far = np.broadcast_to(np.asarray(self.days_ahead(lead)), target.shape) > 1
+        near, late = self._bases[1], self._bases[2]
+        load = np.where(far, late.load_kw[target], near.load_kw[target])
+        return load, np.where(far, late.degrees[:, target], near.degrees[:, target])
+
+    def __call__(
+        self, origins: IntArray, lead: int | IntArray, seen: FloatArray | None = None
+    ) -> FloatArray:
         """`seen` (w, origins): the target's weather as seen at the origin, if not as it was."""
         day = self._grid.per_day
         back = self.days_ahead(lead)
@@ -47,7 +60,7 @@ class DifferenceFeatures:
         earlier = (target - days * day for days in (back, back + 1, back + 2, back + 3, 7))
         columns += [np.nan_to_num(taken(self.error[1], slots)) for slots in earlier]
         ahead = self._rows[:, target] if seen is None else seen
-        columns += [*np.nan_to_num(ahead - self._bases[back].degrees[:, target])]
+        columns += [*np.nan_to_num(ahead - self.base(target, lead)[1])]
         columns += [np.nan_to_num(taken(row, target - back * day)) for row in self._warm_near]
         columns += [*self._warm_near[:, origins]]
         angle = self._grid.hour(target) * (2.0 * np.pi / 24.0)
@@ -57,42 +70,59 @@ class DifferenceFeatures:
 
 
 class Difference:
-    """The expert, fitted on slots before `end`."""
+    """The expert on a grid whose weather reaches over the targets."""
 
-    def __init__(
-        self,
-        grid: LoadGrid,
-        rows: FloatArray,
-        bases: Mapping[int, Base],
-        *,
-        end: int,
-        leads: tuple[int, ...],
-        origins: IntArray,
-    ) -> None:
-        self._bases = bases
-        self._features = DifferenceFeatures(grid, rows, bases)
-        self._lead: dict[int, LeadRegression] = {}
-        for back in bases:
-            own = tuple(lead for lead in leads if self._features.days_ahead(lead) == back)
-            if not own:
-                continue
-            self._lead[back] = fit_leads(
-                self._features,
-                self._features.error[back],
-                origins=origins,
-                end=end,
-                leads=own,
-                half_life_slots=HALF_LIFE_DAYS * grid.per_day,
-            )
+    def __init__(self, features: DifferenceFeatures, fit: LeadRegression) -> None:
+        self._features = features
+        self.fit = fit
 
     def points(
         self, origins: IntArray, leads: tuple[int, ...], seen: FloatArray | None = None
     ) -> FloatArray:
         """(origins, leads) kW; NaN where there is no base. `seen` (w, origins, leads)."""
-        result = np.full((len(origins), len(leads)), np.nan)
-        for column, lead in enumerate(leads):
-            back = self._features.days_ahead(lead)
-            x = self._features(origins, lead, None if seen is None else seen[:, :, column])
-            left = x @ self._lead[back].at(lead)
-            result[:, column] = self._bases[back].load_kw[origins + lead] + left
+        wide = np.array(leads, dtype=np.intp)
+        targets = origins[:, None] + wide
+        base = self._features.base(targets.ravel(), np.tile(wide, len(origins)))[0]
+        if seen is None:
+            left = said(self._features, self.fit, origins, leads)
+        else:
+            every, lead = np.repeat(origins, len(wide)), np.tile(wide, len(origins))
+            x = self._features(every, lead, seen.reshape(len(seen), len(every)))
+            x = x.reshape(len(origins), len(wide), -1)
+            left = np.einsum("olp,lp->ol", x, self.fit.at(wide))
+        result: FloatArray = base.reshape(targets.shape) + left
         return result
+
+
+def fit_difference(
+    grid: LoadGrid,
+    features: DifferenceFeatures,
+    *,
+    end: int,
+    leads: tuple[int, ...],
+    origins: IntArray,
+) -> LeadRegression:
+    """Fit on slots before `end`."""
+    parts = []
+    # What the load says is trusted early; weather and hour of the day need weeks to be learned.
+    columns = features(origins[-1:], leads[0]).shape[1]
+    share = np.full(columns, LOAD_SHARE)
+    share[LOAD_COLUMNS:] = LEARN_DAYS / min(end / grid.per_day, HALF_LIFE_DAYS)
+    for back, error in features.error.items():
+        own = tuple(lead for lead in leads if features.days_ahead(lead) == back)
+        if own:
+            parts.append(
+                fit_leads(
+                    features,
+                    error,
+                    origins=origins,
+                    end=end,
+                    leads=own,
+                    half_life_slots=HALF_LIFE_DAYS * grid.per_day,
+                    share=share,
+                )
+            )
+    return LeadRegression(
+        leads=np.concatenate([part.leads for part in parts]),
+        coefficients=np.concatenate([part.coefficients for part in parts]),
+    )

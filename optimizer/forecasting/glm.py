@@ -18,7 +18,7 @@ import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
 from optimizer.forecasting.grid import LoadGrid, hats, taken, trailing
-from optimizer.forecasting.regression import decayed, fit_leads, ridge
+from optimizer.forecasting.regression import LeadRegression, decayed, fit_leads, ridge, said
 from optimizer.forecasting.weather import WeatherRows
 
 SHARE = 1e-5
@@ -130,7 +130,7 @@ class ResidualFeatures:
         self._recent = np.nan_to_num(np.array(rows))
         self._before = np.nan_to_num(np.concatenate([np.full(1, np.nan), residual[:-1]]))
 
-    def __call__(self, origins: IntArray, lead: int) -> FloatArray:
+    def __call__(self, origins: IntArray, lead: int | IntArray) -> FloatArray:
         day = self._grid.per_day
         back = -(-lead // day)
         target = origins + lead
@@ -143,60 +143,36 @@ class ResidualFeatures:
         return np.array(columns).T
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HongFit:
+    """What was learned: coefficients of the model and of its residual by lead."""
+
+    beta: FloatArray
+    residual: LeadRegression
+    lite: bool
+
+
 class HongModel:
-    """E2, fitted on slots before `end`. `weather` reaches over the targets."""
+    """E2 on a grid whose weather reaches over the targets."""
 
     def __init__(
-        self,
-        grid: LoadGrid,
-        weather: WeatherRows,
-        memory: Memory,
-        *,
-        end: int,
-        leads: tuple[int, ...],
-        origins: IntArray,
+        self, grid: LoadGrid, weather: WeatherRows, fit: HongFit, *, begin: int = 0
     ) -> None:
-        self._grid = grid
+        """`begin`: the model is not asked for slots before."""
+        self.fit = fit
         self._weather = weather
-        self._design = Design(grid, lite=memory.lite)
-        begin = max(0, end - round(memory.window_days * grid.per_day))
-        half_life = memory.half_life_days * grid.per_day
-        self._beta = self._fitted(begin, end, half_life)
+        self._design = Design(grid, lite=fit.lite)
         self._model = np.full(grid.count, np.nan)
         self._model[begin:] = self._say(np.arange(begin, grid.count))
-        residual = grid.load_kw - self._model
-        self._features = ResidualFeatures(grid, residual)
-        self._lead = fit_leads(
-            self._features,
-            residual,
-            origins=origins[origins >= begin + grid.per_day],
-            end=end,
-            leads=leads,
-            half_life_slots=half_life,
-        )
-
-    def _fitted(self, begin: int, end: int, half_life: float) -> FloatArray:
-        slots = np.arange(begin, end)
-        slots = slots[np.isfinite(self._grid.load_kw[slots])]
-        slots = slots[:: _thinning(len(slots), self._grid.per_day)]
-        gram: FloatArray | float = 0.0
-        moment: FloatArray | float = 0.0
-        for part in _parts(slots):
-            x = self._design.rows(part, self._weather.at(part))
-            # The root of the weight on both sides: a product with its own transpose costs half.
-            root = np.sqrt(decayed(end - 1 - part, half_life))
-            x *= root[:, None]
-            gram = gram + x.T @ x
-            moment = moment + x.T @ (root * self._grid.load_kw[part])
-        return ridge(np.asarray(gram), np.asarray(moment), share=SHARE)
+        self._features = ResidualFeatures(grid, grid.load_kw - self._model)
 
     def _say(self, slots: IntArray, weather: WeatherRows | None = None) -> FloatArray:
         rows = self._weather.at(slots) if weather is None else weather
-        said = [
-            self._design.rows(part, rows.at(at)) @ self._beta
+        said_kw = [
+            self._design.rows(part, rows.at(at)) @ self.fit.beta
             for part, at in zip(_parts(slots), _parts(np.arange(len(slots))), strict=True)
         ]
-        return np.concatenate(said) if said else np.zeros(0)
+        return np.concatenate(said_kw) if said_kw else np.zeros(0)
 
     def points(
         self, origins: IntArray, leads: tuple[int, ...], seen: WeatherRows | None = None
@@ -207,9 +183,49 @@ class HongModel:
             model = self._model[targets]
         else:
             model = self._say(targets.ravel(), seen.flat()).reshape(targets.shape)
-        left = [self._features(origins, lead) @ self._lead.at(lead) for lead in leads]
-        result: FloatArray = model + np.array(left).T
+        result: FloatArray = model + said(self._features, self.fit.residual, origins, leads)
         return result
+
+
+def fit_hong(
+    grid: LoadGrid,
+    weather: WeatherRows,
+    memory: Memory,
+    *,
+    end: int,
+    leads: tuple[int, ...],
+    origins: IntArray,
+) -> HongFit:
+    """Fit on slots before `end`."""
+    begin = max(0, end - round(memory.window_days * grid.per_day))
+    half_life = memory.half_life_days * grid.per_day
+    design = Design(grid, lite=memory.lite)
+    slots = np.arange(begin, end)
+    slots = slots[np.isfinite(grid.load_kw[slots])]
+    slots = slots[:: _thinning(len(slots), grid.per_day)]
+    gram: FloatArray | float = 0.0
+    moment: FloatArray | float = 0.0
+    for part in _parts(slots):
+        x = design.rows(part, weather.at(part))
+        # The root of the weight on both sides: a product with its own transpose costs half.
+        root = np.sqrt(decayed(end - 1 - part, half_life))
+        x *= root[:, None]
+        gram = gram + x.T @ x
+        moment = moment + x.T @ (root * grid.load_kw[part])
+    beta = ridge(np.asarray(gram), np.asarray(moment), share=SHARE)
+    model = np.full(grid.count, np.nan)
+    for part in _parts(np.arange(begin, end)):
+        model[part] = design.rows(part, weather.at(part)) @ beta
+    residual = grid.load_kw - model
+    lead = fit_leads(
+        ResidualFeatures(grid, residual),
+        residual,
+        origins=origins[origins >= begin + grid.per_day],
+        end=end,
+        leads=leads,
+        half_life_slots=half_life,
+    )
+    return HongFit(beta=beta, residual=lead, lite=memory.lite)
 
 
 def _thinning(count: int, per_day: int) -> int:

@@ -9,15 +9,21 @@ import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
 
-Features = Callable[[IntArray, int], FloatArray]
-"""(origins, lead) → (origins, p): finite numbers, known at each origin."""
+Features = Callable[[IntArray, int | IntArray], FloatArray]
+"""(origins, lead or a lead for each) → (origins, p): finite numbers, known at each origin."""
 
 
-def ridge(gram: FloatArray, moment: FloatArray, *, share: float) -> FloatArray:
-    """Coefficients of normal equations, pulled to zero by `share` of each column's own power, and
-    not less than of the mean power: a column of nothing but zeros gets zero."""
+NOTHING = 1e-12
+
+
+def ridge(
+    gram: FloatArray, moment: FloatArray, *, share: float | FloatArray, own: bool = False
+) -> FloatArray:
+    """Coefficients of normal equations, pulled to zero by `share` of the columns' mean power, or of
+    each column's `own` where their units differ. A column of nothing but zeros gets zero."""
     power = np.diag(gram)
-    pull = np.maximum(share * power, share * max(float(power.mean()), 1e-12))
+    mean = max(float(power.mean()), 1e-12)
+    pull = share * power + NOTHING * mean if own else share * np.full(len(power), mean)
     solved: FloatArray = np.linalg.solve(gram + np.diag(pull), moment)
     return solved
 
@@ -35,17 +41,18 @@ class LeadRegression:
     leads: IntArray
     coefficients: FloatArray
 
-    def at(self, lead: int) -> FloatArray:
-        """(p,). Beyond the first and last fitted lead those of the nearest."""
-        upper = int(np.searchsorted(self.leads, lead))
-        if upper == 0 or upper == len(self.leads):
-            nearest: FloatArray = self.coefficients[min(upper, len(self.leads) - 1)]
-            return nearest
-        low, high = int(self.leads[upper - 1]), int(self.leads[upper])
-        share = (lead - low) / (high - low)
-        between: FloatArray = (1.0 - share) * self.coefficients[
-            upper - 1
-        ] + share * self.coefficients[upper]
+    def at(self, leads: IntArray) -> FloatArray:
+        """(len(leads), p). Beyond the first and last fitted lead those of the nearest."""
+        last = len(self.leads) - 1
+        upper = np.clip(np.searchsorted(self.leads, leads), 1, last) if last else np.zeros(
+            len(leads), dtype=np.intp
+        )  # fmt: skip
+        lower = np.maximum(upper - 1, 0)
+        width = np.maximum(self.leads[upper] - self.leads[lower], 1)
+        share = np.clip((leads - self.leads[lower]) / width, 0.0, 1.0)[:, None]
+        between: FloatArray = (1.0 - share) * self.coefficients[lower] + share * self.coefficients[
+            upper
+        ]
         return between
 
 
@@ -57,7 +64,7 @@ def fit_leads(
     end: int,
     leads: tuple[int, ...],
     half_life_slots: float,
-    share: float = 1e-3,
+    share: float | FloatArray = 1e-3,
 ) -> LeadRegression:
     """Regress `target` (NaN for gaps) at origin + lead on the features at the origin, for targets
     before `end`; a lead without any gets zeros."""
@@ -76,8 +83,25 @@ def fit_leads(
     )
 
 
-def _fitted(x: FloatArray, y: FloatArray, weight: FloatArray, share: float) -> FloatArray:
+def _fitted(
+    x: FloatArray, y: FloatArray, weight: FloatArray, share: float | FloatArray
+) -> FloatArray:
     if not len(y):
         return np.zeros(x.shape[1])
     weighed = x * weight[:, None]
-    return ridge(weighed.T @ x, weighed.T @ y, share=share)
+    return ridge(weighed.T @ x, weighed.T @ y, share=share, own=True)
+
+
+def said(
+    features: Features, regression: LeadRegression, origins: IntArray, leads: tuple[int, ...]
+) -> FloatArray:
+    """(origins, leads): the regression's answer."""
+    if len(origins) == 1:
+        # One origin and many leads, as in operation: one call for all of them.
+        wide = np.array(leads, dtype=np.intp)
+        x = features(np.repeat(origins, len(wide)), wide)
+        one: FloatArray = np.einsum("lp,lp->l", x, regression.at(wide))[None]
+        return one
+    coefficients = regression.at(np.array(leads, dtype=np.intp))
+    columns = [features(origins, lead) @ coefficients[k] for k, lead in enumerate(leads)]
+    return np.array(columns).reshape(len(leads), len(origins)).T

@@ -25,7 +25,7 @@ def said(
 ) -> FloatArray:
     """All experts and leads at `origin`, fitted a day before it."""
     grid = grid_of(load, temperature, holidays=HOLIDAYS)
-    ensemble = Ensemble(grid, end=origin - 23, leads=LEADS, vintages=vintages)
+    ensemble = Ensemble.fitted(grid, end=origin - 23, leads=LEADS, vintages=vintages)
     return ensemble.points(np.array([origin]))
 
 
@@ -90,10 +90,10 @@ def test_the_history_decides_who_speaks() -> None:
     for days, silent in ((12, [1]), (40, [])):
         points = said(load, temperature, days * 24)
         assert [k for k in range(4) if not np.isfinite(points[k]).any()] == silent
-    with pytest.raises(ValueError, match="7.0 days are known: the experts need 8"):
-        Ensemble(grid_of(load), end=7 * 24, leads=LEADS)
+    with pytest.raises(ValueError, match=r"7\.0 days are known: the experts need 8"):
+        Ensemble.fitted(grid_of(load), end=7 * 24, leads=LEADS)
     with pytest.raises(ValueError, match="leads reach from one slot to 2 days"):
-        Ensemble(grid_of(load), end=20 * 24, leads=(1, 49))
+        Ensemble.fitted(grid_of(load), end=20 * 24, leads=(1, 49))
 
 
 def test_gaps_silence_nobody() -> None:
@@ -109,8 +109,8 @@ def test_between_fitted_leads_it_is_smooth() -> None:
     load, temperature = hourly(60)
     grid = grid_of(load, temperature)
     origin = np.array([50 * 24])
-    coarse = Ensemble(grid, end=50 * 24, leads=(1, 3, 6, 9, 12, 18, 24, 25, 36, 48))
-    fine = Ensemble(grid, end=50 * 24, leads=tuple(range(1, 49)))
+    coarse = Ensemble.fitted(grid, end=50 * 24, leads=(1, 3, 6, 9, 12, 18, 24, 25, 36, 48))
+    fine = Ensemble.fitted(grid, end=50 * 24, leads=tuple(range(1, 49)))
     asked = tuple(range(1, 49))
     difference = coarse.points(origin, asked) - fine.points(origin, asked)
     assert np.abs(difference).mean() < 0.01 * load.mean()

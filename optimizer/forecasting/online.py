@@ -1,0 +1,242 @@
+"""The forecaster of one series in operation: asked again and again, learning as values come in.
+
+What it keeps is bounded: what the experts have learned, what they said at the hourly origins of the
+last 84 days for a few leads (KNOTS), what then came, and the widths of the bands. `train` makes it
+from a history by replaying those days with honest refits; `forecast` continues from there; `due`
+says when to train anew, which may be done elsewhere meanwhile. Slots are counted from 1970 local
+(`Calendar.first + i`), so that a grid may begin anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optimizer.arrays import FloatArray, IntArray
+from optimizer.forecasting.backtest import Protocol, hourly_origins, lead_bands, replayed
+from optimizer.forecasting.combine import combined, losses, weights
+from optimizer.forecasting.conformal import LEVELS, STEP_H, Errors, Width, blocks
+from optimizer.forecasting.ensemble import MIN_DAYS, Ensemble, Learned, known_days
+from optimizer.forecasting.grid import LoadGrid, taken
+
+KNOTS_H = (1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 30, 36, 42, 48)
+KEPT_DAYS = 84
+JUDGED_DAYS = 7
+REFIT_DAYS = 28
+REFIT_DAYS_YOUNG = 7
+YOUNG_DAYS = 84.0
+
+
+def knots(per_day: int, reach: int) -> tuple[int, ...]:
+    """Leads that are followed up, in slots; the last is `reach`."""
+    hour = per_day // 24
+    fine = {k for k in (1, 2, 3) if k < hour}
+    # Behind a day the same time yesterday is not known any more: a knot of its own.
+    every = fine | {h * hour for h in KNOTS_H} | {per_day + 1}
+    return tuple(sorted({k for k in every if k < reach} | {reach}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Track:
+    """What was said and what came: `origins` (m,) absolute last known slots an hour apart; `said`
+    (experts, m, knots), `actual` (m, knots), NaN while it is not known."""
+
+    origins: IntArray
+    said: FloatArray
+    actual: FloatArray
+
+    def point(self, leads: tuple[int, ...], hour: int) -> FloatArray:
+        """(m, knots) as the experts were believed at each origin."""
+        late = -(-np.array(leads, dtype=np.intp) // hour)
+        return combined(self.said, self.actual, late, 24.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Bands:
+    """`values_kw` (9, leads) at the quantiles of `conformal.LEVELS`; `nmae_pct` of the last week's
+    medians at the knots, None without any."""
+
+    values_kw: FloatArray
+    nmae_pct: float | None
+
+
+class Forecaster:
+    """Mutable: `forecast` learns. Not for two threads at once."""
+
+    def __init__(
+        self,
+        learned: Learned,
+        *,
+        trained_at: int,
+        track: Track,
+        widths: list[Width],
+        point: FloatArray,
+    ) -> None:
+        """`trained_at`: absolute slot before which the experts learned. `point`: of `track`."""
+        self.learned = learned
+        self.trained_at = trained_at
+        self.track = track
+        self.widths = widths
+        self._point = point
+
+    @classmethod
+    def train(cls, grid: LoadGrid, *, end: int, reach: int) -> Forecaster:
+        """Learn from slots before `end`, for targets up to `reach` slots ahead, which the grid has.
+
+        Raises ValueError for less than 8 known days or a reach beyond two days.
+        """
+        known = grid.cut(min(end + reach, grid.count))
+        leads = knots(grid.per_day, reach)
+        first, newest = grid.calendar.first, Ensemble.fitted(known, end=end, leads=leads)
+        protocol = Protocol(start=end, end=end, leads=leads)
+        hour = grid.per_day // 24
+        origins = hourly_origins(known, protocol, hour)
+        seen = replace(known, load_kw=np.where(np.arange(known.count) < end, known.load_kw, np.nan))
+        said, _ = replayed(
+            seen, protocol, origins, lambda at: Ensemble.fitted(seen, end=at, leads=leads).points
+        )
+        track = Track(
+            origins=origins + first,
+            said=said,
+            actual=taken(seen.load_kw, origins[:, None] + np.array(leads)),
+        )
+        point = track.point(leads, hour)
+        errors = Errors(
+            origins=origins,
+            leads=leads,
+            errors=track.actual - point,
+            block=blocks(grid.hour(origins[:, None] + np.array(leads))),
+            per_day=grid.per_day,
+        )
+        none = np.zeros(0, dtype=np.intp)
+        widths = []
+        for column in range(len(leads)):
+            width = lead_bands(seen.load_kw, errors, point, column, none, adaptive=True)[1]
+            width.shift(first)
+            widths.append(width)
+        return cls(newest.learned, trained_at=end + first, track=track, widths=widths, point=point)
+
+    def due(self, origin: int, per_day: int) -> bool:
+        """Is it time to train anew at absolute slot `origin`?"""
+        days = REFIT_DAYS_YOUNG if self.learned.history_days < YOUNG_DAYS else REFIT_DAYS
+        return origin - self.trained_at >= days * per_day
+
+    def forecast(self, grid: LoadGrid, *, origin: int, leads: tuple[int, ...]) -> Bands:
+        """Forecast targets `leads` after slot `origin` of `grid`, the last one that is known.
+
+        Raises ValueError where no expert can say anything.
+        """
+        first, hour = grid.calendar.first, grid.per_day // 24
+        ensemble = Ensemble(grid, self.learned)
+        self._catch_up(grid, ensemble, origin)
+        share = self._weights(hour)
+        wide = np.array(leads, dtype=np.intp)
+        said = ensemble.points(np.array([origin]), leads)[:, 0]
+        trust = np.array([np.interp(wide, self.learned.leads, row) for row in share])
+        trust = np.where(np.isfinite(said), trust, 0.0)
+        total = trust.sum(axis=0)
+        if np.any(total <= 0.0):
+            raise ValueError(f"no expert knows {int(np.sum(total <= 0.0))} of {len(leads)} targets")
+        point = (trust * np.nan_to_num(said)).sum(axis=0) / total
+        values = point + self._offsets(origin + first, wide, grid).T
+        return Bands(values_kw=np.maximum.accumulate(values, axis=0), nmae_pct=self._nmae_pct())
+
+    def _catch_up(self, grid: LoadGrid, ensemble: Ensemble, origin: int) -> None:
+        """Follow up the hours since the last origin, and note what has come."""
+        first, hour = grid.calendar.first, grid.per_day // 24
+        leads = np.array(self.learned.leads, dtype=np.intp)
+        last = int(self.track.origins[-1]) if len(self.track.origins) else origin + first - hour
+        fresh = np.arange(last + hour, origin + first + 1, hour, dtype=np.intp)
+        fresh = fresh[(fresh - first >= 0) & (fresh - first + leads[-1] < grid.count)]
+        said = ensemble.points(fresh - first, self.learned.leads)
+        origins = np.concatenate([self.track.origins, fresh])
+        gap = np.full((len(fresh), len(leads)), np.nan)
+        actual = np.concatenate([self.track.actual, gap])
+        targets = origins[:, None] + leads - first
+        known = np.where(targets <= origin, targets, -1)
+        actual = np.where(np.isfinite(actual), actual, taken(grid.load_kw, known))
+        keep = origins > origin + first - KEPT_DAYS * grid.per_day
+        self.track = Track(
+            origins=origins[keep],
+            said=np.concatenate([self.track.said, said], axis=1)[:, keep],
+            actual=actual[keep],
+        )
+        if len(fresh):
+            recent = self.track.point(self.learned.leads, hour)
+            self._point = np.concatenate([self._point, recent[len(recent) - len(fresh) :]])
+        self._point = self._point[len(self._point) - len(self.track.origins) :]
+        load = np.where(np.arange(grid.count) <= origin, grid.load_kw, np.nan)
+        for column, width in enumerate(self.widths):
+            width.learn(load, origin + first, first)
+            for row in range(len(self._point) - len(fresh), len(self._point)):
+                at = int(self.track.origins[row])
+                if at // hour % STEP_H == 0 and at == origin + first:
+                    target = at + int(leads[column])
+                    block = int(blocks(grid.hour(np.array([target - first])))[0])
+                    offset = self._errors(grid).offsets_at(at, column, block)
+                    values = self._point[row, column] + width.applied(offset)
+                    if np.isfinite(values).all():
+                        width.expect(target, values)
+
+    def _weights(self, hour: int) -> FloatArray:
+        """(experts, knots) as they are believed now."""
+        late = np.zeros(len(self.learned.leads), dtype=np.intp)
+        # Losses of all targets that have come, whatever their lead: nothing is later than now.
+        errors = self.track.actual - self.track.said
+        for column, lead in enumerate(self.learned.leads):
+            behind = -(-lead // hour)
+            errors[:, :, column] = np.roll(errors[:, :, column], behind, axis=1)
+            errors[:, :behind, column] = np.nan
+        loss = losses(errors, late, 24.0)[:, -1:]
+        return weights(loss, np.isfinite(self.track.said[:, -1:]))[:, 0]
+
+    def _errors(self, grid: LoadGrid) -> Errors:
+        leads = np.array(self.learned.leads)
+        targets = self.track.origins[:, None] + leads - grid.calendar.first
+        return Errors(
+            origins=self.track.origins,
+            leads=self.learned.leads,
+            errors=self.track.actual - self._point,
+            block=blocks(grid.hour(targets)),
+            per_day=grid.per_day,
+        )
+
+    def _offsets(self, origin: int, leads: IntArray, grid: LoadGrid) -> FloatArray:
+        """(leads, 9), between two knots interpolated."""
+        errors = self._errors(grid)
+        fitted = np.array(self.learned.leads)
+        block = blocks(grid.hour(origin - grid.calendar.first + leads))
+        kept: dict[tuple[int, int], FloatArray] = {}
+
+        def at(knot: int, own: int) -> FloatArray:
+            if (knot, own) not in kept:
+                raw = errors.offsets_at(origin, knot, own)
+                kept[knot, own] = self.widths[knot].applied(raw)
+            return kept[knot, own]
+
+        upper = np.clip(np.searchsorted(fitted, leads), 0, len(fitted) - 1)
+        lower = np.maximum(upper - 1, 0)
+        width = np.maximum(fitted[upper] - fitted[lower], 1)
+        share = np.clip((leads - fitted[lower]) / width, 0.0, 1.0)
+        result = np.empty((len(leads), len(LEVELS)))
+        for k in range(len(leads)):
+            own = int(block[k])
+            result[k] = (1.0 - share[k]) * at(int(lower[k]), own) + share[k] * at(
+                int(upper[k]), own
+            )
+        return result
+
+    def _nmae_pct(self) -> float | None:
+        week = slice(max(0, len(self._point) - JUDGED_DAYS * 24), None)
+        error = np.abs(self.track.actual[week] - self._point[week])
+        level = np.abs(self.track.actual[week])
+        known = np.isfinite(error)
+        if not known.any() or not level[known].sum() > 0.0:
+            return None
+        return float(100.0 * error[known].sum() / level[known].sum())
+
+
+def trainable(grid: LoadGrid, end: int) -> bool:
+    """Is there enough before `end` to train a forecaster from?"""
+    return known_days(grid, end) > MIN_DAYS
