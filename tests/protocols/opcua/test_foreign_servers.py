@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gridctl.web.link_views import link_detail
 from protocols.driver import OptionValue
 from protocols.opcua import driver as driver_module
 from protocols.opcua.trust import TrustList, thumbprint
@@ -174,10 +175,19 @@ async def test_changed_server_certificate_waits_for_a_person(
         assert health.state == "down"
         assert f"trust accept {shown}" in health.detail
         assert health.diagnostics["rejected certificate"] == shown
+        # All that a person compares, as it stands on the communications screen.
+        told = link_detail(health, poor=0)["rejected_certificate"]
+        assert (told["thumbprint"], told["why"]) == (shown, "BadCertificateUntrusted")
+        assert told["remedy"] == f"gridctl opcua trust accept {shown} --link PEER"
+        assert told["subject"] == "CN=changed-server"
+        assert told["application_uri"] == SERVER_URI
+        assert told["valid_from"] < told["valid_until"]
+        assert len(told["sha256"]) == 64
         assert link.all_lost()
         trust.accept(shown)
         await link.up(BACK_S)
         await link.every_item_moves()
+        assert link.driver.health().rejected_certificate is None
         assert "rejected certificate" not in link.driver.health().diagnostics
 
 
