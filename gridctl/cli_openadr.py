@@ -70,6 +70,8 @@ async def list_dead(instance: Path, *, as_json: bool) -> None:
         shown = ("number", "client_id", "url", "object_type", "operation", "attempts")
         print(json.dumps([{key: asdict(one)[key] for key in shown} for one in dead]))
         return
+    if not dead:
+        print("No notification was given up.")
     for one in dead:
         what = f"{one.operation} {one.object_type}"
         print(f"{one.number:>8}  {one.client_id:<24} {what:<22} {one.attempts} times  {one.url}")

@@ -1,21 +1,23 @@
 """From an OpenADR event to what it asks of us, or to the reason why it asks nothing.
 
-Acted on, in kW of the whole feeder, units `KW` named by a payload descriptor of the event or else
-of its program:
+Acted on, for the whole feeder:
 
 - DISPATCH_SETPOINT_RELATIVE: the value is the reduction of the feeder's import. The published
   schema allows no negative value, so a positive one is the amount of the change; its direction is
   the only one that a dispatch request has, down.
 - IMPORT_CAPACITY_LIMIT: the value is the highest import. The reduction is what the forecast (at
   the highest quantile there is) shows above it, frozen at the time of the event.
+- SIMPLE: a level is the reduction that the program gives it, in the attribute SIMPLE_KW (three
+  numbers, kW of levels 1 to 3). A level has no size of its own: without the attribute it is kept
+  and not acted on.
 
-DISPATCH_SETPOINT is the absolute consumption of one resource: read as a feeder's it would shed
-nearly everything, so it is kept and not acted on.
+The first two are in units `KW`, named by a payload descriptor of the event or else of its program.
+What is not acted on, and why, is `NOT_ACTED_ON`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gridctl.model.planning import Forecast
@@ -31,6 +33,58 @@ from gridctl.openadr.wire import (
 
 RELATIVE = "DISPATCH_SETPOINT_RELATIVE"
 LIMIT = "IMPORT_CAPACITY_LIMIT"
+SIMPLE = "SIMPLE"
+ACTED_ON = (RELATIVE, LIMIT, SIMPLE)
+SIMPLE_KW = "GRIDCTL_SIMPLE_KW"
+"""Attribute of a program: the reduction, kW, of the levels 1, 2 and 3."""
+SIMPLE_LEVELS = 3
+_FOR_VENS = "it is for a VEN, which reads it here: gridctl keeps it and moves nothing"
+_PRICES = "a price moves nothing by itself: it is kept for those who read it"
+_CAPACITY = "it is part of a contract about capacity: it is kept for those who read it"
+NOT_ACTED_ON: Mapping[str, str] = {
+    "DISPATCH_SETPOINT": "it is the absolute consumption of one resource: read as a feeder's it "
+    "would shed nearly everything",
+    "DISPATCH_INSTRUCTION": _FOR_VENS,
+    "CHARGE_STATE_SETPOINT": _FOR_VENS,
+    "CONTROL_SETPOINT": _FOR_VENS,
+    "CONTROL_LEVEL_OFFSET": _FOR_VENS,
+    "CONTROL_LEVEL_OFFSET_PERCENT": _FOR_VENS,
+    "CTA2045_REBOOT": _FOR_VENS,
+    "CTA2045_SET_OVERRIDE_STATUS": _FOR_VENS,
+    "CURVE": _FOR_VENS,
+    "OLS": _FOR_VENS,
+    "PRICE": _PRICES,
+    "PRICE_ALTERNATE": _PRICES,
+    "EXPORT_PRICE": _PRICES,
+    "GHG": _PRICES,
+    "EXPORT_CAPACITY_LIMIT": "a dispatch request only ever reduces the import of the feeder",
+    "IMPORT_CAPACITY_SUBSCRIPTION": _CAPACITY,
+    "IMPORT_CAPACITY_RESERVATION": _CAPACITY,
+    "IMPORT_CAPACITY_RESERVATION_FEE": _CAPACITY,
+    "IMPORT_CAPACITY_AVAILABLE": _CAPACITY,
+    "IMPORT_CAPACITY_AVAILABLE_PRICE": _CAPACITY,
+    "EXPORT_CAPACITY_SUBSCRIPTION": _CAPACITY,
+    "EXPORT_CAPACITY_RESERVATION": _CAPACITY,
+    "EXPORT_CAPACITY_RESERVATION_FEE": _CAPACITY,
+    "EXPORT_CAPACITY_AVAILABLE": _CAPACITY,
+    "EXPORT_CAPACITY_AVAILABLE_PRICE": _CAPACITY,
+    **dict.fromkeys(
+        (
+            "ALERT_GRID_EMERGENCY",
+            "ALERT_BLACK_START",
+            "ALERT_POSSIBLE_OUTAGE",
+            "ALERT_FLEX_ALERT",
+            "ALERT_FIRE",
+            "ALERT_FREEZING",
+            "ALERT_WIND",
+            "ALERT_TSUNAMI",
+            "ALERT_AIR_QUALITY",
+            "ALERT_OTHER",
+        ),
+        "an alert is words for people and names no power: it is kept for those who read it",
+    ),
+}
+"""Types of the standard that are kept, listed and notified, and why they move nothing."""
 REQUESTS_MAX = 96
 AHEAD_MAX_S = 366 * 86_400.0
 PRIORITY_LOWEST = 1_000
@@ -139,13 +193,14 @@ def _bounded(found: Sequence[Window], now_s: float) -> list[_Bounded]:
 def _target_kw(
     window: _Bounded, event: EventRequest, program: ProgramRequest, peak_kw: Peak
 ) -> float:
-    known = [payload for payload in window.payloads if payload.type in (RELATIVE, LIMIT)]
+    known = [payload for payload in window.payloads if payload.type in ACTED_ON]
     if not known:
-        types = ", ".join(payload.type for payload in window.payloads) or "no payload"
-        raise _NothingToDoError(f"{types[:200]}: gridctl acts on {RELATIVE} and {LIMIT}")
+        raise _NothingToDoError(_why_not([payload.type for payload in window.payloads]))
     if len(known) > 1:
         raise _NothingToDoError("an interval has more than one payload to act on")
     payload = known[0]
+    if payload.type == SIMPLE:
+        return _level_kw(payload, program)
     units = _units(payload.type, event, program)
     if units != "KW":
         raise _NothingToDoError(
@@ -158,6 +213,35 @@ def _target_kw(
     if expected_kw is None:
         raise _NothingToDoError(f"{LIMIT}: there is no forecast for all of its time")
     return max(0.0, expected_kw - value_kw)
+
+
+def _why_not(types: Sequence[str]) -> str:
+    """Why payloads of `types` ask nothing, and what would."""
+    told = [f"{type_}: {NOT_ACTED_ON[type_]}" for type_ in types[:2] if type_ in NOT_ACTED_ON]
+    names = ", ".join(types)[:200] or "no payload"
+    return f"{'; '.join(told) or names}. gridctl acts on {', '.join(ACTED_ON)}"
+
+
+def _level_kw(payload: ValuesMap, program: ProgramRequest) -> float:
+    """The reduction of a level of SIMPLE, as its program says it."""
+    level = _number(payload)
+    if level not in range(SIMPLE_LEVELS + 1):
+        raise _NothingToDoError(f"SIMPLE {level:g}: levels are 0 to {SIMPLE_LEVELS}")
+    if level == 0:
+        return 0.0
+    sizes = [one.values for one in program.attributes or () if one.type == SIMPLE_KW]
+    if len(sizes) != 1:
+        raise _NothingToDoError(
+            f"SIMPLE {level:g}: the program has no attribute {SIMPLE_KW} that says how many kW "
+            "each level is"
+        )
+    (steps,) = sizes
+    if len(steps) != SIMPLE_LEVELS:
+        raise _NothingToDoError(f"{SIMPLE_KW} needs {SIMPLE_LEVELS} numbers, kW of level 1 to 3")
+    kw = [_number(ValuesMap(type=SIMPLE_KW, values=[step])) for step in steps]
+    if kw != sorted(kw):
+        raise _NothingToDoError(f"{SIMPLE_KW}: a higher level may not be a smaller reduction")
+    return kw[int(level) - 1]
 
 
 def _units(kind: str, event: EventRequest, program: ProgramRequest) -> str | None:

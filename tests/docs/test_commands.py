@@ -89,7 +89,7 @@ ELSEWHERE: Mapping[str, str] = {
     ".venv/bin/gridctl doctor": HERE,
     ".venv/bin/gridctl serve --profile openadr-test --port 8081": "tests/docs/test_connect.py",
     ".venv/bin/gridctl openadr client add YOUR-SYSTEM": HERE,
-    ".venv/bin/gridctl openadr dead list": "",
+    ".venv/bin/gridctl openadr dead list": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl evidence pack P-5ffff1089f -o pack.zip": COMMAND_LINE,
     ".venv/bin/gridctl evidence verify pack.zip --key office.pub": COMMAND_LINE,
     ".venv/bin/gridctl replay P-5ffff1089f": COMMAND_LINE,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +13,18 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from gridctl.model.planning import Forecast, Horizon
-from gridctl.openadr.mapping import Ask, asked, forecast_peak
+from gridctl.openadr.mapping import (
+    ACTED_ON,
+    NOT_ACTED_ON,
+    SIMPLE_KW,
+    Ask,
+    asked,
+    forecast_peak,
+)
 from gridctl.openadr.wire import EventRequest, ProgramRequest
 from tests.gridctl.openadr.vtn import NOON_S, event, program
+
+SHARED = Path(os.environ.get("GRIDCTL_SHARED", Path(__file__).parents[4] / "shared"))
 
 
 def ask(body: dict[str, Any], in_program: dict[str, Any] | None = None) -> Ask:
@@ -43,6 +55,47 @@ def test_a_limit_is_held_against_the_forecast() -> None:
     late = {"start": "2026-08-05T19:00:00Z", "duration": "PT2H"}
     unknown = ask(event("p", intervals=payload("IMPORT_CAPACITY_LIMIT", 3000), intervalPeriod=late))
     assert "no forecast" in unknown.reason
+
+
+def test_a_level_is_as_much_as_its_program_says() -> None:
+    sizes = program(attributes=[{"type": SIMPLE_KW, "values": [100, 250, 400]}])
+    for level, kw in ((1, 100.0), (2, 250.0), (3, 400.0)):
+        (request,) = ask(event("p", intervals=payload("SIMPLE", level)), sizes).requests
+        assert request.target_kw == kw
+    assert "nothing is left" in ask(event("p", intervals=payload("SIMPLE", 0)), sizes).reason
+
+
+@pytest.mark.parametrize(
+    ("level", "attributes", "reason"),
+    [
+        (2, None, "no attribute GRIDCTL_SIMPLE_KW"),
+        (4, [100, 250, 400], "levels are 0 to 3"),
+        (1.5, [100, 250, 400], "levels are 0 to 3"),
+        (2, [100, 250], "needs 3 numbers"),
+        (2, [100, "250", 400], "one number"),
+        (2, [400, 250, 100], "higher level"),
+    ],
+)
+def test_a_level_without_a_size_moves_nothing(
+    level: float, attributes: list[object] | None, reason: str
+) -> None:
+    more = {} if attributes is None else {"attributes": [{"type": SIMPLE_KW, "values": attributes}]}
+    asks = ask(event("p", intervals=payload("SIMPLE", level)), program(**more))
+    assert not asks.requests
+    assert reason in asks.reason
+
+
+def test_every_type_of_the_standard_is_acted_on_or_has_a_reason() -> None:
+    published = SHARED / "openadr/enumerations-3.1.0/event-interval-payloads.schema.yaml"
+    if not published.is_file():
+        pytest.skip("the published enumerations are not on this machine")
+    types = set(re.findall(r"^    ([A-Z0-9_]+):$", published.read_text(), re.MULTILINE))
+    assert len(types) > 30
+    assert types - set(ACTED_ON) == set(NOT_ACTED_ON)
+    for type_ in NOT_ACTED_ON:
+        asks = ask(event("p", intervals=payload(type_, 1)))
+        assert not asks.requests
+        assert NOT_ACTED_ON[type_] in asks.reason
 
 
 def test_now_means_now() -> None:
