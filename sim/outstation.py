@@ -30,6 +30,7 @@ from sim.fault_kinds import Fault
 from sim.line_troubles import LineTroubles, TroubledWriter, reset
 from sim.outstation_image import ObjectKey, OutstationImage, parse_address, to_plant
 from sim.outstation_session import OutstationSession
+from sim.outstation_tls import OutstationTls
 from sim.plant import Plant, PlantPoint, Verdict
 
 log = logging.getLogger(__name__)
@@ -197,8 +198,10 @@ class SimOutstation:
         points: Sequence[PlantPoint],
         plant: Plant,
         clock: Clock,
+        tls: OutstationTls | None = None,
     ) -> None:
         self.link = link
+        self._tls = tls
         self._host = host
         self._port = port
         self._master_address = master_address
@@ -304,6 +307,8 @@ class SimOutstation:
             session,
             bind=f"{self._host}:{self._port}",
             unsolicited_interval=UNSOLICITED_LOOK_S,
+            ssl_context=None if self._tls is None else self._tls.context(),
+            authorized_peers=None if self._tls is None else frozenset({self._tls.client_name}),
         )
         server.line = self.line
         session.lose_operates, session.deaf = self._lose_operates, self.line.silent

@@ -23,6 +23,7 @@ from sim.faults import FaultBoard, LinkServer
 from sim.fleet import load_fleet
 from sim.instructor import Instructor
 from sim.outstation import SimOutstation
+from sim.outstation_tls import OutstationTls
 from sim.pace import Pace
 from sim.plant import PlantPoint
 from sim.plant_points import read_plant_points
@@ -35,6 +36,26 @@ from sim.world import World
 log = logging.getLogger(__name__)
 
 
+class TlsTable(BaseModel):
+    """`[sim.tls.LINK]`: a DNP3 outstation behind TLS; PEM files, relative to the instance."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    certificate: str
+    key: str
+    client_ca: str
+    client_name: str
+
+    def of(self, instance: Path) -> OutstationTls:
+        """With whole paths."""
+        return OutstationTls(
+            certificate=instance / self.certificate,
+            key=instance / self.key,
+            client_ca=instance / self.client_ca,
+            client_name=self.client_name,
+        )
+
+
 class SimTable(BaseModel):
     """`[sim]` of gridctl.toml; `tick_s` in real seconds."""
 
@@ -43,6 +64,7 @@ class SimTable(BaseModel):
     scenario: str
     instructor_socket: str
     tick_s: float = Field(ge=0.05, le=60)
+    tls: dict[str, TlsTable] = Field(default_factory=dict)
 
 
 class _Publishing(LinkServer, Protocol):
@@ -143,6 +165,7 @@ class Simulator:
         try:
             match link["protocol"]:
                 case "dnp3":
+                    tls = self.table.tls.get(name)
                     return DnpServer(
                         SimOutstation(
                             link=name,
@@ -150,6 +173,7 @@ class Simulator:
                             port=link["port"],
                             master_address=link["master_address"],
                             outstation_address=link["outstation_address"],
+                            tls=None if tls is None else tls.of(instance),
                             points=mine,
                             plant=self.playback or self.world,
                             clock=self.clock,
