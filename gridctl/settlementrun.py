@@ -4,7 +4,7 @@
     RUN/methods.toml   the methods' data
     RUN/run.json       what was asked and what came out
     RUN/intervals.csv  one row an interval
-    RUN/statement.html for the customer
+    RUN/statement.html, statement.pdf  for the customer
 
 A run is never written over. `verify_run` computes it again from its own folder and compares.
 """
@@ -27,7 +27,7 @@ import numpy as np
 
 from gridctl.intervalfile import read_intervals, zone
 from gridctl.model.errors import ConfigError, Refusal, RefusedError
-from gridctl.statement import statement_html
+from gridctl.statement import statement_html, statement_pdf
 from optimizer.arrays import FloatArray
 from optimizer.baselines.history import history_of
 from optimizer.baselines.methods import OWN_FILE, load_methods
@@ -38,8 +38,8 @@ from optimizer.validation.grid import Grid, to_grid
 from optimizer.validation.marks import REJECTED, Mark, has
 from optimizer.validation.thresholds import Thresholds
 
-INPUTS, METHODS, RUN, INTERVALS, STATEMENT = (
-    "inputs.csv", "methods.toml", "run.json", "intervals.csv", "statement.html",
+INPUTS, METHODS, RUN, INTERVALS, STATEMENT, PRINTED = (
+    "inputs.csv", "methods.toml", "run.json", "intervals.csv", "statement.html", "statement.pdf",
 )  # fmt: skip
 _NO_SETTLING = REJECTED | Mark.GAP | Mark.ESTIMATED
 
@@ -144,6 +144,7 @@ def write_run(run: Run, readings: Readings, folder: Path, *, methods_file: Path 
         RUN: json.dumps(as_json(run), indent=2, ensure_ascii=False) + "\n",
         INTERVALS: intervals_csv(run),
         STATEMENT: statement_html(run),
+        PRINTED: statement_pdf(run),
     }
     if place.exists():
         differing = [name for name, text in parts.items() if _read(place / name) != text]
@@ -195,6 +196,7 @@ def verify_run(place: Path) -> Run:
             RUN: json.dumps(as_json(run), indent=2, ensure_ascii=False) + "\n",
             INTERVALS: intervals_csv(run),
             STATEMENT: statement_html(run),
+            PRINTED: statement_pdf(run),
         }.items()
         if _read(place / name) != text
     ]

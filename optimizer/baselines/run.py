@@ -60,8 +60,9 @@ class Row:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """All that a statement needs. `band_kwh`: half of the 90 % band of `reduction_kwh`, from the
-    placebo events; None for a firm service level, which has no error of its own. `why_not`: why it
-    does not settle; empty: it does."""
+    placebo events; None for a firm service level, which has no error of its own. `adjustment`:
+    "ratio" or "additive" (kW), raw and as used. `why_not`: why it does not settle; empty: it does.
+    """
 
     id: str
     version: int
@@ -72,6 +73,7 @@ class Run:
     rows: tuple[Row, ...]
     days: tuple[str, ...]
     passed: tuple[tuple[str, str], ...]
+    adjustment: str
     adjustment_raw: float | None
     adjustment_used: float | None
     notes: tuple[str, ...]
@@ -159,6 +161,7 @@ def _summed(
         rows=rows,
         days=tuple(history.date_of(day).isoformat() for day in made.days),
         passed=tuple((history.date_of(day).isoformat(), why) for day, why in made.passed),
+        adjustment=method.adjust.value,
         adjustment_raw=made.raw,
         adjustment_used=made.used,
         notes=made.notes,

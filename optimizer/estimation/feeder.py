@@ -22,8 +22,9 @@ from optimizer.network import FlowResult, NetworkModel
 from optimizer.powerflow import head_amps, node_amps
 from optimizer.sensitivity import linearised
 
-FACTOR_SIGMA = 0.3
-"""How little a share of the feeder's forecast knows of a single consumer."""
+FACTOR_SIGMA = 0.5
+"""How little a share of the feeder's forecast knows of a single consumer. With 0.3 the chi-square
+test failed on a third of the draws of `make bench-estimation` although nothing was wrong."""
 
 
 class Quantity(StrEnum):

@@ -62,10 +62,13 @@ def test_from_readings_to_a_statement_and_back(tmp_path: Path) -> None:
     place = out / found["id"]
     assert {file.name for file in place.iterdir()} == {
         "inputs.csv", "methods.toml", "run.json", "intervals.csv", "statement.html",
+        "statement.pdf",
     }  # fmt: skip
     page = (place / "statement.html").read_text("utf-8")
     assert f"{found['reduction_kwh']:,.1f}" in page
     assert "http" not in page
+    printed = (place / "statement.pdf").read_text("ascii")
+    assert f"{found['reduction_kwh']:,.1f}" in printed
 
     assert run("verify", str(place)).exit_code == 0
     # The same again is the same run and changes nothing.
