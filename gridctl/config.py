@@ -227,6 +227,7 @@ _LINK_PATHS = (
     "user_certificate",
     "user_key",
     "ca",
+    "serial",
 )
 _MUST_EXIST = {("site", "feeder"), ("site", "resources")}
 

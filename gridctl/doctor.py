@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import shutil
 import socket
 import stat
@@ -237,6 +238,9 @@ def _devices(settings: Settings, *, running: bool) -> Iterator[Finding]:
             yield ok(f"link {link.id}", "not tried, gridctl may run: see `gridctl status`")
             continue
         options = link.options()
+        if "serial" in options:
+            yield _serial_line(f"link {link.id}", Path(str(options["serial"])))
+            continue
         host, port = options.get("host"), options.get("port")
         if "url" in options:
             host, _, port = str(options["url"]).split("://")[-1].split("/")[0].partition(":")
@@ -247,3 +251,12 @@ def _devices(settings: Settings, *, running: bool) -> Iterator[Finding]:
             yield warn(name, f"{host}:{port} {error.strerror or error}", "is the device on?")
         else:
             yield ok(name, f"{host}:{port} answers")
+
+
+def _serial_line(name: str, device: Path) -> Finding:
+    """Whether the port is there and may be used; nothing is sent on it."""
+    if not device.is_char_device():
+        return warn(name, f"{device} is no serial port", "is the adapter plugged in?")
+    if not os.access(device, os.R_OK | os.W_OK):
+        return warn(name, f"{device} may not be used by this user", "join its group (dialout)")
+    return ok(name, f"{device} is there")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import select
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -78,3 +81,34 @@ def test_no_device_is_touched_while_the_console_runs(
     assert all("not tried" in f.detail for f in found)
     assert [device.connections() for device in devices] == [0, 0, 0]
     assert console.connections() == 0
+
+
+def test_a_serial_port_is_looked_for_and_nothing_is_sent_on_it(
+    site: tuple[Path, list[Device], Device],
+) -> None:
+    folder, devices, _ = site
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    file = folder / "gridctl.toml"
+    set_keys(file, {("web", "port"): port})
+    far, near = os.openpty()
+    try:
+        for path, told in ((os.ttyname(near), "is there"), ("absent", "is no serial port")):
+            text = file.read_text(encoding="utf-8")
+            link = re.search(
+                r'protocol = "dnp3"\n(?:.*\n)*?(host|serial) = .*\n(port|baud) = .*\n', text
+            )
+            assert link is not None
+            begin, end = link.start(1), link.end()
+            line = f'serial = "{path}"\nbaud = 9600\n'
+            file.write_text(text[:begin] + line + text[end:], encoding="utf-8")
+            found = [f for f in findings_of(folder) if f.check.startswith("link ")]
+            (mine,) = [f for f in found if "answers" not in f.detail]
+            assert told in mine.detail
+            assert mine.detail.startswith("/"), "a path in the file is relative to it"
+        assert not select.select([far], [], [], 0)[0]
+    finally:
+        os.close(far)
+        os.close(near)
+    assert max(device.connections() for device in devices) == 2
