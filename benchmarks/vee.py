@@ -92,7 +92,8 @@ def spikes(grid: Grid, seed: int) -> list[Figure]:
         ),
         Figure(
             name="clean samples with any doubt, all rules, Tetouan",
-            ours=marked, peer=None, unit="per 1000", goal="", met=None,
+            ours=marked, peer=None, unit="per 1000", goal="<= 0.1 per 1000",
+            met=marked <= 0.1,
         ),
     ]  # fmt: skip
 
@@ -134,12 +135,12 @@ def clock_case(grid: Grid) -> tuple[int, int]:
 
 
 def cost_us(grid: Grid, rounds: int) -> float:
-    """Microseconds a sample, all rules, best of `rounds`."""
+    """Microseconds of processor time a sample, all rules, best of `rounds`."""
     best = np.inf
     for _ in range(rounds):
-        began = time.perf_counter()
+        began = time.process_time()
         marks_of(grid)
-        best = min(best, time.perf_counter() - began)
+        best = min(best, time.process_time() - began)
     return 1e6 * best / grid.values.size
 
 
@@ -159,7 +160,7 @@ def measure(quick: bool) -> Sequence[Figure]:
     )  # fmt: skip
     cost = cost_us(grid, 2 if quick else 5)
     figures.append(
-        Figure(name="all rules, one thread", ours=cost, peer=None, unit="us/sample",
+        Figure(name="all rules, processor time", ours=cost, peer=None, unit="us/sample",
                goal="<= 5 us", met=cost <= 5.0),
     )  # fmt: skip
     if not quick:

@@ -166,13 +166,16 @@ def consistency(
 
 
 def sign_turned(days: FloatArray, like: FloatArray, *, correlation: float) -> BoolArray:
-    """Rule 19: (p, d, s) days whose correlation with a sibling or a forecast is below the bound."""
+    """Rule 19: (p, d, s) days whose correlation with a sibling or a forecast is below the bound,
+    and which turned round would be nearer to it than they are: a profile may be the other way up
+    (a holiday) without a sign being wrong."""
     a = days - np.nanmean(days, axis=2, keepdims=True)
     b = like - np.nanmean(like, axis=2, keepdims=True)
     both = np.nansum(a * b, axis=2)
     size = np.sqrt(np.nansum(a * a, axis=2) * np.nansum(b * b, axis=2))
+    nearer = np.nansum((days + like) ** 2, axis=2) < np.nansum((days - like) ** 2, axis=2)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _bool(both / size < correlation)
+        return _bool((both / size < correlation) & nearer)
 
 
 def wrong_multiplier(level: FloatArray, usual: FloatArray, *, tolerance: float) -> BoolArray:

@@ -29,11 +29,11 @@ class Thresholds:
     hard_high: float | None = None
     rating_kw: float | None = None
     rating_share: float = 1.3
-    soft_margin: float = 0.1
+    soft_margin: float = 0.2
     history_days: float = 90.0
     warm_up_days: float = 14.0
-    renew_days: float = 7.0
-    rate_factor: float = 1.5
+    renew_days: float = 1.0
+    rate_factor: float = 2.0
     spike_factor: float = 1.0
     hampel_sigmas: float = 10.0
     hampel_floor: float = 0.01

@@ -107,6 +107,8 @@ def test_19_sign_and_multiplier() -> None:
     days = np.array([[shape, -shape]])
     like = np.array([[shape, shape]])
     assert rules.sign_turned(days, like, correlation=-0.5).tolist() == [[False, True]]
+    # The other way up at the same level is a strange day, not a wrong sign.
+    assert not rules.sign_turned(np.array([[20.0 - shape]]), like[:, :1], correlation=-0.5).any()
     level = np.array([[10.0, 0.0102, 96.0, 94.0, 0.0]])
     assert rules.wrong_multiplier(level, np.full((1, 5), 10.0), tolerance=0.05).tolist() == [
         [False, True, True, False, False]
