@@ -119,12 +119,14 @@ def draw_feeder(
 
 @feeder_app.command("import")
 def import_feeder(
-    file: Annotated[Path, typer.Argument(help="Master file of OpenDSS (.dss).")],
+    file: Annotated[
+        Path, typer.Argument(help="Master file of OpenDSS (.dss), or a pandapower net (.json).")
+    ],
     out: Folder = None,
     name: Annotated[str, typer.Option(help="Name of the feeder; else the file's.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Read an OpenDSS circuit into a feeder of our own, and compare the two power flows.
+    """Read an OpenDSS circuit or a pandapower net into a feeder of our own, and compare.
 
     Writes a folder with the model, a report of what was kept, approximated or refused, devices
     and points.
@@ -133,15 +135,22 @@ def import_feeder(
         from gridctl.feeder_check import check_feeder  # noqa: PLC0415 - lazy on purpose
         from sim.feeder_import.child import import_apart  # noqa: PLC0415 - lazy on purpose
         from sim.feeder_import.folder import write_folder, write_shapes  # noqa: PLC0415 - lazy
+        from sim.feeder_import.pandapower import import_pandapower  # noqa: PLC0415 - lazy
 
         own = _clean(name or file.stem)
-        imported = import_apart(file, own)
+        is_net = file.suffix.lower() == ".json"
+        imported = import_pandapower(file, own) if is_net else import_apart(file, own)
         folder = _folder(out, own)
-        check = _checked(lambda: check_feeder(imported.feeder, imported.reference_v or None))
+        compared, reference = imported.compared or imported.feeder, imported.reference_v or None
+        check = _checked(lambda: check_feeder(compared, reference, by_size=is_net))
         said = write_folder(
             folder,
             imported.feeder,
-            about={"source": str(file.resolve()), "format": "OpenDSS", "agreement": asdict(check)},
+            about={
+                "source": str(file.resolve()),
+                "format": "pandapower" if is_net else "OpenDSS",
+                "agreement": asdict(check),
+            },
             report=imported.report,
             ders=imported.ders,
         )

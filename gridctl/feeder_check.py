@@ -41,10 +41,14 @@ class FeederCheck:
 
 
 def check_feeder(
-    feeder: Feeder, reference_v: Mapping[tuple[str, str], complex] | None = None
+    feeder: Feeder,
+    reference_v: Mapping[tuple[str, str], complex] | None = None,
+    *,
+    by_size: bool = False,
 ) -> FeederCheck:
     """Solve `feeder` twice and compare: with our Z-bus flow, and by the OpenDSS engine (or with
-    `reference_v`, volts to earth by node-phase, that another engine found).
+    `reference_v`, volts to earth by node-phase, that another engine found; `by_size`: it knows
+    magnitudes only).
 
     Raises ValueError for a feeder that cannot be computed, naming the element, and
     UnavailableError when a power flow does not converge, naming the place where it fails.
@@ -66,7 +70,8 @@ def check_feeder(
         volts = dict(reference_v)
     rows = np.array([network.index(*place) for place in volts], dtype=np.intp)
     theirs = np.array(list(volts.values()))
-    apart = np.abs(flow.v_complex[rows, 0] - theirs) / base_v[rows]
+    ours = flow.v_complex[rows, 0]
+    apart = np.abs(np.abs(ours) - np.abs(theirs) if by_size else ours - theirs) / base_v[rows]
     apart = np.where(network.energised[rows], apart, 0.0)
     at = int(np.argmax(apart)) if apart.size else 0
     judged = np.flatnonzero(network.judged)

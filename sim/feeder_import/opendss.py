@@ -42,7 +42,8 @@ _THREE: Final = 3
 class Imported:
     """A feeder from a foreign file. `reference_v`: volts to earth of each node-phase as the
     foreign engine has them with taps and capacitors as in `feeder`, turned so that phase A of the
-    source has no angle; `ders` and `shapes` are what a fleet can be made of."""
+    source has no angle; `ders` and `shapes` are what a fleet can be made of. `compared`: the feeder
+    that the reference is of, with what its devices give, where that is not `feeder`."""
 
     feeder: Feeder
     report: Report
@@ -50,6 +51,7 @@ class Imported:
     ders: tuple[DerSite, ...]
     shapes: dict[str, LoadShape]
     profiles: dict[str, str]
+    compared: Feeder | None = None
 
 
 def import_opendss(
