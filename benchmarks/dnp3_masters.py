@@ -10,11 +10,12 @@ Prints one JSON object.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -307,6 +308,77 @@ async def dnp3py_poll(port: int, points: int, seconds: float) -> dict[str, Any]:
         await runner.close()
 
 
+async def dnp3py_sessions(port: int, outstations: int, seconds: float) -> dict[str, Any]:
+    from dnp3.master import DefaultSOEHandler, Master, MasterConfig  # noqa: PLC0415
+    from dnp3.master.tcp_runner import MasterTcpRunner  # noqa: PLC0415
+
+    async with contextlib.AsyncExitStack() as held:
+        polls: list[Callable[[], Awaitable[object]]] = []
+        for _ in range(outstations):
+            master = Master(
+                config=MasterConfig(address=1, outstation_address=1024), handler=DefaultSOEHandler()
+            )
+            runner = MasterTcpRunner(
+                master=master, host="127.0.0.1", port=port, response_timeout=10.0
+            )
+            await runner.open()
+            held.push_async_callback(runner.close)
+            polls.append(runner.integrity_poll)
+        return await _each_second(polls, seconds)
+
+
+async def py1815_sessions(port: int, outstations: int, seconds: float) -> dict[str, Any]:
+    from py1815.master import Master, Tasks  # noqa: PLC0415
+
+    async with Master() as master:
+        polls: list[Callable[[], Awaitable[object]]] = []
+        for number in range(outstations):
+            device = await master.add(
+                f"peer{number}",
+                host="127.0.0.1",
+                port=port,
+                outstation_address=1024,
+                master_address=1,
+                response_timeout=10.0,
+                tasks=Tasks.none(),
+            )
+            polls.append(device.integrity_poll)
+        return await _each_second(polls, seconds)
+
+
+async def _each_second(
+    polls: Sequence[Callable[[], Awaitable[object]]], seconds: float
+) -> dict[str, Any]:
+    """Each of `polls` once a second, apart from each other; a slow one puts off only itself."""
+    done, going_on = 0, True
+
+    async def one(poll: Callable[[], Awaitable[object]], phase_s: float) -> None:
+        nonlocal done
+        due_s = time.perf_counter() + phase_s
+        # Asked to end, not cancelled: dnp3py takes a cancellation for a timeout and goes on.
+        while going_on:
+            await asyncio.sleep(max(0.0, due_s - time.perf_counter()))
+            await poll()
+            done += 1
+            due_s = max(due_s + 1.0, time.perf_counter())
+
+    tasks = [
+        asyncio.create_task(one(poll, number / len(polls))) for number, poll in enumerate(polls)
+    ]
+    await asyncio.sleep(3.0)
+    before, first = usage(), done
+    await asyncio.sleep(seconds)
+    after, polled = usage(), done - first
+    going_on = False
+    await asyncio.gather(*tasks)
+    return {
+        "cores": (after["cpu_s"] - before["cpu_s"]) / seconds,
+        "values_per_s": polled * SESSION_POINTS / seconds,
+        **after,
+        "since": before["since"],
+    }
+
+
 async def py1815_poll(port: int, points: int, seconds: float) -> dict[str, Any]:
     from py1815.master import Master, Tasks  # noqa: PLC0415
 
@@ -375,7 +447,9 @@ TASKS: dict[tuple[str, str], Callable[[int, int, float], Awaitable[dict[str, Any
     ("boxed", "sessions"): boxed_sessions,
     ("boxed", "sbo"): boxed_sbo,
     ("dnp3py", "poll"): dnp3py_poll,
+    ("dnp3py", "sessions"): dnp3py_sessions,
     ("py1815", "poll"): py1815_poll,
+    ("py1815", "sessions"): py1815_sessions,
     ("py1815", "sbo"): py1815_sbo,
 }
 

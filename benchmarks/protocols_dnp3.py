@@ -142,7 +142,8 @@ def integrity(quick: bool) -> list[Figure]:
 def burst(quick: bool) -> list[Figure]:
     """5,000 events in one response, each with flags and time."""
     rounds, seconds = (1, 2.0) if quick else (3, 4.0)
-    found = _polls(("ours", "boxed"), EVENTS, EVENTS, rounds=rounds, seconds=seconds)
+    kinds = ("ours", "boxed") if quick else ("ours", "boxed", "dnp3py", "py1815")
+    found = _polls(kinds, EVENTS, EVENTS, rounds=rounds, seconds=seconds)
     per_s = {kind: EVENTS / (row["wire_s"] + row["drain_s"]) for kind, row in found.items()}
     return [
         Figure(
@@ -152,15 +153,27 @@ def burst(quick: bool) -> list[Figure]:
             unit="events/s",
             goal=">= 250,000 events/s",
             met=per_s["ours"] >= 250_000,
-        )
+        ),
+        *(
+            Figure(
+                name=f"dnp3 burst of 5,000 events, beside {kind}",
+                ours=per_s["ours"],
+                peer=per_s[kind],
+                unit="events/s",
+                goal="",
+                met=None,
+            )
+            for kind in kinds[2:]
+        ),
     ]
 
 
 def sessions(quick: bool) -> list[Figure]:
     """Many outstations in one process, a poll of 90 points from each every second."""
     count, seconds = (200, 6.0) if quick else (500, 15.0)
+    kinds = ("ours", "boxed") if quick else ("ours", "boxed", "dnp3py", "py1815")
     rows = {}
-    for kind in ("ours", "boxed"):
+    for kind in kinds:
         with outstation(SESSION_POINTS) as device:
             rows[kind] = master(kind, "sessions", device.port, count, seconds)
         late_s = device.series_s(rows[kind]["since"])
@@ -198,6 +211,21 @@ def sessions(quick: bool) -> list[Figure]:
             unit="MB",
             goal="",
             met=None,
+        ),
+        *(
+            Figure(
+                name=f"dnp3 {count} outstations x 90 points at 1 s: {what}, beside {kind}",
+                ours=rows["ours"][key],
+                peer=rows[kind][key],
+                unit=unit,
+                goal="",
+                met=None,
+            )
+            for kind in kinds[2:]
+            for key, what, unit in (
+                ("cores", "CPU of one core", "cores"),
+                ("p99_ms", "poll p99", "ms"),
+            )
         ),
     ]
 
