@@ -20,8 +20,9 @@ from gridctl.model.resource import LoadGroup, Resource
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlausibilityBounds:
     """`power_share`: of a battery's or inverter's rating; `group_share`: of what a load group can
-    shed, which is less than it draws; `head_share`: of the head's limit, whose rating nobody names; voltages in pu; `future_s`, `frozen_s`: grid seconds; `moved_share`: of the head's power,
-    that the resources must have moved by while the head stood still."""
+    shed, which is less than it draws; `head_share`: of the head's limit, whose rating nobody names;
+    voltages in pu; `future_s`, `frozen_s`: grid seconds; `moved_share`: of the head's power, that
+    the resources must have moved by while the head stood still."""
 
     power_share: float = 1.3
     group_share: float = 10.0
@@ -89,23 +90,20 @@ class Plausibility:
     def judged(self, measurements: Sequence[Measurement], *, pace: float) -> list[Measurement]:
         """The measurements, those that cannot be true with a lesser quality. `pace`: grid seconds
         that pass in a real one."""
-        ranges, powers, head = self._range, self._power_kw, self._head
-        future_s = self._bounds.future_s * pace
-        told: list[Measurement] = []
-        for m in measurements:
-            bounds = ranges.get(m.point)
-            if bounds is not None and not bounds[0] <= m.value <= bounds[1]:
-                told.append(self._impossible(m))
-                continue
-            if m.source_time_s - m.received_time_s > future_s:
-                told.append(_of_the_future(m))
-                continue
-            if bounds is not None:
-                if m.point in powers:
-                    self._note_power(m)
-                elif m.point == head:
-                    m = self._head_stands(m)  # noqa: PLW2901 - the same reading, less believed
-            told.append(m)
+        ranges, future_s = self._range, self._bounds.future_s * pace
+        told = list(measurements)
+        for k in [k for k, m in enumerate(told) if m.source_time_s - m.received_time_s > future_s]:
+            told[k] = _of_the_future(told[k])
+        # Most points have no bounds: they cost one look into the dictionary.
+        for k in [k for k, m in enumerate(told) if m.point in ranges]:
+            m = told[k]
+            low, high = ranges[m.point]
+            if not low <= m.value <= high:
+                told[k] = self._impossible(m)
+            elif m.point == self._head:
+                told[k] = self._head_stands(m)
+            elif m.point in self._power_kw:
+                self._note_power(m)
         return told
 
     def _impossible(self, m: Measurement) -> Measurement:
