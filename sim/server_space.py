@@ -18,6 +18,7 @@ from asyncua.server.server import Server
 from asyncua.ua.object_ids import ObjectIds
 
 from sim.plant import PlantPoint
+from sim.server_types import NAMESPACE, ObjectType, nodeset_text, type_of
 
 CHILDREN_MAX: Final = 100
 _UNITS_NAMESPACE: Final = "http://www.opcfoundation.org/UA/units/un/cefact"
@@ -80,6 +81,8 @@ class SpaceBuilder:
         """All points of `link` as nodes; `method` makes the body of each commanding method."""
         for uri in sorted({_split(point.address)[0] for point in points}):
             self._namespaces[uri] = await self._server.register_namespace(uri)
+        if NAMESPACE in self._namespaces:
+            await self._server.import_xml(xmlstring=nodeset_text())
         index = next(iter(self._namespaces.values()), 1)
         root = await self._object(self._server.get_objects_node(), "", link, index)
         by_equipment: dict[str, list[PlantPoint]] = {}
@@ -88,7 +91,10 @@ class SpaceBuilder:
         served: list[ServedPoint] = []
         parents = await self._grouped(root, link, len(by_equipment), index)
         for number, (equipment, members) in enumerate(by_equipment.items()):
-            home = await self._object(parents[number // CHILDREN_MAX], link, equipment, index)
+            kind = type_of({_component(point) for point in members})
+            home = await self._object(
+                parents[number // CHILDREN_MAX], link, equipment, index, kind=kind
+            )
             served += await self._equipment(home, f"{link}/{equipment}", members, index, method)
         return served
 
@@ -139,6 +145,7 @@ class SpaceBuilder:
             served.kind,
             definition,
             writable=point.command == "write",
+            browse_name=_component(point),
         )
         await self._describe(served)
         if served.lease is not None:
@@ -193,10 +200,32 @@ class SpaceBuilder:
             [],
         )
 
-    async def _object(self, parent: Node, path: str, name: str, index: int) -> Node:
-        return await parent.add_object(
-            _string_id(f"{path}/{name}", index), ua.QualifiedName(ua.String(name), ua.UInt16(index))
+    async def _object(
+        self, parent: Node, path: str, name: str, index: int, *, kind: ObjectType | None = None
+    ) -> Node:
+        node = _string_id(f"{path}/{name}", index)
+        definition = ua.NodeId(ua.Int32(ObjectIds.BaseObjectType))
+        if kind is not None and NAMESPACE in self._namespaces:
+            definition = ua.NodeId(ua.Int32(kind.node), ua.Int16(self._namespaces[NAMESPACE]))
+        # Not `add_object`: it would make every optional part of the type, which we do not serve.
+        await self._add(
+            ua.AddNodesItem(
+                ParentNodeId=parent.nodeid,
+                ReferenceTypeId=ua.NodeId(ua.Int32(ObjectIds.HasComponent)),
+                RequestedNewNodeId=node,
+                BrowseName=ua.QualifiedName(ua.String(name), ua.UInt16(index)),
+                NodeClass=ua.NodeClass.Object,
+                NodeAttributes=ua.ObjectAttributes(DisplayName=ua.LocalizedText(ua.String(name))),
+                TypeDefinition=definition,
+            )
         )
+        return self._server.get_node(node)
+
+    async def _add(self, item: ua.AddNodesItem) -> None:
+        (result,) = await self._server.iserver.isession.add_nodes([item])
+        if not result.StatusCode.is_good():
+            node = item.RequestedNewNodeId.Identifier
+            raise ValueError(f"node {node!r}: {result.StatusCode.name}")
 
     async def _variable(
         self,
@@ -207,6 +236,7 @@ class SpaceBuilder:
         definition: int,
         *,
         writable: bool,
+        browse_name: str = "",
     ) -> None:
         access = 0b11 if writable else 0b01  # CurrentRead, CurrentWrite
         text = ua.LocalizedText(ua.String(name))
@@ -223,20 +253,27 @@ class SpaceBuilder:
             ParentNodeId=parent.nodeid,
             ReferenceTypeId=ua.NodeId(ua.Int32(ObjectIds.HasComponent)),
             RequestedNewNodeId=node,
-            BrowseName=ua.QualifiedName(ua.String(name), ua.UInt16(node.NamespaceIndex)),
+            BrowseName=ua.QualifiedName(
+                ua.String(browse_name or name), ua.UInt16(node.NamespaceIndex)
+            ),
             NodeClass=ua.NodeClass.Variable,
             NodeAttributes=attributes,
             TypeDefinition=ua.NodeId(ua.Int32(definition)),
         )
-        (result,) = await self._server.iserver.isession.add_nodes([item])
-        if not result.StatusCode.is_good():
-            raise ValueError(f"node {node.Identifier!r}: {result.StatusCode.name}")
+        await self._add(item)
 
     def _node_id(self, address: str) -> ua.NodeId:
         uri, identifier = _split(address)
         if uri not in self._namespaces:
             raise ValueError(f"{address!r}: no readable point is in this namespace")
         return _string_id(identifier, self._namespaces[uri])
+
+
+def _component(point: PlantPoint) -> str:
+    """What a point is to its equipment: `TotW` of `BESS01.TotW`; its name for one that is named
+    otherwise."""
+    prefix = f"{point.equipment}."
+    return point.mrid.removeprefix(prefix) if point.mrid.startswith(prefix) else point.name
 
 
 def _split(address: str) -> tuple[str, str]:

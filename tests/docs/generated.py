@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sim.server_types import nodeset
 from tests.docs.cli_page import cli_page
 from tests.docs.decisions_page import decisions_page
 from tests.docs.dependencies_page import dependencies_page
@@ -39,4 +40,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/dependencies.md": dependencies_page,
     "adr/README.md": decisions_page,
     "img/command-states.svg": states_svg,
+    "../sim/nodeset/gridctl.feeder.NodeSet2.xml": nodeset,
 }
