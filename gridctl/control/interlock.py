@@ -22,8 +22,8 @@ BLAMED_MAX = 5
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What holds for the feeder as a whole. `clock_offset_s` None: the field never told the time.
-    `field_limits_digest`: of the limits that the field enforces. `head_words`: what is wrong with the
-    head's measurement."""
+    `field_limits_digest`: of the limits that the field enforces. `head_words`: what is wrong with
+    the head's measurement."""
 
     field_connected: bool
     stopped: bool

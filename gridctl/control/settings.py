@@ -82,4 +82,4 @@ class OfficeSettings:
     clock_offset_max_s: float
     history_days: float
     stop_file: Path
-    plausibility: PlausibilityBounds = PlausibilityBounds()
+    plausibility: PlausibilityBounds

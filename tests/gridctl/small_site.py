@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gridctl.control.office import Office
+from gridctl.control.plausibility import PlausibilityBounds
 from gridctl.control.ports import Person
 from gridctl.control.settings import DriftBounds, ModePolicy, OfficeSettings, PlanningSettings
 from gridctl.field.agent import run_field
@@ -632,6 +633,7 @@ def _office_settings(
         clock_offset_max_s=1.0,
         history_days=1.0,
         stop_file=folder / "STOP",
+        plausibility=PlausibilityBounds(),
     )
 
 
