@@ -54,10 +54,6 @@ class MasterTaskType(_NativeEnum):
 class OperationType(_NativeEnum):
     LATCH_ON: OperationType
     LATCH_OFF: OperationType
-    def __init__(self, value: int) -> None: ...
-
-class TripCloseCode(_NativeEnum):
-    def __init__(self, value: int) -> None: ...
 
 class RestartType(_NativeEnum):
     COLD: RestartType
@@ -207,41 +203,9 @@ class IChannelListener:
 class ClassField:
     def __init__(self, class0: bool, class1: bool, class2: bool, class3: bool) -> None: ...
 
-class ControlRelayOutputBlock:
-    opType: OperationType
-    tcc: TripCloseCode
-    count: int
-    onTimeMS: int
-    offTimeMS: int
-    def __init__(
-        self,
-        opType: OperationType,
-        tcc: TripCloseCode = ...,
-        clear: bool = ...,
-        count: int = ...,
-        onTime: int = ...,
-        offTime: int = ...,
-    ) -> None: ...
-
-class AnalogOutputInt16:
-    value: int
-    def __init__(self, value: int) -> None: ...
-
-class AnalogOutputInt32:
-    value: int
-    def __init__(self, value: int) -> None: ...
-
-class AnalogOutputDouble64:
-    value: float
-    def __init__(self, value: float) -> None: ...
-
 class AnalogOutputFloat32:
     value: float
     def __init__(self, value: float) -> None: ...
-
-AnalogOutput: TypeAlias = (
-    AnalogOutputInt16 | AnalogOutputInt32 | AnalogOutputFloat32 | AnalogOutputDouble64
-)
 
 class IMasterScan: ...
 
@@ -273,13 +237,13 @@ class IMaster:
     ) -> None: ...
     def SelectAndOperate(
         self,
-        command: AnalogOutput | ControlRelayOutputBlock,
+        command: AnalogOutputFloat32,
         index: int,
         callback: CommandCallback,
     ) -> None: ...
     def DirectOperate(
         self,
-        command: AnalogOutput | ControlRelayOutputBlock,
+        command: AnalogOutputFloat32,
         index: int,
         callback: CommandCallback,
     ) -> None: ...

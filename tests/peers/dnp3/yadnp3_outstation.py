@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import sys
+import threading
 from typing import Any
 
 import opendnp3
@@ -18,6 +19,7 @@ from tests.peers.dnp3.rows import LINK_ADDRESS, MASTER_ADDRESS
 o: Any = opendnp3
 POINTS = 20
 LOCKED = 13
+OPEN_S = 10.0
 
 
 class Commands(o.ICommandHandler):  # type: ignore[misc]
@@ -60,8 +62,11 @@ class Listener(o.IChannelListener):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
 
+        self.opened = threading.Event()
+
     def OnStateChange(self, state: Any) -> None:  # noqa: N802
-        return
+        if state == o.ChannelState.OPEN:
+            self.opened.set()
 
 
 def serial_line(path: str) -> Any:
@@ -104,6 +109,8 @@ def main(where: str) -> None:
     outstation.Apply(builder.Build())
     show({0: 812.0, 7: 2.0, 8: 0.0, 9: 7.0})
     outstation.Enable()
+    if where.startswith("/"):
+        listener.opened.wait(OPEN_S)
     sys.stdout.write("[]\n")
     sys.stdout.flush()
     for line in sys.stdin:

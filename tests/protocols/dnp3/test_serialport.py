@@ -16,6 +16,7 @@ import pytest
 
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.wallclock import system_clock
+from protocols.dnp3.discovery import discover
 from protocols.dnp3.driver import Dnp3Driver
 from protocols.dnp3.serialport import open_port
 from protocols.dnp3.settings import SerialPort, read_settings
@@ -130,6 +131,19 @@ async def test_a_cable_that_is_pulled_is_noticed_and_found_again(tmp_path: Path)
         await bench.up()
         assert await bench.until(lambda: bench.latest["P30.0"].quality.is_good)
         assert commands(bench.outstation) == []  # nothing was queued
+
+
+async def test_what_a_device_has_is_found_over_a_serial_line(tmp_path: Path) -> None:
+    terminal = Terminal(Outstation(script=steady), tmp_path)
+    await terminal.plug()
+    try:
+        found = await discover(
+            options(terminal.path), clock=system_clock(), ask=(), points_max=100, timeout_s=8.0
+        )
+    finally:
+        await terminal.unplug()
+    assert [(point.address, point.value) for point in found.points] == [("30:0", 1.5)]
+    assert found.endpoint == f"{terminal.path} 115200 8N1"
 
 
 async def test_silence_resets_the_line_as_it_does_a_socket(tmp_path: Path) -> None:
