@@ -47,7 +47,7 @@ class Request(BaseModel):
 
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 # "| None": pydantic applies a configuration to standard dataclasses only inside of a union.
-_PLANNING_TASK: TypeAdapter[PlanningTask | None] = TypeAdapter(PlanningTask | None, config=_STRICT)
+PLANNING_TASK: TypeAdapter[PlanningTask | None] = TypeAdapter(PlanningTask | None, config=_STRICT)
 _FORECAST_TASK: TypeAdapter[ForecastTask | None] = TypeAdapter(ForecastTask | None, config=_STRICT)
 
 
@@ -67,7 +67,7 @@ class Worker:
             result = self._result(request.kind, json.dumps(request.task))
             return canonical_json({"id": request_id, "ok": True, "result": result})
         except ValidationError as wrong:
-            error = f"the task is not understood: {_told(wrong)}"
+            error = f"the task is not understood: {told(wrong)}"
         except (ValueError, ArithmeticError, LookupError, TypeError) as wrong:
             # One bad task must not take the mind away from the next one.
             error = f"{type(wrong).__name__}: {wrong}"
@@ -75,7 +75,7 @@ class Worker:
 
     def _result(self, kind: str, task_json: str) -> PlanningResult | Forecast:
         if kind == "plan":
-            planning = _PLANNING_TASK.validate_json(task_json)
+            planning = PLANNING_TASK.validate_json(task_json)
             if planning is not None:
                 return self.plan(planning)
         else:
@@ -101,7 +101,7 @@ class Worker:
         return plan_task(task, monotonic_s=self._monotonic_s, network=network)
 
 
-def _told(wrong: ValidationError) -> str:
+def told(wrong: ValidationError) -> str:
     """The first few errors as "where: what"."""
     errors = wrong.errors(include_url=False, include_context=False, include_input=False)
     told = [f"{'.'.join(map(str, e['loc'])) or 'line'}: {e['msg']}" for e in errors[:ERRORS_TOLD]]

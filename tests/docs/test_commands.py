@@ -88,6 +88,8 @@ ELSEWHERE: Mapping[str, str] = {
     ".venv/bin/gridctl audit verify": HERE,
     ".venv/bin/gridctl doctor": HERE,
     ".venv/bin/gridctl serve --profile openadr-test --port 8081": "tests/docs/test_connect.py",
+    ".venv/bin/python -m optimizer problem.json --svg again.svg": "tests/docs/"
+    "test_optimizer_tutorial.py",
     ".venv/bin/gridctl openadr client add YOUR-SYSTEM": HERE,
     ".venv/bin/gridctl openadr dead list": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl evidence pack P-5ffff1089f -o pack.zip": COMMAND_LINE,

@@ -1,0 +1,49 @@
+"""docs/tutorial/optimizer-by-itself.md: its lines run in order, and do what the page says."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.docs.markdown import ROOT
+
+PAGE = ROOT / "docs/tutorial/optimizer-by-itself.md"
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", *words], cwd=folder, capture_output=True, text=True, timeout=120,
+        check=False,
+    )  # fmt: skip
+
+
+def test_the_page_can_be_followed(tmp_path: Path) -> None:
+    blocks = re.findall(
+        r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
+    )
+    assert len(blocks) == 5
+    done = run(tmp_path, "-c", "\n".join(blocks))
+    assert done.returncode == 0, done.stderr
+    status, ok, highest_kw = re.findall(
+        r"^(\w+) (True|False) ([\d.]+)$", done.stdout, re.MULTILINE
+    )[0]
+    assert (status, ok) == ("optimal", "True")
+    assert float(highest_kw) <= 1000.5
+    assert " coolers " in done.stdout
+    assert "would save" in done.stdout, "the findings say why"
+    svg = (tmp_path / "head.svg").read_text("utf-8")
+    assert svg.count("<polyline") == 2
+
+    again = run(tmp_path, "-m", "optimizer", "problem.json", "--svg", "again.svg")
+    assert again.returncode == 0, again.stderr
+    assert "optimal: the plan holds every limit" in again.stdout
+    assert (tmp_path / "again.svg").read_text("utf-8") == svg
+
+    result: dict[str, Any] = json.loads(
+        run(tmp_path, "-m", "optimizer", "problem.json", "--json").stdout
+    )
+    assert max(result["head_after_kw"]) == float(highest_kw)
