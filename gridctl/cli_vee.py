@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from optimizer.validation.grid import Grid
 
 LISTED_MAX = 20
+REGISTER = "_register"
+POWERS = ("_kvar", "_volt", "_ampere")
 BAND = {"low": "_q025", "median": "_q50", "high": "_q975"}
 VALIDITY = "_quality"
 
@@ -52,7 +54,11 @@ def vee_check(
     """Check the series of a CSV file; the file itself is only read.
 
     Columns NAME_q025, NAME_q50, NAME_q975 are taken as a one-step forecast of NAME, NAME_quality
-    (0 good, 1 questionable, 2 invalid) as the protocol's word. Exit codes: 0 nothing rejected and
+    (0 good, 1 questionable, 2 invalid) as the protocol's word, NAME_register as its meter's count
+    in kWh at the start of each interval, NAME_kvar, NAME_volt (line to line) and NAME_ampere as
+    what belongs to its kW. Tables [[vee.balance]] of the thresholds name a head and its parts.
+
+    Exit codes: 0 nothing rejected and
     no alarm, 1 something is, 3 the file or the thresholds cannot be used.
     """
     from optimizer.validation.estimate import estimated  # noqa: PLC0415 - lazy on purpose
@@ -60,7 +66,9 @@ def vee_check(
 
     try:
         read, own, points = _read(file, config, columns, timezone)
-        checked, band = _checked(read, {n: points.get(n, own) for n in _names(read)}, timezone)
+        thresholds = {n: points.get(n, own) for n in _names(read)}
+        checked, band = _checked(read, thresholds, timezone)
+        checked = _together(read, checked, thresholds, config)
         found, checked = estimated(
             checked, own or Thresholds(), forecast=None if band is None else band.median
         )
@@ -96,7 +104,7 @@ def _read(
 
 def _names(read: IntervalFile) -> tuple[str, ...]:
     """The points: columns that are not another one's forecast or quality."""
-    beside = (*BAND.values(), VALIDITY)
+    beside = (*BAND.values(), VALIDITY, REGISTER, *POWERS)
     return tuple(
         n
         for n in read.names
@@ -119,6 +127,39 @@ def _checked(read: IntervalFile, thresholds: Any, timezone: str) -> tuple[Checke
     if any(n + VALIDITY in read.names for n in names):
         validity = _rows(whole, tuple(n + VALIDITY for n in names))
     return check(grid, thresholds, band=band, validity=validity), band
+
+
+def _together(
+    read: IntervalFile, checked: Checked, thresholds: Any, config: Path | None
+) -> Checked:
+    """Rules 14 to 16, for points that have what they need."""
+    from gridctl.model.errors import ConfigError  # noqa: PLC0415 - lazy on purpose
+    from optimizer.validation.grid import to_grid  # noqa: PLC0415
+    from optimizer.validation.thresholds import load_balances  # noqa: PLC0415
+    from optimizer.validation.together import (  # noqa: PLC0415
+        Balance,
+        against_parts,
+        against_powers,
+        against_register,
+    )
+
+    whole = to_grid(read.names, read.time_s, read.values)
+    for row, name in enumerate(checked.grid.names):
+        if name + REGISTER in whole.names:
+            (register,) = _rows(whole, (name + REGISTER,))
+            checked = against_register(checked, row, register, thresholds[name])
+        if all(name + suffix in whole.names for suffix in POWERS):
+            kvar, volt, ampere = _rows(whole, tuple(name + suffix for suffix in POWERS))
+            checked = against_powers(
+                checked, row, kvar=kvar, volt=volt, ampere=ampere, own=thresholds[name]
+            )
+    for given in () if config is None else load_balances(config):
+        balance = Balance(**{**given, "parts": tuple(given["parts"])})
+        for name in (balance.head, *balance.parts):
+            if name not in checked.grid.names:
+                raise ConfigError("no such point", file=str(config), key=f"vee.balance: {name}")
+        checked = against_parts(checked, balance, thresholds[balance.head])
+    return checked
 
 
 def _rows(grid: Grid, names: tuple[str, ...]) -> np.ndarray:

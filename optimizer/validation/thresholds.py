@@ -46,6 +46,7 @@ class Thresholds:
     deadband: float = 0.0
     dead_zero_s: float = 3_600.0
     sum_share: float = 0.002
+    register_multiplier_kwh: float = 1.0
     balance_sigmas: float = 3.0
     balance_share: float = 0.02
     consistency_share: float = 0.03
@@ -61,6 +62,24 @@ class Thresholds:
 
 _OPTIONAL = frozenset({"hard_low", "hard_high", "rating_kw"})
 _SIGNED = frozenset({"hard_low", "hard_high", "sign_correlation"})
+
+
+def load_balances(path: Path) -> tuple[Mapping[str, Any], ...]:
+    """The tables `[[vee.balance]]` of a file that `load_thresholds` has read without complaint.
+
+    Raises ConfigError for anything but head, parts, rating_kw, sigma_kw and loss_share.
+    """
+    table = tomllib.loads(path.read_text(encoding="utf-8"))["vee"].get("balance", [])
+    found: list[Mapping[str, Any]] = []
+    for k, row in enumerate(table if isinstance(table, list) else [None]):
+        key = f"vee.balance[{k}]"
+        if not isinstance(row, dict) or not {"head", "parts", "rating_kw"} <= row.keys():
+            raise ConfigError("head, parts and rating_kw are expected", file=str(path), key=key)
+        unknown = row.keys() - {"head", "parts", "rating_kw", "sigma_kw", "loss_share"}
+        if unknown:
+            raise ConfigError("no such key", file=str(path), key=f"{key}.{min(unknown)}")
+        found.append(row)
+    return tuple(found)
 
 
 def load_thresholds(path: Path) -> tuple[Thresholds, Mapping[str, Thresholds]]:
@@ -80,6 +99,7 @@ def load_thresholds(path: Path) -> tuple[Thresholds, Mapping[str, Thresholds]]:
         raise ConfigError("no table [vee]", file=str(path))
     where = places(text)
     points = vee.pop("points", {})
+    vee.pop("balance", None)
     if not isinstance(points, dict) or not all(isinstance(t, dict) for t in points.values()):
         raise ConfigError("tables of points are expected", file=str(path), key="vee.points")
     common = _over({}, vee, path, where, "vee")

@@ -82,3 +82,30 @@ def test_a_band_and_a_quality_are_columns_beside_the_point(tmp_path: Path) -> No
     count = {rule["mark"]: rule["samples"] for rule in point["rules"]}
     assert count["forecast"] == 1
     assert count["protocol"] == 1
+
+
+def test_a_register_the_powers_and_the_parts(tmp_path: Path) -> None:
+    a, b = load_kw(3, seed=1), load_kw(3, seed=2)
+    text = "timestamp,head,a,b,a_register,a_kvar,a_volt,a_ampere\n"
+    counted = 0.0
+    for k, (x, y) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        stamp = datetime.fromtimestamp(MONDAY_S + 600 * k, UTC).isoformat()
+        head = x + y + (200.0 if k == 40 else 0.0)
+        ampere = x * 1e3 / 3**0.5 / 20_000.0 * (1.2 if k == 60 else 1.0)
+        shown = x + (900.0 if k == 200 else 0.0)
+        text += f"{stamp},{head + shown - x},{shown},{y},{counted},0,20000,{ampere}\n"
+        counted += x / 6.0
+    file, config = tmp_path / "load.csv", tmp_path / "vee.toml"
+    file.write_text(text, encoding="utf-8")
+    balance = '[[vee.balance]]\nhead = "head"\nparts = ["a", "b"]\nrating_kw = 3000\n'
+    config.write_text(f"[vee]\n[vee.points.a]\nrating_kw = 1500\n{balance}", encoding="utf-8")
+    told = CliRunner().invoke(app, ["vee", "check", str(file), "-c", str(config), "--json"])
+    points = {one["point"]: one for one in json.loads(told.stdout)["points"]}
+    assert set(points) == {"head", "a", "b"}
+    count = {rule["mark"]: rule["samples"] for rule in points["a"]["rules"]}
+    assert (count["sum"], count["balance"]) == (PER_DAY, 1)
+    assert count["consistency"] >= 1
+    config.write_text(f"[vee]\n{balance.replace('parts', 'part')}", encoding="utf-8")
+    told = CliRunner().invoke(app, ["vee", "check", str(file), "-c", str(config)])
+    assert told.exit_code == 3
+    assert "head, parts and rating_kw are expected" in told.stderr
