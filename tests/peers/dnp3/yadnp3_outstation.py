@@ -94,6 +94,8 @@ def main(where: str) -> None:
     config = o.OutstationStackConfig(database)
     config.link.LocalAddr, config.link.RemoteAddr = LINK_ADDRESS, MASTER_ADDRESS
     config.outstation.params.allowUnsolicited = True
+    # Its first words on a serial line go to nobody; it answers no read before it has given that up.
+    config.outstation.params.unsolConfirmTimeout = o.TimeDuration.Milliseconds(1_000)
     config.outstation.eventBufferConfig = o.EventBufferConfig(*[100] * 8)
     outstation = channel.AddOutstation("peer", commands, application, config)
 
