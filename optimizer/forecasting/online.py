@@ -78,7 +78,7 @@ class Forecaster:
         self.trained_at = trained_at
         self.track = track
         self.widths = widths
-        self._point = point
+        self.point = point
 
     @classmethod
     def train(cls, grid: LoadGrid, *, end: int, reach: int) -> Forecaster:
@@ -164,18 +164,18 @@ class Forecaster:
         )
         if len(fresh):
             recent = self.track.point(self.learned.leads, hour)
-            self._point = np.concatenate([self._point, recent[len(recent) - len(fresh) :]])
-        self._point = self._point[len(self._point) - len(self.track.origins) :]
+            self.point = np.concatenate([self.point, recent[len(recent) - len(fresh) :]])
+        self.point = self.point[len(self.point) - len(self.track.origins) :]
         load = np.where(np.arange(grid.count) <= origin, grid.load_kw, np.nan)
         for column, width in enumerate(self.widths):
             width.learn(load, origin + first, first)
-            for row in range(len(self._point) - len(fresh), len(self._point)):
+            for row in range(len(self.point) - len(fresh), len(self.point)):
                 at = int(self.track.origins[row])
                 if at // hour % STEP_H == 0 and at == origin + first:
                     target = at + int(leads[column])
                     block = int(blocks(grid.hour(np.array([target - first])))[0])
                     offset = self._errors(grid).offsets_at(at, column, block)
-                    values = self._point[row, column] + width.applied(offset)
+                    values = self.point[row, column] + width.applied(offset)
                     if np.isfinite(values).all():
                         width.expect(target, values)
 
@@ -197,7 +197,7 @@ class Forecaster:
         return Errors(
             origins=self.track.origins,
             leads=self.learned.leads,
-            errors=self.track.actual - self._point,
+            errors=self.track.actual - self.point,
             block=blocks(grid.hour(targets)),
             per_day=grid.per_day,
         )
@@ -228,8 +228,8 @@ class Forecaster:
         return result
 
     def _nmae_pct(self) -> float | None:
-        week = slice(max(0, len(self._point) - JUDGED_DAYS * 24), None)
-        error = np.abs(self.track.actual[week] - self._point[week])
+        week = slice(max(0, len(self.point) - JUDGED_DAYS * 24), None)
+        error = np.abs(self.track.actual[week] - self.point[week])
         level = np.abs(self.track.actual[week])
         known = np.isfinite(error)
         if not known.any() or not level[known].sum() > 0.0:
