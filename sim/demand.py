@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gridctl.model.network import EnergyConsumer, Feeder
 from sim.feeder import consumer_branches
 from sim.noise import day_noise, smooth_noise
+from sim.series import RecordedSeries
 from sim.weather import DAY_S, Weather
 
 _STEP_S: Final = 900.0
@@ -71,19 +72,21 @@ class Wave:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """What differs from a usual day: electric heating (share of the published kW at full cold),
-    a holiday's habits (Sunday's profiles), and what happens on the day itself."""
+    a holiday's habits (Sunday's profiles), what happens on the day itself, a recorded factor."""
 
     heating_share: float = 0.0
     holiday: bool = False
     scale: float = 1.0
     waves: tuple[Wave, ...] = ()
+    series: RecordedSeries | None = None
 
     def factor(self, at_s: float) -> float:
         """By how much all demand is larger now."""
         found = self.scale
         for wave in self.waves:
             found *= wave.at(at_s)
-        return found
+        recorded = None if self.series is None else self.series.at("load_factor", at_s)
+        return found if recorded is None else found * recorded
 
 
 USUAL: Final = Turn()

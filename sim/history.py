@@ -34,7 +34,7 @@ def history(
     feeder: Feeder, scenario: Scenario, *, end_s: float, days: int, step_s: float
 ) -> HistoryTable:
     """`days` of history that end at the last whole interval before grid time `end_s`."""
-    weather = Weather(scenario.climate)
+    weather = Weather(scenario.climate, scenario.turn.series)
     demand = Demand(feeder, weather, scenario.seed, scenario.turn)
     pvs = load_fleet(feeder, scenario.fleet).pvs
     places = list(dict.fromkeys((t.node, t.phase) for site in pvs for t in site.resource.terminals))
@@ -57,7 +57,7 @@ def history(
         at_s = start_s + (i + 0.5) * step_s
         sun = weather.pv_pu(at_s)
         pv_kw = np.array([sun[name] for name in orientations]) @ rated_kw
-        load_kw = demand.kw(at_s) * scenario.turn.scale
+        load_kw = demand.kw(at_s) * scenario.turn.factor(at_s)
         grid.solve(
             np.concatenate([load_kw, -pv_kw]),
             np.concatenate([demand.kvar(load_kw), np.zeros(len(places))]),

@@ -14,6 +14,7 @@ from sim.demand import Turn, Wave
 from sim.fault_kinds import Fault
 from sim.feeder import load_feeder
 from sim.scenario_file import ScenarioFile, read_scenario_file
+from sim.series import RecordedSeries, read_series
 from sim.weather import DAY_S, Climate, Front
 
 _SCENARIOS: Final = Path(__file__).parent / "scenarios"
@@ -91,10 +92,14 @@ def load_scenario(name: str) -> Scenario:
             file=str(path),
             hint=f"known scenarios: {', '.join(scenario_names())}; or the path of a .toml file",
         )
-    return _scenario(read_scenario_file(path))
+    found = read_scenario_file(path)
+    series = None
+    if found.series:
+        series = read_series(path.parent / found.series, utc_offset_s=found.utc_offset_h * 3600.0)
+    return _scenario(found, series)
 
 
-def _scenario(found: ScenarioFile) -> Scenario:
+def _scenario(found: ScenarioFile, series: RecordedSeries | None) -> Scenario:
     utc_offset_s = found.utc_offset_h * 3600.0
     # The file has local wall-clock time without a zone; reading it as UTC and taking off the
     # offset gives grid time.
@@ -130,6 +135,7 @@ def _scenario(found: ScenarioFile) -> Scenario:
             heating_share=found.demand.heating_share,
             holiday=found.demand.holiday,
             scale=found.demand.scale,
+            series=series,
             waves=tuple(
                 Wave(
                     from_s=midnight_s + _hour(w.starts) * 3600.0,

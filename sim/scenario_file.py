@@ -98,6 +98,7 @@ class ScenarioFile(_Table):
     voltage_max_pu: float = Field(gt=0.5, lt=1.5)
     loading_max_pct: float = Field(gt=0)
     history_days: int = Field(ge=1, le=366)
+    series: str = ""
     climate: ClimateTable
     demand: DemandTable = DemandTable()
     regulator_vreg_v: dict[str, float] = Field(default_factory=dict)

@@ -16,12 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.noise import day_noise, smooth_noise
+from sim.series import RecordedSeries
 
 DAY_S: Final = 86_400.0
 _SUN_STEP_S: Final = 300.0
 _COLDEST_H: Final = 5.5
 _HOTTEST_H: Final = 16.0
 _SWING_C: Final = 12.0
+_EDGE_OF_CLOUD: Final = 1.2
+"""At the edge of a cloud there is more sun than from a clear sky."""
 _DAYS_KEPT: Final = 800
 _FRONT_EDGE_H: Final = 0.05
 _TEMPERATURE, _CLOUD_DAY, _CLOUD = 11, 12, 13
@@ -71,14 +74,19 @@ class Climate:
 class Weather:
     """The weather of one climate at any grid time; the sun's tables are kept per day."""
 
-    def __init__(self, climate: Climate) -> None:
+    def __init__(self, climate: Climate, series: RecordedSeries | None = None) -> None:
         self.climate = climate
+        self._series = series
         self._sun: dict[int, dict[str, NDArray[np.float64]]] = {}
         self._highs: dict[int, float] = {}
         self._felt = (float("nan"), 0.0)
 
     def temperature_c(self, at_s: float) -> float:
         """Air temperature."""
+        if self._series is not None:
+            recorded = self._series.at("temperature_c", at_s)
+            if recorded is not None:
+                return recorded
         day, hour = self._local(at_s)
         if hour < _COLDEST_H:
             high, low = self._max_c(day - 1), self._min_c(day)
@@ -97,7 +105,12 @@ class Weather:
         return self._felt[1]
 
     def clearness(self, at_s: float) -> float:
-        """Share of the clear sky's irradiance that comes through, 0.1 … 1."""
+        """Share of the clear sky's irradiance that comes through, 0.1 … 1 (recorded: 0 … 1.2)."""
+        if self._series is not None:
+            recorded = self._series.at("irradiance_w_m2", at_s)
+            if recorded is not None:
+                clear = self._clear(at_s, "ghi")
+                return min(_EDGE_OF_CLOUD, max(0.0, recorded / clear)) if clear > 1.0 else 0.0
         day, hour = self._local(at_s)
         sky = self._day_clearness(day)
         wave = smooth_noise(

@@ -81,7 +81,7 @@ class World:
         self.scenario = scenario
         self._clock = clock
         self._links = dict(links)
-        self.weather = Weather(scenario.climate)
+        self.weather = Weather(scenario.climate, scenario.turn.series)
         self._demand = Demand(feeder, self.weather, scenario.seed, scenario.turn)
         self._groups = [LoadGroupDevice(site) for site in fleet.load_groups]
         self._batteries = [BatteryDevice(site) for site in fleet.batteries]

@@ -17,6 +17,7 @@ from sim.scenario_file import (
     ScenarioFile,
     WaveTable,
 )
+from sim.series import COLUMNS
 from tests.docs.tables import GENERATED, table, type_in_words
 
 _INTRO = """\
@@ -121,7 +122,10 @@ def _file() -> Iterator[str]:
     yield (
         "## A scenario of your own\n\nA TOML file whose path ends in `.toml` stands wherever a "
         "scenario's name does. Times are local to the scenario's day. A key that is not here is "
-        "refused with its line and the one that was probably meant."
+        "refused with its line and the one that was probably meant.\n\n`series` names a CSV beside the "
+        "file, to replay recorded weather and load: `time` (local, ISO 8601) and any of "
+        + ", ".join(f"`{name}`" for name in COLUMNS)
+        + "; linear between rows, and the scenario's own climate outside of them."
     )
     for header, model in (
         ("top", ScenarioFile),
