@@ -4,7 +4,8 @@
 
 The frozen protocol (`optimizer.forecasting.backtest`), the same for all: origins every 30 h,
 horizons 1 to 48 h, refit every 28 days on what is known then, weather as it was. GEFCom2012: 2007,
-20 zones and their sum; Tetouan: 2017-09-01 to 12-27, three substations. LightGBM lives in `.peers-forecast`,
+20 zones and their sum; Tetouan: 2017-09-01 to 12-27, three substations. LightGBM lives in
+`.peers-forecast`,
 made at the first whole run; its quantiles are made of its own past errors, as ours are. `--quick`:
 three zones, the second half of 2007 for all but ours, LightGBM not.
 

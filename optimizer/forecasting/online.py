@@ -17,12 +17,14 @@ from optimizer.arrays import FloatArray, IntArray
 from optimizer.forecasting.backtest import Protocol, hourly_origins, lead_bands, replayed
 from optimizer.forecasting.combine import combined, losses, weights
 from optimizer.forecasting.conformal import LEVELS, STEP_H, Errors, Width, blocks
-from optimizer.forecasting.ensemble import MIN_DAYS, Ensemble, Learned, known_days
+from optimizer.forecasting.ensemble import MIN_DAYS, RESIDUAL_DAYS, Ensemble, Learned, known_days
 from optimizer.forecasting.grid import LoadGrid, taken
 
 KNOTS_H = (1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 30, 36, 42, 48)
 KEPT_DAYS = 84
 JUDGED_DAYS = 7
+WEIGHED_DAYS = 35
+"""Five half lives of the losses and more."""
 REFIT_DAYS = 28
 REFIT_DAYS_YOUNG = 7
 YOUNG_DAYS = 84.0
@@ -45,6 +47,11 @@ class Track:
     origins: IntArray
     said: FloatArray
     actual: FloatArray
+
+    def newest(self) -> Track:
+        """What still has weight: losses have forgotten the rest."""
+        rows = slice(-WEIGHED_DAYS * 24, None)
+        return Track(origins=self.origins[rows], said=self.said[:, rows], actual=self.actual[rows])
 
     def point(self, leads: tuple[int, ...], hour: int) -> FloatArray:
         """(m, knots) as the experts were believed at each origin."""
@@ -128,7 +135,9 @@ class Forecaster:
         Raises ValueError where no expert can say anything.
         """
         first, hour = grid.calendar.first, grid.per_day // 24
-        ensemble = Ensemble(grid, self.learned)
+        oldest = min(origin, int(self.track.origins[-1]) - first) if len(self.track.origins) else 0
+        begin = max(0, oldest - RESIDUAL_DAYS * grid.per_day)
+        ensemble = Ensemble(grid, self.learned, begin=begin)
         self._catch_up(grid, ensemble, origin)
         share = self._weights(hour)
         wide = np.array(leads, dtype=np.intp)
@@ -163,7 +172,7 @@ class Forecaster:
             actual=actual[keep],
         )
         if len(fresh):
-            recent = self.track.point(self.learned.leads, hour)
+            recent = self.track.newest().point(self.learned.leads, hour)
             self.point = np.concatenate([self.point, recent[len(recent) - len(fresh) :]])
         self.point = self.point[len(self.point) - len(self.track.origins) :]
         load = np.where(np.arange(grid.count) <= origin, grid.load_kw, np.nan)
@@ -183,13 +192,14 @@ class Forecaster:
         """(experts, knots) as they are believed now."""
         late = np.zeros(len(self.learned.leads), dtype=np.intp)
         # Losses of all targets that have come, whatever their lead: nothing is later than now.
-        errors = self.track.actual - self.track.said
+        track = self.track.newest()
+        errors = track.actual - track.said
         for column, lead in enumerate(self.learned.leads):
             behind = -(-lead // hour)
             errors[:, :, column] = np.roll(errors[:, :, column], behind, axis=1)
             errors[:, :behind, column] = np.nan
         loss = losses(errors, late, 24.0)[:, -1:]
-        return weights(loss, np.isfinite(self.track.said[:, -1:]))[:, 0]
+        return weights(loss, np.isfinite(track.said[:, -1:]))[:, 0]
 
     def _errors(self, grid: LoadGrid) -> Errors:
         leads = np.array(self.learned.leads)

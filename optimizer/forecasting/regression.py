@@ -23,7 +23,8 @@ def ridge(
     each column's `own` where their units differ. A column of nothing but zeros gets zero."""
     power = np.diag(gram)
     mean = max(float(power.mean()), 1e-12)
-    pull = share * (power if own else np.full(len(power), mean)) + NOTHING * mean
+    scale = power if own else np.full(len(power), mean)
+    pull: FloatArray = np.asarray(share * scale + NOTHING * mean, dtype=np.float64)
     solved: FloatArray = np.linalg.solve(gram + np.diag(pull), moment)
     return solved
 
