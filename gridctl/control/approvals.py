@@ -123,6 +123,9 @@ class Approvals:
             refusal: Refusal | None = None
             if person.role not in MAY_APPROVE:
                 refusal = _wrong_role(person)
+            elif not chosen.state.is_open:
+                reason = f"the plan is {chosen.state} already: STOP ends it (SG-21)"
+                refusal = Refusal(code="not_open", reasons=(reason,))
             elif shown_digest != chosen.digest:
                 refusal = _changed()
             elif len(reason.strip()) < REASON_MIN:

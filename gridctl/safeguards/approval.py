@@ -21,6 +21,7 @@ APPROVAL: tuple[Safeguard, ...] = (
         ),
         tests=(
             "test_sg06_large_plans_need_two_persons",
+            "test_sg06_no_path_leads_around_the_approvals",
             "test_sg06_order_that_nobody_approved_is_refused",
         ),
     ),

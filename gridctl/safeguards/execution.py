@@ -57,6 +57,7 @@ EXECUTION: tuple[Safeguard, ...] = (
         standing=Standing.IN_FORCE,
         tests=(
             "test_sg19_command_that_was_let_through_before_is_refused",
+            "test_sg19_kill_9_at_every_point",
             "test_sg18_sg19_what_the_wire_leaves_open_is_looked_up_and_never_sent_again",
         ),
     ),
