@@ -16,11 +16,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gridctl.config_field import FieldLinkTable as FieldLinkTable  # noqa: PLC0414 - theirs too
 from gridctl.config_field import FieldTable
-from gridctl.control.plausibility import PlausibilityBounds
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import MODEL_VERSION, Feeder
+from gridctl.model.plausibility import PlausibilityBounds
 from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
 from gridctl.tomlplaces import line_of, places
 from gridctl.wallclock import grid_clock, system_clock

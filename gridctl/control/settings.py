@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from gridctl.control.plausibility import PlausibilityBounds
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.limits import LimitSet
 from gridctl.model.mode import Mode
 from gridctl.model.network import Feeder
 from gridctl.model.plan import OnFailure
+from gridctl.model.plausibility import PlausibilityBounds
 from gridctl.model.resource import Resource
 
 

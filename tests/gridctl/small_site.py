@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gridctl.control.office import Office
-from gridctl.control.plausibility import PlausibilityBounds
 from gridctl.control.ports import Person
 from gridctl.control.settings import DriftBounds, ModePolicy, OfficeSettings, PlanningSettings
 from gridctl.field.agent import run_field
@@ -47,6 +46,7 @@ from gridctl.model.planning import (
     SolveStatus,
     Verification,
 )
+from gridctl.model.plausibility import PlausibilityBounds
 from gridctl.model.resource import (
     Battery,
     LoadGroup,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.control.plausibility import Plausibility, PlausibilityBounds
+from gridctl.control.plausibility import Plausibility
 from gridctl.model.errors import RefusedError
 from gridctl.model.measurement import (
     GOOD,
@@ -19,6 +19,7 @@ from gridctl.model.measurement import (
     TimeQuality,
     Validity,
 )
+from gridctl.model.plausibility import PlausibilityBounds
 from gridctl.model.quantity import Phase, Unit
 from tests.gridctl.control.test_journey import propose, ready
 from tests.gridctl.small_site import ANNE, HEAD, resources, site, until
