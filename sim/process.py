@@ -57,13 +57,15 @@ class TlsTable(BaseModel):
 
 
 class SimTable(BaseModel):
-    """`[sim]` of gridctl.toml; `tick_s` in real seconds."""
+    """`[sim]` of gridctl.toml; `tick_s` in real seconds; `record`: where each run is written down,
+    "" for nowhere."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scenario: str
     instructor_socket: str
     tick_s: float = Field(ge=0.05, le=60)
+    record: str = ""
     tls: dict[str, TlsTable] = Field(default_factory=dict)
 
 
@@ -275,6 +277,8 @@ async def run_simulator(
     cannot be simulated, whose ports are taken, or for a recording that cannot be written.
     """
     simulator = Simulator(instance, replay=replay)
+    if record is None and simulator.table.record:
+        record = instance / simulator.table.record
     async with AsyncExitStack() as stack:
         if record is not None:
             simulator.recorder = stack.enter_context(recording(record, simulator.world))

@@ -46,9 +46,11 @@ async def test_a_fault_is_switched_in_the_running_simulator(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     instance = make_instance(tmp_path / "pilot")
-    recorded = tmp_path / "run.csv"
+    recorded = instance / "run.csv"
+    settings = instance / "gridctl.toml"
+    settings.write_text(settings.read_text().replace("[sim]", '[sim]\nrecord = "run.csv"'))
     stop = asyncio.Event()
-    task = asyncio.create_task(run_simulator(instance, stop=stop, record=recorded))
+    task = asyncio.create_task(run_simulator(instance, stop=stop))
     await until_ready(instance, task)
 
     async def ask(*words: str) -> Result:
@@ -77,7 +79,8 @@ async def test_a_fault_is_switched_in_the_running_simulator(
     assert "of the 300 to be judged" in outcome["score"]["failed"][-1]
     # And shown again, to whoever reads the same points.
     stop = asyncio.Event()
-    task = asyncio.create_task(run_simulator(instance, stop=stop, replay=recorded))
+    other = tmp_path / "again.csv"
+    task = asyncio.create_task(run_simulator(instance, stop=stop, record=other, replay=recorded))
     await until_ready(instance, task)
     stop.set()
     await asyncio.wait_for(task, 10)
