@@ -60,6 +60,8 @@ _THREE: Final = 3
 _HOUSES_PER_STREET: Final = 12
 _ON_LEGS: Final = 0.5
 """Share of customers with a part of their load on the single legs."""
+_SERVICE_MARGIN: Final = 1.5
+"""Rating of a service transformer over what its customers draw: a hot day is a fifth more."""
 _THREE_PHASE: Final = 0.4
 """Share of European customers with three phases."""
 
@@ -243,7 +245,8 @@ class _Growth:
         phase = min(bus.phases, key=lambda p: self.on_phase[p])
         kws = [self.rng.uniform(*self.shape.customer_kw) for _ in range(customers)]
         kva = next(
-            (k for k in self.shape.service_kva if k >= 1.1 * sum(kws)), self.shape.service_kva[-1]
+            (k for k in self.shape.service_kva if k >= _SERVICE_MARGIN * sum(kws)),
+            self.shape.service_kva[-1],
         )
         name = f"s{bus.name[1:]}"
         leg_kv = LEG_KV * sqrt(3.0)
@@ -278,7 +281,8 @@ class _Growth:
     def _station(self, bus: _Bus, customers: int) -> None:
         kws = [self.rng.uniform(*self.shape.customer_kw) for _ in range(customers)]
         kva = next(
-            (k for k in self.shape.service_kva if k >= 1.2 * sum(kws)), self.shape.service_kva[-1]
+            (k for k in self.shape.service_kva if k >= _SERVICE_MARGIN * sum(kws)),
+            self.shape.service_kva[-1],
         )
         name = f"s{bus.name[1:]}"
         self._node(name, _LV_KV, "ABC", bus.x + 8.0, bus.y + 8.0)

@@ -84,13 +84,13 @@ SHAPES: Final = {
     Style.URBAN: Shape(
         kv=12.47, frequency_hz=60.0, conductors=OVERHEAD, span_m=(40.0, 90.0),
         lateral_nodes=(3, 12), phase_shares=(0.55, 0.15, 0.30), customers=(3, 8),
-        customer_kw=(1.2, 4.5), service_kva=(25.0, 37.5, 50.0, 75.0), drop_m=(15.0, 40.0),
+        customer_kw=(1.2, 4.5), service_kva=(25.0, 37.5, 50.0, 75.0, 100.0), drop_m=(15.0, 40.0),
         line_regulators=0, drop_max=0.045,
     ),
     Style.RURAL: Shape(
         kv=24.9, frequency_hz=60.0, conductors=OVERHEAD, span_m=(200.0, 700.0),
         lateral_nodes=(4, 18), phase_shares=(0.75, 0.10, 0.15), customers=(1, 3),
-        customer_kw=(1.5, 6.0), service_kva=(10.0, 15.0, 25.0, 37.5), drop_m=(20.0, 60.0),
+        customer_kw=(1.5, 6.0), service_kva=(10.0, 15.0, 25.0, 37.5, 50.0), drop_m=(20.0, 60.0),
         line_regulators=2, drop_max=0.09,
     ),
     Style.EUROPEAN_LV: Shape(

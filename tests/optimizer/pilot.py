@@ -49,12 +49,15 @@ class Afternoon:
     head_kw: np.ndarray
 
 
+HOT = "hot-afternoon"
+
+
 @cache
-def afternoon() -> Afternoon:
+def afternoon(story: str = HOT) -> Afternoon:
     """Run the scenario for a day without control (about a second)."""
-    scenario = load_scenario("hot-afternoon")
+    scenario = load_scenario(story)
     feeder = scenario_feeder(scenario)
-    fleet = load_fleet(feeder)
+    fleet = load_fleet(feeder, scenario.fleet)
     clock = ManualClock(grid_s=scenario.start_s)
     world = World(feeder=feeder, fleet=fleet, scenario=scenario, clock=clock, links={})
     resources = fleet.resources()
@@ -111,9 +114,10 @@ def pilot_task(
     requests: tuple[DispatchRequest, ...] = (),
     limit_kw: float | None = None,
     scale: float = 1.0,
+    story: str = HOT,
 ) -> PlanningTask:
     """The task at the scenario's start; `scale` multiplies the forecast."""
-    seen = afternoon()
+    seen = afternoon(story)
     horizon = Horizon(start_s=seen.horizon_start_s, step_s=STEP_S, count=count)
     p50 = scale * seen.head_kw[:count]
     scenario = seen.scenario
