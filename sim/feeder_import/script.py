@@ -43,6 +43,12 @@ _FILES: Final = ("redirect", "compile")
 _COORDINATES: Final = ("buscoords", "latloncoords", "latlongcoords")
 _NEW: Final = re.compile(r"new\s+(?:object\s*=\s*)?[\"']?([\w-]+)\.([^\s\"',]+)", re.IGNORECASE)
 _CIRCUIT: Final = "circuit"
+_DATA: Final = re.compile(
+    r"\b(file|csvfile|dblfile|sngfile|pqcsvfile)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s,)\]]+)",
+    re.IGNORECASE,
+)
+_SERIES: Final = ("loadshape", "growthshape", "tempshape", "priceshape", "xycurve", "spectrum")
+"""Classes that a snapshot can do without."""
 _SHORTEST: Final = 3
 
 
@@ -136,7 +142,21 @@ class Script:
         if verb == "set" and ("datapath" in low or "editor" in low or "cmdlog" in low):
             return
         self.has_voltage_bases |= (verb == "set" and "voltagebases" in low) or verb == "setkvbase"
-        self._say(line, place)
+        found = _DATA.sub(self._data_file, line)
+        if defined and "\0" in found and defined[1].lower() in _SERIES:
+            why = f"its file of numbers is not there ({place})"
+            self._report.add(f"{defined[1]}.{defined[2]}", Fate.REFUSED, why)
+            return
+        self._say(found.replace("\0", ""), place)
+
+    def _data_file(self, match: re.Match[str]) -> str:
+        """A file of numbers by its full path: names come from Windows. NUL marks a missing one."""
+        name = match[2].strip("\"'")
+        target = _found(self._folder, name)
+        if target is None:
+            return f"{match[1]}=\0{name}"
+        text = str(target)
+        return f'{match[1]}="{text}"' if " " in text else f"{match[1]}={text}"
 
     def _coordinates(self, line: str, place: str) -> None:
         parts = line.split(maxsplit=1)

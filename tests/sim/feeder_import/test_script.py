@@ -82,3 +82,23 @@ def test_what_is_no_circuit_is_refused(tmp_path: Path, content: bytes, said: str
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be read"):
         read(tmp_path / "none.dss")
+
+
+def test_files_of_numbers_are_found_as_windows_spells_them(tmp_path: Path) -> None:
+    (tmp_path / "Profiles").mkdir()
+    (tmp_path / "Profiles" / "Load_1.csv").write_text("0.1\n0.5\n0.9\n")
+    path = tmp_path / "m.dss"
+    path.write_text(
+        "New Circuit.c\n"
+        "New Loadshape.a npts=3 interval=1 mult=(file=profiles\\load_1.csv)\n"
+        "New Loadshape.b npts=3 interval=1 csvfile='Profiles\\Load_1.csv'\n"
+        "New Loadshape.c npts=3 interval=1 mult=(file=nowhere.csv)\n"
+        "New Line.l bus1=sourcebus bus2=b\n"
+    )
+    report = read(path)
+    told = {e.element: e.why for e in report.entries}
+    assert told == {"Loadshape.c": "its file of numbers is not there (m.dss:4)"}
+    dss = opendss_engine()
+    for name in ("a", "b"):
+        dss.loadshapes.name = name
+        assert list(dss.loadshapes.p_mult) == [0.1, 0.5, 0.9]
