@@ -91,8 +91,14 @@ class Line:
 
     def close_port(self) -> None:
         server, self._server = self._server, None
-        if server is not None:
-            server.close()
+        if server is None:
+            return
+        loop = asyncio.get_running_loop()
+        for port in server.sockets:
+            loop.remove_reader(port.fileno())
+        # Whom it has accepted in this turn gets its transport in the next: a server that is closed
+        # by then leaves that socket open for good (CPython gh-109564).
+        loop.call_soon(server.close)
 
     def from_device(self, octets: bytes) -> bool:
         """Take `octets` in; whether something went back to the device."""

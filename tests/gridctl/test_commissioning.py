@@ -88,6 +88,23 @@ def test_each_difference_is_told(
     assert found[what] is severity
 
 
+def test_how_a_relay_is_operated_is_for_its_owner_to_say() -> None:
+    relay = FoundPoint(
+        address="12:3",
+        kind=PointKind.CONTROL,
+        native_type="g10v2",
+        writable=True,
+        command="crob-latch",
+    )
+    found = replace(FOUND, points=(*FOUND.points[:2], relay))
+    pulse = "R,R,E,control,state,,L,12:3,crob-pulse:500/100x1,,1,0,0,2,A,0,0,1"
+    assert "command" not in told(*ROWS, pulse, found=found)
+    # That a setpoint is an integer in the device is told.
+    whole = replace(FOUND.points[1], command="ao-int16")
+    found = replace(FOUND, points=(FOUND.points[0], whole))
+    assert told(*ROWS, found=found)["command"] is Severity.WARNING
+
+
 def test_a_range_is_compared_in_engineering_units() -> None:
     scaled = ROWS[1].replace(",1,0,0,2,A", ",0.001,0,0,2,A")
     fine = with_point(1, low=0.0, high=60_000.0, unit=None, unit_text="W")

@@ -10,7 +10,7 @@ from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.measurement import PointKind
 from gridctl.wallclock import system_clock
 from protocols.discovery import Discovery
-from protocols.dnp3.discovery import discover
+from protocols.dnp3.discovery import Inventory, discover
 from protocols.dnp3.fragments import Fragment, Function
 from tests.protocols.dnp3.scripted import Answer, Outstation, analogs, answer, classes, settings
 
@@ -67,6 +67,17 @@ async def test_attributes_and_points_with_their_variations() -> None:
     assert seen.absent == ("30:99",)
     assert not seen.truncated
     assert not {"SELECT", "OPERATE", "DIRECT_OPERATE"} & set(outstation.functions())
+
+
+@pytest.mark.parametrize(
+    ("variation", "octets", "command"),
+    [(1, 4, "ao-int32"), (2, 2, "ao-int16"), (3, 4, "ao-float"), (4, 8, "ao-double")],
+)
+def test_an_output_s_status_tells_of_its_command(variation: int, octets: int, command: str) -> None:
+    inventory = Inventory(10)
+    inventory.read(bytes((40, variation, 0x00, 4, 4, 0x01)) + bytes(octets))
+    (point,) = inventory.points.values()
+    assert (point.address, point.command, point.value) == ("41:4", command, 0.0)
 
 
 async def test_more_points_than_asked_for_are_cut_off_and_it_is_said() -> None:

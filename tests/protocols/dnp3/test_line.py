@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import struct
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -295,6 +297,22 @@ async def test_the_inner_port_closes_whenever_it_is_let_go(turns: int) -> None:
     with pytest.raises(UnavailableError):
         await line.listen()
     assert descriptors() == before
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_visitor_of_a_port_that_closes_is_closed_too(turns: int) -> None:
+    """asyncio's own server leaves a socket open that it has accepted when it is closed."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", ResourceWarning)
+        line = Line(Campaign(1, lean=True).conversation, Capture(lambda: 0.0), lambda _: None)
+        with socket.create_connection(await line.listen()):
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            line.drop("stopped")
+            await asyncio.sleep(0.01)
+        del line
+        gc.collect()
+    assert not [str(one.message) for one in found]
 
 
 def test_the_inner_port_takes_nobody_but_our_own_stack() -> None:
