@@ -25,7 +25,7 @@ from tests.ui.pilot import Pilot
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"1920": (1920, 1080), "1366": (1366, 768)}
 PALETTES = ("dark", "light")
-SCREENS = ("overview", "plans", "commands", "alarms", "audit", "comms")
+SCREENS = ("overview", "plans", "commands", "alarms", "audit", "shift", "comms")
 RATE = 20.0
 SETTLE_MS = 700
 DOCUMENTED = {

@@ -254,7 +254,7 @@ def test_sg28_an_alarm_that_returned_to_normal_is_shown_as_such_until_it_is_seen
 
 AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-SCREENS = ("overview", "plans", "commands", "alarms", "audit", "comms")
+SCREENS = ("overview", "plans", "commands", "alarms", "audit", "shift", "comms")
 
 
 def axe(page: Page, where: str) -> list[str]:

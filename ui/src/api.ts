@@ -182,6 +182,32 @@ export interface CommandDetail extends CommandRow { evidence: Evidence[] }
 // One line a message: time, direction, words " | " octets.
 export interface Evidence { state: CommandState; at: string; sha256: string; lines: string[] }
 // GET /api/v1/alarms -> { alarms: Alarm[] }
+// GET /api/v1/modes -> { areas: AreaMode[] }.  POST /api/v1/modes {area, mode, reason}; …/approve {area}
+export interface AreaMode {
+  area: string; mode: "off" | "shadow" | "advisory"; since: string | null; by: string; reason: string;
+  request: { to: string; by: string; at: string; reason: string; approved_by: string } | null;
+  scored: number; forecast_error_pct: number | null; relieved_kwh: number; over_kwh: number; lacking: string[];
+}
+// GET /api/v1/handovers -> { handovers: Handover[] }.  POST …/handovers {notes}; …/{number}/take {remarks}
+export interface Handover {
+  number: number; prepared_by: string; at: string; open_items: string[]; notes: string;
+  taken_by: string; taken_at: string | null; remarks: string;
+}
+// GET /api/v1/manual-steps -> { steps: ManualStep[] }.  POST …/manual-steps {to, instruction};
+// …/{number}/repeat {words}, …/confirm {words}, …/give-up {reason}
+export interface ManualStep {
+  number: number; issued_by: string; to: string; instruction: string; issued_at: string;
+  repeat_back: string; repeated_at: string | null; confirmation: string; confirmed_at: string | null;
+  closed: string;
+}
+// GET /api/v1/alarms/figures?hours= -> AlarmFigures
+export interface AlarmFigures {
+  start: string; end: string; hours: number; start_s: number; end_s: number; raised: number;
+  per_day: number; per_10_min: number; most_in_10_min: number; floods: number; flood_s: number;
+  chattering: string[]; stale: string[]; top: [string, number][]; priorities: [number, number][];
+  acknowledged_after_s: number | null; judged: string[];
+}
+
 // GET /api/v1/audit?limit=&before= -> { rows: AuditRow[] }   GET /api/v1/audit/verify -> ChainCheck
 export interface AuditRow {
   sequence: number; at: string; who: string; role: string; source: string; action: string;

@@ -109,7 +109,9 @@ function serve(response, user, { key, id, verb, url, body }) {
     case "GET overview": return send(response, 200, world.frame(true));
     case "GET links": return send(response, 200, { links: world.linkDetails() });
     case "GET events": return send(response, 200, { events: [] });
-    case "GET alarms": return send(response, 200, { alarms: world.alarms });
+    case "GET alarms":
+      if (id === "figures") return send(response, 200, { start: "", end: "", hours: 24, start_s: 0, end_s: 86400, raised: 3, per_day: 3, per_10_min: 0.02, most_in_10_min: 2, floods: 0, flood_s: 0, chattering: [], stale: [], top: [["head", 2]], priorities: [[2, 3]], acknowledged_after_s: 31, judged: [] });
+      return send(response, 200, { alarms: world.alarms });
     case "POST alarms": {
       const alarm = world.alarms.find((a) => a.key === body.key);
       if (!alarm) return refuse(response, 404, "no_alarm", "There is no such alarm");
@@ -130,6 +132,9 @@ function serve(response, user, { key, id, verb, url, body }) {
       world.propose();
       world.note(user.user, user.role, "resume", "area", body.reason, "");
       return send(response, 200, {});
+    case "GET modes": return send(response, 200, { areas: [{ area: "A1", mode: "advisory", since: null, by: "", reason: "never set", request: null, scored: 0, forecast_error_pct: null, relieved_kwh: 0, over_kwh: 0, lacking: [] }] });
+    case "GET handovers": return send(response, 200, { handovers: [{ number: 1, prepared_by: "operator-b", at: new Date().toISOString(), open_items: ["plan P-1 is partial, 1 approvals"], notes: "mind the heat", taken_by: "", taken_at: null, remarks: "" }] });
+    case "GET manual-steps": return send(response, 200, { steps: [{ number: 2, issued_by: "operator-b", to: "field crew", instruction: "open switch 7", issued_at: new Date().toISOString(), repeat_back: "", repeated_at: null, confirmation: "", confirmed_at: null, closed: "" }] });
     case "POST return-to-default": return send(response, 200, {});
     default: return refuse(response, 404, "no_route", "There is no such page");
   }

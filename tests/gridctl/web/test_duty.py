@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.gridctl.web.conftest import PASSWORD, Console
 from tests.gridctl.web.desk import BATTERY
+from tests.gridctl.web.test_contract import check
 
 AREA = BATTERY.area
 
@@ -25,6 +26,7 @@ async def test_modes_go_down_at_once_and_bad_input_is_told(console: Console) -> 
     (one,) = listed["areas"]
     assert one["mode"] == "shadow"
     assert "20 are needed" in one["lacking"][0]
+    check("AreaMode", one)
     for body, code in (
         ({"area": AREA, "mode": "auto", "reason": "why not"}, 400),
         ({"area": AREA, "mode": "off"}, 400),
@@ -67,10 +69,13 @@ async def test_handover_and_steps_over_http(console: Console) -> None:
     assert (status, done["taken_by"]) == (200, "sup")
     listed = await (await console.client.get("/api/v1/handovers")).json()
     assert listed["handovers"][0] == done
+    check("Handover", done)
+    check("ManualStep", step)
 
 
 async def test_alarm_figures_over_http(console: Console) -> None:
     await console.sign_in("op")
     found = await (await console.client.get("/api/v1/alarms/figures?hours=24")).json()
     assert (found["raised"], found["judged"]) == (0, [])
+    check("AlarmFigures", found)
     assert (await console.client.get("/api/v1/alarms/figures?hours=x")).status == 400

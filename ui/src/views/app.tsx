@@ -14,6 +14,7 @@ import {
 } from "../state/store";
 import { Alarms } from "./alarms";
 import { Audit } from "./audit";
+import { Shift } from "./shift";
 import { Commands } from "./commands";
 import { Comms } from "./comms";
 import { Login, Mark } from "./login";
@@ -35,6 +36,7 @@ const SCREENS: { key: string; name: string; icon: string }[] = [
   { key: "commands", name: "Commands", icon: "M4 19h5v-5h5v-5h5V4" },
   { key: "alarms", name: "Alarms", icon: "M12 4l9 16H3zM12 10v5M12 17.4v.6" },
   { key: "audit", name: "Audit", icon: "M9 12h6M8 8H6a4 4 0 000 8h2M16 8h2a4 4 0 010 8h-2" },
+  { key: "shift", name: "Shift", icon: "M12 4a8 8 0 100 16 8 8 0 000-16M12 8v4l3 2" },
   { key: "comms", name: "Links", icon: "M4 9h16l-4-4M20 15H4l4 4" },
 ];
 
@@ -74,6 +76,7 @@ function Screen(props: { screen: string; id: string | undefined }) {
     case "commands": return <Commands plan={props.id} />;
     case "alarms": return <Alarms />;
     case "audit": return <Audit />;
+    case "shift": return <Shift />;
     case "comms": return <Comms />;
     default: return <Overview />;
   }
