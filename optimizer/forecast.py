@@ -60,19 +60,11 @@ def forecast(task: ForecastTask) -> Forecast:
     (a frozen measurement), a step that does not divide the day or differs between history and
     horizon, quantiles outside 0 … 1.
     """
-    _check(task)
+    check(task)
     grid = _grid(task)
     known = grid.load_kw[np.isfinite(grid.load_kw)]
     step_s = task.history.step_s
-    if known.size * step_s < KNOWN_HOURS_MIN * 3600.0:
-        raise ValueError(
-            f"the history has {known.size * step_s / 60.0:.0f} min of values before the forecast's"
-            f" start: at least {KNOWN_HOURS_MIN:g} h is needed"
-        )
-    if known.max() - known.min() <= 1e-9 * max(1.0, abs(float(known.max()))):
-        raise ValueError(
-            f"the history is constant at {known[0]:g} kW: the measurement looks frozen"
-        )
+    refuse_frozen(known, step_s)
     days = float(known.size * step_s / SECONDS_PER_DAY)
     if days < FULL_METHOD_DAYS:
         values, method, nmae_pct = _cold_start(grid, known, days, task.quantiles)
@@ -93,7 +85,21 @@ def forecast(task: ForecastTask) -> Forecast:
     )
 
 
-def _check(task: ForecastTask) -> None:
+def refuse_frozen(known: FloatArray, step_s: float) -> None:
+    """Raises ValueError for less than an hour of `known` values, or for constant ones."""
+    if known.size * step_s < KNOWN_HOURS_MIN * 3600.0:
+        raise ValueError(
+            f"the history has {known.size * step_s / 60.0:.0f} min of values before the forecast's"
+            f" start: at least {KNOWN_HOURS_MIN:g} h is needed"
+        )
+    if known.max() - known.min() <= 1e-9 * max(1.0, abs(float(known.max()))):
+        raise ValueError(
+            f"the history is constant at {known[0]:g} kW: the measurement looks frozen"
+        )
+
+
+def check(task: ForecastTask) -> None:
+    """Raises ValueError for steps, horizon or quantiles that do not fit."""
     step_s = task.history.step_s
     slots = SECONDS_PER_DAY / step_s if step_s > 0.0 else 0.0
     if slots < 1.0 or abs(slots - round(slots)) > GRID_TOLERANCE:
@@ -116,7 +122,7 @@ def _check(task: ForecastTask) -> None:
         raise ValueError(f"a quantile is asked for twice: {task.quantiles}")
 
 
-def _numbers(series: Series) -> FloatArray:
+def numbers(series: Series) -> FloatArray:
     """Values with NaN for gaps; ValueError for infinity or NaN in the data."""
     values = np.array(
         [np.nan if v is None else v for v in series.values], dtype=np.float64
@@ -130,7 +136,7 @@ def _numbers(series: Series) -> FloatArray:
 def _grid(task: ForecastTask) -> _Grid:
     step_s = task.history.step_s
     per_day = round(SECONDS_PER_DAY / step_s)
-    values = _numbers(task.history)
+    values = numbers(task.history)
     start = round((task.horizon.start_s - task.history.start_s) / step_s)
     values = values[: max(start, 0)]
     skip = max(0, min(start, len(values)) - HISTORY_DAYS_MAX * per_day)
@@ -169,7 +175,7 @@ def _degrees(
     none = np.zeros((0, n))
     if temperature is None or not temperature.values:
         return none
-    values = _numbers(temperature)
+    values = numbers(temperature)
     known = np.isfinite(values)
     middle = temperature.start_s + (np.arange(len(values)) + 0.5) * temperature.step_s
     wanted = first_s + (np.arange(n) + 0.5) * step_s

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -25,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from gridctl.model.canonical import canonical_json, digest
 from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask
-from optimizer.forecast import forecast
+from optimizer.forecasting.desk import Desk
 from optimizer.plan import network_of, plan_task
 from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import controlled
@@ -56,6 +57,7 @@ class Worker:
 
     def __init__(self, *, monotonic_s: Callable[[], float]) -> None:
         self._monotonic_s = monotonic_s
+        self._desk = Desk(beside=_beside)
         self._networks: OrderedDict[str, RegulatedNetwork] = OrderedDict()
 
     def answer(self, line: bytes) -> bytes:
@@ -81,7 +83,7 @@ class Worker:
         else:
             forecasting = _FORECAST_TASK.validate_json(task_json)
             if forecasting is not None:
-                return forecast(forecasting)
+                return self._desk.forecast(forecasting)
         raise ValueError("there is no task")
 
     def plan(self, task: PlanningTask) -> PlanningResult:
@@ -99,6 +101,11 @@ class Worker:
         if len(self._networks) > NETWORKS_KEPT:
             self._networks.popitem(last=False)
         return plan_task(task, monotonic_s=self._monotonic_s, network=network)
+
+
+def _beside(work: Callable[[], None]) -> None:
+    """In a thread that does not hold up the end of the process."""
+    threading.Thread(target=work, name="training", daemon=True).start()
 
 
 def told(wrong: ValidationError) -> str:

@@ -23,9 +23,9 @@ def ridge(
     each column's `own` where their units differ. A column of nothing but zeros gets zero."""
     power = np.diag(gram)
     mean = max(float(power.mean()), 1e-12)
-    scale = power if own else np.full(len(power), mean)
+    scale = np.asarray(power if own else np.full(len(power), mean), dtype=np.float64)
     pull: FloatArray = np.asarray(share * scale + NOTHING * mean, dtype=np.float64)
-    solved: FloatArray = np.linalg.solve(gram + np.diag(pull), moment)
+    solved: FloatArray = np.asarray(np.linalg.solve(gram + np.diag(pull), moment), dtype=np.float64)
     return solved
 
 
