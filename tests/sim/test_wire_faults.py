@@ -21,6 +21,7 @@ from sim.process import DnpServer
 from tests.contracts import driver_peer as bench
 from tests.contracts.driver_peer import BenchPlant, bench_points, free_port, plant_points
 from tests.contracts.peer_dnp3 import WIRES
+from tests.peers.dnp3.judge import judged
 from tests.sim.opcua_stand import Stand, connected
 
 WAIT_S = 0.4
@@ -231,3 +232,52 @@ async def _opcua_faults(here: Stand, client: Any) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(time_node.read_value(), WAIT_S)
     server.disturb(Fault.HALF_OPEN, on=False, amount=0.0)
+
+
+ON_REQUEST = (
+    "corrupt_header_crc", "corrupt_body_crc", "truncate", "overstate_length", "orphan_segment",
+    "endless_series", "second_master_address", "silence",
+)  # fmt: skip
+"""Not `break_transport_sequence`: a first segment may have any number (IEEE 1815-2012 §8.2)."""
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("deviation", ON_REQUEST)
+async def test_a_master_that_deviates_is_not_answered_and_does_no_harm(
+    dnp3: Bench, deviation: str
+) -> None:
+    setattr(dnp3.master.deviations, deviation, True)
+    assert await dnp3.operate(9.0) is not True
+    assert not (await dnp3.poll()).complete
+    assert dnp3.plant.operated == []
+    setattr(dnp3.master.deviations, deviation, False)
+    dnp3.master = dnp3.new_master()
+    await dnp3.master.connect()
+    assert (await dnp3.poll()).complete
+    assert await dnp3.operate(5.0) is True
+    assert [value for _, value, _ in dnp3.plant.operated] == [5.0]
+
+
+@pytest.mark.soak
+async def test_a_request_sent_twice_is_executed_once(dnp3: Bench) -> None:
+    dnp3.master.deviations.repeat_request = True
+    await dnp3.operate(6.0)
+    assert len(dnp3.plant.operated) <= 1
+
+
+@pytest.mark.soak
+async def test_tshark_finds_nothing_malformed_not_even_in_a_storm(
+    dnp3: Bench, tmp_path: Path
+) -> None:
+    async with judged(dnp3.port, tmp_path) as verdict:
+        await dnp3.poll()
+        await dnp3.on("event-storm")
+        for value in (5.0, 6.0):
+            dnp3.plant.set(bench.POWER, value)
+            await dnp3.outstation.publish()
+            await dnp3.master.scan("events")
+            await dnp3.operate(value)
+        await dnp3.on("duplicated-replies", amount=1.0)
+        await dnp3.poll()
+    assert verdict.frames > 30
+    assert verdict.faults == []
