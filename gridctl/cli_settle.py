@@ -111,6 +111,35 @@ def settle_verify(
     print(f"{run.id}: made again, the same")
 
 
+@settle_app.command("portfolio")
+def settle_portfolio(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs of one event.")],
+    as_json: AsJson = False,
+) -> None:
+    """Sum the runs of one event: baselines and meters first, then the difference.
+
+    Every run is made again before it counts. Exit codes: 0 all settle, 1 one does not or something
+    differs, 3 a folder cannot be read.
+    """
+    from gridctl.settlementrun import portfolio  # noqa: PLC0415 - lazy on purpose
+
+    try:
+        found = portfolio(folders)
+    except GridctlError as error:
+        leave_with(error)
+    if as_json:
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+    else:
+        print(
+            f"{len(found['runs'])} runs: {found['reduction_kwh']:,.1f} ± {found['band_kwh']:,.1f} "
+            f"(90 %) kWh of {found['committed_kwh']:,.1f} kWh agreed"
+        )
+        for run in found["not_settling"]:
+            print(f"{run}: does not settle")
+    if found["not_settling"]:
+        raise typer.Exit(EXIT_REFUSED)
+
+
 @settle_app.command("methods")
 def settle_methods(
     file: Annotated[Path | None, typer.Argument(help="A programme's own methods (TOML).")] = None,

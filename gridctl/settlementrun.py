@@ -221,20 +221,38 @@ def intervals_csv(run: Run) -> str:
     return out.getvalue()
 
 
-def totals(runs: Sequence[Run]) -> tuple[float, float]:
-    """(kWh reduced, kWh of its band) of a portfolio: baselines are summed first, so that what one
-    draws too much another's reduction does not hide; errors are taken as independent."""
-    signed = sum(
-        max(0.0, sum(row.baseline_kw - row.load_kw for row in rows)) * _hours(runs[0])
-        for rows in zip(*(run.rows for run in runs), strict=True)
-    )
-    return signed, float(np.sqrt(sum((run.band_kwh or 0.0) ** 2 for run in runs)))
+def portfolio(places: Sequence[Path]) -> dict[str, Any]:
+    """Runs of one event together: baselines and meters are summed first, then compared, so that
+    what one draws too much counts against what another does not draw. Errors are taken as
+    independent; a run without an error of its own adds none.
 
-
-def _hours(run: Run) -> float:
-    if len(run.rows) > 1:
-        return run.rows[1].start_h - run.rows[0].start_h
-    return run.ask.end_h - run.ask.start_h
+    Raises RefusedError when a folder differs from its name's run, or the events do.
+    """
+    runs = [verify_run(place) for place in places]
+    events = {(run.ask.when, run.ask.start_h, run.ask.end_h, len(run.rows)) for run in runs}
+    if len(events) != 1:
+        raise _refused("these runs are not of one event")
+    hours = (runs[0].ask.end_h - runs[0].ask.start_h) / len(runs[0].rows)
+    rows = [
+        {
+            "start_h": at[0].start_h,
+            "baseline_kw": sum(row.baseline_kw for row in at),
+            "load_kw": sum(row.load_kw for row in at),
+        }
+        for at in zip(*(run.rows for run in runs), strict=True)
+    ]
+    kept = [max(0.0, row["baseline_kw"] - row["load_kw"]) for row in rows]
+    committed_kwh = sum(run.committed_kwh for run in runs)
+    reduction_kwh = sum(kept) * hours
+    return {
+        "runs": [run.id for run in runs],
+        "rows": rows,
+        "reduction_kwh": reduction_kwh,
+        "band_kwh": float(np.sqrt(sum((run.band_kwh or 0.0) ** 2 for run in runs))),
+        "committed_kwh": committed_kwh,
+        "performance_pct": 100.0 * reduction_kwh / committed_kwh if committed_kwh else None,
+        "not_settling": [run.id for run in runs if run.why_not],
+    }
 
 
 def _has_temperature(file: Path) -> bool:

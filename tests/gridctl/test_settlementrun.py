@@ -151,6 +151,31 @@ def test_firm_service_level_settles_without_history(tmp_path: Path) -> None:
     assert json.loads(told.stdout)["band_kwh"] is None
 
 
+def test_a_portfolio_sums_before_it_compares(tmp_path: Path) -> None:
+    out = tmp_path / "runs"
+    file = readings(tmp_path)
+    settled(file, "--out", str(out))
+    # A second customer whose level is below what it draws: it drew too much.
+    settled(file, "--method", "firm-service-level", "--firm-kw", "40", "--out", str(out))
+    places = sorted(out.iterdir())
+    alone = [json.loads((place / "run.json").read_text("utf-8")) for place in places]
+    told = run("portfolio", *(str(place) for place in places), "--json")
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    by_hand = [
+        sum(one["rows"][k]["baseline_kw"] - one["rows"][k]["load_kw"] for one in alone)
+        for k in range(3)
+    ]
+    assert found["reduction_kwh"] == pytest.approx(sum(max(0.0, kw) for kw in by_hand))
+    assert found["reduction_kwh"] < sum(one["reduction_kwh"] for one in alone)
+    assert found["band_kwh"] == pytest.approx(max(one["band_kwh"] or 0.0 for one in alone))
+    assert "2 runs" in run("portfolio", *(str(place) for place in places)).stdout
+    settled(file, "--event", "2026-05-27T15:00/18:00", "--out", str(out))
+    told = run("portfolio", *(str(place) for place in out.iterdir()))
+    assert told.exit_code == 1
+    assert "not of one event" in told.stderr
+
+
 def test_methods_are_listed() -> None:
     told = run("methods")
     assert told.exit_code == 0
