@@ -322,6 +322,23 @@ def plan_approve(
     _guarded(lambda: approve_plan(instance, plan, digest, user=user, as_json=as_json))
 
 
+@plan_app.command("break-glass")
+def plan_break_glass(
+    plan: str,
+    digest: Annotated[
+        str, typer.Option(help="Digest (or its first 12 characters) that `plan show` printed.")
+    ],
+    reason: Annotated[str, typer.Option(help="Why one person is enough: 20 characters or more.")],
+    instance: Instance = DEFAULT_INSTANCE,
+    user: User = "",
+    as_json: AsJson = False,
+) -> None:
+    """Release an emergency plan alone: alarm, audit, and a review by the next shift."""
+    from gridctl.cli_desk import break_glass  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: break_glass(instance, plan, digest, reason, user=user, as_json=as_json))
+
+
 @plan_app.command("reject")
 def plan_reject(
     plan: str,

@@ -172,6 +172,24 @@ def approve_plan(instance: Path, plan: str, digest: str, *, user: str, as_json: 
         print(f"{plan}: {detail['state']}, {detail['approvals']} of {detail['approvals_needed']}")
 
 
+def break_glass(
+    instance: Path, plan: str, digest: str, reason: str, *, user: str, as_json: bool
+) -> None:
+    """`gridctl plan break-glass`: the digest as in `approve_plan`."""
+    if len(digest) < DIGEST_SHOWN:
+        raise RefusedError(
+            Refusal(code="digest_too_short", reasons=(f"give at least {DIGEST_SHOWN} characters",))
+        )
+    with signed_in(instance, user) as remote:
+        held = str(remote.get(f"/plans/{plan}")["digest"])
+        full = held if held.startswith(digest) else digest
+        detail = remote.post(f"/plans/{plan}/break-glass", {"digest": full, "reason": reason})
+    if as_json:
+        _out(detail)
+    else:
+        print(f"{plan}: {detail['state']}, released by one person; the next shift reviews it")
+
+
 def reject_plan(instance: Path, plan: str, reason: str, *, user: str, as_json: bool) -> None:
     """`gridctl plan reject`."""
     with signed_in(instance, user) as remote:

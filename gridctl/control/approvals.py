@@ -25,6 +25,7 @@ from gridctl.model.selection import Selection
 
 MAY_APPROVE = frozenset({"OPERATOR", "SUPERVISOR"})
 REASON_MIN = 3
+BREAK_GLASS_REASON_MIN = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,6 +115,26 @@ class Approvals:
             await self._accept(chosen, person)
         return chosen
 
+    async def break_glass(
+        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+    ) -> OpenPlan:
+        """One person releases a plan that needs two, because limits are broken without it (SG-11).
+        All other rules stay. Raises RefusedError; every refusal is audited too."""
+        async with self._lock:
+            chosen = await self._waiting(mrid, "plan.break_glass", person)
+            refusal: Refusal | None = None
+            if not is_emergency(chosen.plan):
+                why = "no limit is broken without this plan: it is no emergency (SG-11)"
+                refusal = Refusal(code="no_emergency", reasons=(why,))
+            elif len(reason.strip()) < BREAK_GLASS_REASON_MIN:
+                why = f"say why in {BREAK_GLASS_REASON_MIN} characters or more (SG-11)"
+                refusal = Refusal(code="no_reason", reasons=(why,))
+            refusal = refusal or self._may_approve(chosen, shown_digest, person)
+            if refusal is not None:
+                raise await self._refused(refusal, "plan.break_glass", mrid, person, shown_digest)
+            await self._accept(chosen, person, alone=reason.strip())
+        return chosen
+
     async def reject(
         self, mrid: str, *, shown_digest: str, reason: str, person: Person
     ) -> OpenPlan:
@@ -195,7 +216,8 @@ class Approvals:
             self._select(chosen)
         return refusal
 
-    async def _accept(self, chosen: OpenPlan, person: Person) -> None:
+    async def _accept(self, chosen: OpenPlan, person: Person, *, alone: str = "") -> None:
+        """`alone`: why this one person is enough (SG-11)."""
         plan, at_s = chosen.plan, self._clock.now_s()
         given = Approval(
             plan=plan.mrid,
@@ -205,10 +227,12 @@ class Approvals:
             at_s=at_s,
             at_mono_s=self._clock.monotonic_s(),
         )
-        needed = approvals_needed(plan, self._policy)
+        needed = len(chosen.approvals) + 1 if alone else approvals_needed(plan, self._policy)
         complete = len(chosen.approvals) + 1 >= needed
         to = PlanState.APPROVED if complete else PlanState.PARTIAL
         reason = f"{len(chosen.approvals) + 1} of {needed} approvals"
+        if alone:
+            reason = f"break-glass by {person.user}: {alone}"
         async with self._store.transaction() as unit:
             moved = chosen.state is to or await unit.move_plan(
                 plan.mrid, expected=chosen.state, to=to, at_s=at_s, reason=reason
@@ -222,7 +246,7 @@ class Approvals:
                 entry(
                     at_s=at_s,
                     person=person,
-                    action="plan.approve",
+                    action="plan.break_glass" if alone else "plan.approve",
                     object_=plan.mrid,
                     before=chosen.state,
                     after=to,
@@ -323,6 +347,12 @@ class Approvals:
         if chosen.approved_mono_s is not None:
             return f"approved, but not released within {self._policy.approval_life_s:g} s (SG-08)"
         return f"not approved within {self._policy.plan_life_s:g} s (SG-08)"
+
+
+def is_emergency(plan: Plan) -> bool:
+    """Whether the AC check shows limits that are broken without the plan and fewer with it."""
+    check = plan.result.verification
+    return check is not None and check.before.violations > check.after.violations
 
 
 def _wrong_role(person: Person) -> Refusal:

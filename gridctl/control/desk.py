@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from gridctl.control.alarms import AlarmBook, Condition
@@ -53,6 +53,7 @@ class OperatorDesk:
         process_alarms: ProcessAlarms,
         image: ProcessImage,
         stop_state: StopState,
+        review: Callable[[str, str, Person], Awaitable[None]],
         unwritten: Unwritten,
         stop_file: Path,
         pictures: PictureMaker,
@@ -69,6 +70,7 @@ class OperatorDesk:
         self._process_alarms = process_alarms
         self._image = image
         self._stop_state = stop_state
+        self._review = review
         self._unwritten = unwritten
         self._stop_file = stop_file
         self._pictures = pictures
@@ -92,6 +94,26 @@ class OperatorDesk:
         """One person's yes to the plan that the screen showed. Raises RefusedError."""
         await self._approvals.approve(mrid, shown_digest=shown_digest, person=person)
         self._wake()
+        return await self._known_plan(mrid)
+
+    async def break_glass(
+        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+    ) -> PlanView:
+        """One person releases an emergency plan; everybody sees it, and the next shift looks at it
+        again (SG-11). Raises RefusedError."""
+        await self._approvals.break_glass(
+            mrid, shown_digest=shown_digest, reason=reason, person=person
+        )
+        self._wake()
+        await self._alarms.raised(
+            Condition(
+                key=f"break_glass.{mrid}",
+                priority=1,
+                text=f"{person.user} alone has released plan {mrid}: {reason.strip()}",
+                response="a supervisor reviews it: see the steps of the shift",
+            )
+        )
+        await self._review(mrid, reason.strip(), person)
         return await self._known_plan(mrid)
 
     async def reject(

@@ -209,6 +209,7 @@ class Office:
             process_alarms=self._process_alarms,
             image=self.image,
             stop_state=self._stop_state,
+            review=self.duty.shifts.review,
             unwritten=self._unwritten,
             stop_file=settings.stop_file,
             pictures=PictureMaker(

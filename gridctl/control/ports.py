@@ -379,6 +379,12 @@ class Desk(Protocol):
         self, mrid: str, *, shown_digest: str, reason: str, person: Person
     ) -> PlanView: ...
 
+    async def break_glass(
+        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+    ) -> PlanView:
+        """One person releases an emergency plan (SG-11)."""
+        ...
+
     async def stop(self, *, reason: str, person: Person) -> float:
         """STOP all dispatch; returns seconds until the field confirmed, raises nothing on the way:
         when the line is down the stop file does it. Never needs more than a session."""

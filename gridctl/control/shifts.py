@@ -14,6 +14,7 @@ from gridctl.model.errors import Refusal, RefusedError
 
 ON_DUTY = frozenset({"OPERATOR", "SUPERVISOR"})
 LISTED_MAX = 50
+REVIEWERS = "the next shift"
 DONE = "done"
 
 
@@ -88,6 +89,16 @@ class Shifts:
             issued_at_s=self._clock.now_s(),
         )
         return await self._added(body, "step.issue", person, f"to {body.to}: {body.instruction}")
+
+    async def review(self, plan: str, reason: str, person: Person) -> None:
+        """A task for whoever comes: look at a break-glass again (SG-11)."""
+        body = ManualStep(
+            issued_by=person.user,
+            to=REVIEWERS,
+            instruction=f"review the break-glass of plan {plan}: {reason}",
+            issued_at_s=self._clock.now_s(),
+        )
+        await self._added(body, "break_glass.review", person, f"plan {plan}")
 
     async def repeated(self, number: int, *, words: str, person: Person) -> DutyRecord:
         """What was repeated back, in the other's words. Raises RefusedError."""

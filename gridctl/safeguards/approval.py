@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from gridctl.config import ApprovalTable
-from gridctl.safeguards.register import Safeguard, Standing, key_of
+from gridctl.control.approvals import BREAK_GLASS_REASON_MIN
+from gridctl.safeguards.register import Safeguard, Standing, fixed, key_of
 
 APPROVAL: tuple[Safeguard, ...] = (
     Safeguard(
@@ -79,9 +80,12 @@ APPROVAL: tuple[Safeguard, ...] = (
     Safeguard(
         number=11,
         title="Break-glass",
-        what="Release of an emergency plan by one person, with alarm and review.",
-        seen="",
-        standing=Standing.NOT_YET,
-        missing="there are no emergency plans yet",
+        what="A plan that heals limits which are broken without it may be released by one person "
+        "with a reason; all other rules stay. It is an alarm of priority 1, an audit row of its "
+        "own and a task of review for the next shift.",
+        seen="alarm; shift: steps; `gridctl plan break-glass`",
+        standing=Standing.IN_FORCE,
+        settings=(fixed("reason, at least", f"{BREAK_GLASS_REASON_MIN} characters"),),
+        tests=("test_sg11_one_person_releases_an_emergency_and_everybody_sees_it",),
     ),
 )

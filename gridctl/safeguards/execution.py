@@ -66,7 +66,8 @@ EXECUTION: tuple[Safeguard, ...] = (
         title="Policy for partial failure",
         what="Hold, continue or roll back is written into the plan and covered by its digest "
         "before anybody approves it. Hold: nothing more is ordered, leases run out. Continue: the "
-        "others are ordered. Roll back: what is held goes back to OT's defaults at once, the same way.",
+        "others are ordered. Roll back: what is held goes back to OT's defaults at once, the same "
+        "way.",
         seen="plan review: if commands fail; the plan's reason",
         standing=Standing.IN_FORCE,
         settings=(

@@ -153,6 +153,16 @@ class Api:
         )
         return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
 
+    async def break_glass(self, request: web.Request) -> web.StreamResponse:
+        body = await body_of(request, digest=str, reason=str)
+        view = await self._desk.break_glass(
+            request.match_info["plan"],
+            shown_digest=body["digest"],
+            reason=body["reason"],
+            person=person_of(request),
+        )
+        return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
+
     async def reject(self, request: web.Request) -> web.StreamResponse:
         body = await body_of(request, digest=str, reason=str)
         view = await self._desk.reject(

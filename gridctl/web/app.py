@@ -158,6 +158,7 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("GET", f"{v1}/plans/{{plan}}", api.plan, p.VIEW),
         ("POST", f"{v1}/plans/{{plan}}/approve", api.approve, p.APPROVE),
         ("POST", f"{v1}/plans/{{plan}}/reject", api.reject, p.APPROVE),
+        ("POST", f"{v1}/plans/{{plan}}/break-glass", api.break_glass, p.APPROVE),
         ("POST", f"{v1}/stop", api.stop, p.STOP),
         ("POST", f"{v1}/resume", api.resume, p.APPROVE),
         ("POST", f"{v1}/return-to-default", api.return_to_default, p.STOP),

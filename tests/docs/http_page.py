@@ -52,6 +52,8 @@ _CONSOLE: Mapping[str, str] = {
     "GET /metrics": "Prometheus text: [links](link-health.md), points, alarms. A bearer of its own "
     "(`web.metrics_token_file`), else this machine only.",
     "GET /api/v1/links": "Every link with all that its driver tells.",
+    "POST /api/v1/plans/{plan}/break-glass": "One person releases an emergency plan: `digest`, "
+    "`reason` of 20 characters or more (SG-11).",
     "GET /api/v1/alarms/figures": "Rate, floods, stale and chattering alarms; `hours`.",
     "GET /api/v1/handovers": "Shift handovers, newest first.",
     "POST /api/v1/handovers": "Who goes signs what is open: `notes`.",

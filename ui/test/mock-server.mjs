@@ -14,7 +14,7 @@ export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; con
   + "frame-ancestors 'none'; require-trusted-types-for 'script'";
 const STATIC = join(fileURLToPath(new URL(".", import.meta.url)), "../../gridctl/web/static");
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml", json: "application/json" };
-const OPERATE = ["view", "approve", "stop", "ack", "audit", "propose"];
+const OPERATE = ["view", "approve", "stop", "ack", "audit", "propose", "mode", "duty"];
 const USERS = {
   operator1: { role: "OPERATOR", may: OPERATE },
   operator2: { role: "OPERATOR", may: OPERATE },

@@ -284,6 +284,12 @@ class RecordingDesk:
         self.acts.append(("reject", reason, person.user))
         return self._view()
 
+    async def break_glass(
+        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+    ) -> PlanView:
+        self.acts.append(("break_glass", mrid, shown_digest, reason, person.user))
+        return self._view()
+
     async def stop(self, *, reason: str, person: Person) -> float:
         self.acts.append(("stop", reason, person.user))
         return 0.1
