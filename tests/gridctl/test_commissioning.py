@@ -137,13 +137,16 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A pilot whose devices run, and nothing else."""
     folder = make_pilot(tmp_path_factory.mktemp("commissioning") / "pilot")
     with subprocess.Popen(
-        [sys.executable, "-m", "gridctl.cli", "sim", "--instance", str(folder)],
+        [sys.executable, "-m", "gridctl.cli", "sim", "--instance", str(folder), "--page", "0"],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
         try:
             assert process.stdout is not None
-            assert '"ready": true' in process.stdout.readline()
+            said = ""
+            while "Ctrl-C ends it" not in said:
+                said = process.stdout.readline()
+                assert said, "the mirror has ended"
             yield folder
         finally:
             process.terminate()
