@@ -14,7 +14,10 @@ import typer
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gridctl.feeder_check import FeederCheck
+    from sim.feeder_import.report import Report
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 2, 3, 4
 SHOWN_MAX = 20
@@ -142,7 +145,7 @@ def import_feeder(
         imported = import_pandapower(file, own) if is_net else import_apart(file, own)
         folder = _folder(out, own)
         compared, reference = imported.compared or imported.feeder, imported.reference_v or None
-        check = _checked(lambda: check_feeder(compared, reference, by_size=is_net))
+        check = _checked(lambda: check_feeder(compared, reference, by_size=is_net), imported.report)
         said = write_folder(
             folder,
             imported.feeder,
@@ -262,12 +265,15 @@ def _tell_check(check: FeederCheck) -> None:
         _say(f"  {line}")
 
 
-def _checked(work: Any) -> FeederCheck:
-    """The comparison; what cannot be computed is a refusal in words."""
+def _checked(work: Callable[[], FeederCheck], report: Report | None = None) -> FeederCheck:
+    """The comparison; what cannot be computed is a refusal in words, with the element's line."""
     try:
-        found: FeederCheck = work()
+        found = work()
     except ValueError as error:
-        _refuse(f"this feeder cannot be computed: {error}", "", EXIT_REFUSED)
+        name = str(error).split(":", 1)[0]
+        place = "" if report is None else report.place(f"load.{name}") or report.place(name)
+        where = f" ({place})" if place else ""
+        _refuse(f"this feeder cannot be computed: {error}{where}", "", EXIT_REFUSED)
     return found
 
 

@@ -103,6 +103,8 @@ class Consumers:
             branches = list(self._branches(element, name))
             self.found += self._consumers(element, self._name(element), rating, branches)
             why = "gives the power of the file, as a load that is negative"
+            if circuit.number(name, "model") not in (0.0, 1.0):
+                why += "; its own model (voltage control or impedance) is left out"
             self.report.add(name, Fate.APPROXIMATED, why)
 
     def _load_rating(self, name: str) -> _Rating:

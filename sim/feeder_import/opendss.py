@@ -27,6 +27,7 @@ from sim.feeder_import.places import (
 from sim.feeder_import.regulators import regulated, tap_controls
 from sim.feeder_import.report import Fate, Report
 from sim.feeder_import.resources import DerSite, ders_of
+from sim.feeder_import.sanity import lonely, refuse_nonsense
 from sim.feeder_import.script import Script
 from sim.feeder_import.shapes import LoadShape, shapes_of
 
@@ -68,6 +69,8 @@ def import_opendss(
     report = Report(source=str(master))
     script = Script(dss, report, passing)
     script.run(master)
+    passing("a look at all figures")
+    refuse_nonsense(dss, report)
     passing("its first solution")
     return _Importer(Circuit(dss), report, name).run(has_bases=script.has_voltage_bases)
 
@@ -118,10 +121,12 @@ class _Importer:
             if all(isfinite(abs(v)) for v in volts):
                 return
         loads = self._largest_loads()
+        hint = f"its largest loads are {loads}" if loads else "it has no loads"
+        alone = lonely(self.circuit, _BRANCHES, self.report)
         raise ConfigError(
             "OpenDSS itself finds no solution of this circuit",
             file=self.report.source,
-            hint=f"its largest loads are {loads}" if loads else "it has no loads",
+            hint="; ".join((*alone[:3], hint)),
         )
 
     def _largest_loads(self) -> str:
@@ -196,6 +201,10 @@ class _Importer:
         elements = [circuit.element(n) for n in circuit.of(*_BRANCHES) if circuit.activate(n)]
         beside = joined(elements)
         live = reached(beside, bus)
+        if len(live) == 1:
+            raise ConfigError(
+                f"nothing leads away from the source at bus {bus}", file=self.report.source
+            )
         return (
             Places(
                 nominal_kv=nominal_voltages(circuit, beside, (bus, kv), told=has_bases),

@@ -41,10 +41,8 @@ def test_tables_become_the_models_words() -> None:
     assert shop.response is not None
     assert shop.response.zip_shares == pytest.approx((0.3, 0.2, 0.5, 0.3, 0.2, 0.5))
     assert sum(next(c for c in feeder.consumers if c.mrid == "sgen_1").kw) == pytest.approx(-10.0)
-    assert [(d.kind, d.rating_kw) for d in imported.ders] == [
-        (DerKind.PV, pytest.approx(30.0)),
-        (DerKind.STORAGE, pytest.approx(30.0)),
-    ]
+    assert [d.kind for d in imported.ders] == [DerKind.PV, DerKind.STORAGE]
+    assert [d.rating_kw for d in imported.ders] == pytest.approx([30.0, 30.0])
     assert feeder.node_index()["street_2"].x == 950.0
     fates = {e.element: e.fate for e in imported.report.entries}
     assert fates["load.2"] is Fate.REFUSED  # at the island

@@ -1,0 +1,44 @@
+"""Figures that no power flow survives are named with element and line before it is tried."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gridctl.model.errors import ConfigError
+from sim.feeder_import.opendss import import_opendss
+
+GOOD = """New Circuit.c basekv=12.47
+New Line.l bus1=sourcebus bus2=b length=1 units=km
+New Transformer.t buses=[b c] kvs=[12.47 0.48] kvas=[500 500] conns=[delta wye]
+New Load.ok bus1=c kv=0.48 kw=50 pf=0.9
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("New Load.a bus1=b kv=0 kw=5", r"m.dss:5: load.a: its rated voltage is 0 kV"),
+        ("New Transformer.z buses=[b d] kvas=[0 0]", r"m.dss:5: transformer.z: .* rated 0 kVA"),
+        ("New Line.z bus1=b bus2=d r1=0 x1=0", r"m.dss:5: line.z: a line without impedance"),
+        (
+            "New Line.z bus1=b.1 bus2=d.1 phases=1 rmatrix=[0] xmatrix=[0]",
+            r"m.dss:5: line.z: a line without impedance",
+        ),
+        ("New Reactor.z bus1=b bus2=d x=0 r=0", r"m.dss:5: reactor.z: a reactor without"),
+        ("Edit Vsource.source pu=0", r"m.dss:1: vsource.source: pu is 0"),
+        ("Set frequency=0", r"the frequency is 0 Hz"),
+        ("Disable Line.l", r"nothing leads away from the source"),
+        (
+            "New Load.s bus1=c.1.2.3.4 kv=.48 kw=10",
+            r"Load.s \(m.dss:5\) is alone at conductor 4 of bus c",
+        ),
+        ("New Load.a bus1=b.12 phases=1 kv=7.2 kw=5", r"m.dss:5: Load.a is at conductor 12"),
+    ],
+)
+def test_the_element_is_named(tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(GOOD + line + "\n")
+    with pytest.raises(ConfigError, match=said):
+        import_opendss(path, "x")
