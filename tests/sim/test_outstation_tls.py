@@ -57,7 +57,7 @@ async def test_only_the_master_whose_name_is_pinned_reads(
     await driver.start()
     try:
         seen: set[str] = set()
-        for _ in range(25 if comes else 8):
+        for _ in range(25 if comes else 5):
             seen |= {m.point for m in await inbox.get(timeout_s=0.2) if m.quality.is_good}
             if bench.POWER in seen:
                 break
