@@ -204,13 +204,13 @@ class Approving(RuleBasedStateMachine):
 
 def walk(store: SqlStore, loop: asyncio.AbstractEventLoop, *, examples: int, steps: int) -> int:
     """Let machines look for a way around; how many plans got through the right one."""
-    kind = type(
-        "Machine",
-        (Approving,),
-        {"store": store, "loop": loop, "numbers": itertools.count(), "releases": 0},
-    )
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
-        kind,
+
+    class Machine(Approving):
+        releases = 0
+
+    Machine.store, Machine.loop, Machine.numbers = store, loop, itertools.count()
+    run_state_machine_as_test(
+        Machine,
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
@@ -220,7 +220,7 @@ def walk(store: SqlStore, loop: asyncio.AbstractEventLoop, *, examples: int, ste
             phases=(Phase.generate,),
         ),
     )
-    return int(kind.releases)
+    return Machine.releases
 
 
 @contextmanager

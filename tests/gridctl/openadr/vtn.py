@@ -94,6 +94,11 @@ class RecordingDesk:
     ) -> PlanView:
         raise _not_here()
 
+    async def break_glass(
+        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+    ) -> PlanView:
+        raise _not_here()
+
     async def stop(self, *, reason: str, person: Person) -> float:
         raise _not_here()
 

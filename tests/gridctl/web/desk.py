@@ -287,7 +287,7 @@ class RecordingDesk:
     async def break_glass(
         self, mrid: str, *, shown_digest: str, reason: str, person: Person
     ) -> PlanView:
-        self.acts.append(("break_glass", mrid, shown_digest, reason, person.user))
+        self.acts.append(("break_glass", reason, person.user))
         return self._view()
 
     async def stop(self, *, reason: str, person: Person) -> float:
