@@ -264,6 +264,7 @@ FEATURES: tuple[Feature, ...] = (
         "A command to everybody cannot be confirmed: broadcast addresses are a configuration error, frames to them "
         "are foreign. That somebody else's broadcast reached a device (IIN1.0) is shown.",
         ("test_settings::test_a_bad_option_is_refused",
+         "test_features::test_somebody_else_s_broadcast_is_shown",
          "test_linklayer::test_what_is_for_everybody_or_somebody_else_is_not_taken_and_not_answered"),
     ),
     Feature("Secure authentication (SAv5, SAv6)", NOT, "yadnp3 cannot; mutual TLS instead.", ()),

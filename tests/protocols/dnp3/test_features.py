@@ -322,6 +322,17 @@ async def test_every_kind_of_point_arrives_with_its_quality() -> None:
         assert not [k for k in bench.driver.health().diagnostics if k.startswith("unread")]
 
 
+async def test_somebody_else_s_broadcast_is_shown() -> None:
+    """IIN1.0: another master has told all devices something, and this one has heard it."""
+
+    def shouted_at(request: Fragment) -> Answer:
+        return answer(request, ALL if 0 in classes(request) else b"", iin=Iin.BROADCAST)
+
+    async with bench_of(Outstation(script=shouted_at), ROWS) as bench:
+        await bench.up()
+        assert bench.driver.health().diagnostics["iin"] == "BROADCAST"
+
+
 async def test_the_backup_endpoint_takes_over() -> None:
     first, second = Outstation(script=steady), Outstation(script=steady)
     await second.start()
