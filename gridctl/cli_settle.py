@@ -187,7 +187,7 @@ def _say(run: Run, place: Path | None) -> None:
         "" if run.performance_pct is None else f", {run.performance_pct:.0f} % of the commitment"
     )
     print(f"{run.reduction_kwh:,.1f}{band} kWh reduced{share}")
-    if run.score is not None:
+    if run.score is not None and run.score.events:
         print(
             f"{run.score.events} placebo events: RRMSE {run.score.rrmse_pct:.1f} %, "
             f"bias {run.score.bias_pct:+.1f} %"

@@ -58,8 +58,8 @@ def vee_check(
     in kWh at the start of each interval, NAME_kvar, NAME_volt (line to line) and NAME_ampere as
     what belongs to its kW. Tables [[vee.balance]] of the thresholds name a head and its parts.
 
-    Exit codes: 0 nothing rejected and
-    no alarm, 1 something is, 3 the file or the thresholds cannot be used.
+    Exit codes: 0 nothing rejected, no alarm and enough usable (complete_share), 1 not so, 3 the
+    file or the thresholds cannot be used.
     """
     from optimizer.validation.estimate import estimated  # noqa: PLC0415 - lazy on purpose
     from optimizer.validation.thresholds import Thresholds  # noqa: PLC0415
@@ -76,7 +76,7 @@ def vee_check(
         leave_with(error)
     if out is not None:
         _write(out, checked, found)
-    body = _as_json(file, checked, found)
+    body = _as_json(file, checked, found, thresholds)
     if as_json:
         print(json.dumps(body, indent=2, ensure_ascii=False))
     else:
@@ -170,7 +170,7 @@ def _rows(grid: Grid, names: tuple[str, ...]) -> np.ndarray:
     return np.vstack([grid.values[grid.names.index(n)] if n in grid.names else none for n in names])
 
 
-def _as_json(file: Path, checked: Checked, found: np.ndarray) -> dict[str, Any]:
+def _as_json(file: Path, checked: Checked, found: np.ndarray, thresholds: Any) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415 - lazy on purpose
 
     from optimizer.validation.marks import REJECTED, RULES, Action, bits_of, has  # noqa: PLC0415
@@ -178,13 +178,15 @@ def _as_json(file: Path, checked: Checked, found: np.ndarray) -> dict[str, Any]:
     grid = checked.grid
     alarms = bits_of(Action.ALARM)
     points = []
+    complete = True
     for row, name in enumerate(grid.names):
         count = checked.count(row)
-        usable = checked.usable()[row]
+        usable = np.isfinite(checked.usable()[row])
+        complete &= bool(usable.mean() >= thresholds[name].complete_share)
         points.append(
             {
                 "point": name,
-                "usable_share": round(float(np.isfinite(usable).mean()), 5),
+                "usable_share": round(float(usable.mean()), 5),
                 "estimated": int(np.isfinite(found[row]).sum()),
                 "rules": [
                     {
@@ -212,7 +214,9 @@ def _as_json(file: Path, checked: Checked, found: np.ndarray) -> dict[str, Any]:
         ],
         "misfit_count": len(grid.misfits),
         "points": points,
-        "fit": not bool(has(checked.marks, REJECTED | alarms).any()) and not grid.misfits,
+        "fit": complete
+        and not bool(has(checked.marks, REJECTED | alarms).any())
+        and not grid.misfits,
     }
 
 
@@ -245,7 +249,11 @@ def _say(body: dict[str, Any]) -> None:
                 f"    rule {rule['rule']:>2} {rule['mark']:<12} {rule['action']:<8}"
                 f"{rule['samples']:>7}  {rule['what']}; first {rule['first'][0]}"
             )
-    print("fit" if body["fit"] else "not fit: something is rejected, alarmed or has no slot")
+    print(
+        "fit"
+        if body["fit"]
+        else "not fit: something is rejected, alarmed or has no slot, or too little is usable"
+    )
 
 
 def _write(out: Path, checked: Checked, found: np.ndarray) -> None:

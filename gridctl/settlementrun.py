@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -129,6 +130,9 @@ def as_json(run: Run) -> dict[str, Any]:
     """The run as it is stored."""
     found = asdict(run)
     found["ask"]["when"] = run.ask.when.isoformat()
+    # What is not known is null: JSON has no word for it.
+    for key, value in (found["score"] or {}).items():
+        found["score"][key] = None if math.isnan(value) else value
     return found
 
 

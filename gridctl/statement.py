@@ -155,6 +155,8 @@ def _how(run: Run) -> str:
 def _sureness(run: Run) -> str:
     if run.score is None:
         return "A firm service level is agreed, not estimated: it has no error of its own."
+    if not run.score.events:
+        return "There was no day on which the same baseline could have been tried: nobody knows."
     chance = ""
     if run.probability is not None:
         chance = f" The probability that you used less at all is {100 * run.probability:.0f} %."

@@ -37,6 +37,8 @@ class Score:
         reasons: list[str] = []
         if self.events < PLACEBO_LEAST:
             reasons.append(f"{self.events} placebo events, {PLACEBO_LEAST} are needed")
+        if not self.events:
+            return tuple(reasons)
         if not self.rrmse_pct <= RRMSE_MAX_PCT:
             reasons.append(f"RRMSE {self.rrmse_pct:.1f} %, {RRMSE_MAX_PCT:g} % are allowed")
         if not abs(self.bias_pct) <= BIAS_MAX_PCT:

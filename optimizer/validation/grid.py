@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 import numpy as np
 
 from gridctl.model.errors import Refusal, RefusedError
-from optimizer.arrays import FloatArray, IntArray
+from optimizer.arrays import BoolArray, FloatArray, IntArray
 from optimizer.validation import rules
 
 STEP_MIN_S, STEP_MAX_S = 1.0, 86_400.0
@@ -85,6 +85,8 @@ def to_grid(
                 reasons=(f"{len(time_s)} readings over {count} steps of {step:g} s: mostly holes",),
             )
         )
+    # The same reading twice says nothing new; two readings of one time are a contradiction.
+    repeated = again & _is_repeated(time_s, values)
     kept = ~off & ~again
     # Of two readings in one slot the one that came first stays.
     first = np.zeros(len(time_s), dtype=bool)
@@ -96,7 +98,7 @@ def to_grid(
         Misfit(row=int(row), time_s=float(time_s[row]), why=why)
         for mask, why in (
             (off, "off the interval grid"),
-            (again & ~off, "the same time again"),
+            (again & ~off & ~repeated, "the same time again"),
             (kept & ~first, "a second reading in one interval"),
             (late & first, "out of order"),
         )
@@ -114,6 +116,14 @@ def to_grid(
         weekday=weekday,
         misfits=tuple(sorted(misfits, key=lambda misfit: misfit.row)),
     )
+
+
+def _is_repeated(time_s: FloatArray, values: FloatArray) -> BoolArray:
+    """(n,) whether the first reading of the same time had the same values."""
+    _, first, inverse = np.unique(time_s, return_index=True, return_inverse=True)
+    earlier = values[:, first[inverse]]
+    same: BoolArray = ((values == earlier) | (np.isnan(values) & np.isnan(earlier))).all(axis=0)
+    return same
 
 
 def _step(ordered: FloatArray) -> float:

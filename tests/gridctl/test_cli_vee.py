@@ -109,3 +109,14 @@ def test_a_register_the_powers_and_the_parts(tmp_path: Path) -> None:
     told = CliRunner().invoke(app, ["vee", "check", str(file), "-c", str(config)])
     assert told.exit_code == 3
     assert "head, parts and rating_kw are expected" in told.stderr
+
+
+def test_a_series_that_is_mostly_doubt_is_not_fit(tmp_path: Path) -> None:
+    for name, column in (("constant", np.full(300, 5.0)), ("holes", load_kw(3, seed=1))):
+        if name == "holes":
+            column[100:140] = np.nan
+        told = CliRunner().invoke(app, ["vee", "check", str(series_file(tmp_path, column))])
+        assert told.exit_code == 1, name
+        assert "too little is usable" in told.stdout
+    one_day = series_file(tmp_path, load_kw(1, seed=1))
+    assert CliRunner().invoke(app, ["vee", "check", str(one_day)]).exit_code == 0

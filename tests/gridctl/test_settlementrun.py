@@ -115,6 +115,17 @@ def test_a_baseline_that_is_not_good_enough_does_not_settle(tmp_path: Path) -> N
     assert "does not settle: RRMSE" in told.stdout
 
 
+def test_without_a_day_to_try_it_on_a_baseline_settles_nothing(tmp_path: Path) -> None:
+    told = settled(
+        readings(tmp_path), "--event", "2026-03-12T15:00/18:00", "--json", "--out", str(tmp_path)
+    )
+    assert told.exit_code == 1
+    found = json.loads(told.stdout, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+    assert found["score"]["rrmse_pct"] is None
+    assert found["why_not"] == ["0 placebo events, 40 are needed"]
+    assert "nobody knows" in (tmp_path / found["id"] / "statement.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "why"),
     [

@@ -26,6 +26,13 @@ def test_gap_duplicate_second_reading_and_off_the_grid() -> None:
     }
 
 
+def test_the_same_reading_twice_says_nothing_new() -> None:
+    time_s = MONDAY_S + 900.0 * np.array([0, 1, 1, 2, 3], dtype=float)
+    assert to_grid(("a",), time_s, np.array([[0.0, 1.0, 1.0, 2.0, 3.0]])).misfits == ()
+    (misfit,) = to_grid(("a",), time_s, np.array([[0.0, 1.0, 1.5, 2.0, 3.0]])).misfits
+    assert (misfit.row, misfit.why) == (2, "the same time again")
+
+
 def test_out_of_order_is_put_in_place_and_told() -> None:
     time_s = MONDAY_S + 900.0 * np.array([0, 1, 3, 2, 4], dtype=float)
     grid = to_grid(("a",), time_s, np.array([[0.0, 1.0, 3.0, 2.0, 4.0]]))
