@@ -25,6 +25,8 @@ from gridctl.model.record import EvidenceRow
 
 log = logging.getLogger(__name__)
 
+BLOCKED_OTHER_MASTER = "BLOCKED_OTHER_MASTER"
+"""DNP3 control status 17 (IEEE 1815): the device heeds another master (SG-25)."""
 ENDED = frozenset(
     {
         CommandState.CONFIRMED,
@@ -264,6 +266,15 @@ class CommandBook:
         *,
         at_s: float | None = None,
     ) -> None:
+        if BLOCKED_OTHER_MASTER in status:
+            await self._alarms.raised(
+                Condition(
+                    key=f"other_master.{one.command.resource}",
+                    priority=1,
+                    text=f"another master commands {one.command.resource}: {status} {detail}",
+                    response="find out who else is connected to the device; nothing is sent again",
+                )
+            )
         if not may_follow(one.state, to):
             log.info("journal: %s is %s, %s ignored", one.command.mrid, one.state, to)
             return

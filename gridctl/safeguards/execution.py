@@ -133,12 +133,15 @@ EXECUTION: tuple[Safeguard, ...] = (
     Safeguard(
         number=25,
         title="One master",
-        what="Orders carry an epoch and a sequence; replays and older epochs are refused.",
+        what="Orders carry an epoch and a sequence; replays and older epochs are refused. A device "
+        "that heeds another master is an alarm of its own.",
         seen="refused order, alarm",
         standing=Standing.IN_PART,
-        missing="a fencing lease for a standby; an alarm of its own for BLOCKED_OTHER_MASTER",
+        missing="a fencing lease for a standby: one office runs, a second one is kept out by the lock "
+        "of the database and by the epoch",
         tests=(
             "test_sg25_replayed_order_is_refused",
+            "test_sg25_another_master_is_an_alarm",
             "test_sg25_order_of_an_older_epoch_is_refused",
             "test_sg25_replay_is_refused_after_a_restart_too",
         ),

@@ -156,6 +156,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "scenario": "Name of a scenario that comes with the simulator.",
         "instructor_socket": "Unix socket over which faults are switched on and devices are counted.",
         "tick_s": "Time between two solved states, real s.",
+        "record": "Folder in which each run is written down; empty: none.",
     },
     "limits": {
         "version": "Format of the file: 1.",
