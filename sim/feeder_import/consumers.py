@@ -61,6 +61,8 @@ class Consumers:
     profiles: dict[str, str] = field(default_factory=dict)
     """Load shape by consumer."""
     taken: set[str] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
+    """The engine's number of each load."""
 
     def load(self, name: str) -> None:
         """A load, as one consumer or as one for each of its branches."""
@@ -109,7 +111,8 @@ class Consumers:
 
     def _load_rating(self, name: str) -> _Rating:
         loads = self.circuit.dss.loads
-        loads.name = name.split(".", 1)[1]
+        # By number: the engine looks a name up from the start of its list each time.
+        loads.idx = self._number_of(name)
         model = _MODEL.get(int(loads.model), LoadModel.CONSTANT_POWER)
         scaled = self.circuit.text(name, "status").lower().startswith("v")
         scale = self.load_scale if scaled else 1.0
@@ -131,6 +134,12 @@ class Consumers:
                 dropout_pu=shares[_ZIP] if len(shares) > _ZIP else 0.0,
             ),
         )
+
+    def _number_of(self, name: str) -> int:
+        if not self.numbers:
+            names = self.circuit.dss.loads.names
+            self.numbers |= {str(n).lower(): i for i, n in enumerate(names, start=1)}
+        return self.numbers[name.split(".", 1)[1].lower()]
 
     def _sound(self, name: str, rating: _Rating, element: Element) -> bool:
         """Whether a load can be used; refusals are told."""
