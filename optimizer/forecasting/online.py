@@ -17,8 +17,10 @@ from optimizer.arrays import FloatArray, IntArray
 from optimizer.forecasting.backtest import Protocol, hourly_origins, lead_bands, replayed
 from optimizer.forecasting.combine import combined, losses, weights
 from optimizer.forecasting.conformal import LEVELS, STEP_H, Errors, Width, blocks
+from optimizer.forecasting.drift import Skill, skill
 from optimizer.forecasting.ensemble import MIN_DAYS, RESIDUAL_DAYS, Ensemble, Learned, known_days
 from optimizer.forecasting.grid import LoadGrid, taken
+from optimizer.forecasting.scenarios import between, correlation, paths
 
 KNOTS_H = (1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 30, 36, 42, 48)
 KEPT_DAYS = 84
@@ -150,6 +152,35 @@ class Forecaster:
         point = (trust * np.nan_to_num(said)).sum(axis=0) / total
         values = point + self._offsets(origin + first, wide, grid).T
         return Bands(values_kw=np.maximum.accumulate(values, axis=0), nmae_pct=self._nmae_pct())
+
+    def paths(
+        self, bands: Bands, leads: tuple[int, ...], *, count: int, random: np.random.Generator
+    ) -> FloatArray:
+        """(count, leads) kW: correlated paths through `bands`, which this forecaster made.
+
+        Raises ValueError with fewer than 60 whole past forecasts.
+        """
+        matrix = correlation(self.track.actual - self.point)
+        fitted = np.array(self.learned.leads, dtype=np.float64)
+        wide = between(matrix, fitted, np.array(leads, dtype=np.float64))
+        return paths(bands.values_kw, wide, count, random)
+
+    def skills(self, grid: LoadGrid, *, origin: int) -> list[Skill]:
+        """By lead, of the kept days as far as `grid` knows the week before them."""
+        first = grid.calendar.first
+        load = np.where(np.arange(grid.count) <= origin, grid.load_kw, np.nan)
+        found = []
+        for column, lead in enumerate(self.learned.leads):
+            targets = self.track.origins + lead - first
+            one = skill(
+                lead * 24.0 / grid.per_day,
+                self.track.actual[:, column],
+                self.point[:, column],
+                taken(load, targets - 7 * grid.per_day),
+            )
+            if one is not None:
+                found.append(one)
+        return found
 
     def _catch_up(self, grid: LoadGrid, ensemble: Ensemble, origin: int) -> None:
         """Follow up the hours since the last origin, and note what has come."""

@@ -22,7 +22,9 @@ def test_paths_fill_the_bands_and_hang_together() -> None:
     found = paths(BANDS, matrix, 4000, np.random.default_rng(2))
     for q, row in zip(LEVELS, BANDS, strict=True):
         assert (found <= row).mean(axis=0) == pytest.approx(q, abs=0.03)
-    assert np.asarray(np.corrcoef(found[:, 0], found[:, 2]))[0, 1] == pytest.approx(matrix[0, 2], abs=0.05)
+    assert np.asarray(np.corrcoef(found[:, 0], found[:, 2]))[0, 1] == pytest.approx(
+        matrix[0, 2], abs=0.05
+    )
     again = paths(BANDS, matrix, 4000, np.random.default_rng(2))
     assert np.array_equal(found, again)
 
