@@ -20,6 +20,18 @@ import numpy as np
 ROWS = 60_000
 WARM_DAYS = 84
 REFIT_DAYS = 28
+TREES = 300
+SETTINGS = {
+    "objective": "l1",
+    "num_leaves": 63,
+    "learning_rate": 0.06,
+    "min_data_in_leaf": 40,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "feature_fraction": 0.8,
+    "seed": 1,
+    "verbose": -1,
+}
 
 
 def features(known: dict[str, Any], origins: Any, leads: Any) -> Any:
@@ -72,11 +84,7 @@ def main() -> None:
         x = features(series, at, lead)
         y = load[at + lead]
         good = np.isfinite(y)
-        model = lightgbm.LGBMRegressor(
-            n_estimators=300, num_leaves=63, learning_rate=0.06, min_child_samples=40,
-            subsample=0.8, subsample_freq=1, colsample_bytree=0.8, objective="l1", verbose=-1,
-        )  # fmt: skip
-        model.fit(x[good], y[good])
+        model = lightgbm.train(SETTINGS, lightgbm.Dataset(x[good], y[good]), TREES)
         part = origins[begin : begin + REFIT_DAYS * 24]
         part = part[part + leads[-1] < len(load)]
         for column, one in enumerate(leads):
