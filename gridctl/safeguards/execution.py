@@ -128,7 +128,9 @@ EXECUTION: tuple[Safeguard, ...] = (
         what="First output is the last confirmed value; back to nominal by a ramp.",
         seen="",
         standing=Standing.NOT_YET,
-        missing="devices return to their default in one step",
+        missing="devices return to their default in one step: a ramp needs a rate for each device "
+        "in OT's limits file and a field that writes the steps between; a plan's own steps are "
+        "bounded by step_max",
     ),
     Safeguard(
         number=25,
@@ -137,8 +139,8 @@ EXECUTION: tuple[Safeguard, ...] = (
         "that heeds another master is an alarm of its own.",
         seen="refused order, alarm",
         standing=Standing.IN_PART,
-        missing="a fencing lease for a standby: one office runs, a second one is kept out by the lock "
-        "of the database and by the epoch",
+        missing="a fencing lease for a standby: one office runs, a second one is kept out by the "
+        "lock of the database and by the epoch",
         tests=(
             "test_sg25_replayed_order_is_refused",
             "test_sg25_another_master_is_an_alarm",
