@@ -92,7 +92,10 @@ class SqlStore:
         if self._writing is not None and self._writing is task:
             raise InvariantViolation("a transaction inside a transaction would wait for itself")
         try:
-            await asyncio.wait_for(self._write_lock.acquire(), WAIT_S)
+            # Not wait_for: that of Python 3.11 loses a cancellation that comes together with the
+            # lock, and a loop of the office that was told to end would go on for ever.
+            async with asyncio.timeout(WAIT_S):
+                await self._write_lock.acquire()
         except TimeoutError:
             raise UnavailableError(f"the store was busy for {WAIT_S:g} s") from None
         try:
@@ -208,7 +211,8 @@ class SqlStore:
         """Let go of the database: a transaction that runs may end (within 10 s), none begins."""
         self._is_closed = True
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._write_lock.acquire(), WAIT_S)
+            async with asyncio.timeout(WAIT_S):
+                await self._write_lock.acquire()
             self._write_lock.release()
         await self._engines.dispose()
         if self._file_lock is not None:

@@ -162,3 +162,24 @@ async def test_a_locked_database_is_unavailable_and_not_half_written(tmp_path: P
         await unit.audit(entry())
     assert (await store.verify_audit()).ok
     await store.close()
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+async def test_a_cancellation_that_comes_together_with_its_turn_is_not_lost(turns: int) -> None:
+    """asyncio.wait_for of Python 3.11 loses such a one: an office told to end went on for ever."""
+    async with temporary_store(ManualClock()) as store:
+
+        async def next_in_line() -> None:
+            async with store.transaction():
+                await asyncio.sleep(30)
+
+        async with store.transaction():
+            waiting = asyncio.create_task(next_in_line())
+            await asyncio.sleep(0.05)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting}, timeout=2.0)
+        assert waiting.cancelled()
+        async with asyncio.timeout(2.0), store.transaction() as unit:
+            await unit.set_flag("still", "open")
