@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,6 +32,8 @@ def backtest(
 
     Nothing after an origin is used for it. Format: docs/reference/forecast-csv.md.
     """
+    # The systems are small: threads of the linear algebra would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from optimizer.forecasting.settings import load_settings  # noqa: PLC0415 - lazy on purpose
 
     try:
