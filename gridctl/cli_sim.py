@@ -47,6 +47,9 @@ def sim(
     scenario: Annotated[
         str, typer.Option(help="Of a new folder: its name, or a .toml file of your own.")
     ] = "hot-afternoon",
+    feeder: Annotated[
+        str, typer.Option(help="Of a new folder: another feeder, its name or your own's folder.")
+    ] = "",
     rate: Annotated[
         float, typer.Option(min=0.1, max=1000, help="Of a new folder: grid time against real.")
     ] = 1.0,
@@ -71,6 +74,10 @@ def sim(
     from gridctl.sim_alone import run_alone  # noqa: PLC0415 - lazy on purpose
 
     with _Errors():
+        if feeder and not (instance / "gridctl.toml").exists():
+            from sim.own_scenario import write_own_scenario  # noqa: PLC0415 - lazy on purpose
+
+            scenario = str(write_own_scenario(instance, feeder).resolve())
         if child:
             asyncio.run(run_sim(instance, child=True))
         else:

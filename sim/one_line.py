@@ -58,6 +58,12 @@ def _tree(feeder: Feeder) -> dict[str, list[tuple[str, str, str]]]:
         *((b.from_node, b.to_node, b.mrid, "switch") for b in feeder.switches if not b.is_open),
         *((b.from_node, b.to_node, b.mrid, "transformer") for b in feeder.transformers),
         *((b.from_node, b.to_node, b.mrid, "regulator") for b in feeder.regulators),
+        *(
+            (first, other, e.mrid, "transformer" if e.windings else "line")
+            for e in feeder.equivalents
+            for first, *rest in (e.nodes(),)
+            for other in rest
+        ),
     ]
     for start, end, mrid, kind in branches:
         ways.setdefault(start, []).append((mrid, end, kind))
