@@ -58,8 +58,9 @@ def of(name: str, draws: int) -> list[Figure]:
             Figure(name=f"{name}, {level}: chi-square at 0.99 passed, nothing being wrong",
                    ours=100.0 * statistics.mean(fits[level]), peer=None, unit="%", goal="",
                    met=None),
-            Figure(name=f"{name}, {level}: processor time of one estimate", ours=1e3 * statistics.median(took[level]),
-                   peer=None, unit="ms", goal="", met=None),
+            Figure(name=f"{name}, {level}: processor time of one estimate",
+                   ours=1e3 * statistics.median(took[level]), peer=None, unit="ms", goal="",
+                   met=None),
         ]  # fmt: skip
     return figures
 
