@@ -173,7 +173,8 @@ def test_evidence_is_cut_to_what_a_frame_may_carry_and_says_so(lines: list[str])
     assert all("\n" not in line for line in kept)
     whole = sum(map(len, lines)) <= EVIDENCE_CHARS_MAX and len(lines) <= EVIDENCE_LINES_MAX
     assert whole != any("more" in line for line in kept), kept
-    assert decode(encode(replace(outcome("C"), evidence=kept))[4:])
+    told = replace(outcome("C"), evidence=kept)
+    assert decode(encode(told)[4:]) == told
 
 
 def test_too_much_evidence_is_no_frame() -> None:
