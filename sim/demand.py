@@ -107,7 +107,10 @@ class Demand:
         consumers = [(c, i) for c in feeder.consumers for i, _ in enumerate(consumer_branches(c))]
         self.consumers: tuple[str, ...] = tuple(c.mrid for c, _ in consumers)
         self.nominal_kw = np.array([c.kw[i] for c, i in consumers])
-        self._kvar_per_kw = np.array([c.kvar[i] / c.kw[i] for c, i in consumers])
+        # What draws no kW follows no profile: the mirror has it at rest.
+        self._kvar_per_kw = np.array(
+            [c.kvar[i] / c.kw[i] if c.kw[i] else 0.0 for c, i in consumers]
+        )
         self._household = np.array([class_of(c) is HOUSEHOLD for c, _ in consumers])
         # One noise for all branches of a consumer: its phases belong together.
         order = {mrid: i for i, mrid in enumerate(dict.fromkeys(self.consumers))}
