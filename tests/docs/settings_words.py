@@ -157,6 +157,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "instructor_socket": "Unix socket over which faults are switched on and devices are counted.",
         "tick_s": "Time between two solved states, real s.",
         "record": "Folder in which each run is written down; empty: none.",
+        "tls": "Links whose simulated outstation speaks TLS, each with its files.",
     },
     "limits": {
         "version": "Format of the file: 1.",
