@@ -55,7 +55,7 @@ def main() -> None:
     hours = "".join(
         f'<text x="{at(BEFORE + h * 6, 0).split(",")[0]}" y="{HEIGHT - 22}" text-anchor="middle">'
         f"{h:+d} h</text>"
-        for h in (-24, -12, 0, 12, 24, 36, 48)
+        for h in (-24, -12, 0, 12, 24, 36)
     )
     print(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
