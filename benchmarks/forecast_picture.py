@@ -21,6 +21,15 @@ WIDTH, HEIGHT, LEFT, TOP = 720, 300, 56, 16
 DAY = 282
 PER_DAY = 144
 BEFORE = 144
+STYLE = (
+    ".paper{fill:#f6f7f8}text{fill:#1d2125;font:400 12px system-ui,sans-serif}"
+    ".rule{stroke:#d5dade}.wide{fill:#cfe0f3}.narrow{fill:#93b9e2}"
+    ".median{fill:none;stroke:#1f5fa8;stroke-width:1.6}"
+    ".came{fill:none;stroke:#1d2125;stroke-width:1.2}.now{stroke:#b00020;stroke-dasharray:4 3}"
+    "@media (prefers-color-scheme:dark){.paper{fill:#1d2125}text{fill:#e6e9ec}"
+    ".rule{stroke:#3a4148}.wide{fill:#233a54}.narrow{fill:#33587f}.median{stroke:#8ab8ec}"
+    ".came{stroke:#e6e9ec}.now{stroke:#ff8a80}}"
+)
 
 
 def main() -> None:
@@ -49,7 +58,7 @@ def main() -> None:
     now = at(BEFORE, 0.0).split(",")[0]
     ticks = "".join(
         f'<text x="{LEFT - 8}" y="{float(at(0, mw).split(",")[1]) + 4:.1f}" text-anchor="end">{mw}'
-        f'</text><path d="M{LEFT} {at(0, mw).split(",")[1]}H{WIDTH - 8}" stroke="#ddd"/>'
+        f'</text><path d="M{LEFT} {at(0, mw).split(",")[1]}H{WIDTH - 8}" class="rule"/>'
         for mw in range(0, int(high) + 1, 10)
     )
     hours = "".join(
@@ -58,17 +67,17 @@ def main() -> None:
         for h in (-24, -12, 0, 12, 24, 36)
     )
     print(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12" fill="#333">'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>{ticks}{hours}'
-        f'<polygon points="{area(0, 8)}" fill="#cfe0f3"/>'
-        f'<polygon points="{area(2, 6)}" fill="#93b9e2"/>'
-        f'<polyline points="{line(BEFORE, bands[4])}" fill="none" stroke="#1f5fa8" '
-        'stroke-width="1.6"/>'
-        f'<polyline points="{line(0, came)}" fill="none" stroke="#111" stroke-width="1.2"/>'
-        f'<path d="M{now} {TOP}V{HEIGHT - 40}" stroke="#b00" stroke-dasharray="4 3"/>'
-        f'<text x="{LEFT}" y="{HEIGHT - 4}">MW · black: what came · blue: median, 80 % and 95 % '
-        "band, made at the red line</text></svg>"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        'aria-label="Load of a substation, forecast two days ahead with its 80 % and 95 % bands, and '
+        f'what came"><style>{STYLE}</style>'
+        f'<rect width="{WIDTH}" height="{HEIGHT}" class="paper"/>{ticks}{hours}'
+        f'<polygon points="{area(0, 8)}" class="wide"/>'
+        f'<polygon points="{area(2, 6)}" class="narrow"/>'
+        f'<polyline points="{line(BEFORE, bands[4])}" class="median"/>'
+        f'<polyline points="{line(0, came)}" class="came"/>'
+        f'<path d="M{now} {TOP}V{HEIGHT - 40}" class="now"/>'
+        f'<text x="{LEFT}" y="{HEIGHT - 4}">MW · thin: what came · blue: median, 80 % and 95 % '
+        "band, made at the dashed line</text></svg>"
     )
     error = float(np.abs(bands[4] - came[BEFORE:]).mean() / came[BEFORE:].mean())
     assert error < 0.2, "the picture would show a failure of the forecast"  # noqa: S101
