@@ -68,7 +68,7 @@ def main() -> None:
     )
     print(
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        'aria-label="Load of a substation, forecast two days ahead with its 80 % and 95 % bands, and '
+        'aria-label="Load of a substation, forecast two days ahead with its bands, and '
         f'what came"><style>{STYLE}</style>'
         f'<rect width="{WIDTH}" height="{HEIGHT}" class="paper"/>{ticks}{hours}'
         f'<polygon points="{area(0, 8)}" class="wide"/>'
