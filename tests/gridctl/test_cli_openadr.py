@@ -59,7 +59,9 @@ async def dies(store: SqlStore) -> int:
 
 def a_dead_one(pilot: Path) -> int:
     async def add() -> int:
-        store = await open_store(load_settings(pilot / "gridctl.toml").database.url, clock=system_clock())
+        store = await open_store(
+            load_settings(pilot / "gridctl.toml").database.url, clock=system_clock()
+        )
         try:
             return await dies(store)
         finally:
