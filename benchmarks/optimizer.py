@@ -35,7 +35,7 @@ from optimizer.network import NetworkModel
 from optimizer.plan import network_of, plan_task
 from optimizer.problem import build_problem
 from optimizer.regulated import RegulatedNetwork
-from sim.engine import Engine, _opendss
+from sim.engine import Engine, opendss_engine
 from sim.feeder import load_feeder
 from tests.optimizer.pilot import pilot_task
 
@@ -152,7 +152,7 @@ def against_opendss() -> list[Figure]:
     ours_s = best(lambda: network.solve(load_scale=scale), 9)
     flow = network.solve(load_scale=scale)
     engine = Engine(feeder)
-    dss = _opendss()
+    dss = opendss_engine()
     worst = 0.0
     nominal = np.array([k for c in feeder.consumers for k in c.kw])
     kvar = np.array([k for c in feeder.consumers for k in c.kvar])

@@ -16,7 +16,7 @@ from optimizer.problem import build_problem, control_column
 from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import Bank, Relay, positions_of, relays_of, upstream_of
 from optimizer.ties import PhaseIndex
-from sim.engine import Engine, _opendss
+from sim.engine import Engine, opendss_engine
 from sim.feeder import load_feeder, regulator_element
 from sim.fleet import load_fleet
 from sim.scenario import load_scenario, scenario_feeder
@@ -245,7 +245,7 @@ def test_within_a_tap_of_opendss_own_regulator_controls(name: str) -> None:
     network = RegulatedNetwork(feeder)
     flow = network.solve(load_scale=scale)
     engine = Engine(feeder)
-    dss = _opendss()
+    dss = opendss_engine()
     for command in (*_controls(feeder), "set controlmode=static", "set maxcontroliter=100"):
         assert dss.text(command) == ""
     nominal_kw = np.array([k for c in feeder.consumers for k in c.kw])

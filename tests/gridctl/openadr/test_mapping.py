@@ -79,7 +79,9 @@ def test_a_level_is_as_much_as_its_program_says() -> None:
 def test_a_level_without_a_size_moves_nothing(
     level: float, attributes: list[object] | None, reason: str
 ) -> None:
-    more = {} if attributes is None else {"attributes": [{"type": SIMPLE_KW, "values": attributes}]}
+    more: dict[str, Any] = (
+        {} if attributes is None else {"attributes": [{"type": SIMPLE_KW, "values": attributes}]}
+    )
     asks = ask(event("p", intervals=payload("SIMPLE", level)), program(**more))
     assert not asks.requests
     assert reason in asks.reason
