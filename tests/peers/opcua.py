@@ -166,6 +166,11 @@ class PeerServer:
     def freeze(self) -> None:
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # On a busy machine it goes on for a moment, long enough to answer one more request.
+        stat = Path(f"/proc/{self._process.pid}/stat")
+        end_s = time.monotonic() + 2.0
+        while stat.read_text().rpartition(")")[2].split()[0] != "T" and time.monotonic() < end_s:
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         if self._process is not None:
