@@ -6,11 +6,8 @@ Each protocol gives one peer (`peer_dnp3.py`, `peer_opcua.py`) in front of the s
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -231,22 +228,3 @@ class UnregisteredPeer(Protocol):
 
 
 PeerFactory: TypeAlias = Callable[[str, BenchPlant, Clock, Path], DriverPeer]
-
-
-def free_port() -> int:
-    """A loopback port below the ephemeral range, so that no outgoing connection takes it."""
-    # Several test runs share a machine: each begins somewhere else.
-    first = 21_000 + os.getpid() * 37 % 10_000
-    for port in chain(range(first, 32_000), range(21_000, first)):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            if port not in _given:
-                _given.add(port)
-                return port
-    raise OSError("no free loopback port between 21000 and 32000")
-
-
-_given: set[int] = set()

@@ -8,7 +8,8 @@ from gridctl.model.clock import Clock
 from protocols.driver import LinkSettings, PointAddress
 from sim.outstation import SimOutstation
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, plant_points
+from tests.ports import free_port
 
 WIRES = {
     bench.POWER: Wire(address="30:0"),

@@ -10,8 +10,9 @@ from gridctl.model.clock import Clock
 from protocols.driver import Driver, LinkSettings, PointAddress
 from protocols.inbox import Inbox
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, plant_points
 from tests.contracts.loopback_proxy import LoopbackProxy
+from tests.ports import free_port
 
 WIRES = {
     bench.POWER: Wire(address="W"),

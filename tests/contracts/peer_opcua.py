@@ -12,8 +12,9 @@ from gridctl.wallclock import system_clock
 from protocols.driver import LinkSettings, PointAddress
 from sim.server import SimOpcUaServer
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, plant_points
 from tests.contracts.loopback_proxy import LoopbackProxy
+from tests.ports import free_port
 
 USER = "gridctl-field"
 PASSWORD = "bench-password"  # for a loopback server that lives as long as one test

@@ -21,11 +21,12 @@ import pytest
 
 from gridctl.model.clock import Clock
 from protocols.driver import LinkSettings
-from tests.contracts.driver_peer import BenchPlant, free_port
+from tests.contracts.driver_peer import BenchPlant
 from tests.contracts.loopback_proxy import LoopbackProxy
 from tests.contracts.peer_dnp3 import Dnp3Peer
 from tests.contracts.peer_opcua import OpcUaPeer
 from tests.contracts.test_driver_contract import Rig, rig_of
+from tests.ports import free_port
 
 log = logging.getLogger(__name__)
 

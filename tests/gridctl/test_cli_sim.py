@@ -19,7 +19,8 @@ from gridctl.exam import examined
 from sim.fault_kinds import Fault
 from sim.process import run_simulator
 from sim.scenario import scenario_names
-from tests.sim.pilot import free_ports, make_instance, until_ready
+from tests.ports import free_ports
+from tests.sim.pilot import make_instance, until_ready
 
 
 def gridctl(*words: str) -> Result:

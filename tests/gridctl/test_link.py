@@ -52,6 +52,7 @@ from gridctl.model.link import (
 from gridctl.model.measurement import GOOD, Flag, Measurement, TimeQuality
 from gridctl.model.order import Order, OrderKind
 from tests.gridctl.model.test_words import command
+from tests.ports import free_port
 
 KEY = Ed25519PrivateKey.generate()
 
@@ -275,12 +276,6 @@ async def eventually(what: object) -> None:
             return
         await asyncio.sleep(0.03)
     raise AssertionError("not in 3 s")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(params=["unix", "tcp"])

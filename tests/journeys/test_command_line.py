@@ -48,8 +48,10 @@ def operator(demo: RunningDemo) -> dict[str, str]:
 
 
 def test_doctor_finds_nothing_bad_beside_the_running_pilot(demo: RunningDemo) -> None:
-    code, findings, err = ask(demo.instance, "doctor")
+    code, report, err = ask(demo.instance, "doctor")
+    findings = report["findings"]
     assert (code, [f for f in findings if f["state"] == "bad"]) == (DONE, []), err
+    assert report["ok"] is True
     assert {"packages", "machine clock", "gridctl.toml", "limits", "points", "database"} <= {
         f["check"] for f in findings
     }

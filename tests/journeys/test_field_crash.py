@@ -22,7 +22,7 @@ import pytest
 
 from gridctl.model.errors import UnavailableError
 from gridctl.remote import Remote
-from tests.contracts.driver_peer import free_port
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 

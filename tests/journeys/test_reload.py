@@ -18,10 +18,10 @@ import pytest
 from gridctl.config import load_settings
 from gridctl.field.reload import answer_file
 from gridctl.remote import Remote
-from tests.contracts.driver_peer import free_port
 from tests.contracts.loopback_proxy import LoopbackProxy
 from tests.journeys.running_demo import gridctl
 from tests.pilot import make_pilot
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.journey, pytest.mark.soak, pytest.mark.timeout(300)]
 

@@ -17,10 +17,10 @@ from protocols.driver import LinkSettings, OptionValue, PointAddress
 from protocols.events import EventQueue
 from protocols.inbox import Inbox
 from protocols.opcua.driver import OpcUaDriver
-from tests.contracts.driver_peer import free_port
 from tests.contracts.loopback_proxy import LoopbackProxy
 from tests.peers.certificates import write_pair, write_site
 from tests.peers.opcua import PASSWORD, SERVERS, USER, PeerOptions, PeerServer
+from tests.ports import free_port
 
 CLOCK = system_clock()
 PUBLISHING_MS = 100.0

@@ -15,7 +15,7 @@ from gridctl.wallclock import system_clock
 from sim.plant import PlantPoint
 from sim.server import SimOpcUaServer
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, bench_points, plant_points
 from tests.contracts.peer_opcua import (
     METHOD_WIRES,
     NAMESPACE,
@@ -24,6 +24,7 @@ from tests.contracts.peer_opcua import (
     WRITE_WIRES,
     make_pki,
 )
+from tests.ports import free_port
 
 CLOCK = system_clock()
 

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
-from contextlib import ExitStack
 from pathlib import Path
 
 from sim.instance import Ports, create_instance
+from tests.ports import free_ports
 
 RATE = 10.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of loopback that were free a moment ago."""
-    with ExitStack() as stack:
-        found = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in found:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in found]
 
 
 def make_instance(folder: Path) -> Path:

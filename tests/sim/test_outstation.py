@@ -20,9 +20,10 @@ from sim.outstation import SimOutstation
 from sim.outstation_image import OutstationImage, pack_float, parse_address
 from sim.plant import Reading, Verdict
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, plant_points
 from tests.contracts.peer_dnp3 import Dnp3Peer
 from tests.contracts.test_driver_contract import CONNECT_S, Rig, rig_of
+from tests.ports import free_port
 
 
 @pytest.fixture

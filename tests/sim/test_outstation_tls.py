@@ -14,8 +14,9 @@ from protocols.inbox import Inbox
 from sim.outstation import SimOutstation
 from sim.outstation_tls import OutstationTls
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, bench_points, plant_points
 from tests.contracts.peer_dnp3 import WIRES
+from tests.ports import free_port
 from tests.protocols.dnp3.test_tls import Authority, options
 
 CLOCK = system_clock()

@@ -15,7 +15,7 @@ from asyncua.client.client import Client
 from sim.server import SimOpcUaServer
 from sim.server_space import CHILDREN_MAX
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, bench_points, plant_points
 from tests.contracts.peer_opcua import (
     METHOD_WIRES,
     NAMESPACE,
@@ -23,6 +23,7 @@ from tests.contracts.peer_opcua import (
     USER,
     make_pki,
 )
+from tests.ports import free_port
 from tests.sim.opcua_stand import CLOCK, Stand, bare, connected, make_server, node, write
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -17,7 +17,7 @@ from sim.plant_points import read_plant_points
 from sim.scenario import load_scenario, scenario_feeder
 from sim.server import SimOpcUaServer
 from sim.server_types import NAMESPACE, TYPES, type_of
-from tests.contracts.driver_peer import free_port
+from tests.ports import free_port
 
 CLOCK = system_clock()
 

@@ -19,9 +19,10 @@ from sim.faults import FaultBoard
 from sim.outstation import SimOutstation
 from sim.process import DnpServer
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, bench_points, free_port, plant_points
+from tests.contracts.driver_peer import BenchPlant, bench_points, plant_points
 from tests.contracts.peer_dnp3 import WIRES
 from tests.peers.dnp3.judge import judged
+from tests.ports import free_port
 from tests.sim.opcua_stand import Stand, connected
 
 WAIT_S = 0.4

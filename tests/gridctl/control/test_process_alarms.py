@@ -23,12 +23,12 @@ from protocols.conditions import DeviceCondition
 from protocols.driver import Driver, Execution, LinkSettings, PointAddress
 from protocols.inbox import Inbox
 from protocols.opcua.driver import OpcUaDriver
-from tests.contracts.driver_peer import free_port
 from tests.gridctl.small_site import ANNE, ScriptedDriver, Site, site, until
 from tests.peers.asyncua_alarms import NAME, AlarmingServer
 from tests.peers.certificates import write_site
 from tests.peers.opcua import PASSWORD
 from tests.peers.opcua_link import CLOCK, link_options, row
+from tests.ports import free_port
 
 
 class Both(ScriptedDriver):

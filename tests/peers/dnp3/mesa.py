@@ -19,8 +19,9 @@ from typing import Any
 from gridctl.model.clock import Clock
 from protocols.driver import LinkSettings, PointAddress
 from protocols.points import COLUMNS, load_points
-from tests.contracts.driver_peer import BenchPlant, free_port
+from tests.contracts.driver_peer import BenchPlant
 from tests.peers.dnp3.rows import LINK_ADDRESS, MASTER_ADDRESS, settings_of
+from tests.ports import free_port
 
 LIMIT, LIMIT_SHOWN, MINIMUM_SHOWN = "DER.WMax", "DER.WMaxFb", "DER.WMinFb"
 TIMEOUT_SHOWN, ENABLED_SHOWN, POWER = "DER.RvrtFb", "DER.Mod", "DER.TotW"

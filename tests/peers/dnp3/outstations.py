@@ -49,8 +49,9 @@ from py1815.session import Control
 from gridctl.model.clock import Clock
 from protocols.driver import LinkSettings, PointAddress
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, free_port
+from tests.contracts.driver_peer import BenchPlant
 from tests.peers.dnp3.rows import LINK_ADDRESS, MASTER_ADDRESS, RELAY, rows_of, settings_of
+from tests.ports import free_port
 
 ANALOGS = {0: 812.0, 7: 2.0, 8: 0.0, 9: 7.0}
 VALUES = {bench.POWER: 812.0, bench.VOLTAGE: 1.0, bench.SWITCH: 1.0, bench.HEARTBEAT: 41.0}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gridctl.assembly_vtn import CLIENTS, PREFIX
-from tests.ui.pilot import free_port
+from tests.ports import free_port
 
 SECRETS = {client_id: secret for client_id, _, secret in CLIENTS}
 READY_S = 60.0

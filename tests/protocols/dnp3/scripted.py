@@ -38,7 +38,7 @@ from protocols.dnp3.frames import (
 )
 from protocols.driver import LinkSettings, OptionValue, PointAddress
 from protocols.inbox import Inbox
-from tests.contracts.driver_peer import free_port
+from tests.ports import free_port
 
 MASTER, OUTSTATION = 1, 1024
 Answer: TypeAlias = "list[Fragment] | None"

@@ -13,10 +13,10 @@ from protocols.discovery import Discovery
 from protocols.driver import LinkSettings
 from protocols.opcua import browsing
 from protocols.opcua.discovery import discover
-from tests.contracts.driver_peer import free_port
 from tests.peers.certificates import write_site
 from tests.peers.opcua import PASSWORD, SERVERS, PeerServer
 from tests.peers.opcua_link import CLOCK, link_options, server_of
+from tests.ports import free_port
 
 
 async def discovered(

@@ -16,9 +16,10 @@ from typing import Any
 from gridctl.model.clock import Clock
 from protocols.driver import LinkSettings, PointAddress, Result
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, bench_points, free_port
+from tests.contracts.driver_peer import BenchPlant, bench_points
 from tests.contracts.peer_dnp3 import WIRES, Dnp3Peer
 from tests.contracts.test_driver_contract import Rig, rig_of
+from tests.ports import free_port
 
 SEED = int(os.environ.get("GRIDCTL_SEED", "1"))
 LAG_MEDIAN_MAX_S = 0.020

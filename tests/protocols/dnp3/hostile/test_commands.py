@@ -11,9 +11,10 @@ import pytest
 from gridctl.model.clock import Clock
 from protocols.driver import LinkSettings, PointAddress, Result
 from tests.contracts import driver_peer as bench
-from tests.contracts.driver_peer import BenchPlant, free_port
+from tests.contracts.driver_peer import BenchPlant
 from tests.contracts.test_driver_contract import CONNECT_S, Rig, rig_of
 from tests.peers.dnp3.rows import RELAY, rows_of
+from tests.ports import free_port
 from tests.protocols.dnp3.hostile.attacks import (
     ATTACKS,
     HARMLESS,
