@@ -144,7 +144,7 @@ function Modes(props: { areas: AreaMode[]; act: Act }) {
         const set = (mode: string) => (reason: string) =>
           props.act("modes", { area: a.area, mode, reason }, `Area ${a.area}: ${mode}.`);
         return (
-          <section key={a.area} aria-label={`Area ${a.area}`}>
+          <section key={a.area} class="area" aria-label={`Area ${a.area}`}>
             <p>Area <b>{a.area}</b>: <b>{a.mode}</b>{a.by ? `, by ${a.by}: ${a.reason}` : ""}</p>
             {a.scored > 0 ? <p class="small">{number(a.scored)} shadow plans scored, forecast {number(a.forecast_error_pct, 1)} % off, {number(a.relieved_kwh)} of {number(a.over_kwh)} kWh above the limit would have been taken off.</p> : null}
             {a.lacking.length > 0 ? <Reasons title="Not yet advisory" list={a.lacking} /> : null}
@@ -152,12 +152,31 @@ function Modes(props: { areas: AreaMode[]; act: Act }) {
               <p>{a.request.by} asks for {a.request.to}: {a.request.reason}. {a.request.approved_by ? `Approved by ${a.request.approved_by}.` : ""} <button type="button" disabled={!may("approve") || a.request.by === session.value?.user || a.request.approved_by === session.value?.user}
                 onClick={() => void props.act("modes/approve", { area: a.area }, "Approved.")}>Approve</button></p>
             ) : null}
-            {lower.map((mode) => <Say key={mode} label={`Why area ${a.area} goes down to ${mode}`} button={`To ${mode}`} disabled={!may("mode")} onSay={set(mode)} />)}
-            {higher ? <Say label={`Why area ${a.area} goes up to ${higher}`} button={higher === "advisory" ? "Ask for advisory" : `To ${higher}`} disabled={!may("mode")} onSay={set(higher)} /> : null}
+            <Turn area={a.area} to={higher ? [...lower, higher] : lower} set={set} />
           </section>
         );
       })}
     </Panel>
+  );
+}
+
+/** One reason, and the modes that it can be the reason for. */
+function Turn(props: { area: string; to: string[]; set: (mode: string) => (reason: string) => Promise<boolean> }) {
+  const [reason, setReason] = useState("");
+  const turn = async (mode: string): Promise<void> => {
+    if (await props.set(mode)(reason)) setReason("");
+  };
+  return (
+    <div class="say">
+      <label class="field">Why area {props.area} changes its mode
+        <input value={reason} maxLength={500} onInput={(e) => setReason(e.currentTarget.value)} />
+      </label>
+      {props.to.map((mode) => (
+        <button key={mode} type="button" disabled={!may("mode") || reason.trim() === ""} onClick={() => void turn(mode)}>
+          {mode === "advisory" ? "Ask for advisory" : `To ${mode}`}
+        </button>
+      ))}
+    </div>
   );
 }
 
