@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 from collections.abc import Sequence
 
 from benchmarks.report import Figure, main
@@ -13,7 +14,16 @@ PARTS = ("protocols_dnp3", "protocols_opcua", "protocols_isolation", "protocols_
 def figures(quick: bool) -> Sequence[Figure]:
     found: list[Figure] = []
     for part in PARTS:
-        found += importlib.import_module(f"benchmarks.{part}").figures(quick)
+        try:
+            found += importlib.import_module(f"benchmarks.{part}").figures(quick)
+        except Exception as error:  # noqa: BLE001 - the other parts' figures are not lost with it
+            traceback.print_exc()
+            found.append(
+                Figure(
+                    name=f"{part}: not measured, {type(error).__name__}: {error}",
+                    ours=None, peer=None, unit="", goal="measured", met=False,
+                )
+            )  # fmt: skip
     return found
 
 

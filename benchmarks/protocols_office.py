@@ -23,7 +23,7 @@ from gridctl.assembly import Ready, run_office
 from gridctl.config import Settings, load_settings
 from gridctl.control.ports import Person
 from gridctl.demo import SCENARIO, seed_history, set_keys, simulator
-from gridctl.model.errors import GridctlError
+from gridctl.model.errors import GridctlError, RefusedError
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.remote import Remote
 from gridctl.wallclock import system_clock
@@ -38,6 +38,7 @@ WATCH_S = 0.01
 READY_S = 60.0
 PLAN_S = 60.0
 WIRE_S = 20.0
+TRIES = 5
 SENT = ("selected", "operated", "accepted")
 EVENT_KW = 400.0
 EVENT_S = 7_200.0
@@ -203,18 +204,28 @@ class Operators:
 
     async def approve(self) -> float:
         """Approve the waiting plan; real seconds from the last approval to the wire."""
-        plan = await self._waiting()
-        body = {"digest": plan["digest"]}
+        for _ in range(TRIES):
+            plan = await self._waiting()
+            try:
+                asked_s = await self._approved(plan)
+            except RefusedError:  # a newer plan took its place between the look and the act
+                continue
+            async with asyncio.timeout(WIRE_S):
+                while (sent_s := await self._first_sent_s(plan["id"])) is None:
+                    await asyncio.sleep(0.05)
+            return (sent_s - asked_s) / RATE
+        raise TimeoutError(f"{TRIES} plans were void before they could be approved")
+
+    async def _approved(self, plan: dict[str, Any]) -> float:
+        """Grid time of the last approval that `plan` needs. Raises RefusedError."""
         asked_s = self._clock.now_s()
         for person in self._people:
             asked_s = self._clock.now_s()
+            body = {"digest": plan["digest"]}
             told = await asyncio.to_thread(person.post, f"/plans/{plan['id']}/approve", body)
             if told["approvals"] >= told["approvals_needed"]:
                 break
-        async with asyncio.timeout(WIRE_S):
-            while (sent_s := await self._first_sent_s(plan["id"])) is None:
-                await asyncio.sleep(0.05)
-        return (sent_s - asked_s) / RATE
+        return asked_s
 
     async def again(self, number: int) -> None:
         """Stop the plan, send everything home, and wait for quiet."""
