@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -82,6 +83,10 @@ def _add_devices(instance: Path, ports: list[int]) -> None:
     else:
         text += f"\n[dispatch]\n{key}"
     toml.write_text(text + "".join(links), encoding="utf-8")
+    # Plan follows plan here within seconds: the rest between two commands of a device gives way.
+    limits = instance / "limits.toml"
+    rested = limits.read_text(encoding="utf-8")
+    limits.write_text(re.sub(r"interval_min_s = [\d.]+", "interval_min_s = 0.0", rested))
     with sheet.open("a", encoding="utf-8") as file:
         file.writelines(f"{row}\n" for row in rows)
 
