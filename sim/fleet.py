@@ -22,7 +22,14 @@ from gridctl.model.resource import (
     ResourcePoints,
     Terminal,
 )
-from sim.fleet_units import BreakerSite, UnitSite, breaker_sites, terminals_of, unit_sites
+from sim.fleet_units import (
+    BreakerSite,
+    UnitSite,
+    breaker_sites,
+    load_group,
+    terminals_of,
+    unit_sites,
+)
 
 _UNIT_TABLES: Final = ("thermal", "ev", "industrial", "generators")
 _FLEETS: Final = Path(__file__).parent / "fleets"
@@ -120,37 +127,13 @@ def _rows(folder: Path, table: str) -> Iterator[dict[str, str]]:
 
 
 def _load_group(row: dict[str, str], consumers: dict[str, EnergyConsumer]) -> LoadGroupSite:
-    mrid = row["mrid"]
     members = [consumers[name] for name in row["consumers"].split()]
     total_kw = sum(sum(c.kw) for c in members)
     flex_share = float(row["flex_share"])
     # Hot days draw a little more than the published load; the rating leaves room for that.
     rating_kw = round(flex_share * total_kw * 1.15, 1)
     return LoadGroupSite(
-        resource=LoadGroup(
-            mrid=mrid,
-            name=row["name"],
-            area=row["area"],
-            terminals=_shares(members, total_kw),
-            points=ResourcePoints(
-                setpoint=f"{mrid}.ShedSpt",
-                feedback=f"{mrid}.ShedFb",
-                power=f"{mrid}.TotW",
-                available=f"{mrid}.Avail",
-                remote=f"{mrid}.Remote",
-                fault=f"{mrid}.Flt",
-            ),
-            rating_kw=rating_kw,
-            power_factor=float(row["power_factor"]),
-            customers=int(row["customers"]),
-            cost_per_kwh=float(row["cost_per_kwh"]),
-            priority=int(row["priority"]),
-            duration_min_s=float(row["duration_min_s"]),
-            duration_max_s=float(row["duration_max_s"]),
-            recovery_s=float(row["recovery_s"]),
-            starts_per_day_max=int(row["starts_per_day_max"]),
-            rebound=tuple(float(part) for part in row["rebound"].split()),
-        ),
+        resource=load_group(row, rating_kw, _shares(members, total_kw)),
         consumers=tuple(c.mrid for c in members),
         flex_share=flex_share,
         delay_s=float(row["delay_s"]),

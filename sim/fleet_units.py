@@ -134,7 +134,7 @@ def _sites(tables: Mapping[str, list[dict[str, str]]]) -> Iterator[UnitSite]:
     for row in tables.get("thermal", []):
         units, unit_kw = int(row["units"]), float(row["unit_kw"])
         yield ThermalSite(
-            resource=_group(row, units * unit_kw),
+            resource=load_group(row, units * unit_kw, terminals_of(row["terminals"])),
             application=row["application"],
             units=units,
             unit_kw=unit_kw,
@@ -143,7 +143,7 @@ def _sites(tables: Mapping[str, list[dict[str, str]]]) -> Iterator[UnitSite]:
     for row in tables.get("ev", []):
         points, point_kw = int(row["points"]), float(row["point_kw"])
         yield EvSite(
-            resource=_group(row, points * point_kw),
+            resource=load_group(row, points * point_kw, terminals_of(row["terminals"])),
             points=points,
             point_kw=point_kw,
             arrival_h=float(row["arrival_h"]),
@@ -152,7 +152,7 @@ def _sites(tables: Mapping[str, list[dict[str, str]]]) -> Iterator[UnitSite]:
     for row in tables.get("industrial", []):
         blocks_kw = tuple(float(kw) for kw in row["blocks_kw"].split())
         yield IndustrialSite(
-            resource=_group(row, sum(blocks_kw)),
+            resource=load_group(row, sum(blocks_kw), terminals_of(row["terminals"])),
             blocks_kw=blocks_kw,
             from_h=float(row["from_h"]),
             to_h=float(row["to_h"]),
@@ -178,14 +178,14 @@ def _sites(tables: Mapping[str, list[dict[str, str]]]) -> Iterator[UnitSite]:
         )
 
 
-def _group(row: Row, rating_kw: float) -> LoadGroup:
-    """How gridctl sees a thermal, charging or industrial group."""
+def load_group(row: Row, rating_kw: float, terminals: tuple[Terminal, ...]) -> LoadGroup:
+    """How gridctl sees a load group, whatever it consists of."""
     mrid = row["mrid"]
     return LoadGroup(
         mrid=mrid,
         name=row["name"],
         area=row["area"],
-        terminals=terminals_of(row["terminals"]),
+        terminals=terminals,
         points=_points(mrid, "ShedSpt", "ShedFb"),
         rating_kw=rating_kw,
         power_factor=float(row["power_factor"]),
