@@ -33,7 +33,7 @@ def words(session: Session, image: PointImage, lost: int) -> Sequence[str]:
             found.append(f"never reported: {', '.join(missing[:5])}")
     knowledge = session.knowledge
     if knowledge.boxed:
-        found.append(f"values by the stack: {knowledge.decoder_fault}")
+        found.append("read the slower way: two readings of this device's first poll differ")
     if session.conversation.counters.withheld_confirms:
         found.append("values could not be kept, their confirms are held back")
     return found

@@ -77,17 +77,32 @@ def _position(state: int, octet: int | None) -> float:
 class SelfTest:
     """Objects in on both sides, in the same order; a verdict out.
 
-    `verdict`: None while they do not balance, "" when they agree, else what differs.
+    Response by response: an answer that comes when the stack has just given it up is read by the
+    line alone, and must not be held against the stack's reading of the next one.
+
+    `verdict`: None while they do not balance, "" when they agree on a whole poll, else what
+    differs. `given_up`: how many whole polls the stack has not taken.
     """
 
     def __init__(self) -> None:
         self._ours: deque[_Known] = deque()
         self._theirs: deque[_Known] = deque()
         self._compared = 0
+        self._whole = False
         self._fault = ""
+        self.given_up = 0
 
-    def ours(self, objects: bytes) -> None:
-        """A solicited response goes to the stack with `objects`."""
+    def ours(self, objects: bytes, *, first: bool) -> None:
+        """A solicited response goes to the stack with `objects`; `first`: of its fragments.
+
+        What the stack has boxed of the response before is known by now: it hands over first, and
+        asks anew after that.
+        """
+        if first:
+            self.given_up += self._whole and bool(self._ours)
+            self._ours.clear()
+            self._theirs.clear()
+            self._whole = False
         if self._compared < COMPARED_MAX:
             self._ours.extend(_known(sample) for sample in samples_of(objects))
             self._compare()
@@ -97,6 +112,10 @@ class SelfTest:
         if self._compared < COMPARED_MAX:
             self._theirs.extend(_known(s) for s in samples if s.group in _COMPARED)
             self._compare()
+
+    def whole(self) -> None:
+        """The response that has gone to the stack last was a poll of everything, and has ended."""
+        self._whole = True
 
     def _compare(self) -> None:
         while self._ours and self._theirs:
@@ -109,7 +128,7 @@ class SelfTest:
     def verdict(self) -> str | None:
         if self._fault:
             return self._fault
-        return None if self._ours or self._theirs else ""
+        return "" if self._whole and not self._ours and not self._theirs else None
 
     def conclude(self) -> str:
         """The verdict when nothing more will come."""
@@ -118,7 +137,7 @@ class SelfTest:
                 f"of the first poll, the line alone reads {len(self._ours)} objects, "
                 f"the stack alone {len(self._theirs)}"
             )
-        return self._fault
+        return self._fault or ("" if self._whole else "the stack has taken no poll of everything")
 
 
 def _known(sample: Sample) -> _Known:

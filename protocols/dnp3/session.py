@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 5.0
 LIFECYCLE_DEADLINE_S = 3.0
 READ_BACKS_MAX = 64
+GIVEN_UP_MAX = 3
+"""So many polls that the native stack does not take are no accident."""
 NEVER_S = 86_400.0
 _FAST_RETRY_S, _SLOW_RETRY_S = 0.05, 1.0
 
@@ -84,9 +86,8 @@ class Session:
         self.device_certificate_until_s: float | None = None
         self._waiters: dict[str, list[asyncio.Future[Measurement]]] = {}
         self._pending: set[asyncio.Future[Ending]] = set()
-        self._selftest: SelfTest | None = (
-            None if knowledge.decoder_fault is not None else SelfTest()
-        )
+        # What once failed is tried again: the device, or what was in its way, may be another now.
+        self._selftest: SelfTest | None = None if knowledge.decoder_fault == "" else SelfTest()
         self._integrity_s: float | None = None
         self._occasions = Occasions(settings)
         self.conversation = Conversation(
@@ -236,7 +237,8 @@ class Session:
         )
         self.knowledge.note(reading)
         if self._selftest is not None and response.function == Function.RESPONSE:
-            self._selftest.ours(readable_by_stack(response.objects[: reading.kept]))
+            kept = response.objects[: reading.kept]
+            self._selftest.ours(readable_by_stack(kept), first=first)
         if not self.knowledge.boxed:
             self._image.take(reading.measurements, self._generation)
             if self._waiters:
@@ -252,11 +254,12 @@ class Session:
     def integrity_done(self) -> None:
         if self.ready or self.condemned:
             return
-        if self._integrity_s is None:
-            self._integrity_s = self._clock.monotonic_s()
+        self._integrity_s = self._clock.monotonic_s()
         if self._selftest is None:
             self._become_ready()
-        elif self._selftest.verdict is not None:
+            return
+        self._selftest.whole()
+        if self._selftest.verdict is not None:
             self._decide(self._selftest.verdict)
 
     def round_trip(self, seconds: float) -> None:
@@ -289,8 +292,8 @@ class Session:
 
     def _decide(self, fault: str) -> None:
         self._selftest = None
-        self.knowledge.decoder_fault = fault
-        if fault:
+        known, self.knowledge.decoder_fault = self.knowledge.decoder_fault, fault
+        if fault and fault != known:
             log.error("link %s: reading by the stack's values: %s", self._link, fault)
         self.conversation.lean = not fault
         self._become_ready()
@@ -348,12 +351,7 @@ class Session:
             self.condemn("the device talks, but answers nothing that it is asked")
         elif silent_s > keep_alive_s:
             self.line.to_device(self.conversation.link.status_request())
-        if (
-            self._selftest is not None
-            and self._integrity_s is not None
-            and now_s - self._integrity_s > self._settings.response_timeout_s
-        ):
-            self._decide(self._selftest.conclude())
+        self._judge_selftest(now_s)
         if self.ready and now_s - heard_s < self.scan_s:
             self._image.renew(self._generation)
         if self._master is not None and self.usable:
@@ -364,6 +362,15 @@ class Session:
                 events=self.knowledge.events,
                 now_s=now_s,
             )
+
+    def _judge_selftest(self, now_s: float) -> None:
+        selftest, integrity_s = self._selftest, self._integrity_s
+        if selftest is None or integrity_s is None:
+            return
+        # The stack that has given a poll up repeats it after a scan, and waits its timeout again.
+        patience_s = 2 * self._settings.response_timeout_s + self.scan_s
+        if now_s - integrity_s > patience_s or selftest.given_up >= GIVEN_UP_MAX:
+            self._decide(selftest.conclude())
 
     # --- requests ---------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -357,14 +358,14 @@ async def test_where_the_two_decoders_differ_the_stack_s_values_are_used(
 ) -> None:
     honest = SelfTest.ours
 
-    def wrong(self: SelfTest, objects: bytes) -> None:
-        honest(self, objects.replace(struct.pack("<f", 1.5), struct.pack("<f", 1.25)))
+    def wrong(self: SelfTest, objects: bytes, *, first: bool) -> None:
+        honest(self, objects.replace(struct.pack("<f", 1.5), struct.pack("<f", 1.25)), first=first)
 
     monkeypatch.setattr(SelfTest, "ours", wrong)
     outstation = Outstation(script=steady)
     async with bench_of(outstation, ROWS) as bench:
         await bench.up()
-        assert "values by the stack" in (bench.driver.health().detail or "values by the stack")
+        assert "read the slower way" in bench.driver.health().detail
         bench.seen.clear()
         assert await bench.until(lambda: len(bench.seen) >= 4)
         assert {m.value for m in bench.seen} == {1.5, 2.5}
@@ -374,6 +375,48 @@ async def test_where_the_two_decoders_differ_the_stack_s_values_are_used(
         outstation.send(outstation.unsolicited(1, analogs(9.5)))
         assert await bench.until(lambda: any(m.value == 9.5 for m in bench.seen))
         assert await bench.until(lambda: any(c.unsolicited for c in outstation.confirms))
+
+
+async def test_a_fault_of_the_decoder_is_tried_again_with_the_next_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outstation = Outstation(script=steady)
+    with monkeypatch.context() as patch:
+        patch.setattr(SelfTest, "conclude", lambda _: "differs")
+        patch.setattr(SelfTest, "verdict", "differs")
+        async with bench_of(outstation, ROWS) as bench:
+            await bench.up()
+            assert bench.driver.health().diagnostics["decoder"] == "the stack's: differs"
+            patch.undo()
+            outstation.cut()
+            own = "own, equal to the stack's"
+            assert await bench.until(lambda: bench.driver.health().diagnostics["decoder"] == own)
+            await bench.up()
+            assert not bench.driver.health().detail
+
+
+async def test_an_answer_that_the_stack_has_given_up_does_not_disturb_the_self_test() -> None:
+    """Its values are taken by the line alone; the next poll's are others (found in the demo)."""
+    polls = 0
+
+    def late_once(request: Fragment) -> Answer:
+        nonlocal polls
+        if 0 not in classes(request):
+            return answer(request)
+        polls += 1
+        told = answer(request, analogs(float(polls), 7.0))
+        if polls > 1:
+            return told
+        asyncio.get_running_loop().call_later(1.03, outstation.send, *told)
+        return None
+
+    outstation = Outstation(script=late_once)
+    async with bench_of(outstation, ROWS, response_timeout_s=1.0) as bench:
+        await bench.up()
+        assert bench.driver.health().diagnostics["decoder"] == "own, equal to the stack's"
+        assert not bench.driver.health().detail
+        first = next(m for m in bench.seen if m.point == "P30.0" and m.quality.is_good)
+        assert first.value == 1.0  # it was late for the stack and none the less taken
 
 
 async def test_many_outstations_in_one_process_come_and_go() -> None:

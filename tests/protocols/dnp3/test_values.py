@@ -80,14 +80,34 @@ def test_the_self_test_finds_a_difference_in_value_flag_and_number() -> None:
         (samples[:-1], "alone reads 1 objects"),
     ):
         test = SelfTest()
-        test.ours(objects)
+        test.ours(objects, first=True)
         test.theirs(changed)
+        test.whole()
         assert word in (test.verdict or test.conclude())
     test = SelfTest()
-    test.ours(objects)
+    test.ours(objects, first=True)
+    test.whole()
     assert test.verdict is None
     test.theirs(samples)
     assert test.verdict == ""
+
+
+def test_the_self_test_wants_one_poll_of_everything_from_both_sides() -> None:
+    objects, later = EVERYTHING[30, 5], EVERYTHING[30, 1]
+    test = SelfTest()
+    for given_up in range(3):
+        assert test.given_up == given_up
+        test.ours(objects, first=True)
+        test.ours(objects, first=False)
+        test.theirs(list(samples_of(objects)))
+        test.whole()
+        assert test.verdict is None
+        test.ours(later, first=True)
+    test.theirs(list(samples_of(later)))
+    assert test.verdict is None
+    assert test.conclude() == "the stack has taken no poll of everything"
+    test.whole()
+    assert (test.verdict, test.conclude()) == ("", "")
 
 
 @pytest.mark.parametrize("key", VARIATIONS)
