@@ -27,8 +27,8 @@ class JsonFormatter(logging.Formatter):
 QUIET = ("aiohttp.access", "apscheduler", "alembic", "py1815")
 """Libraries that tell every packet; their warnings still come through."""
 SILENT = ("asyncua",)
-"""Logs a trace at each link loss, which our own line already explains, and at its lowest level
-whole requests, passwords included."""
+"""Logs a trace at each link loss and calls it fatal when a server tells no stranger its endpoints,
+which our own lines already explain, and at its lowest level whole requests, passwords included."""
 
 
 FORMAT = "GRIDCTL_LOG"
@@ -53,4 +53,4 @@ def set_up_logging(*, level: str, as_json: bool | None = None) -> None:
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in SILENT:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest_asyncio
 from gridctl.model.command import Command
 from gridctl.model.measurement import Flag, Measurement, Validity
 from gridctl.model.permit import Permit, mint
+from gridctl.observe import set_up_logging
 from gridctl.pki import make_application_certificate
 from gridctl.wallclock import system_clock
 from protocols.driver import LinkSettings, OptionValue, PointAddress, Result
@@ -185,6 +187,34 @@ async def test_unknown_client_certificate_is_refused(site: Site, folder: Path) -
         certificate=str(folder / "rogue.der"),
         key=str(folder / "rogue.pem"),
     )
+
+
+async def test_only_a_fault_is_logged(
+    site: Site, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server tells no stranger its endpoints, so the first question of each connection is
+    refused: asyncua calls that fatal. A link that is refused itself says so once, in our words."""
+    handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
+    set_up_logging(level="info")
+    logging.getLogger().addHandler(caplog.handler)
+    try:
+        inbox = Inbox(100)
+        watch = Watch(site.driver(inbox), inbox)
+        await watch.driver.start()
+        await watch.up()
+        await watch.driver.stop()
+        loud = [one for one in caplog.records if one.levelno >= logging.WARNING]
+        assert not loud
+        wrong = folder / "logged.password"
+        wrong.write_text("guess")
+        wrong.chmod(0o600)
+        await _refused(site, why="BadUserAccessDenied", password_file=str(wrong))
+        loud = [one for one in caplog.records if one.levelno >= logging.WARNING]
+        assert [one.name for one in loud] == ["protocols.opcua.driver"]
+        assert "BadUserAccessDenied" in loud[0].getMessage()
+    finally:
+        logging.getLogger().handlers[:] = handlers
+        logging.getLogger().setLevel(level)
 
 
 async def test_black_hole_is_found_in_three_keepalives_and_left(site: Site, watch: Watch) -> None:
