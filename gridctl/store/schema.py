@@ -464,3 +464,70 @@ openadr_message = Table(
     Index(None, "state", "next_s"),
 )
 """The outbox: written in the transaction of the change itself; waiting, delivered or dead."""
+
+openadr_publication = Table(
+    "openadr_publication",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+)
+"""What waits for the MQTT broker: written with the change itself, gone when the broker has it."""
+
+# --- the platform API ----------------------------------------------------------------------------
+
+dr_object = Table(
+    "dr_object",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    # what it belongs to; "" for a customer, a group or a dispatch
+    Column("parent", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    # whose it is; "" when people of the utility made it
+    Column("client_id", Text, nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("created_s", Double, nullable=False),
+    Column("modified_s", Double, nullable=False),
+    Column("body", Text, nullable=False),
+    UniqueConstraint("kind", "parent", "name"),
+)
+"""Customers, sites, resources, enrolments, groups, dispatches, participations, standing opt-outs:
+what is searched and kept unique in columns, the rest in a JSON body."""
+
+dr_change = Table(
+    "dr_change",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("object_id", Text, nullable=False, index=True),
+    Column("version", Integer, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Every version of an object of the platform: its modification number, who and why."""
+
+dr_key = Table(
+    "dr_key",
+    metadata,
+    Column("client_id", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    # null while the request is being carried out
+    Column("status", Integer, nullable=True),
+    Column("answer", Text, nullable=False),
+)
+"""Idempotency keys: the same key and body gets the same answer again."""
+
+dr_limit = Table(
+    "dr_limit",
+    metadata,
+    Column("object_id", Text, primary_key=True),
+    Column("device", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""What an enrolment or an opt-out allows of a device, as the planning reads it."""
