@@ -221,6 +221,17 @@ alarm_event = Table(
     Column("by", Text, nullable=False),
 )
 
+alarm_shelf = Table(
+    "alarm_shelf",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("by", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("at_s", Double, nullable=False),
+    Column("until_s", Double, nullable=False),
+)
+"""Alarms that somebody put aside for a while, with a reason (SG-28)."""
+
 duty_record = Table(
     "duty_record",
     metadata,
@@ -293,7 +304,28 @@ user = Table(
     Column("password_hash", Text, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("failed_real_s", Double),
+    # "*": every area; else their names, joined by commas
+    Column("areas", Text, nullable=False, server_default="*"),
+    Column("source", Text, nullable=False, server_default="local"),
+    # sealed by the key file of the instance; null: no code generator is enrolled
+    Column("totp", LargeBinary),
+    # the time step of the last code that was taken: none is taken twice
+    Column("totp_step", BigInteger),
+    Column("setup_hash", Text),
+    Column("setup_until_s", Double),
 )
+
+authenticator = Table(
+    "authenticator",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user", Text, ForeignKey("user.name"), nullable=False, index=True),
+    Column("label", Text, nullable=False),
+    Column("public", LargeBinary, nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("added_s", Double, nullable=False),
+)
+"""Security keys (WebAuthn) by their credential id; `public` is what proves their signatures."""
 
 session = Table(
     "session",
@@ -304,6 +336,8 @@ session = Table(
     Column("source", Text, nullable=False),
     Column("opened_real_s", Double, nullable=False),
     Column("seen_real_s", Double, nullable=False),
+    Column("factor", Text, nullable=False, server_default="password"),
+    Column("proved_real_s", Double, nullable=False, server_default="0"),
 )
 
 # --- OpenADR -----------------------------------------------------------------------------------
