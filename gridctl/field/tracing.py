@@ -57,6 +57,11 @@ class TraceWatch:
         self._clock = clock
         self._running: _Running | None = None
 
+    @property
+    def traced(self) -> str | None:
+        """The link that is being traced now."""
+        return None if self._running is None else self._running.link
+
     async def poll(self) -> None:
         """Begin what was asked for, end what is over."""
         running = self._running

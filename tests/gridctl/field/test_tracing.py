@@ -58,8 +58,10 @@ async def test_a_command_is_seen_passing(
         polls = asyncio.create_task(polling(watch))
         pcap = tmp_path / "link.pcap"
         more = ("--pcap", str(pcap)) if has_pcap else ()
-        asked = asyncio.create_task(gridctl("BENCH", "--seconds", "1.0", *more))
-        await rig.pump(0.5)
+        asked = asyncio.create_task(gridctl("BENCH", "--seconds", "3.0", *more))
+        assert await rig.until(lambda: watch.traced == "BENCH", 30.0), (
+            "the command line asked for no trace"
+        )
         await rig.execute(rig.permit(bench.SETPOINT, 33.25))
         done = await asked
         polls.cancel()
