@@ -41,6 +41,7 @@ from gridctl.store.connection import (
 )
 from gridctl.store.dossier import Dossiers
 from gridctl.store.duties import Duties
+from gridctl.store.factors import Factors
 from gridctl.store.migrate import is_missing, prepare
 from gridctl.store.modes import Modes
 from gridctl.store.openadr import Clients
@@ -76,6 +77,7 @@ class SqlStore:
         self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
         self.dossiers = Dossiers(reading=self._reading)
         self.modes = Modes(reading=self._reading)
+        self.factors = Factors(transaction=self.transaction, reading=self._reading)
         self.duties = Duties(reading=self._reading)
 
     @asynccontextmanager

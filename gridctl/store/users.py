@@ -30,6 +30,7 @@ from gridctl.store.transaction import SqlTransaction
 ROLES = ("VIEWER", "OPERATOR", "SUPERVISOR", "ENGINEER", "INSTALLER", "SECADM", "SECAUD", "RBACMNT")
 """Roles of IEC 62351-8, and SUPERVISOR (SG-31)."""
 
+ALL_AREAS = "*"
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 256
 IDLE_S = 900.0
@@ -50,12 +51,19 @@ class UserRow:
     name: str
     full_name: str
     role: str
+    areas: str = ALL_AREAS
+    source: str = "local"
+    locked_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRow:
     """A live session. `id` goes into audit rows (never the token). `idle`: unused for longer than
-    the limit: the picture and STOP stay, every other act needs a new login (SG-32)."""
+    the limit: the picture and STOP stay, every other act needs a new login (SG-32).
+
+    `areas`: what the person answers for, names joined by commas or "*". `factor`: what proved the
+    person last, `proved_real_s` when (step-up, SG-07); `proved_s`: how long ago.
+    """
 
     id: str
     user: str
@@ -65,6 +73,10 @@ class SessionRow:
     opened_real_s: float
     seen_real_s: float
     idle: bool
+    areas: str
+    factor: str
+    proved_real_s: float
+    proved_s: float
 
 
 class Users:
@@ -92,6 +104,7 @@ class Users:
         role: str,
         password: str,
         *,
+        areas: str = ALL_AREAS,
         audit: AuditEntry | None = None,
     ) -> UserRow:
         """A new user. Raises RefusedError for a name that is taken, a role that does not exist or
@@ -119,11 +132,12 @@ class Users:
                     role=role,
                     password_hash=password_hash,
                     failures=0,
+                    areas=areas,
                 )
             )
             if audit is not None:
                 await unit.audit(audit)
-        return UserRow(name=name, full_name=full_name, role=role)
+        return UserRow(name=name, full_name=full_name, role=role, areas=areas)
 
     async def set_password(self, name: str, password: str, *, audit: AuditEntry) -> None:
         """Another password: the old one and every session of the user are over, a lock is lifted.
@@ -139,7 +153,13 @@ class Users:
             done = await unit.connection.execute(
                 update(table)
                 .where(table.c.name == name)
-                .values(password_hash=password_hash, failures=0, failed_real_s=None)
+                .values(
+                    password_hash=password_hash,
+                    failures=0,
+                    failed_real_s=None,
+                    setup_hash=None,
+                    setup_until_s=None,
+                )
             )
             if done.rowcount == 0:
                 reason = f"there is no user {name}"
@@ -149,34 +169,103 @@ class Users:
 
     async def users(self) -> Sequence[UserRow]:
         """All users by name."""
-        columns = schema.user.c
+        now = self._clock.monotonic_s()
         async with self._reading("users") as connection:
-            rows = await connection.execute(
-                select(columns.name, columns.full_name, columns.role).order_by(columns.name)
+            rows = await connection.execute(select(schema.user).order_by(schema.user.c.name))
+            return [_user(row, now) for row in rows.mappings()]
+
+    async def user(self, name: str) -> UserRow | None:
+        """The user of this name."""
+        table = schema.user
+        async with self._reading("user") as connection:
+            found = await connection.execute(select(table).where(table.c.name == name))
+            row = found.mappings().one_or_none()
+        return None if row is None else _user(row, self._clock.monotonic_s())
+
+    async def set_role(self, name: str, *, role: str, areas: str, audit: AuditEntry) -> None:
+        """Another role, other areas, at once for every open session.
+
+        Raises RefusedError for an unknown name or role.
+        """
+        if role not in ROLES:
+            reason = f"role {role} is none of {', '.join(ROLES)}"
+            raise RefusedError(Refusal(code="bad_user", reasons=(reason,)))
+        table = schema.user
+        async with self._transaction() as unit:
+            done = await unit.connection.execute(
+                update(table).where(table.c.name == name).values(role=role, areas=areas)
             )
-            return [UserRow(**row) for row in rows.mappings()]
+            if done.rowcount == 0:
+                reason = f"there is no user {name}"
+                raise RefusedError(Refusal(code="no_such_user", reasons=(reason,)))
+            await unit.audit(audit)
+
+    async def welcome_guest(
+        self, name: str, full_name: str, *, role: str, areas: str, source: str
+    ) -> UserRow:
+        """A person whom an identity provider vouches for: known by name from now on, without a
+        password; role and areas follow the provider at each sign-in.
+
+        Raises RefusedError when the name is a local user's, or another provider's.
+        """
+        table = schema.user
+        values = {"full_name": full_name, "role": role, "areas": areas}
+        async with self._transaction() as unit:
+            query = select(table.c.source).where(table.c.name == name)
+            known = (await unit.connection.execute(query)).scalar_one_or_none()
+            if known is None:
+                await unit.connection.execute(
+                    insert(table).values(
+                        name=name, password_hash="", failures=0, source=source, **values
+                    )
+                )
+            elif known == source:
+                await unit.connection.execute(
+                    update(table).where(table.c.name == name).values(**values)
+                )
+            else:
+                reason = f"{name} is a user of {known} here"
+                raise RefusedError(Refusal(code="user_exists", reasons=(reason,)))
+        return UserRow(name=name, full_name=full_name, role=role, areas=areas, source=source)
 
     async def verify_password(
-        self, name: str, password: str, *, now_s: float | None = None
+        self, name: str, password: str, *, now_s: float | None = None, complete: bool = True
     ) -> UserRow | None:
         """The user, or None for a wrong password, an unknown name or a locked account; all three
         take as long. From the fifth failure on an account is locked for 30 s, doubling to 15 min;
-        a try while it is locked is not counted."""
+        a try while it is locked is not counted. Not `complete`: a second factor follows, and the
+        failures are forgotten only when that was right, too (`note_second`)."""
         now = self._clock.monotonic_s() if now_s is None else now_s
         table = schema.user
         async with self._reading("login") as connection:
             found = await connection.execute(select(table).where(table.c.name == name))
             row = found.mappings().one_or_none()
         locked = row is not None and _locked_for_s(row["failures"], row["failed_real_s"], now) > 0
-        stored = await self._decoy_hash() if row is None else str(row["password_hash"])
+        stored = str(row["password_hash"]) if row is not None and row["password_hash"] else ""
+        stored = stored or await self._decoy_hash()
         right = await self._matches(stored, password[: PASSWORD_LENGTH_MAX + 1])
         if row is None or locked:
             return None
         if not right:
             await self._note_failure(name, now)
             return None
-        await self._note_success(row, password)
-        return UserRow(name=row["name"], full_name=row["full_name"], role=row["role"])
+        await self._note_success(row, password, complete=complete)
+        return _user(row, now)
+
+    async def note_second(self, name: str, *, right: bool, now_s: float | None = None) -> bool:
+        """A second factor was shown; False when the account is locked, whatever was shown."""
+        now = self._clock.monotonic_s() if now_s is None else now_s
+        if await self.locked_for_s(name, now_s=now) > 0:
+            return False
+        if not right:
+            await self._note_failure(name, now)
+            return False
+        table = schema.user
+        async with self._transaction() as unit:
+            await unit.connection.execute(
+                update(table).where(table.c.name == name).values(failures=0, failed_real_s=None)
+            )
+        return True
 
     async def locked_for_s(self, name: str, *, now_s: float | None = None) -> float:
         """Real seconds until `name` may try again; 0 for an unknown name."""
@@ -189,7 +278,9 @@ class Users:
             row = found.one_or_none()
         return 0.0 if row is None else _locked_for_s(row.failures, row.failed_real_s, now)
 
-    async def open_session(self, user: str, source: str, *, now_s: float | None = None) -> str:
+    async def open_session(
+        self, user: str, source: str, *, factor: str = "password", now_s: float | None = None
+    ) -> str:
         """A new session; the token is returned once and never kept. The oldest session of the
         user is closed when there would be more than three (SG-32)."""
         now = self._clock.monotonic_s() if now_s is None else now_s
@@ -209,9 +300,22 @@ class Users:
                     source=source,
                     opened_real_s=now,
                     seen_real_s=now,
+                    factor=factor,
+                    proved_real_s=now,
                 )
             )
         return token
+
+    async def prove_again(self, token: str, *, factor: str, now_s: float | None = None) -> None:
+        """The person of this session has just shown `factor` once more (step-up, SG-07)."""
+        now = self._clock.monotonic_s() if now_s is None else now_s
+        table = schema.session
+        async with self._transaction() as unit:
+            await unit.connection.execute(
+                update(table)
+                .where(table.c.token_hash == _token_hash(token))
+                .values(factor=factor, proved_real_s=now, seen_real_s=now)
+            )
 
     async def session(
         self, token: str, *, now_s: float | None = None, active: bool = True
@@ -228,6 +332,7 @@ class Users:
                 *(column for column in table.c if column is not table.c.token_hash),
                 person.full_name,
                 person.role,
+                person.areas,
             )
             .join(schema.user, person.name == table.c.user)
             .where(table.c.token_hash == _token_hash(token))
@@ -245,7 +350,7 @@ class Users:
                     update(table).where(table.c.id == row["id"]).values(seen_real_s=now)
                 )
         values: dict[str, Any] = {**row}
-        return SessionRow(**values, idle=idle)
+        return SessionRow(**values, idle=idle, proved_s=now - row["proved_real_s"])
 
     async def close_session(self, token: str) -> None:
         """Log out; nothing happens for a token that is not (or no longer) valid."""
@@ -264,12 +369,12 @@ class Users:
                 .values(failures=table.c.failures + 1, failed_real_s=now)
             )
 
-    async def _note_success(self, row: RowMapping, password: str) -> None:
+    async def _note_success(self, row: RowMapping, password: str, *, complete: bool) -> None:
         """Forget the failures, and hash again when the parameters have grown since."""
         outdated = self._hasher.check_needs_rehash(row["password_hash"])
-        if not outdated and row["failures"] == 0:
+        if not outdated and (row["failures"] == 0 or not complete):
             return
-        values: dict[str, Any] = {"failures": 0, "failed_real_s": None}
+        values: dict[str, Any] = {"failures": 0, "failed_real_s": None} if complete else {}
         if outdated:
             values["password_hash"] = await self._hash(password)
         table = schema.user
@@ -293,6 +398,17 @@ class Users:
                 return await asyncio.to_thread(self._hasher.verify, stored, password)
             except (VerifyMismatchError, InvalidHashError):
                 return False
+
+
+def _user(row: RowMapping, now: float) -> UserRow:
+    return UserRow(
+        name=row["name"],
+        full_name=row["full_name"],
+        role=row["role"],
+        areas=row["areas"],
+        source=row["source"],
+        locked_s=_locked_for_s(row["failures"], row["failed_real_s"], now),
+    )
 
 
 def _bad_length(password: str) -> list[str]:
