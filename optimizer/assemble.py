@@ -20,6 +20,7 @@ from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Problem, block
 from optimizer.regulated import RegulatedNetwork
+from optimizer.restricted import restricted
 from optimizer.session import Matrices
 from optimizer.timegrid import IntArray, TimeGrid
 
@@ -77,7 +78,12 @@ class Programme:
         ]
         resources = [problem.task.resources[i] for i in self.members]
         self.blocks: list[Block] = [
-            block(r, problem.states[r.mrid], problem.grid) for r in resources
+            restricted(
+                block(r, problem.states[r.mrid], problem.grid),
+                problem.states[r.mrid].blocked,
+                problem.grid,
+            )
+            for r in resources
         ]
         self.model = LinearModel(problem, members=self.members, bounds=bounds, network=network)
         self.cuts: list[Cut] = []

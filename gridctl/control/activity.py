@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from gridctl.control.ports import CommandRow
 from gridctl.model.command import CommandState
+from gridctl.model.record import UseRow
 
 DAY_S = 86_400.0
+KEPT_DAYS = 400
+"""A season and its year: calls are counted over so many days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Use of one resource; times in grid seconds. `starts_today` in the local day of the feeder."""
+    """Use of one resource; times in grid seconds. `starts_today` in the local day of the feeder;
+    `starts_s`: every start of the last KEPT_DAYS."""
 
     starts_today: int
+    starts_s: tuple[float, ...]
     active_since_s: float | None
     released_at_s: float | None
 
@@ -35,16 +39,10 @@ class Activity:
         self._records: dict[str, _Record] = {}
         self._day = 0
 
-    def rebuild(self, rows: Iterable[CommandRow], *, now_s: float) -> None:
+    def rebuild(self, rows: Iterable[UseRow], *, now_s: float) -> None:
         """Take over what the journal knows."""
-        events = [
-            (at_s, row.command.resource, state, status)
-            for row in rows
-            for state, at_s, status, _ in row.history
-            if state in (CommandState.CONFIRMED, CommandState.RELEASED)
-        ]
-        for at_s, resource, state, status in sorted(events):
-            self.note(resource, state, status, at_s)
+        for row in sorted(rows, key=lambda row: row.at_s):
+            self.note(row.resource, row.state, row.status, row.at_s)
         self.today(now_s)
 
     def note(self, resource: str, state: CommandState, status: str, at_s: float) -> None:
@@ -58,16 +56,20 @@ class Activity:
             record.released_at_s = at_s
 
     def today(self, now_s: float) -> None:
-        """Count starts from the local midnight before `now_s`; older ones are forgotten."""
+        """Today's starts count from the local midnight before `now_s`; those of a year ago are
+        forgotten."""
         self._day = int((now_s + self._utc_offset_s) // DAY_S)
         for record in self._records.values():
-            record.starts_s = [at for at in record.starts_s if self._day_of(at) >= self._day]
+            record.starts_s = [
+                at for at in record.starts_s if self._day_of(at) >= self._day - KEPT_DAYS
+            ]
 
     def of(self, resource: str) -> Use:
         """The use of `resource`."""
         record = self._records.get(resource, _Record())
         return Use(
-            starts_today=len(record.starts_s),
+            starts_today=sum(self._day_of(at) >= self._day for at in record.starts_s),
+            starts_s=tuple(record.starts_s),
             active_since_s=record.active_since_s,
             released_at_s=record.released_at_s,
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gridctl.control.activity import Activity
@@ -19,6 +19,7 @@ from gridctl.control.audit import OFFICE, entry
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.interlock import Situation, blocked, moved_on
 from gridctl.control.modes import AreaModes
+from gridctl.control.participation import Participation
 from gridctl.control.ports import CycleView, Planner, Store
 from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
 from gridctl.control.resources import Known, network_state, resource_states
@@ -72,6 +73,7 @@ class Cycle:
         situation: Callable[[], Situation],
         known: Callable[[], Known],
         modes: AreaModes,
+        participation: Participation,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -83,6 +85,8 @@ class Cycle:
         self._situation = situation
         self._known = known
         self._modes = modes
+        self._participation = participation
+        self._withdrawn: set[str] = set()
         self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
         self._rejected_until_mono_s = 0.0
@@ -98,6 +102,7 @@ class Cycle:
         async with self._one_at_a_time:
             self.proposed = None
             try:
+                await self._participation.load()
                 known = self._observe()
                 forecast = await self._forecast(now_s)
                 requests = await self._wanted(forecast.horizon, asked=asked)
@@ -121,6 +126,10 @@ class Cycle:
         life_s = self._settings.approval.plan_life_s
         self._rejected_until_mono_s = self._clock.monotonic_s() + life_s
         self._rejected_requests = frozenset(requests)
+
+    def withdrawn(self, requests: Sequence[str]) -> None:
+        """Nobody wants these any more: a plan that answers them is not simply carried on."""
+        self._withdrawn |= set(requests)
 
     def _observe(self) -> Known:
         reasons = blocked(self._situation())
@@ -180,26 +189,42 @@ class Cycle:
             if r.start_s < end_s and r.end_s > self._clock.now_s()
         )
         names = frozenset(r.mrid for r in requests)
-        await self._void_what_moved_on(names)
+        await self._void_what_moved_on(requests)
         for chosen in self._approvals.open.values():
             raise NoPlan(status="waiting", reason=f"plan {chosen.plan.mrid} waits: {chosen.state}")
         active = self._dispatcher.active
-        if active is not None and names <= frozenset(active.plan.requests):
+        if active is not None and self._still_answers(active.plan, requests):
             raise NoPlan(status="active", reason=f"plan {active.plan.mrid} is carried out")
         held_back = self._clock.monotonic_s() < self._rejected_until_mono_s
         if held_back and not asked and names == self._rejected_requests:
             raise NoPlan(status="rejected", reason="the last plan was rejected a moment ago")
         return requests
 
-    async def _void_what_moved_on(self, requests: frozenset[str]) -> None:
+    def _still_answers(self, plan: Plan, requests: tuple[DispatchRequest, ...]) -> bool:
+        """Whether the active `plan` is what is wanted. One that answers nothing any more, and that
+        the feeder does not need for itself, ends: what it holds returns with its leases."""
+        answered, names = frozenset(plan.requests), frozenset(r.mrid for r in requests)
+        if answered & self._withdrawn:
+            needed = max(plan.result.head_before_kw, default=0.0) > self._settings.head_limit_kw
+            if not answered & names and not needed:
+                reason = "every dispatch that it answers was withdrawn"
+                self._dispatcher.halt(PlanState.COMPLETED, reason)
+            return False
+        changed = any(r.received_s > plan.created_s for r in requests)
+        return names <= answered and not changed and not self._participation.broken(plan)
+
+    async def _void_what_moved_on(self, wanted: tuple[DispatchRequest, ...]) -> None:
         """Open plans whose basis is gone (SG-14) do not wait any longer."""
+        requests = frozenset(r.mrid for r in wanted)
         for mrid, chosen in list(self._approvals.open.items()):
             reasons = [
                 *moved_on(chosen.plan, self._situation()),
                 *self._dispatcher.drifted(chosen),
                 *self._held_back(chosen.plan),
+                *self._participation.broken(chosen.plan),
             ]
-            if chosen.state.is_open and frozenset(chosen.plan.requests) != requests:
+            changed = any(r.received_s > chosen.plan.created_s for r in wanted)
+            if chosen.state.is_open and (changed or frozenset(chosen.plan.requests) != requests):
                 reasons.append("the requests have changed since the plan was made")
             if reasons:
                 await self._approvals.void(mrid, "; ".join(reasons))
@@ -266,7 +291,7 @@ class Cycle:
         if network is None:
             raise NoPlan(status="blocked", reason="the import at the feeder head is not known")
         self._activity.today(now_s)
-        return PlanningTask(
+        task = PlanningTask(
             feeder=settings.feeder,
             resources=settings.resources,
             states=resource_states(settings.resources, known, self._activity),
@@ -285,9 +310,10 @@ class Cycle:
             utc_offset_s=settings.utc_offset_s,
             deadline_s=settings.planning.deadline_s,
         )
+        return self._participation.restricted(task)
 
     async def _optimize(self, task: PlanningTask) -> PlanningResult:
-        return await self._planner.plan(task)
+        return self._participation.told(task, await self._planner.plan(task))
 
     def _verify(self, result: PlanningResult) -> None:
         """The mind checks its plan by AC power flow; without that check it is not believed."""

@@ -225,6 +225,7 @@ class OperatorDesk:
                         reason=f"event {event_id}",
                     )
                 )
+        self._cycle.withdrawn([request.mrid for request in found])
         self._wake()
 
     async def propose_now(self, *, person: Person) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from gridctl.control.activity import Activity
+from gridctl.control.activity import DAY_S, KEPT_DAYS, Activity
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.audit import FIELD, OFFICE, entry
 from gridctl.control.ports import Person, Store, Transaction
@@ -102,7 +102,9 @@ class CommandBook:
         a known end is UNCONFIRMED and shown; none is sent again. How many were in doubt."""
         doubtful = 0
         rows = await self._store.commands(limit=RECOVERED_ROWS)
-        self._activity.rebuild(rows, now_s=self._clock.now_s())
+        now_s = self._clock.now_s()
+        uses = await self._store.platform.uses(since_s=now_s - KEPT_DAYS * DAY_S)
+        self._activity.rebuild(uses, now_s=now_s)
         for row in rows:
             if row.state.is_final:
                 continue

@@ -27,6 +27,7 @@ from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
 from gridctl.control.modes import AreaModes
 from gridctl.control.orders import Orders
+from gridctl.control.participation import Participation
 from gridctl.control.plausibility import Plausibility
 from gridctl.control.ports import Desk, FieldLink, Planner, Store
 from gridctl.control.process_alarms import ProcessAlarms
@@ -116,6 +117,12 @@ class Office:
             ),
         )
         self._activity = Activity(utc_offset_s=settings.utc_offset_s)
+        self._participation = Participation(
+            store=store,
+            clock=clock,
+            activity=self._activity,
+            utc_offset_s=settings.utc_offset_s,
+        )
         self._book = CommandBook(
             store=store, clock=clock, alarms=self.alarms, activity=self._activity
         )
@@ -172,6 +179,7 @@ class Office:
             situation=self.situation,
             known=self.known,
             modes=modes,
+            participation=self._participation,
         )
         self._watch = Watch(
             store=store,
@@ -304,6 +312,7 @@ class Office:
             links=self.image.links,
             limits=self._settings.limits,
             not_commanded=self.duty.modes.not_commanded(),
+            withdrawn=self._participation.not_now(),
         )
 
     async def run(self, stop: asyncio.Event) -> None:

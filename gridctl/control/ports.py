@@ -15,6 +15,7 @@ from gridctl.model.alarm import Alarm
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
 from gridctl.model.duty import AlarmEvent, DutyKind, DutyRecord, Handover, ManualStep
+from gridctl.model.enrolment import Terms
 from gridctl.model.inputs import InputPart
 from gridctl.model.link import Event, LinkHealth, UpFrame
 from gridctl.model.measurement import Measurement, Point, Quality, Snapshot
@@ -32,6 +33,7 @@ from gridctl.model.record import (
     EvidenceRow,
     PlanStep,
     StoredPlan,
+    UseRow,
 )
 from gridctl.model.resource import Resource
 
@@ -109,6 +111,18 @@ class DutyRecords(Protocol):
 
     async def alarm_events(self, *, start_s: float, end_s: float) -> Sequence[AlarmEvent]:
         """Oldest first."""
+        ...
+
+
+class PlatformRecords(Protocol):
+    """What planning reads of who takes part."""
+
+    async def terms(self) -> Sequence[Terms]:
+        """Every limit of an enrolment or opt-out."""
+        ...
+
+    async def uses(self, *, since_s: float) -> Sequence[UseRow]:
+        """When devices were commanded and let go, oldest first."""
         ...
 
 
@@ -209,6 +223,9 @@ class Store(Protocol):
 
     @property
     def dossiers(self) -> Dossiers: ...
+
+    @property
+    def platform(self) -> PlatformRecords: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 

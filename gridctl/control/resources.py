@@ -6,7 +6,7 @@ Unknown means no: a resource of which anything needed is not good is excluded, w
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gridctl.control.activity import Activity
 from gridctl.model.limits import LimitSet
@@ -22,19 +22,24 @@ _PHASES = (Phase.A, Phase.B, Phase.C)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known now: the snapshot, the field's points and links, OT's limits, and which areas
-    may not be commanded, with why (SG-37)."""
+    """What is known now: the snapshot, the field's points and links, OT's limits; which areas may
+    not be commanded (SG-37) and which devices an enrolment or an opt-out withdraws, with why."""
 
     snapshot: Snapshot
     points: Mapping[str, Point]
     links: tuple[LinkHealth, ...]
     limits: LimitSet
     not_commanded: Mapping[str, str]
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
 
 
 def why_excluded(resource: Resource, known: Known) -> str | None:
     """Why `resource` may not be used now (SG-12, SG-26, SG-27, SG-37), or None."""
-    return known.not_commanded.get(resource.area) or _why_unusable(resource, known)
+    return (
+        known.not_commanded.get(resource.area)
+        or known.withdrawn.get(resource.mrid)
+        or _why_unusable(resource, known)
+    )
 
 
 def _why_unusable(resource: Resource, known: Known) -> str | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gridctl.model.enrolment import Window
 from gridctl.model.network import Feeder
 from gridctl.model.program import DispatchRequest
 from gridctl.model.resource import Resource
@@ -80,6 +81,7 @@ class ResourceState:
     `available_kw`: load group: kW that can be shed now; battery: rating; PV: kW the sun gives.
     `setpoint_kw`: what the device confirms now. `excluded`: why it may not be used, or None.
     `starts_today`, `active_since_s`, `released_at_s`: history that a rolling run must not reset.
+    `blocked`: windows of the horizon in which it may not be used (enrolments, opt-outs).
     """
 
     resource: str
@@ -91,6 +93,7 @@ class ResourceState:
     starts_today: int = 0
     active_since_s: float | None = None
     released_at_s: float | None = None
+    blocked: tuple[Window, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,16 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UseRow:
+    """A command to `resource` was CONFIRMED or RELEASED at grid time `at_s`."""
+
+    resource: str
+    state: CommandState
+    status: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChainCheck:
     """Result of verifying the audit chain; `first_bad` is the sequence of the first bad row."""
 

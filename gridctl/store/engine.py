@@ -48,6 +48,7 @@ from gridctl.store.openadr import Clients
 from gridctl.store.openadr_objects import Objects
 from gridctl.store.openadr_outbox import Outbox
 from gridctl.store.plans import Plans
+from gridctl.store.platform import Platform
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
 
@@ -70,6 +71,7 @@ class SqlStore:
         self._samples = samples.Samples()
         self._is_closed = False
         self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
+        self.factors = Factors(transaction=self.transaction, reading=self._reading)
         self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
         self.objects = Objects(
             transaction=self.transaction, reading=self._reading, is_sole_writer=lock is not None
@@ -77,8 +79,8 @@ class SqlStore:
         self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
         self.dossiers = Dossiers(reading=self._reading)
         self.modes = Modes(reading=self._reading)
-        self.factors = Factors(transaction=self.transaction, reading=self._reading)
         self.duties = Duties(reading=self._reading)
+        self.platform = Platform(transaction=self.transaction, reading=self._reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:
