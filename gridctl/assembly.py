@@ -22,6 +22,7 @@ from gridctl.control.checkpoints import CheckpointFile, Checkpoints, syslog_at
 from gridctl.control.office import Office
 from gridctl.control.ports import Desk
 from gridctl.control.settings import DriftBounds, ModePolicy, OfficeSettings, PlanningSettings
+from gridctl.garbage import collect_seldom
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
 from gridctl.model.clock import Clock
@@ -167,6 +168,7 @@ async def run_office(
         url = await stack.enter_async_context(
             _listening(settings, office_part, office, store, clock)
         )
+        collect_seldom()
         async with asyncio.TaskGroup() as group:
             running = group.create_task(office.run(stop), name="office")
             if with_field:

@@ -251,12 +251,19 @@ class FieldLinkClient:
             self._wake.clear()
             if self._greet_again:
                 await self._greet(writer)
-            while self._vital:
-                await write_frame(writer, self._vital[0])
-                self._recent.append(self._vital.popleft())
+            await self._tell_vital(writer)
             for frame in self._take():
                 await write_frame(writer, frame)
+                # A big plant's second is many frames: what became of a command goes in between,
+                # and an order is taken in.
+                await asyncio.sleep(0)
+                await self._tell_vital(writer)
             await self._tell_events(writer)
+
+    async def _tell_vital(self, writer: asyncio.StreamWriter) -> None:
+        while self._vital:
+            await write_frame(writer, self._vital[0])
+            self._recent.append(self._vital.popleft())
 
     async def _tell_events(self, writer: asyncio.StreamWriter) -> None:
         """One frame of events a turn, so that a storm of them holds back nothing else."""

@@ -21,6 +21,7 @@ from gridctl.field.exchange import Exchange
 from gridctl.field.execution import Executor
 from gridctl.field.expiry import expiry_text
 from gridctl.field.guard import Guard
+from gridctl.field.intake import Intake
 from gridctl.field.links import FieldLinks, OpenDriver
 from gridctl.field.liveness import FieldImage
 from gridctl.field.reload import ReloadWatch
@@ -46,8 +47,6 @@ from protocols.registry import open_driver
 log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
-TELEMETRY_S = 0.25
-"""Real seconds over which measurements are gathered into one frame."""
 LINK_DOWN_ALARM_S = 5.0
 
 
@@ -162,6 +161,13 @@ class FieldAgent:
             client=self._client,
             clock=clock,
         )
+        self._intake = Intake(
+            inbox=self._inbox,
+            events=self._events,
+            image=self._image,
+            client=self._client,
+            clock=clock,
+        )
         self._boot_id = uuid.uuid4().hex
         self._tasks: asyncio.TaskGroup | None = None
         self._alarmed: set[str] = set()
@@ -208,7 +214,7 @@ class FieldAgent:
                 self._drivers.start(tuple(self._drivers))
                 await self._executor.recover()
                 for part in (
-                    self._measure(),
+                    self._intake.run(),
                     self._obey(),
                     self._watch(),
                     self._beat(),
@@ -244,19 +250,6 @@ class FieldAgent:
             stopped=self._stop.stopped,
         )
         return hello, self._image.all()
-
-    async def _measure(self) -> None:
-        """Inbox → image → office; silence is judged even when nothing comes in."""
-        while True:
-            values = await self._inbox.get(timeout_s=TELEMETRY_S)
-            self._client.happened(self._events.take())
-            mono_s = self._clock.monotonic_s()
-            told = self._image.accept(values, mono_s)
-            told += self._image.judge(mono_s)
-            if told:
-                self._client.report(told)
-            if values:
-                await asyncio.sleep(TELEMETRY_S)
 
     async def _watch_reload(self) -> None:
         """Apart from `_watch`: to let go of a link may take seconds, and STOP must not wait."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 from gridctl.model.measurement import Flag, Measurement, Point, Validity
 from gridctl.model.staleness import stale_after_s
@@ -27,7 +28,10 @@ class FieldImage:
         self, points: Sequence[Point], *, heartbeats: Mapping[str, str], start_mono_s: float
     ) -> None:
         self._raw: dict[str, Measurement] = {}
-        self._seen_s: dict[str, float] = {}
+        # Per staleness bound the points that are not stale, longest unheard first: what has run
+        # out is found at the front, without a look at the ten thousands behind it.
+        self._seen_s: dict[float, dict[str, float]] = {}
+        self._seen_of: dict[str, dict[str, float]] = {}
         self._beat_s: dict[str, float] = {}
         self._stale: set[str] = set()
         self._frozen: set[str] = set()
@@ -51,7 +55,15 @@ class FieldImage:
         self._link_of_heartbeat = {mrid: link for link, mrid in heartbeats.items()}
         known = {mrid for mrid, p in self._points.items() if p.link not in restarted}
         self._raw = {mrid: m for mrid, m in self._raw.items() if mrid in known}
-        self._seen_s = {mrid: s for mrid, s in self._seen_s.items() if mrid in known}
+        seen = sorted((at_s, mrid) for one in self._seen_s.values() for mrid, at_s in one.items())
+        self._seen_s = {}
+        self._seen_of = {
+            mrid: self._seen_s.setdefault(stale_after_s(p.scan_s), {})
+            for mrid, p in self._points.items()
+        }
+        for at_s, mrid in seen:
+            if mrid in known:
+                self._seen_of[mrid][mrid] = at_s
         self._stale &= known
         self._beat_s = {
             link: mono_s if link in restarted else self._beat_s.get(link, mono_s)
@@ -68,36 +80,54 @@ class FieldImage:
         """Take reports that came in at `mono_s`; what is to be told to the office."""
         told: list[Measurement] = []
         for measurement in measurements:
-            point = self._points.get(measurement.point)
+            mrid = measurement.point
+            point = self._points.get(mrid)
             if point is None:
                 continue
             finite = self._finite(measurement)
             if finite is None:
                 continue
             self._note_heartbeat(finite, mono_s)
-            self._raw[measurement.point] = finite
-            self._seen_s[measurement.point] = mono_s
-            self._stale.discard(measurement.point)
+            self._raw[mrid] = finite
+            seen_s = self._seen_of[mrid]
+            seen_s.pop(mrid, None)
+            seen_s[mrid] = mono_s
+            self._stale.discard(mrid)
             told.append(self._judged(finite, point))
         return told
 
     def judge(self, mono_s: float) -> list[Measurement]:
         """Points whose quality has changed by the passing of time alone."""
-        before = {mrid: self._is_stale(mrid) for mrid in self._raw}
-        for link, mrid in self._heartbeats.items():
-            limit_s = stale_after_s(self._points[mrid].scan_s)
-            if mono_s - self._beat_s[link] > limit_s:
-                self._frozen.add(link)
-            else:
-                self._frozen.discard(link)
-        for mrid, seen_s in self._seen_s.items():
-            if mono_s - seen_s > stale_after_s(self._points[mrid].scan_s):
-                self._stale.add(mrid)
+        were_frozen, silent = self._frozen, self._fallen_silent(mono_s)
+        self._frozen = {
+            link
+            for link, mrid in self._heartbeats.items()
+            if mono_s - self._beat_s[link] > stale_after_s(self._points[mrid].scan_s)
+        }
+        self._stale |= silent
+        looked_at, turned = silent, were_frozen ^ self._frozen
+        if turned:
+            looked_at = silent | {m for m in self._raw if self._points[m].link in turned}
+
+        def was_stale(mrid: str) -> bool:
+            known = mrid in self._stale and mrid not in silent
+            return known or self._points[mrid].link in were_frozen
+
         return [
             self._judged(self._raw[mrid], self._points[mrid])
-            for mrid, was in before.items()
-            if was != self._is_stale(mrid)
+            for mrid in looked_at
+            if was_stale(mrid) != self._is_stale(mrid)
         ]
+
+    def _fallen_silent(self, mono_s: float) -> set[str]:
+        """Points that are longer unheard than they may, since the last look."""
+        found: set[str] = set()
+        for bound_s, seen_s in self._seen_s.items():
+            late = list(takewhile(lambda mrid: mono_s - seen_s[mrid] > bound_s, seen_s))  # noqa: B023
+            for mrid in late:
+                del seen_s[mrid]
+            found.update(late)
+        return found
 
     def point(self, mrid: str) -> Point | None:
         """The point of this mRID, if it is one of ours."""
