@@ -52,6 +52,11 @@ from gridctl.store.platform import Platform
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
 
+YIELD_S = 0.02
+"""So long the history lets others go first, between two of its transactions; again, when one came,
+up to `YIELD_TIMES`."""
+YIELD_TIMES = 5
+
 
 class SqlStore:
     """Fulfils `gridctl.control.ports.Store` on SQLite or PostgreSQL.
@@ -66,6 +71,7 @@ class SqlStore:
         self._file_lock = lock
         self._write_lock = asyncio.Lock()
         self._writing: asyncio.Task[object] | None = None
+        self._transactions = 0
         self._epoch = Epoch()
         self._plans = Plans()
         self._samples = samples.Samples()
@@ -104,6 +110,7 @@ class SqlStore:
             raise UnavailableError(f"the store was busy for {WAIT_S:g} s") from None
         try:
             self._writing = task
+            self._transactions += 1
             self._check_open()
             async with connected(writer, "write") as connection, connection.begin():
                 unit = SqlTransaction(connection, self._epoch)
@@ -123,11 +130,21 @@ class SqlStore:
             raise UnavailableError("the store is closed")
 
     async def add_samples(self, measurements: Sequence[Measurement]) -> None:
-        """Append to the history, in transactions of at most 5000 rows; replays are ignored."""
-        for batch in samples.batches(measurements):
+        """Append to the history, in short transactions between which everything else has its turn:
+        a command's journal must not wait for ten thousands of values. Replays are ignored."""
+        for number, batch in enumerate(samples.batches(measurements)):
+            if number:
+                await self._quiet()
             async with self.transaction() as unit:
                 await self._samples.add(unit.connection, batch)
             self._samples.committed()
+
+    async def _quiet(self) -> None:
+        for _ in range(YIELD_TIMES):
+            before = self._transactions
+            await asyncio.sleep(YIELD_S)
+            if self._transactions == before and self._writing is None:
+                return
 
     async def samples(
         self, point: str, *, start_s: float, end_s: float, count_max: int

@@ -18,7 +18,7 @@ from gridctl.model.planning import Series
 from gridctl.store import schema
 from gridctl.store.quality import packed, unpacked
 
-BATCH_ROWS = 5_000
+BATCH_ROWS = 1_000
 _NATIVE_MAX = 20_000
 _NAMES_PER_QUERY = 500
 
