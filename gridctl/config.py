@@ -21,7 +21,7 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import MODEL_VERSION, Feeder
 from gridctl.model.plausibility import PlausibilityBounds
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from gridctl.tomlplaces import line_of, places
 from gridctl.wallclock import grid_clock, system_clock
 
@@ -281,6 +281,7 @@ class _ResourcesFile(BaseModel):
     load_group: list[LoadGroup] = []
     battery: list[Battery] = []
     pv: list[PvInverter] = []
+    generator: list[Generator] = []
 
 
 def load_resources(file: Path, feeder: Feeder) -> tuple[Resource, ...]:
@@ -290,7 +291,12 @@ def load_resources(file: Path, feeder: Feeder) -> tuple[Resource, ...]:
         found = _ResourcesFile.model_validate(raw)
     except ValidationError as error:
         raise _config_error(file, error, _ResourcesFile) from None
-    resources: tuple[Resource, ...] = (*found.load_group, *found.battery, *found.pv)
+    resources: tuple[Resource, ...] = (
+        *found.load_group,
+        *found.battery,
+        *found.pv,
+        *found.generator,
+    )
     nodes = feeder.node_index()
     seen: set[str] = set()
     for resource in resources:

@@ -19,7 +19,7 @@ from gridctl.model.planning import (
     Series,
     SolveStatus,
 )
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.forecast import forecast
 from optimizer.plan import network_of, plan_task
 from optimizer.regulated import RegulatedNetwork
@@ -186,7 +186,7 @@ class ScriptedOperator:
             match resource:
                 case LoadGroup():
                     total += told
-                case Battery():
+                case Battery() | Generator():
                     total += power
                 case PvInverter():
                     available = self._known(resource.points.available, now_s) or power
@@ -299,7 +299,7 @@ class ScriptedOperator:
         if not taken:
             self._distrust(mrid, now_s)
             return
-        if not isinstance(resource, LoadGroup):
+        if not isinstance(resource, LoadGroup | Generator):
             return
         if kw > _STILL_KW and mrid not in self._since_s:
             self._since_s[mrid] = now_s

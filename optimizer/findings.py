@@ -21,7 +21,7 @@ from gridctl.model.planning import (
     PlanningResult,
     Shortfall,
 )
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.limits import Limit
 from optimizer.network import FlowResult
@@ -35,7 +35,12 @@ PRICE_STEPS = 0.05
 """Prices that differ by less than this share are told as one."""
 KW_MIN = 1.0
 KW_LIMITS = (Limit.IMPORT.value, Limit.TARGET.value)
-KINDS = {LoadGroup: "load group", Battery: "battery", PvInverter: "PV inverter"}
+KINDS = {
+    LoadGroup: "load group",
+    Battery: "battery",
+    PvInverter: "PV inverter",
+    Generator: "generator",
+}
 PLURALS = {"battery": "batteries"}
 
 
@@ -202,7 +207,8 @@ def _series(problem: Problem, result: PlanningResult) -> Mapping[str, FloatArray
         if r.mrid not in problem.excluded
     }
     for s in result.setpoints:
-        found[s.resource][s.interval] = s.kw
+        if s.resource in found:
+            found[s.resource][s.interval] = s.kw
     return found
 
 

@@ -201,12 +201,13 @@ def _needed(problem: Problem, bounds: Bounds) -> bool:
 
 
 def _astray(problem: Problem) -> set[str]:
-    """Usable resources whose confirmed setpoint is not their default."""
+    """Resources that may be commanded and whose confirmed setpoint is not their default."""
     found = set()
     for resource in problem.task.resources:
-        if resource.mrid in problem.excluded:
+        state = problem.states.get(resource.mrid)
+        if state is None or state.excluded is not None:
             continue
-        off_kw = problem.states[resource.mrid].setpoint_kw - default_kw(resource)
+        off_kw = state.setpoint_kw - default_kw(resource)
         if abs(off_kw) > max(RELEASE_MIN_KW, RELEASE_SHARE * resource.rating_kw):
             found.add(resource.mrid)
     return found
@@ -300,7 +301,7 @@ def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ..
     """Setpoints of every resource that changes, for all intervals, with their effect at the head.
 
     A resource changes when it is asked for something in any interval, or stands elsewhere than at
-    its default now and has to be told to go back.
+    its default now and has to be told to go back; also one that has nothing to give any more.
     """
     problem, found = programme.problem, []
     astray = _astray(problem)
@@ -314,6 +315,12 @@ def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ..
             Setpoint(resource=block.resource, interval=t, kw=float(kw[t]), effect_kw=0.0)
             for t in range(problem.grid.count)
         ]
+    found += [
+        Setpoint(resource=r.mrid, interval=t, kw=default_kw(r), effect_kw=0.0)
+        for r in problem.task.resources
+        if r.mrid in astray and r.mrid in problem.excluded
+        for t in range(problem.grid.count)
+    ]
     return _with_effects(programme, found)
 
 
@@ -323,6 +330,8 @@ def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setp
     effect = -programme.model.dhead[:, None] * injection_kw
     return tuple(
         replace(s, effect_kw=round(float(effect[row[s.resource], s.interval]), SETPOINT_DIGITS))
+        if s.resource in row
+        else s
         for s in setpoints
     )
 

@@ -3,12 +3,13 @@
 Conventions, the same for the linear programme and for the AC check:
 
 - *Base case*: no control at all. Load groups shed nothing, batteries idle, PV inverters give what
-  the sun gives (`optimizer.resources.pv.available_kw`); an excluded battery goes on with the power
-  that flows now. All consumers are scaled by one factor per interval such that the AC import at the
-  head equals the task's forecast at its chance level (`quantile`).
+  the sun gives (`optimizer.resources.pv.available_kw`), generators stand still; an excluded battery
+  or generator goes on with the power that flows now. All consumers are scaled by one factor per
+  interval such that the AC import at the head equals the task's forecast at its chance level
+  (`quantile`).
 - *Injection*: kW by which a resource lowers the load at its own terminals: shed minus rebound,
-  discharge minus charge, minus curtailment. Load groups take their kvar along (power factor);
-  batteries and PV inverters run at unity.
+  discharge minus charge, minus curtailment, a generator's output. Load groups take their kvar along
+  (power factor), generators give theirs; batteries and PV inverters run at unity.
 - A resource without a setpoint is at its default.
 """
 
@@ -22,12 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridctl.model.planning import PlanningTask, ResourceState, Setpoint
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.arrays import IntArray
 from optimizer.block import Block
 from optimizer.network import ControlColumn, FlowResult
 from optimizer.regulated import RegulatedNetwork
-from optimizer.resources import battery, load_group, pv
+from optimizer.resources import battery, generator, load_group, pv
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
 CONTROL_ROUNDS_MAX = 4
@@ -130,6 +131,8 @@ def default_kw(resource: Resource) -> float:
             return battery.default_kw(resource)
         case PvInverter():
             return pv.default_kw(resource)
+        case Generator():
+            return generator.default_kw(resource)
 
 
 def injection_kw(
@@ -143,6 +146,8 @@ def injection_kw(
             return battery.injection_kw(resource, state, grid, setpoint_kw)
         case PvInverter():
             return pv.injection_kw(resource, state, grid, setpoint_kw)
+        case Generator():
+            return generator.injection_kw(resource, state, grid, setpoint_kw)
 
 
 def unusable(resource: Resource, state: ResourceState, grid: TimeGrid) -> str | None:
@@ -154,6 +159,8 @@ def unusable(resource: Resource, state: ResourceState, grid: TimeGrid) -> str | 
             return battery.unusable(resource, state, grid)
         case PvInverter():
             return pv.unusable(resource, state, grid)
+        case Generator():
+            return generator.unusable(resource, state, grid)
 
 
 def block(resource: Resource, state: ResourceState, grid: TimeGrid) -> Block:
@@ -165,6 +172,8 @@ def block(resource: Resource, state: ResourceState, grid: TimeGrid) -> Block:
             return battery.block(resource, state, grid)
         case PvInverter():
             return pv.block(resource, state, grid)
+        case Generator():
+            return generator.block(resource, state, grid)
 
 
 def held_back(
@@ -179,6 +188,8 @@ def held_back(
             return battery.held_back(resource, state, grid, setpoint_kw, t)
         case PvInverter():
             return pv.held_back(resource, state, grid, setpoint_kw, t)
+        case Generator():
+            return generator.held_back(resource, state, grid, setpoint_kw, t)
 
 
 def control_column(resource: Resource, network: RegulatedNetwork) -> ControlColumn:
@@ -186,6 +197,8 @@ def control_column(resource: Resource, network: RegulatedNetwork) -> ControlColu
     kvar_per_kw = 0.0
     if isinstance(resource, LoadGroup):
         kvar_per_kw = math.tan(math.acos(min(max(resource.power_factor, 1e-3), 1.0)))
+    elif isinstance(resource, Generator):
+        kvar_per_kw = generator.kvar_per_kw(resource)
     return ControlColumn(
         shares=tuple(
             (network.index(t.node, t.phase), t.share, t.share * kvar_per_kw)
@@ -268,9 +281,9 @@ def _base_kw(resource: Resource, state: ResourceState | None, grid: TimeGrid) ->
     match resource:
         case PvInverter():
             return pv.available_kw(resource, state, grid)
-        case Battery() if state.excluded is not None:
+        case Battery() | Generator() if state.excluded is not None:
             return np.full(grid.count, state.power_kw)
-        case Battery() | LoadGroup():
+        case Battery() | LoadGroup() | Generator():
             return np.zeros(grid.count)
 
 

@@ -86,8 +86,9 @@ def _broken_length(rules: RunRules, start: int, end: int, *, ended: bool) -> lis
     return []
 
 
-def best_runs(rules: RunRules, wish: FloatArray) -> BoolArray:
-    """The runs that keep all rules and have the greatest sum of `wish` (T,) while on.
+def best_runs(rules: RunRules, wish: FloatArray, start_price: float = 0.0) -> BoolArray:
+    """The runs that keep all rules and have the greatest sum of `wish` (T,) while on, less
+    `start_price` for each start.
 
     Dynamic programme over (interval, starts already used on its day), backwards in time: at each
     interval either wait, or start and choose the run's length.
@@ -106,7 +107,7 @@ def best_runs(rules: RunRules, wish: FloatArray) -> BoolArray:
         lengths = _lengths(rules, t)
         if not len(lengths):
             continue
-        gains = _gains(rules, total, value, t, lengths)[:, :left]
+        gains = _gains(rules, total, value, t, lengths)[:, :left] - start_price
         best = np.argmax(gains, axis=0)
         most = gains[best, np.arange(left)]
         better = most > value[t, :left]

@@ -17,7 +17,7 @@ import numpy as np
 from gridctl.model.planning import SolveStatus
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.assemble import Fixed, Programme
-from optimizer.runs import best_runs
+from optimizer.runs import RunRules, best_runs
 from optimizer.session import LpSession, Outcome
 
 LAZY_ROUNDS_MAX = 30
@@ -174,7 +174,38 @@ def _improved(
         relaxed = solve_lazily(programme, effort)
     if best is None:
         return relaxed, Fixed(runs={})
+    best = _without_the_dear(programme, best, bound, effort)
     return _polished(programme, best, bound, effort)
+
+
+def _without_the_dear(
+    programme: Programme, best: tuple[Solution, Fixed], bound: float, effort: Effort
+) -> tuple[Solution, Fixed]:
+    """Do without each resource whose starts and running cost much (a generator), where others can
+    do its part cheaper: the relaxation counts a start only in part, and so always likes it."""
+    for index, block in enumerate(programme.blocks):
+        on = best[1].runs.get(index)
+        if block.runs is None or on is None or not on.any() or block.runs.rules.active:
+            continue
+        own = best[0].x[programme.columns_of(index)]
+        fixed_costs = sum(
+            float(block.cost[columns] @ own[columns])
+            for columns in (block.runs.on, block.runs.start)
+        )
+        if fixed_costs <= GAP_ENOUGH * max(abs(bound), 1.0):
+            continue
+        first = programme.columns_of(index).start
+        programme.hold(Fixed(runs={}, zero=tuple((first + block.runs.on).tolist())))
+        relaxed = solve_lazily(programme, effort)
+        if relaxed.objective >= best[0].objective:
+            continue
+        for threshold in THRESHOLDS:
+            fixed = Fixed(runs=repaired(programme, relaxed.x, threshold))
+            programme.hold(fixed)
+            solution = solve_once(programme, effort)
+            if solution.objective < best[0].objective:
+                best = solution, fixed
+    return best
 
 
 def _polished(
@@ -216,13 +247,20 @@ def _priced(programme: Programme, solution: Solution, fixed: Fixed) -> list[tupl
         block = programme.blocks[index]
         if block.runs is None:
             continue
-        wish = block.runs.full_kw * (block.action @ worth[programme.columns_of(index)])
-        runs = best_runs(block.runs.rules, wish)
+        own = worth[programme.columns_of(index)]
+        wish = block.runs.full_kw * (block.action @ own) + own[block.runs.on]
+        start_price = float(-own[block.runs.start].min())
+        runs = best_runs(block.runs.rules, wish, start_price)
         gain = float(wish[runs].sum() - wish[on].sum())
+        gain -= start_price * (_starts(block.runs.rules, runs) - _starts(block.runs.rules, on))
         if gain > GAIN_MIN:
             gains.append((gain, index, runs))
     gains.sort(key=lambda found: -found[0])
     return [(index, runs) for _, index, runs in gains]
+
+
+def _starts(rules: RunRules, on: BoolArray) -> int:
+    return int(np.count_nonzero(on & ~np.concatenate(([rules.active], on[:-1]))))
 
 
 def _key(fixed: Fixed) -> bytes:

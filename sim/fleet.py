@@ -16,6 +16,7 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.network import Connection, EnergyConsumer, Feeder
 from gridctl.model.resource import (
     Battery,
+    Generator,
     LoadGroup,
     PvInverter,
     Resource,
@@ -33,7 +34,6 @@ from sim.fleet_units import (
 
 _UNIT_TABLES: Final = ("thermal", "ev", "industrial", "generators")
 _FLEETS: Final = Path(__file__).parent / "fleets"
-_LEGS: Final = "12"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +93,7 @@ class Fleet:
             *(s.resource for s in self.batteries),
             *(s.resource for s in self.pvs),
             *(s.resource for s in self.units if isinstance(s.resource, LoadGroup)),
+            *(s.resource for s in self.units if isinstance(s.resource, Generator)),
         )
 
 
@@ -142,18 +143,23 @@ def _load_group(row: dict[str, str], consumers: dict[str, EnergyConsumer]) -> Lo
 
 
 def _shares(members: list[EnergyConsumer], total_kw: float) -> tuple[Terminal, ...]:
-    """Where a group's load sits; a load between the legs of a secondary has half at each."""
+    """Where a group's load sits; a load between two phases or legs has half at each."""
     found: dict[tuple[str, str], float] = {}
     for consumer in members:
         kws = consumer.kw
         if consumer.connection is not Connection.WYE:
-            if consumer.phases != _LEGS:
-                raise ConfigError(f"{consumer.mrid} is no wye load", file="load_groups.csv")
-            kws = (kws[0] / 2.0,) * 2
+            kws = _halves(kws)
         for phase, kw in zip(consumer.phases, kws, strict=True):
             key = (consumer.node, phase)
             found[key] = found.get(key, 0.0) + kw / total_kw
     return tuple(Terminal(node=n, phase=p, share=share) for (n, p), share in found.items())
+
+
+def _halves(kws: tuple[float, ...]) -> tuple[float, ...]:
+    """What each phase has of loads between phases: half of each that it takes part in."""
+    if len(kws) == 1:
+        return (kws[0] / 2.0,) * 2
+    return tuple((kw + before) / 2.0 for kw, before in zip(kws, kws[-1:] + kws[:-1], strict=True))
 
 
 def _battery(row: dict[str, str]) -> BatterySite:

@@ -1,7 +1,7 @@
 """Devices with a life of their own, from optional tables of a fleet.
 
-`thermal.csv`, `ev.csv` and `industrial.csv` are load groups to gridctl; `generators.csv` and
-`breakers.csv` it can only reach by their points.
+`thermal.csv`, `ev.csv` and `industrial.csv` are load groups to gridctl, `generators.csv` are
+generators; `breakers.csv` it can only reach by their points.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from zlib import crc32
 
-from gridctl.model.resource import LoadGroup, ResourcePoints, Terminal
+from gridctl.model.resource import Generator, LoadGroup, ResourcePoints, Terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,23 +51,11 @@ class IndustrialSite:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GeneratorResource:
-    """What the points of a generator need to know; gridctl's planner has no generator yet."""
-
-    mrid: str
-    name: str
-    area: str
-    terminals: tuple[Terminal, ...]
-    points: ResourcePoints
-    rating_kw: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class GeneratorSite:
     """`start_s` from the command to the first kW, then `ramp_kw_per_s`; never below `least_share`
     of its rating while it runs; `cool_s` after the last kW."""
 
-    resource: GeneratorResource
+    resource: Generator
     start_s: float
     ramp_kw_per_s: float
     least_share: float
@@ -161,21 +149,37 @@ def _sites(tables: Mapping[str, list[dict[str, str]]]) -> Iterator[UnitSite]:
             stagger_s=float(row["stagger_s"]),
         )
     for row in tables.get("generators", []):
-        mrid = row["mrid"]
         yield GeneratorSite(
-            resource=GeneratorResource(
-                mrid=mrid,
-                name=row["name"],
-                area=row["area"],
-                terminals=terminals_of(row["terminals"]),
-                points=_points(mrid, "WSpt", "WSptFb"),
-                rating_kw=float(row["rating_kw"]),
-            ),
+            resource=_generator(row),
             start_s=float(row["start_s"]),
             ramp_kw_per_s=float(row["ramp_kw_per_s"]),
             least_share=float(row["least_share"]),
             cool_s=float(row["cool_s"]),
         )
+
+
+def _generator(row: Row) -> Generator:
+    """How gridctl sees a generator."""
+    return Generator(
+        mrid=row["mrid"],
+        name=row["name"],
+        area=row["area"],
+        terminals=terminals_of(row["terminals"]),
+        points=_points(row["mrid"], "WSpt", "WSptFb"),
+        rating_kw=float(row["rating_kw"]),
+        rating_kva=float(row["rating_kva"]),
+        power_factor=float(row["power_factor"]),
+        level_min=float(row["least_share"]),
+        start_s=float(row["start_s"]),
+        ramp_kw_per_min=60.0 * float(row["ramp_kw_per_s"]),
+        run_min_s=float(row["run_min_s"]),
+        run_max_s=float(row["run_max_s"]),
+        rest_s=float(row["rest_s"]),
+        starts_per_day_max=int(row["starts_per_day_max"]),
+        start_cost=float(row["start_cost"]),
+        idle_cost_per_h=float(row["idle_cost_per_h"]),
+        cost_per_kwh=float(row["cost_per_kwh"]),
+    )
 
 
 def load_group(row: Row, rating_kw: float, terminals: tuple[Terminal, ...]) -> LoadGroup:

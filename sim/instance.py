@@ -16,10 +16,9 @@ from typing import Any, Final
 
 from gridctl.model.canonical import canonical_json, plain
 from gridctl.model.errors import ConfigError
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from gridctl.pki import make_application_certificate, make_office_keys
 from sim.fleet import Fleet, load_fleet
-from sim.fleet_units import GeneratorResource
 from sim.history import history, write_history
 from sim.instance_points import SEQUENCE_GROUP, write_points
 from sim.scenario import Scenario, load_scenario, scenario_feeder
@@ -124,7 +123,12 @@ def _make_keys(folder: Path, now_real_s: float) -> None:
 
 def _resource_tables(fleet: Fleet) -> Iterator[str]:
     yield "# The devices that gridctl may ask, from the simulator's fleet.\n"
-    headers = {LoadGroup: "[[load_group]]", Battery: "[[battery]]", PvInverter: "[[pv]]"}
+    headers = {
+        LoadGroup: "[[load_group]]",
+        Battery: "[[battery]]",
+        PvInverter: "[[pv]]",
+        Generator: "[[generator]]",
+    }
     for resource in fleet.resources():
         yield toml_table(headers[type(resource)], _without_none(plain(resource)))
 
@@ -141,16 +145,15 @@ def _without_none(value: Any) -> Any:
 def _limit_tables(fleet: Fleet) -> Iterator[str]:
     yield "# What the field agent holds every order to. Belongs to OT; the office only reads it.\n"
     yield "version = 1\ninhibited = []\n"
-    generators = [s.resource for s in fleet.units if isinstance(s.resource, GeneratorResource)]
-    for resource in (*fleet.resources(), *generators):
+    for resource in fleet.resources():
         yield toml_table("[[devices]]", _device_limit(resource))
-    for area in sorted({r.area for r in (*fleet.resources(), *generators)}):
+    for area in sorted({r.area for r in fleet.resources()}):
         yield toml_table(
             "[[areas]]", {"area": area, "budget_kw": _AREA_KW, "window_s": _AREA_WINDOW_S}
         )
 
 
-def _device_limit(resource: Resource | GeneratorResource) -> dict[str, Value]:
+def _device_limit(resource: Resource) -> dict[str, Value]:
     rating_kw = resource.rating_kw
     low = -rating_kw if isinstance(resource, Battery) else 0.0
     default = rating_kw if isinstance(resource, PvInverter) else 0.0

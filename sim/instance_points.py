@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from gridctl.model.network import Feeder
-from gridctl.model.resource import Battery, LoadGroup, PvInverter
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter
 from sim.fleet import Fleet
-from sim.fleet_units import BreakerResource, GeneratorResource
+from sim.fleet_units import BreakerResource
 from sim.monitored import monitored
 
 _NAMESPACE: Final = "urn:gridctl:feeder:1"
@@ -187,7 +187,7 @@ def _group(group: LoadGroup) -> Iterator[PointRow]:
     yield from _switches(group, "DR")
 
 
-def _generator(generator: GeneratorResource) -> Iterator[PointRow]:
+def _generator(generator: Generator) -> Iterator[PointRow]:
     points = generator.points
     yield PointRow(
         mrid=points.setpoint, name=f"{generator.name} power setpoint", equipment=generator.mrid,
@@ -218,7 +218,7 @@ def _breaker(breaker: BreakerResource) -> Iterator[PointRow]:
 
 
 def _switches(
-    resource: LoadGroup | Battery | GeneratorResource | BreakerResource, link: str
+    resource: LoadGroup | Battery | Generator | BreakerResource, link: str
 ) -> Iterator[PointRow]:
     named = ((resource.points.remote, "remote"), (resource.points.fault, "fault"))
     for mrid, what in named:

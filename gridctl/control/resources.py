@@ -15,7 +15,7 @@ from gridctl.model.measurement import Point, PointKind, Snapshot
 from gridctl.model.network import Feeder
 from gridctl.model.planning import NetworkState, ResourceState
 from gridctl.model.quantity import Phase, Unit
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 
 _PHASES = (Phase.A, Phase.B, Phase.C)
 
@@ -129,7 +129,7 @@ def _available_kw(resource: Resource, snapshot: Snapshot) -> float:
     match resource:
         case Battery():
             return resource.rating_kw
-        case LoadGroup() | PvInverter():
+        case LoadGroup() | PvInverter() | Generator():
             available = _value(resource.points.available, snapshot)
             if available is None:
                 available = _value(resource.points.power, snapshot)

@@ -1,10 +1,11 @@
-"""What can be asked to move: load groups, batteries, PV inverters.
+"""What can be asked to move: load groups, batteries, PV inverters, generators.
 
 Sign of a setpoint, as the device takes it:
 
 - load group: kW of load *shed*, 0 … available;
 - battery: kW *injected*, discharge positive, charge negative;
-- PV inverter: kW *ceiling* on its output (a curtailment when below what the sun gives).
+- PV inverter: kW *ceiling* on its output (a curtailment when below what the sun gives);
+- generator: kW *injected*, 0 means stop.
 
 The head's import falls by shed + injection - curtailment (plus losses).
 """
@@ -22,6 +23,7 @@ class ResourceKind(StrEnum):
     LOAD_GROUP = "load_group"
     BATTERY = "battery"
     PV = "pv"
+    GENERATOR = "generator"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,38 @@ class PvInverter:
     cost_per_kwh: float
 
 
-Resource: TypeAlias = LoadGroup | Battery | PvInverter
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generator:
+    """A dispatchable generator (diesel, gas, hydro) that can be started and stopped.
+
+    `start_s` from the command to the first kW, then at most `ramp_kw_per_min`; while it runs it
+    gives at least `level_min` of `rating_kw`. Runs last `run_min_s` to `run_max_s` (fuel in the
+    tank), rest at least `rest_s` after a stop, `starts_per_day_max` at most. `power_factor` is what
+    its voltage regulator holds (kvar given with the kW), inside `rating_kva`. `start_cost` of each
+    start, `idle_cost_per_h` of each hour that it runs, `cost_per_kwh` of what it gives.
+    """
+
+    mrid: str
+    name: str
+    area: str
+    terminals: tuple[Terminal, ...]
+    points: ResourcePoints
+    rating_kw: float
+    rating_kva: float
+    power_factor: float
+    level_min: float
+    start_s: float
+    ramp_kw_per_min: float
+    run_min_s: float
+    run_max_s: float
+    rest_s: float
+    starts_per_day_max: int
+    start_cost: float
+    idle_cost_per_h: float
+    cost_per_kwh: float
+
+
+Resource: TypeAlias = LoadGroup | Battery | PvInverter | Generator
 
 
 def kind_of(resource: Resource) -> ResourceKind:
@@ -118,3 +151,5 @@ def kind_of(resource: Resource) -> ResourceKind:
             return ResourceKind.BATTERY
         case PvInverter():
             return ResourceKind.PV
+        case Generator():
+            return ResourceKind.GENERATOR

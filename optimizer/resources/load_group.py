@@ -11,12 +11,14 @@ import scipy.sparse as sp
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import LoadGroup
 from optimizer.block import COST_MIN, Block, BoolArray, Rows, RunColumns, block_of, selection
+from optimizer.run_rows import RunLimits, add_runs, rules_of
 from optimizer.runs import RunRules
-from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
+from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, TimeGrid
 
 FULL_WITHIN_KW = 0.1
 SHED_MIN_KW = 1e-6
-ROUNDING = 1e-6
+WORTH_KW = 0.5
+"""Less than this is nothing: its least level would be lost among the meters' noise."""
 LEVEL_SHARE_MIN = 0.2
 """A run sheds at least this share of what can be shed, so that "on" is visible at the device."""
 START_COST_H = 0.02
@@ -63,7 +65,7 @@ def unusable(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> str | No
     if not math.isfinite(state.available_kw):
         return "what can be shed is not known"
     cap_kw = _cap_kw(group, state)
-    if cap_kw <= SHED_MIN_KW:
+    if cap_kw < WORTH_KW:
         return "nothing to shed now"
     if cap_kw < group.level_min * group.rating_kw:
         return (
@@ -84,36 +86,16 @@ def _cap_kw(group: LoadGroup, state: ResourceState) -> float:
 
 
 def run_rules(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> RunRules:
-    """The group's rules in whole intervals, with its history as constants.
-
-    A run that starts in interval 0 starts now, not at the interval's beginning.
-    """
-    begun_s = grid.begin_s - (grid.end_s - grid.step_s)
-    length_min = np.ceil((begun_s + group.duration_min_s) / grid.step_s - ROUNDING)
-    length_max = np.floor((begun_s + group.duration_max_s) / grid.step_s + ROUNDING)
-    active = state.active_since_s is not None
-    recovered_s = -np.inf
-    if active:
-        recovered_s = grid.now_s + group.recovery_s
-    elif state.released_at_s is not None:
-        recovered_s = state.released_at_s + group.recovery_s
-    held = held_max = 0
-    if state.active_since_s is not None:
-        held = grid.intervals_until(state.active_since_s + group.duration_min_s)
-        held_max = max(held, grid.intervals_within(state.active_since_s + group.duration_max_s))
-    left = {int(day): group.starts_per_day_max for day in np.unique(grid.day)}
-    if grid.today in left:
-        left[grid.today] = max(group.starts_per_day_max - state.starts_today, 0)
-    return RunRules(
-        length_min=np.maximum(length_min, 1).astype(np.int64),
-        length_max=length_max.astype(np.int64),
-        recovery=math.ceil(group.recovery_s / grid.step_s - ROUNDING),
-        may_start=grid.begin_s >= recovered_s - ROUNDING,
-        day=grid.day,
-        starts_left=left,
-        active=active,
-        held=held,
-        held_max=held_max,
+    """The group's rules in whole intervals, with its history as constants."""
+    return rules_of(
+        state,
+        grid,
+        RunLimits(
+            length_min_s=group.duration_min_s,
+            length_max_s=group.duration_max_s,
+            rest_s=group.recovery_s,
+            starts_per_day_max=group.starts_per_day_max,
+        ),
     )
 
 
@@ -137,7 +119,7 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
     for t in range(count):
         rows.add([(int(shed[t]), 1.0), (int(on[t]), -cap_kw)], upper=0.0)
         rows.add([(int(shed[t]), 1.0), (int(on[t]), -level_kw)], lower=0.0)
-    _add_runs(rows, rules, on, start, stop)
+    add_runs(rows, rules, on, start, stop)
     shedding = selection(count, columns, shed, 1.0)
     return block_of(
         resource=group.mrid,
@@ -186,33 +168,6 @@ def _aftermath(
             value += [per_kwh * float(grid.hours[m]) for m in members]
         so_far_kwh, members = 0.0, []
     return sp.csr_array((value, (row, column)), shape=(count, 4 * count)), constant
-
-
-def _add_runs(rows: Rows, rules: RunRules, on: IntArray, start: IntArray, stop: IntArray) -> None:
-    """The rules of `rules` as rows: the tight formulation with start and stop columns."""
-    count = rules.count
-    for t in range(count):
-        was_on = 1.0 if t == 0 and rules.active else 0.0
-        before = [] if t == 0 else [(int(on[t - 1]), -1.0)]
-        change = [(int(on[t]), 1.0), *before, (int(start[t]), -1.0), (int(stop[t]), 1.0)]
-        rows.add(change, lower=was_on, upper=was_on)
-        rows.add([(int(start[t]), 1.0), (int(stop[t]), 1.0)], upper=1.0)
-        must = [k for k in range(t + 1) if t < k + rules.length_min[k]]
-        rows.add([*((int(start[k]), 1.0) for k in must), (int(on[t]), -1.0)], upper=0.0)
-        longest = max(int(rules.length_max[t]), 0)
-        if t + longest < count:
-            window = on[t : t + longest + 1]
-            held = max(min(rules.held - t, len(window)), 0)
-            rows.add([(int(column), 1.0) for column in window], upper=float(max(longest, held)))
-        after = start[t + 1 : t + 1 + rules.recovery]
-        if len(after):
-            rows.add([*((int(c), 1.0) for c in after), (int(on[t]), 1.0)], upper=1.0)
-    if rules.active and rules.held_max < count:
-        window = on[: rules.held_max + 1]
-        rows.add([(int(column), 1.0) for column in window], upper=float(rules.held_max))
-    for day, left in rules.starts_left.items():
-        made = start[rules.day == day]
-        rows.add([(int(column), 1.0) for column in made], upper=float(left))
 
 
 def held_back(

@@ -21,7 +21,7 @@ from optimizer.problem import block, default_kw, injection_kw, unusable
 from optimizer.resources.battery import energy_kwh
 from optimizer.runs import broken_rules
 from optimizer.timegrid import TimeGrid, time_grid
-from tests.optimizer.small import BATTERY, PV, at_rest, group
+from tests.optimizer.small import BATTERY, GENERATOR, PV, at_rest, group
 
 START_S = 1_782_561_600.0
 COUNT = 12
@@ -64,6 +64,15 @@ KINDS = {
     "battery with less power": _kind(BATTERY, -25, 25, available_kw=25.0),
     "battery below its reserve": _kind(BATTERY, -60, 60, soc_pct=4.0),
     "battery above its limit": _kind(BATTERY, -60, 60, soc_pct=97.0),
+    "generator": _kind(GENERATOR, 0, 120),
+    "generator with a slow ramp": _kind(replace(GENERATOR, ramp_kw_per_min=2.0), 0, 120),
+    "generator within its kVA": _kind(replace(GENERATOR, rating_kva=80.0, power_factor=0.8), 0, 64),
+    "generator that runs": _kind(
+        GENERATOR, 0, 120, setpoint_kw=50.0, active_since_s=START_S - 600.0, starts_today=1
+    ),
+    "generator after a stop": _kind(
+        GENERATOR, 0, 120, released_at_s=START_S - 60.0, starts_today=1
+    ),
     "pv": _kind(PV, 0, 300),
     "pv under cloud": _kind(PV, 0, 300, available_kw=80.0, power_kw=80.0),
 }

@@ -51,8 +51,8 @@ has a default; what is not written down may not move."""
 _RESOURCES = """\
 ## resources.toml
 
-The devices that gridctl may ask to move: `[[load_group]]`, `[[battery]]`, `[[pv]]`. Node names and phases
-are checked against the feeder, the shares of the terminals sum to 1, every `mrid` is there once."""
+The devices that gridctl may ask to move: `[[load_group]]`, `[[battery]]`, `[[pv]]`,
+`[[generator]]`. Node names and phases are checked against the feeder, the shares of the terminals sum to 1, every `mrid` is there once."""
 
 _OTHERS = """\
 ## The other files
@@ -94,6 +94,7 @@ def configuration_page() -> str:
         ("[[load_group]]", "load_group", resource.LoadGroup),
         ("[[battery]]", "battery", resource.Battery),
         ("[[pv]]", "pv", resource.PvInverter),
+        ("[[generator]]", "generator", resource.Generator),
         ("terminals", "terminals", resource.Terminal),
         ("points", "points", resource.ResourcePoints),
     ):

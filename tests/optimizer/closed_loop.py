@@ -22,7 +22,7 @@ from gridctl.model.planning import (
     PlanningTask,
     ResourceState,
 )
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.plan import network_of, plan_task
 from optimizer.regulated import RegulatedNetwork
 from sim.fleet import load_fleet
@@ -66,7 +66,13 @@ class Loop:
 
 def world_of(scenario: Scenario, clock: ManualClock) -> World:
     feeder = scenario_feeder(scenario)
-    return World(feeder=feeder, fleet=load_fleet(feeder), scenario=scenario, clock=clock, links={})
+    return World(
+        feeder=feeder,
+        fleet=load_fleet(feeder, scenario.fleet),
+        scenario=scenario,
+        clock=clock,
+        links={},
+    )
 
 
 def truth(scenario: Scenario, hours: float) -> np.ndarray:
@@ -106,7 +112,7 @@ class _Office:
         mrid = resource.mrid
         self._world.command(resource.points.setpoint, kw, lease_s=None)
         self.asked[mrid].ask(at_s, kw)
-        if not isinstance(resource, LoadGroup):
+        if not isinstance(resource, LoadGroup | Generator):
             return
         if kw > 0.0 and mrid not in self._since:
             self._since[mrid] = at_s
@@ -138,13 +144,20 @@ class _Office:
         )
 
 
-def run(hours: float, *, name: str = "hot-afternoon", limit_kw: float | None = None) -> Loop:
-    """Plan and act for `hours` from the scenario's start."""
+def run(
+    hours: float,
+    *,
+    name: str = "hot-afternoon",
+    limit_kw: float | None = None,
+    only: str = "",
+) -> Loop:
+    """Plan and act for `hours` from the scenario's start; with the resource `only` alone."""
     scenario = load_scenario(name)
     ahead = truth(scenario, hours + SEEN * STEP_S / 3600.0)
     clock = ManualClock(grid_s=_start_s(scenario))
     world = world_of(scenario, clock)
-    office = _Office(world, world.fleet.resources(), scenario.utc_offset_s)
+    resources = tuple(r for r in world.fleet.resources() if only in ("", r.mrid))
+    office = _Office(world, resources, scenario.utc_offset_s)
     limit = scenario.head_limit_kw if limit_kw is None else limit_kw
     in_plans: list[str] = []
     unverified: list[str] = []

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from gridctl.model.planning import PlanningResult, PlanningTask, ResourceState
-from gridctl.model.resource import Battery, LoadGroup, PvInverter
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter
 
 TOLERANCE_KW = 0.01
+NOTHING_KW = 0.5
+"""A device that has less than this to give may be let go before its time."""
 TOLERANCE_KWH = 0.5
 """Setpoints are rounded to watts and tiny ones dropped; over a day that may sum up to this."""
 
@@ -35,6 +39,8 @@ def broken(task: PlanningTask, result: PlanningResult) -> list[str]:
                 found += _group(task, resource, state, series)
             case Battery():
                 found += _battery(task, resource, state, series)
+            case Generator():
+                found += _generator(task, resource, state, series)
             case PvInverter():
                 found += [
                     f"{mrid}: ceiling of {kw:g} kW"
@@ -52,6 +58,41 @@ def _end_s(task: PlanningTask, k: int) -> float:
     return task.horizon.start_s + (k + 1) * task.horizon.step_s
 
 
+def _generator(
+    task: PlanningTask, unit: Generator, state: ResourceState, series: list[float]
+) -> list[str]:
+    cap = min(unit.rating_kw, unit.rating_kva * unit.power_factor, state.available_kw)
+    found = [
+        f"{unit.mrid}: {kw:g} kW in interval {k}, {unit.level_min * unit.rating_kw:g} to {cap:g}"
+        for k, kw in enumerate(series)
+        if kw != 0.0
+        and not unit.level_min * unit.rating_kw - TOLERANCE_KW <= kw <= cap + TOLERANCE_KW
+    ]
+    step = unit.ramp_kw_per_min * task.horizon.step_s / 60.0
+    before = [state.setpoint_kw, *series]
+    for k, kw in enumerate(series):
+        switched = (before[k] > 0.0) != (kw > 0.0)
+        most = max(step, unit.level_min * unit.rating_kw) if switched else step
+        if abs(kw - before[k]) > most + TOLERANCE_KW:
+            found.append(f"{unit.mrid}: from {before[k]:g} to {kw:g} kW in interval {k}")
+    return found + _runs(
+        task,
+        unit.mrid,
+        state,
+        series,
+        Runs(unit.run_min_s, unit.run_max_s, unit.rest_s, unit.starts_per_day_max),
+    )
+
+
+class Runs(NamedTuple):
+    """Rules of runs: least and greatest length, rest after each, starts of a day."""
+
+    least_s: float
+    most_s: float
+    rest_s: float
+    starts_per_day: int
+
+
 def _group(
     task: PlanningTask, group: LoadGroup, state: ResourceState, series: list[float]
 ) -> list[str]:
@@ -62,6 +103,21 @@ def _group(
             found.append(f"{group.mrid}: {kw:g} kW in interval {k}, {cap:g} available")
         if 0.0 < kw < group.level_min * group.rating_kw - TOLERANCE_KW:
             found.append(f"{group.mrid}: {kw:g} kW is below its least useful level")
+    return found + _runs(
+        task,
+        group.mrid,
+        state,
+        series,
+        Runs(
+            group.duration_min_s, group.duration_max_s, group.recovery_s, group.starts_per_day_max
+        ),
+    )
+
+
+def _runs(
+    task: PlanningTask, mrid: str, state: ResourceState, series: list[float], rules: Runs
+) -> list[str]:
+    found = []
     on_since = state.active_since_s
     released = state.released_at_s if on_since is None else None
     starts: dict[int, int] = {}
@@ -70,21 +126,21 @@ def _group(
     for k, kw in enumerate(series):
         at = _begin_s(task, k)
         if kw > 0.0 and on_since is None:
-            if released is not None and at - released < group.recovery_s - 1e-6:
-                found.append(f"{group.mrid}: starts {at - released:g} s after its release")
+            if released is not None and at - released < rules.rest_s - 1e-6:
+                found.append(f"{mrid}: starts {at - released:g} s after its release")
             on_since = at
             day = int((at + task.utc_offset_s) // 86_400)
             starts[day] = starts.get(day, 0) + 1
         elif kw <= 0.0 and on_since is not None:
-            if at - on_since < group.duration_min_s - 1e-6:
-                found.append(f"{group.mrid}: released after {at - on_since:g} s in interval {k}")
+            if at - on_since < rules.least_s - 1e-6 and state.available_kw >= NOTHING_KW:
+                found.append(f"{mrid}: released after {at - on_since:g} s in interval {k}")
             on_since, released = None, at
-        if on_since is not None and _end_s(task, k) - on_since > group.duration_max_s + 1e-6:
-            found.append(f"{group.mrid}: on for {_end_s(task, k) - on_since:g} s in interval {k}")
+        if on_since is not None and _end_s(task, k) - on_since > rules.most_s + 1e-6:
+            found.append(f"{mrid}: on for {_end_s(task, k) - on_since:g} s in interval {k}")
     found += [
-        f"{group.mrid}: {number} starts on day {day}"
+        f"{mrid}: {number} starts on day {day}"
         for day, number in starts.items()
-        if number > max(group.starts_per_day_max, state.starts_today if day == today else 0)
+        if number > max(rules.starts_per_day, state.starts_today if day == today else 0)
     ]
     return found
 

@@ -25,6 +25,7 @@ from gridctl.model.planning import (
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.model.resource import (
     Battery,
+    Generator,
     LoadGroup,
     PvInverter,
     Resource,
@@ -136,6 +137,27 @@ PV = PvInverter(
     rating_kw=300.0,
     rating_kva=300.0,
     cost_per_kwh=0.06,
+)
+
+GENERATOR = Generator(
+    mrid="D",
+    name="D",
+    area="A",
+    terminals=THREE_PHASES,
+    points=_points("D"),
+    rating_kw=120.0,
+    rating_kva=150.0,
+    power_factor=1.0,
+    level_min=0.3,
+    start_s=60.0,
+    ramp_kw_per_min=120.0,
+    run_min_s=HOUR_S / 2,
+    run_max_s=8 * HOUR_S,
+    rest_s=HOUR_S / 2,
+    starts_per_day_max=3,
+    start_cost=12.0,
+    idle_cost_per_h=2.0,
+    cost_per_kwh=0.34,
 )
 
 

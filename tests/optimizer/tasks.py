@@ -17,7 +17,7 @@ from gridctl.model.planning import (
     ResourceState,
 )
 from gridctl.model.program import DispatchRequest, RequestState
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from sim.feeder import load_feeder
 from sim.fleet import load_fleet
 
@@ -47,7 +47,7 @@ def state_of(resource: Resource) -> ResourceState:
     available = 0.8 * resource.rating_kw
     soc: float | None = None
     match resource:
-        case LoadGroup():
+        case LoadGroup() | Generator():
             pass
         case Battery():
             available, power, setpoint, soc = resource.rating_kw, 0.0, 0.0, 80.0

@@ -68,3 +68,13 @@ def test_the_judge_of_deeds_sees_what_is_wrong(
 def test_the_judge_of_deeds_lets_what_is_right_be() -> None:
     series = [(0.0, 10.0), (1800.0, 8.0), (7200.0, 0.0), (10_800.0, 10.0), (14_400.0, 0.0)]
     assert _group_deeds(a_group(), series, 80_000.0, 0.0) == []
+
+
+def test_a_generator_is_started_by_a_plan_and_runs_in_the_simulated_world() -> None:
+    loop = run(1.0, name="ev-evening", limit_kw=1100.0, only="GEN01")
+    assert loop.broken_in_plans == []
+    assert loop.broken_in_deeds == []
+    assert loop.asked["GEN01"].series[0][1] > 100.0
+    ticks = round(STEP_S / TICK_S)
+    relief_kw = loop.uncontrolled_kw[2] - loop.head_kw[2 * ticks : 3 * ticks].mean()
+    assert relief_kw == pytest.approx(120.0, abs=12.0)

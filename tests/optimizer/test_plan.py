@@ -14,6 +14,7 @@ from optimizer.plan import plan_task
 from tests.optimizer.rules import broken, series_of
 from tests.optimizer.small import (
     BATTERY,
+    GENERATOR,
     HOUR_S,
     PV,
     START_S,
@@ -345,3 +346,50 @@ def test_no_time_is_a_timeout_not_a_plan() -> None:
     assert result.status is SolveStatus.TIMEOUT
     assert result.setpoints == ()
     assert "Time limit" in result.reason
+
+
+def test_a_generator_starts_in_time_and_its_start_is_paid_for() -> None:
+    # Cheaper than the group per kWh, but a start costs 12: not for 40 kWh, well for 4 x 100 kWh.
+    dear = group("dear", cost_per_kwh=0.5, duration_max_s=6 * HOUR_S)
+    short = planned(hourly_task([900, 1040, 900, 900], GENERATOR, dear))
+    assert "D" not in series_of(short)
+    long = planned(hourly_task([900, 1100, 1100, 1100, 1100, 900], GENERATOR, dear))
+    series = series_of(long)["D"]
+    assert series[0] == series[5] == 0.0
+    assert min(series[1:5]) >= 99.0
+    # A minute to start and half a minute to ramp up are missing in its first hour.
+    first = next(s for s in long.setpoints if s.resource == "D" and s.interval == 1)
+    assert first.effect_kw == pytest.approx(first.kw * (1 - 90 / 3600), rel=1e-3)
+
+
+def test_a_generator_below_its_least_load_stands_still_or_gives_it() -> None:
+    result = planned(hourly_task([900, 1010, 900], GENERATOR))
+    assert series_of(result)["D"][1] == pytest.approx(36.0, abs=0.1), "0.3 of 120 kW at least"
+
+
+def test_a_generator_at_a_power_factor_lifts_the_voltage_by_its_kvar() -> None:
+    weak = two_nodes(r_ohm=0.5, x_ohm=1.5)
+    task = hourly_task([900, 1100, 900], GENERATOR, feeder=weak)
+    at_unity = planned(task).verification
+    leaning = replace(GENERATOR, power_factor=0.8)
+    with_kvar = planned(
+        hourly_task([900, 1100, 900], replace(leaning, rating_kva=150.0), feeder=weak)
+    ).verification
+    assert at_unity is not None
+    assert with_kvar is not None
+    by_unity = {(v.node, v.phase): v.after_pu for v in at_unity.voltages}
+    for v in with_kvar.voltages:
+        if v.node == "load":
+            assert v.after_pu > by_unity[v.node, v.phase] + 1e-4
+
+
+def test_a_generator_that_runs_is_not_stopped_before_its_time() -> None:
+    running = at_rest(
+        GENERATOR, setpoint_kw=60.0, power_kw=60.0, active_since_s=START_S - 600.0, starts_today=1
+    )
+    long = replace(GENERATOR, run_min_s=2 * HOUR_S)
+    result = planned(hourly_task([900, 900, 900, 900], long, states=[running]))
+    series = series_of(result)["D"]
+    assert series[0] > 0.0
+    assert series[1] > 0.0
+    assert series[3] == 0.0

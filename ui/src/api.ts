@@ -41,7 +41,7 @@ export interface Feeder {
   voltage_min_pu: number; voltage_max_pu: number;
   utc_offset_s: number; // local standard time of the site minus UTC: the console shows site time
 }
-export type ResourceKind = "load_group" | "battery" | "pv";
+export type ResourceKind = "load_group" | "battery" | "pv" | "generator";
 
 // WebSocket /api/v1/stream: one Frame on connect and then one Frame each second (grid state is
 // small enough here; `nodes`, `resources` may be partial after the first: merge by key).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,12 +24,12 @@ from sim.fleet_units import (
     BreakerResource,
     BreakerSite,
     EvSite,
-    GeneratorResource,
     GeneratorSite,
     IndustrialSite,
     ThermalSite,
 )
 from sim.plant import Verdict
+from tests.optimizer.small import GENERATOR
 
 POINTS = ResourcePoints(setpoint="X.Spt", feedback="X.Fb", power="X.TotW", available="X.Avail")
 PLACE = (Terminal(node="1", phase="A", share=1.0),)
@@ -167,9 +168,7 @@ def test_blocks_go_off_whole_and_come_back_one_by_one() -> None:
 def test_a_generator_starts_ramps_holds_its_least_load_and_cools() -> None:
     device = GeneratorDevice(
         GeneratorSite(
-            resource=GeneratorResource(
-                mrid="G", name="G", area="A", terminals=PLACE, points=POINTS, rating_kw=100.0
-            ),
+            resource=replace(GENERATOR, terminals=PLACE, points=POINTS, rating_kw=100.0),
             start_s=15.0, ramp_kw_per_s=5.0, least_share=0.3, cool_s=60.0,
         )
     )  # fmt: skip

@@ -74,7 +74,7 @@ function FeederSummary(props: { feeder: Feeder; live: Live; nowMs: number }) {
     const s = l.nodes[n.id];
     count[nodeSeverity(s, silence(s, props.nowMs), f.voltage_min_pu, f.voltage_max_pu)] += 1;
   }
-  const kinds = (["load_group", "battery", "pv"] as const).map((k) => {
+  const kinds = (["load_group", "battery", "pv", "generator"] as const).map((k) => {
     const all = f.resources.filter((r) => r.kind === k);
     const power = all.map((r) => l.resources[r.id]?.power_kw ?? null);
     const known = power.filter((p) => p !== null);

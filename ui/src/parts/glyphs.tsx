@@ -6,10 +6,11 @@ import type { Severity } from "../judge";
 export type GlyphState = "idle" | "intended" | "confirmed" | "excluded" | "unknown";
 
 export const KIND_WORD: Record<ResourceKind, string> = {
-  load_group: "load group", battery: "battery", pv: "PV",
+  load_group: "load group", battery: "battery", pv: "PV", generator: "generator",
 };
 export const KIND_WORDS: Record<ResourceKind, string> = {
   load_group: "load groups", battery: "batteries", pv: "PV inverters",
+  generator: "generators",
 };
 
 export const GLYPH = 10;
@@ -31,6 +32,7 @@ export function ResourceGlyph(props: {
         </>
       ) : null}
       {props.kind === "pv" ? <path class="body" d="M0.5 1h9v8h-9z M0.5 5h9 M3.5 1v8 M6.5 1v8" /> : null}
+      {props.kind === "generator" ? <path class="body" d="M5 0.5a4.5 4.5 0 1 0 0.01 0z M2.5 6.5a1.4 1.4 0 0 1 2.5-1.5a1.4 1.4 0 0 0 2.5-1.5" /> : null}
       {props.state === "excluded" ? <path class="strike" d="M-1 10.5L11 -0.5" /> : null}
     </g>
   );

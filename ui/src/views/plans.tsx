@@ -89,6 +89,7 @@ export function controlWords(p: Pick<PlanRow, "controls">): string {
     p.controls.load_group ? plural(p.controls.load_group, "load group") : "",
     p.controls.battery ? plural(p.controls.battery, "battery", "batteries") : "",
     p.controls.pv ? plural(p.controls.pv, "PV inverter") : "",
+    p.controls.generator ? plural(p.controls.generator, "generator") : "",
   ].filter(Boolean);
   return words.join(", ") || "none";
 }
