@@ -19,7 +19,7 @@ from optimizer.forecasting.similar import Base
 HALF_LIFE_DAYS = 120.0
 LOAD_SHARE = 1e-3
 LEARN_DAYS = 100.0
-LOAD_COLUMNS = 10
+LOAD_COLUMNS = 14
 """The first columns of the features are in kW."""
 WINDOWS_H = (1.0, 3.0, 24.0, 168.0)
 
@@ -57,6 +57,9 @@ class DifferenceFeatures:
         back = self.days_ahead(lead)
         target = origins + lead
         columns = [*self._recent[:, origins]]
+        # How it came here, and where it stood at this time on the days before.
+        before = (1, 2, day, 7 * day)
+        columns += [np.nan_to_num(taken(self.error[1], origins - k)) for k in before]
         earlier = (target - days * day for days in (back, back + 1, back + 2, back + 3, 7))
         columns += [np.nan_to_num(taken(self.error[1], slots)) for slots in earlier]
         ahead = self._rows[:, target] if seen is None else seen

@@ -135,11 +135,12 @@ class ResidualFeatures:
         back = -(-lead // day)
         target = origins + lead
         columns = [*self._recent[:, origins], self._before[origins]]
+        columns += [np.nan_to_num(taken(self._residual, origins - days * day)) for days in (1, 7)]
         earlier = (target - days * day for days in (back, back + 1, 7))
         columns += [np.nan_to_num(taken(self._residual, slots)) for slots in earlier]
         angle = self._grid.hour(target) * (2.0 * np.pi / 24.0)
         circle = (np.cos(angle), np.sin(angle))
-        columns += [wave * columns[k] for wave in circle for k in (0, 3, 6)]
+        columns += [wave * columns[k] for wave in circle for k in (0, 3, 8)]
         return np.array(columns).T
 
 

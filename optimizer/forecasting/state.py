@@ -15,7 +15,7 @@ from optimizer.forecasting.glm import HongFit
 from optimizer.forecasting.online import Forecaster, Track
 from optimizer.forecasting.regression import LeadRegression
 
-VERSION = 1
+VERSION = 2
 
 
 def saved(forecaster: Forecaster) -> bytes:
