@@ -15,6 +15,7 @@ import pysqlite3
 from sqlalchemy.dialects.sqlite.aiosqlite import AsyncAdapt_aiosqlite_dbapi
 
 from gridctl.model.errors import ConfigError
+from gridctl.store.onehop import OneHopDbapi
 
 SQLITE_VERSION_MIN = (3, 51, 3)
 
@@ -28,7 +29,7 @@ def sqlite_dbapi() -> AsyncAdapt_aiosqlite_dbapi:
     Raises ConfigError when the SQLite inside is older than `SQLITE_VERSION_MIN`.
     """
     check_version(pysqlite3.sqlite_version)
-    return AsyncAdapt_aiosqlite_dbapi(_aiosqlite(), pysqlite3)
+    return OneHopDbapi(_aiosqlite(), pysqlite3)
 
 
 def check_version(version: str) -> None:
