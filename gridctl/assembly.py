@@ -16,6 +16,7 @@ from pathlib import Path
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gridctl.assembly_people import people_of, provider_of
 from gridctl.config import Settings, load_feeder, load_resources, load_settings
 from gridctl.control.agenda import Job
 from gridctl.control.checkpoints import CheckpointFile, Checkpoints, syslog_at
@@ -243,12 +244,14 @@ async def _listening(
     """The console and OpenADR on their port; the URL."""
     table = settings.web
     secure = table.certificate is not None
+    areas = frozenset(resource.area for resource in part.resources)
     app = build_app(
         WebParts(
             desk=office.desk,
             duty=office.duty,
             store=store,
-            accounts=store.users,
+            people=people_of(settings, store, areas),
+            provider=provider_of(settings, clock, areas),
             clock=clock,
             time_rate=1.0 if settings.clock is None else settings.clock.rate,
             feeder=part.feeder,

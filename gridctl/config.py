@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from gridctl.config_field import FieldLinkTable as FieldLinkTable  # noqa: PLC0414 - theirs too
 from gridctl.config_field import FieldTable
+from gridctl.config_people import OidcTable, UsersTable
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
@@ -180,6 +181,8 @@ class Settings(_Table):
     modes: ModesTable = ModesTable()
     audit: AuditTable = AuditTable()
     web: WebTable
+    users: UsersTable = UsersTable()
+    oidc: OidcTable | None = None
     sim: dict[str, Any] | None = None
     file: Path
 
@@ -187,6 +190,21 @@ class Settings(_Table):
     def checkpoints(self) -> Path:
         """Where the checkpoints of the audit record are kept."""
         return self.audit.checkpoints or self.file.parent / "audit-checkpoints.jsonl"
+
+    @property
+    def users_key(self) -> Path:
+        """The key that seals the secrets of code generators."""
+        return self.users.key_file or self.file.parent / "users.key"
+
+    @property
+    def origin(self) -> str:
+        """The console's address as browsers see it. Loopback goes by its name: browsers bind a
+        security key to a name only."""
+        if self.users.origin is not None:
+            return self.users.origin.rstrip("/")
+        scheme = "https" if self.web.certificate else "http"
+        host = "localhost" if self.web.host in ("127.0.0.1", "::1") else self.web.host
+        return f"{scheme}://{host}:{self.web.port}"
 
     def lines(self) -> Mapping[str, int]:
         """On which line of the file each key stands, by its dotted name."""
@@ -214,6 +232,9 @@ _PATHS = {
     ("field", "stop_file"),
     ("field", "spool"),
     ("audit", "checkpoints"),
+    ("users", "key_file"),
+    ("users", "breached_file"),
+    ("oidc", "client_secret_file"),
     ("web", "certificate"),
     ("web", "metrics_token_file"),
     ("web", "key"),

@@ -292,12 +292,14 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Who acts: a user in a session, from an address, with a role (IEC 62351-8 name)."""
+    """Who acts: a user in a session, from an address, with a role (IEC 62351-8 name). `factor`:
+    what proved the person last (password, code, key, provider)."""
 
     user: str
     session: str
     source: str
     role: str
+    factor: str = "password"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,33 +7,38 @@ from typing import Any
 
 from aiohttp import web
 
-from gridctl.control.ports import AuditEntry, Desk, Store
+from gridctl.control.ports import Desk, Store
 from gridctl.model.clock import Clock
 from gridctl.model.network import Feeder
 from gridctl.model.resource import Resource
 from gridctl.web import plan_views, views
-from gridctl.web.auth import SIGNED, Gate, Signed, person_of, session_view, source_of
+from gridctl.web.auth import person_of
 from gridctl.web.problem import problem
 
 BODY_BYTES_MAX = 64 * 1024
 REASON_CHARS_MAX = 500
 TREND_HOURS_MAX = 24 * 7.0
 TREND_POINTS = 1_000
-USER_CHARS_MAX = 64
 
 
 class BadBody(ValueError):  # noqa: N818 - read as a sentence in `except BadBody`
     """The body is not what the route takes."""
 
 
-async def body_of(request: web.Request, **fields: type) -> dict[str, Any]:
-    """The JSON object of the request with exactly the `fields` asked for. Raises BadBody."""
+async def body_object(request: web.Request) -> dict[str, Any]:
+    """The JSON object of the request. Raises BadBody."""
     try:
         raw = json.loads(await request.text())
     except (ValueError, RecursionError) as error:
         raise BadBody(f"body is not JSON: {error}") from None
     if not isinstance(raw, dict):
         raise BadBody("body is not a JSON object")
+    return raw
+
+
+async def body_of(request: web.Request, **fields: type) -> dict[str, Any]:
+    """The JSON object of the request with exactly the `fields` asked for. Raises BadBody."""
+    raw = await body_object(request)
     for name, kind in fields.items():
         if not isinstance(raw.get(name), kind):
             raise BadBody(f"field {name!r} must be a {kind.__name__}")
@@ -68,7 +73,6 @@ class Api:
         *,
         desk: Desk,
         store: Store,
-        gate: Gate,
         clock: Clock,
         feeder: Feeder,
         resources: tuple[Resource, ...],
@@ -78,7 +82,6 @@ class Api:
     ) -> None:
         self._desk = desk
         self._store = store
-        self._gate = gate
         self._clock = clock
         self._feeder = views.feeder_view(
             feeder,
@@ -87,45 +90,6 @@ class Api:
             voltage_max_pu=voltage_max_pu,
             utc_offset_s=utc_offset_s,
         )
-
-    async def log_in(self, request: web.Request) -> web.StreamResponse:
-        body = await body_of(request, user=str, password=str)
-        signed = await self._gate.log_in(request, body["user"], body["password"])
-        await self._note_sign_in(request, body["user"], signed)
-        if signed is None:
-            return problem(401, "bad_credentials", "User or password is wrong, or locked for now")
-        response = web.json_response(session_view(signed))
-        self._gate.set_cookie(response, signed)
-        return response
-
-    async def _note_sign_in(self, request: web.Request, user: str, signed: Signed | None) -> None:
-        """An audit row for each try; STOP needs no sign-in, so a failing audit stops only this."""
-        async with self._store.transaction() as unit:
-            await unit.audit(
-                AuditEntry(
-                    at_s=self._clock.now_s(),
-                    who=user[:USER_CHARS_MAX],
-                    session="" if signed is None else signed.session.id,
-                    source=source_of(request),
-                    role="" if signed is None else signed.session.role,
-                    action="sign in",
-                    object="session",
-                    before="",
-                    after="",
-                    reason="",
-                    plan_digest="",
-                    result="refused" if signed is None else "done",
-                )
-            )
-
-    async def session(self, request: web.Request) -> web.StreamResponse:
-        return web.json_response(session_view(request[SIGNED]))
-
-    async def log_out(self, request: web.Request) -> web.StreamResponse:
-        await self._gate.log_out(request[SIGNED])
-        response = web.Response(status=204)
-        response.del_cookie(self._gate.cookie, path="/")
-        return response
 
     async def feeder(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(self._feeder)

@@ -11,6 +11,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
@@ -24,17 +25,25 @@ from gridctl.model.errors import RefusedError, UnavailableError
 from gridctl.model.network import Feeder
 from gridctl.model.resource import Resource
 from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
-from gridctl.web.auth import Accounts, Gate
+from gridctl.web.areas import AreaRules
+from gridctl.web.auth import Gate, Rule
 from gridctl.web.auth import Handler as Handle
 from gridctl.web.command_pages import CommandPages
 from gridctl.web.duty_pages import DutyPages
+from gridctl.web.factor_pages import FactorPages
 from gridctl.web.field_pages import FieldPages
 from gridctl.web.metrics import MetricsPage
 from gridctl.web.mode_pages import ModePages
 from gridctl.web.pages import Pages
+from gridctl.web.people import People
 from gridctl.web.problem import problem, refused
+from gridctl.web.provider import Provider
+from gridctl.web.provider_pages import ProviderPages
+from gridctl.web.proving import Proving
 from gridctl.web.roles import Permission
+from gridctl.web.signin_pages import SignInPages
 from gridctl.web.stream import Stream
+from gridctl.web.user_pages import UserPages
 from gridctl.web.views import FrameView
 
 log = logging.getLogger(__name__)
@@ -68,7 +77,8 @@ class WebParts:
     desk: Desk
     duty: Duty
     store: Store
-    accounts: Accounts
+    people: People
+    provider: Provider | None = None
     clock: Clock
     time_rate: float
     feeder: Feeder
@@ -82,44 +92,62 @@ class WebParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One row of the route table; `permission` None: open to everybody, on purpose."""
+    """One row of the route table; `rule` None: open to everybody, on purpose."""
 
     method: str
     path: str
     handler: Handle
-    permission: Permission | None
+    rule: Rule | None
+
+    @property
+    def permission(self) -> Permission | None:
+        """What the rule asks for first."""
+        return None if self.rule is None else self.rule.permission
+
+
+ROUTES: web.AppKey[Sequence[Route]] = web.AppKey("routes")
+"""The route table of an application: the tests of who may what are made from it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handlers:
+    """Everything that answers, as the route table needs it."""
+
+    api: Api
+    stream: Stream
+    pages: Pages
+    sign_in: SignInPages
+    factors: FactorPages
+    users: UserPages
+    provider: ProviderPages
+    areas: AreaRules
 
 
 def build_app(
     parts: WebParts, *, mounted: Sequence[tuple[str, web.Application]]
 ) -> web.Application:
     """The application; `mounted` are whole sub-applications (OpenADR) at their prefixes."""
-    gate = Gate(parts.accounts, secure=parts.secure)
-    view = FrameView(parts.feeder, time_rate=parts.time_rate)
-    stream = Stream(desk=parts.desk, store=parts.store, gate=gate, view=view, clock=parts.clock)
-    api = Api(
-        desk=parts.desk,
-        store=parts.store,
-        gate=gate,
-        clock=parts.clock,
-        feeder=parts.feeder,
-        resources=parts.resources,
-        voltage_min_pu=parts.voltage_min_pu,
-        voltage_max_pu=parts.voltage_max_pu,
-        utc_offset_s=parts.utc_offset_s,
+    people = parts.people
+    gate = Gate(
+        people.users,
+        secure=parts.secure,
+        step_up_s=people.step_up_s,
+        factor_roles=people.factor_roles,
     )
+    handlers = _handlers(parts, gate)
     app = web.Application(middlewares=[_answers], client_max_size=BODY_BYTES_MAX)
     app.on_response_prepare.append(_add_headers)
-    for route in routes(api, stream, Pages(desk=parts.desk, gate=gate), parts):
+    app[ROUTES] = table = routes(handlers, parts)
+    for route in table:
         handler = route.handler
-        if route.permission is not None:
-            handler = gate.guard(handler, route.permission)
+        if route.rule is not None:
+            handler = gate.guard(handler, route.rule)
         app.router.add_route(route.method, route.path, handler)
     for prefix, sub in mounted:
         app.add_subapp(prefix, sub)
 
     async def broadcasting(_: web.Application) -> AsyncIterator[None]:
-        task = asyncio.create_task(stream.run(), name="console frames")
+        task = asyncio.create_task(handlers.stream.run(), name="console frames")
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -129,15 +157,71 @@ def build_app(
     return app
 
 
-def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[Route]:
+def _handlers(parts: WebParts, gate: Gate) -> Handlers:
+    people = parts.people
+    proving = Proving(
+        passwords=people.users,
+        factors=people.factors,
+        clock=parts.clock,
+        real=people.real,
+        sealer=people.sealer,
+        keys=people.keys,
+    )
+    sign_in = SignInPages(
+        gate=gate,
+        proving=proving,
+        people=people,
+        store=parts.store,
+        desk=parts.desk,
+        clock=parts.clock,
+        has_provider=parts.provider is not None,
+    )
+    return Handlers(
+        api=Api(
+            desk=parts.desk,
+            store=parts.store,
+            clock=parts.clock,
+            feeder=parts.feeder,
+            resources=parts.resources,
+            voltage_min_pu=parts.voltage_min_pu,
+            voltage_max_pu=parts.voltage_max_pu,
+            utc_offset_s=parts.utc_offset_s,
+        ),
+        stream=Stream(
+            desk=parts.desk,
+            store=parts.store,
+            gate=gate,
+            view=FrameView(parts.feeder, time_rate=parts.time_rate),
+            clock=parts.clock,
+        ),
+        pages=Pages(desk=parts.desk, gate=gate, sign_in=sign_in, proving=proving),
+        sign_in=sign_in,
+        factors=FactorPages(people=people, gate=gate, clock=parts.clock),
+        users=UserPages(people=people, clock=parts.clock),
+        provider=ProviderPages(
+            provider=parts.provider, people=people, sign_in=sign_in, secure=parts.secure
+        ),
+        areas=AreaRules(desk=parts.desk, resources=parts.resources),
+    )
+
+
+def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
     """The whole route table of the console."""
+    api, stream, pages, sign_in = handlers.api, handlers.stream, handlers.pages, handlers.sign_in
+    factors, users, provider, areas = (
+        handlers.factors,
+        handlers.users,
+        handlers.provider,
+        handlers.areas,
+    )
     p = Permission
     v1 = "/api/v1"
     field = FieldPages(desk=parts.desk, store=parts.store)
     modes = ModePages(parts.duty.modes)
     duty = DutyPages(shifts=parts.duty.shifts, store=parts.store, clock=parts.clock)
     commands = CommandPages(desk=parts.desk, store=parts.store)
-    table: list[tuple[str, str, Handle, Permission | None]] = [
+    fresh = partial(Rule, step_up=True)
+    table: list[tuple[str, str, Handle, Permission | Rule | None]] = [
         ("GET", "/", _index, None),
         ("GET", "/static/{name:[A-Za-z0-9_.-]+}", _static, None),
         ("GET", "/healthz", _health, None),
@@ -147,20 +231,54 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("GET", "/plain", pages.plain, None),
         ("POST", "/plain/login", pages.log_in, None),
         ("POST", "/plain/stop", pages.stop, p.STOP),
-        ("POST", f"{v1}/session", api.log_in, None),
-        ("GET", f"{v1}/session", api.session, p.VIEW),
-        ("DELETE", f"{v1}/session", api.log_out, p.VIEW),
+        ("GET", "/oidc/start", provider.start, None),
+        ("GET", "/oidc/callback", provider.callback, None),
+        # Proofs: a ticket stands for the person, where one is needed.
+        ("GET", f"{v1}/sign-in", sign_in.ways, None),
+        ("POST", f"{v1}/session", sign_in.log_in, None),
+        ("POST", f"{v1}/session/password", sign_in.by_password, None),
+        ("POST", f"{v1}/session/code", sign_in.by_code, None),
+        ("POST", f"{v1}/session/key-challenge", sign_in.key_challenge, None),
+        ("POST", f"{v1}/session/key", sign_in.by_key, None),
+        ("POST", f"{v1}/session/prove", sign_in.prove, p.OWN),
+        ("GET", f"{v1}/session", sign_in.session, p.OWN),
+        ("DELETE", f"{v1}/session", sign_in.log_out, p.OWN),
+        ("POST", f"{v1}/set-up", users.set_up, None),
+        ("GET", f"{v1}/factors", factors.held, p.OWN),
+        ("POST", f"{v1}/factors/code", factors.begin_code, fresh(permission=p.OWN)),
+        ("POST", f"{v1}/factors/code/confirm", factors.confirm_code, fresh(permission=p.OWN)),
+        ("POST", f"{v1}/factors/key", factors.begin_key, fresh(permission=p.OWN)),
+        ("POST", f"{v1}/factors/key/confirm", factors.confirm_key, fresh(permission=p.OWN)),
+        ("GET", f"{v1}/users", users.users, p.LIST_USERS),
+        ("POST", f"{v1}/users", users.add, fresh(permission=p.USERS)),
+        ("POST", f"{v1}/users/{{user}}/reset", users.reset, fresh(permission=p.USERS)),
+        ("POST", f"{v1}/users/{{user}}/role", users.assign, fresh(permission=p.ROLES)),
         ("GET", f"{v1}/stream", stream.serve, p.VIEW),
         ("GET", f"{v1}/overview", stream.overview, p.VIEW),
         ("GET", f"{v1}/feeder", api.feeder, p.VIEW),
         ("GET", f"{v1}/plans", api.plans, p.VIEW),
         ("POST", f"{v1}/plans", api.propose, p.PROPOSE),
         ("GET", f"{v1}/plans/{{plan}}", api.plan, p.VIEW),
-        ("POST", f"{v1}/plans/{{plan}}/approve", api.approve, p.APPROVE),
-        ("POST", f"{v1}/plans/{{plan}}/reject", api.reject, p.APPROVE),
-        ("POST", f"{v1}/plans/{{plan}}/break-glass", api.break_glass, p.APPROVE),
+        (
+            "POST",
+            f"{v1}/plans/{{plan}}/approve",
+            api.approve,
+            fresh(permission=p.APPROVE, areas=areas.of_plan),
+        ),
+        (
+            "POST",
+            f"{v1}/plans/{{plan}}/reject",
+            api.reject,
+            Rule(permission=p.APPROVE, areas=areas.of_plan),
+        ),
+        (
+            "POST",
+            f"{v1}/plans/{{plan}}/break-glass",
+            api.break_glass,
+            fresh(permission=p.APPROVE, areas=areas.of_plan),
+        ),
         ("POST", f"{v1}/stop", api.stop, p.STOP),
-        ("POST", f"{v1}/resume", api.resume, p.APPROVE),
+        ("POST", f"{v1}/resume", api.resume, fresh(permission=p.APPROVE, areas=areas.all)),
         ("POST", f"{v1}/return-to-default", api.return_to_default, p.STOP),
         ("GET", f"{v1}/alarms", api.alarms, p.VIEW),
         ("POST", f"{v1}/alarms/ack", api.acknowledge, p.ACK),
@@ -178,15 +296,25 @@ def routes(api: Api, stream: Stream, pages: Pages, parts: WebParts) -> Sequence[
         ("POST", f"{v1}/manual-steps/{{number}}/confirm", duty.confirmed, p.DUTY),
         ("POST", f"{v1}/manual-steps/{{number}}/give-up", duty.given_up, p.DUTY),
         ("GET", f"{v1}/modes", modes.modes, p.VIEW),
-        ("POST", f"{v1}/modes", modes.set, p.MODE),
-        ("POST", f"{v1}/modes/approve", modes.approve, p.APPROVE),
+        ("POST", f"{v1}/modes", modes.set, Rule(permission=p.MODE, areas=areas.of_body)),
+        (
+            "POST",
+            f"{v1}/modes/approve",
+            modes.approve,
+            fresh(permission=p.APPROVE, areas=areas.of_body),
+        ),
         ("GET", f"{v1}/audit", api.audit, p.AUDIT),
         ("GET", f"{v1}/audit/verify", api.audit_verify, p.AUDIT),
         ("GET", f"{v1}/trend", api.trend, p.VIEW),
     ]
     return [
-        Route(method=method, path=path, handler=handler, permission=permission)
-        for method, path, handler, permission in table
+        Route(
+            method=method,
+            path=path,
+            handler=handler,
+            rule=Rule(permission=rule) if isinstance(rule, Permission) else rule,
+        )
+        for method, path, handler, rule in table
     ]
 
 

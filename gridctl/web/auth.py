@@ -2,13 +2,13 @@
 
 The session token is 256 random bits that only the browser has; the store keeps its hash. The CSRF
 token is derived from it, so that a page of another site cannot know it. Deny by default: a route
-without a permission does not get past `guard`.
+without a rule does not get past `guard`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -16,28 +16,21 @@ from aiohttp import web
 
 from gridctl.control.ports import Person
 from gridctl.web.problem import problem
-from gridctl.web.roles import PERMISSIONS, Permission, Role, may
+from gridctl.web.proving import SECOND_FACTORS, Proved
+from gridctl.web.roles import PERMISSIONS, Permission, Role, lacking_areas, may
 
 COOKIE_TLS = "__Host-gridctl"
 COOKIE_PLAIN = "gridctl_session"
 CSRF_HEADER = "X-CSRF-Token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
-IDLE_MAY = frozenset({Permission.VIEW, Permission.STOP})
-"""What an idle session keeps: the picture and STOP (SG-32)."""
+IDLE_MAY = frozenset({Permission.VIEW, Permission.STOP, Permission.OWN})
+"""What an idle session keeps: the picture and STOP (SG-32), and to prove itself again."""
+UNENROLLED_MAY = IDLE_MAY
+"""What a session keeps whose person must enrol a second factor first."""
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class UserLike(Protocol):
-    """What auth needs to know of a user."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def full_name(self) -> str: ...
-    @property
-    def role(self) -> str: ...
+AreasOf: TypeAlias = Callable[[web.Request], Awaitable[Iterable[str]]]
 
 
 class SessionLike(Protocol):
@@ -53,14 +46,20 @@ class SessionLike(Protocol):
     def role(self) -> str: ...
     @property
     def idle(self) -> bool: ...
+    @property
+    def areas(self) -> str: ...
+    @property
+    def factor(self) -> str: ...
+    @property
+    def proved_s(self) -> float: ...
 
 
 class Accounts(Protocol):
-    """The store's users and sessions; real seconds for their life."""
+    """The store's sessions; real seconds for their life."""
 
-    async def verify_password(self, name: str, password: str) -> UserLike | None: ...
+    async def open_session(self, user: str, source: str, *, factor: str = "password") -> str: ...
 
-    async def open_session(self, user: str, source: str) -> str: ...
+    async def prove_again(self, token: str, *, factor: str) -> None: ...
 
     async def session(self, token: str, *, active: bool = True) -> SessionLike | None: ...
 
@@ -96,16 +95,43 @@ def person_of(request: web.Request) -> Person:
     """Who acts in this request; only behind `guard`."""
     session = request[SIGNED].session
     return Person(
-        user=session.user, session=session.id, source=source_of(request), role=session.role
+        user=session.user,
+        session=session.id,
+        source=source_of(request),
+        role=session.role,
+        factor=session.factor,
     )
 
 
-class Gate:
-    """Lets requests through to handlers: session, CSRF, origin, permission."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What a route asks for. `step_up`: a proof that is fresh (SG-07). `areas`: which areas the
+    act is about; the person must answer for all of them (SG-31)."""
 
-    def __init__(self, accounts: Accounts, *, secure: bool) -> None:
+    permission: Permission
+    step_up: bool = False
+    areas: AreasOf | None = None
+
+
+class Gate:
+    """Lets requests through to handlers: session, CSRF, origin, permission, areas, fresh proof.
+
+    `step_up_s`: how long a proof is fresh. `factor_roles`: roles that act only with a second
+    factor.
+    """
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        secure: bool,
+        step_up_s: float,
+        factor_roles: frozenset[str] = frozenset(),
+    ) -> None:
         self._accounts = accounts
         self._secure = secure
+        self._step_up_s = step_up_s
+        self._factor_roles = factor_roles
         self.cookie = COOKIE_TLS if secure else COOKIE_PLAIN
 
     async def signed(self, request: web.Request, *, active: bool = True) -> Signed | None:
@@ -116,15 +142,20 @@ class Gate:
         session = await self._accounts.session(token, active=active)
         return None if session is None else Signed(token=token, session=session)
 
-    async def log_in(self, request: web.Request, user: str, password: str) -> Signed | None:
-        """A new session for a right password; an old one of the same browser ends."""
-        found = await self._accounts.verify_password(user, password)
-        if found is None:
-            return None
+    async def admit(self, request: web.Request, proved: Proved) -> Signed | None:
+        """A session for who has proved himself: a new one, in which an old one of the same
+        browser ends, or the one that the proof was for, fresh again."""
         old = request.cookies.get(self.cookie)
+        if proved.session:
+            if old != proved.session:
+                return None
+            await self._accounts.prove_again(old, factor=proved.factor)
+            return await self.signed(request)
         if old:
             await self._accounts.close_session(old)
-        token = await self._accounts.open_session(found.name, source_of(request))
+        token = await self._accounts.open_session(
+            proved.user.name, source_of(request), factor=proved.factor
+        )
         session = await self._accounts.session(token)
         return None if session is None else Signed(token=token, session=session)
 
@@ -143,8 +174,8 @@ class Gate:
             samesite="Strict",
         )
 
-    def guard(self, handler: Handler, permission: Permission) -> Handler:
-        """`handler` behind session, CSRF and permission."""
+    def guard(self, handler: Handler, rule: Rule) -> Handler:
+        """`handler` behind session, CSRF and all that the rule asks for."""
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             signed = await self.signed(request)
@@ -154,21 +185,58 @@ class Gate:
                 refusal = await self._cross_site(request, signed)
                 if refusal is not None:
                     return refusal
-            if signed.session.idle and permission not in IDLE_MAY:
-                return problem(
-                    401, "session_idle", "Your session is locked", detail="sign in again to act"
-                )
-            if not may(signed.session.role, permission):
-                return problem(
-                    403,
-                    "forbidden",
-                    "Not allowed",
-                    detail=f"role {signed.session.role} has no permission {permission.value}",
-                )
+            refusal = await self._forbidden(request, signed.session, rule)
+            if refusal is not None:
+                return refusal
             request[SIGNED] = signed
             return await handler(request)
 
         return guarded
+
+    def lacks_factor(self, session: SessionLike) -> bool:
+        """Whether the person must enrol, or show, a second factor before acting."""
+        return session.role in self._factor_roles and session.factor not in SECOND_FACTORS
+
+    async def _forbidden(
+        self, request: web.Request, session: SessionLike, rule: Rule
+    ) -> web.Response | None:
+        permission = rule.permission
+        if session.idle and permission not in IDLE_MAY:
+            return problem(
+                401, "session_idle", "Your session is locked", detail="sign in again to act"
+            )
+        if not may(session.role, permission):
+            return problem(
+                403,
+                "forbidden",
+                "Not allowed",
+                detail=f"role {session.role} has no permission {permission.value}",
+            )
+        if permission not in UNENROLLED_MAY and self.lacks_factor(session):
+            return problem(
+                403,
+                "second_factor_missing",
+                "A second factor is needed",
+                detail=f"role {session.role} acts with a code generator or a security key: "
+                "enrol one under your name",
+            )
+        if rule.areas is not None:
+            lacking = lacking_areas(session.areas, await rule.areas(request))
+            if lacking:
+                return problem(
+                    403,
+                    "foreign_area",
+                    "Not your area",
+                    detail=f"{session.user} does not answer for {', '.join(lacking)}",
+                )
+        if rule.step_up and session.proved_s > self._step_up_s:
+            return problem(
+                403,
+                "step_up",
+                "Prove again who you are",
+                detail=f"your last proof is older than {self._step_up_s:g} s (SG-07)",
+            )
+        return None
 
     async def _cross_site(self, request: web.Request, signed: Signed) -> web.Response | None:
         if not same_origin(request):
@@ -196,6 +264,8 @@ def session_view(signed: Signed) -> dict[str, object]:
         "user": session.user,
         "name": session.full_name,
         "role": session.role,
+        "areas": session.areas,
+        "factor": session.factor,
         "csrf": signed.csrf,
         "may": sorted(p.value for p in PERMISSIONS[Role(session.role)]),
     }

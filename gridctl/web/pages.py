@@ -9,7 +9,9 @@ from aiohttp import web
 from gridctl.control.ports import Desk
 from gridctl.web.auth import Gate, Signed, person_of, same_origin
 from gridctl.web.problem import problem
+from gridctl.web.proving import Proving, Ticket
 from gridctl.web.roles import Permission, may
+from gridctl.web.signin_pages import SignInPages
 
 _HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>gridctl</title></head><body>"""
@@ -24,9 +26,11 @@ def _page(body: str, status: int = 200) -> web.Response:
 class Pages:
     """`/plain` and its forms."""
 
-    def __init__(self, *, desk: Desk, gate: Gate) -> None:
+    def __init__(self, *, desk: Desk, gate: Gate, sign_in: SignInPages, proving: Proving) -> None:
         self._desk = desk
         self._gate = gate
+        self._sign_in = sign_in
+        self._proving = proving
 
     async def plain(self, request: web.Request) -> web.StreamResponse:
         """Plans and STOP for a signed-in person, else the form to sign in."""
@@ -57,14 +61,14 @@ class Pages:
         if not same_origin(request):
             return problem(403, "foreign_origin", "Request from another site")
         form = await request.post()
-        signed = await self._gate.log_in(
-            request, str(form.get("user", "")), str(form.get("password", ""))
-        )
-        if signed is None:
-            return _page(f"<p>User or password is wrong, or locked for now.</p>{_LOGIN}", 401)
-        response = web.Response(status=303, headers={"Location": "/plain"})
-        self._gate.set_cookie(response, signed)
-        return response
+        name = str(form.get("user", ""))
+        found = await self._sign_in.password(name, str(form.get("password", "")))
+        if isinstance(found, Ticket):
+            found = await self._proving.by_code(found.token, str(form.get("code", "")))
+        if found is None:
+            await self._sign_in.note(request, name, "refused")
+            return _page(f"<p>User, password or code is wrong, or locked for now.</p>{_LOGIN}", 401)
+        return await self._sign_in.admitted(request, found, page="/plain")
 
     async def stop(self, request: web.Request) -> web.StreamResponse:
         """STOP by a form; the gate has proved session and CSRF."""
@@ -85,4 +89,6 @@ def _stop_form(signed: Signed) -> str:
 _LOGIN = """<h1>gridctl</h1><form method="post" action="/plain/login">
 <p><label>User <input name="user" autocomplete="username" required></label></p>
 <p><label>Password <input name="password" type="password" autocomplete="current-password" required>
-</label></p><p><button>Sign in</button></p></form>"""
+</label></p><p><label>Code of your generator, if you have one
+<input name="code" inputmode="numeric" autocomplete="one-time-code"></label></p>
+<p><button>Sign in</button></p></form>"""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiohttp import web
 
@@ -10,9 +10,15 @@ from gridctl.model.errors import Refusal
 
 
 def problem(
-    status: int, code: str, title: str, *, detail: str = "", reasons: Sequence[str] = ()
+    status: int,
+    code: str,
+    title: str,
+    *,
+    detail: str = "",
+    reasons: Sequence[str] = (),
+    extra: Mapping[str, object] | None = None,
 ) -> web.Response:
-    """A problem answer; `code` is stable, `reasons` are for people."""
+    """A problem answer; `code` is stable, `reasons` are for people, `extra` for programs."""
     return web.json_response(
         {
             "type": f"urn:gridctl:problem:{code}",
@@ -21,6 +27,7 @@ def problem(
             "code": code,
             "detail": detail or "; ".join(reasons),
             "reasons": list(reasons),
+            **(extra or {}),
         },
         status=status,
         content_type="application/problem+json",

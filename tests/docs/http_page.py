@@ -10,11 +10,16 @@ from typing import Any, cast
 from gridctl.assembly import OPENADR_PREFIX
 from gridctl.openadr.routes import openadr_routes
 from gridctl.web.api import Api
-from gridctl.web.app import Route, WebParts, routes
+from gridctl.web.app import Handlers, Route, WebParts, routes
+from gridctl.web.areas import AreaRules
 from gridctl.web.auth import CSRF_HEADER
+from gridctl.web.factor_pages import FactorPages
 from gridctl.web.pages import Pages
+from gridctl.web.provider_pages import ProviderPages
 from gridctl.web.roles import PERMISSIONS, Permission
+from gridctl.web.signin_pages import SignInPages
 from gridctl.web.stream import Stream
+from gridctl.web.user_pages import UserPages
 from tests.docs.tables import GENERATED, table
 
 _INTRO = f"""\
@@ -26,6 +31,10 @@ exist: everything is UTC.
 
 `POST /api/v1/session` with `user` and `password` answers with a cookie and a CSRF token. Every request
 that changes something carries that token in `{CSRF_HEADER}` and comes from the console's own origin.
+Whose account has a second factor gets 401 `second_factor` with a `ticket` and its `methods` instead, and
+goes on with `session/code` or `session/key`. Routes marked *fresh proof* answer 403 `step_up` when the
+last proof is older than `[users].step_up_s`: `session/prove` gives a ticket for another one. Routes marked
+*area* ask that the person answers for every area that the act is about.
 An unused session becomes idle after 15 minutes and then only shows the picture and takes STOP; it ends
 after 12 hours. The form of the answers stands, typed, in `ui/src/api.ts`: the console and the tests are
 held to it."""
@@ -70,7 +79,25 @@ _CONSOLE: Mapping[str, str] = {
     "GET /plain": "A page without scripts: sign in, plans, STOP.",
     "POST /plain/login": "Its form to sign in.",
     "POST /plain/stop": "Its STOP button.",
-    "POST /api/v1/session": "Sign in.",
+    "GET /oidc/start": "To the identity provider.",
+    "GET /oidc/callback": "Back from it.",
+    "GET /api/v1/sign-in": "Which ways to sign in there are.",
+    "POST /api/v1/session": "Sign in: `user`, `password`.",
+    "POST /api/v1/session/password": "Prove oneself again by password: `ticket`, `password`.",
+    "POST /api/v1/session/code": "Second factor: `ticket`, `code` of the generator; each is good once.",
+    "POST /api/v1/session/key-challenge": "What the security key has to sign: `ticket`.",
+    "POST /api/v1/session/key": "Second factor: `ticket`, `credential` as the browser gives it.",
+    "POST /api/v1/session/prove": "A ticket for a fresh proof, and by which methods.",
+    "POST /api/v1/set-up": "Choose the first password: `token` of the set-up link, `password`.",
+    "GET /api/v1/factors": "One's own code generator and security keys.",
+    "POST /api/v1/factors/code": "Begin to enrol a code generator: its secret, once.",
+    "POST /api/v1/factors/code/confirm": "End it with the first `code`.",
+    "POST /api/v1/factors/key": "Begin to enrol a security key: options for the browser.",
+    "POST /api/v1/factors/key/confirm": "End it: `label`, `credential`.",
+    "GET /api/v1/users": "Everybody: role, areas, factors, locks; no secrets.",
+    "POST /api/v1/users": "A new person, as VIEWER of no area: `name`, `full_name`; a set-up link.",
+    "POST /api/v1/users/{user}/reset": "Password, factors and sessions are over: `reason`; a link.",
+    "POST /api/v1/users/{user}/role": "Another `role`, other `areas`, with a `reason`.",
     "GET /api/v1/session": "Who is signed in, with which permissions.",
     "DELETE /api/v1/session": "Sign out.",
     "GET /api/v1/stream": "WebSocket: one frame a second, the same as `overview`.",
@@ -117,6 +144,10 @@ def _console_table() -> str:
         assert name in _CONSOLE, f"say in one sentence what {name} does: tests/docs/http_page.py"
         known.discard(name)
         permission = "nobody asked" if route.permission is None else f"`{route.permission}`"
+        if route.rule is not None and route.rule.areas is not None:
+            permission += ", area"
+        if route.rule is not None and route.rule.step_up:
+            permission += ", fresh proof"
         rows.append((f"`{name}`", permission, _CONSOLE[name]))
     assert not known, f"routes that are gone: {sorted(known)}"
     return table(("route", "permission", "what"), rows)
@@ -125,7 +156,17 @@ def _console_table() -> str:
 def _found() -> Sequence[Route]:
     # The handlers are named, never called: empty shells are enough.
     shell = cast(WebParts, _Shell())
-    return routes(object.__new__(Api), object.__new__(Stream), object.__new__(Pages), shell)
+    handlers = Handlers(
+        api=object.__new__(Api),
+        stream=object.__new__(Stream),
+        pages=object.__new__(Pages),
+        sign_in=object.__new__(SignInPages),
+        factors=object.__new__(FactorPages),
+        users=object.__new__(UserPages),
+        provider=object.__new__(ProviderPages),
+        areas=object.__new__(AreaRules),
+    )
+    return routes(handlers, shell)
 
 
 class _Shell:

@@ -17,7 +17,11 @@ export type CommandState =
 export interface Session {
   user: string;
   name: string;
-  role: "VIEWER" | "OPERATOR" | "SUPERVISOR" | "ENGINEER" | "SECADM" | "SECAUD";
+  role: "VIEWER" | "OPERATOR" | "SUPERVISOR" | "ENGINEER" | "INSTALLER" | "SECADM" | "SECAUD"
+    | "RBACMNT";
+  areas: string; // "*" or names joined by commas: what the person answers for
+  factor: "password" | "code" | "key" | "provider"; // what proved the person last
+  lacks_factor: boolean; // must enrol a second factor before acting
   csrf: string;
   may: string[]; // permissions: "view" "approve" "second_approval" "stop" "ack" "audit" ...
 }

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from argon2 import PasswordHasher
 
 from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.wallclock import system_clock
 from gridctl.web.app import WebParts, build_app
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
+from tests.gridctl.web.people import people_of
 
 PASSWORD = "correct horse battery"
 
@@ -39,6 +41,8 @@ class Console:
 async def console() -> AsyncIterator[Console]:
     clock = system_clock()
     async with temporary_store(clock) as store:
+        # What is tested here is not how long a password takes: tests/gridctl/store/test_users.py.
+        store.users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
         await store.users.add_user("op", "Operator", "OPERATOR", PASSWORD)
         desk = RecordingDesk()
         app = build_app(
@@ -46,7 +50,7 @@ async def console() -> AsyncIterator[Console]:
                 desk=desk,
                 duty=duty_of(store, clock),
                 store=store,
-                accounts=store.users,
+                people=people_of(store),
                 clock=clock,
                 time_rate=1.0,
                 feeder=FEEDER,

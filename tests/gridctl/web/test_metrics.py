@@ -21,6 +21,7 @@ from gridctl.web.app import WebParts, build_app
 from gridctl.web.metrics import LINK_METRICS, SITE_METRICS, MetricsPage, exposition
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
+from tests.gridctl.web.people import people_of
 from tests.pilot import make_pilot
 
 TOKEN = "a-long-random-token-of-a-test"
@@ -35,7 +36,7 @@ async def scraped(token: str | None) -> AsyncIterator[TestClient[web.Request, we
                 desk=RecordingDesk(),
                 duty=duty_of(store, clock),
                 store=store,
-                accounts=store.users,
+                people=people_of(store),
                 clock=clock,
                 time_rate=1.0,
                 feeder=FEEDER,
