@@ -53,7 +53,8 @@ class Points:
 
     `low_v`, `high_v` (p,): between them every element of a point is inside its band; `banded` are
     the elements that have one, at the point `banded_at`; `odd` are those that no point sums up.
-    `ends` (e, m) takes root volts to element volts."""
+    `ends` (e, m) takes root volts to element volts. `afloat` (k rows) inject where there is no path
+    to earth, at the volts `afloat_ends` (k, m) of the roots."""
 
     single: int
     near: IntArray
@@ -70,10 +71,17 @@ class Points:
     banded_at: IntArray
     odd: IntArray
     ends: sp.csr_array
+    afloat: IntArray
+    afloat_ends: sp.csr_array
 
 
 def points_of(system: RootSystem, elements: Elements, active: IntArray) -> Points:
     """The points of all elements, and of the rows `active`, where other things inject."""
+    afloat = np.zeros(0, dtype=np.intp)
+    if system.centred is not None:
+        # A row that is moved off its own volts is one that floats.
+        moved = system.centred.diagonal() != 1.0
+        afloat, active = active[moved[active]], active[~moved[active]]
     spread = sp.csr_array(system.spread[active])
     at = sp.csr_array(elements.across @ system.spread)
     at.eliminate_zeros()
@@ -125,6 +133,8 @@ def points_of(system: RootSystem, elements: Elements, active: IntArray) -> Point
         banded_at=point[with_band],
         odd=np.flatnonzero(odd),
         ends=at,
+        afloat=afloat,
+        afloat_ends=sp.csr_array(system.seen[afloat]),
     )
 
 
@@ -139,9 +149,15 @@ class _Draw:
     """The currents of all points at given root volts."""
 
     def __init__(
-        self, points: Points, elements: Elements, va: ComplexArray, given_va: ComplexArray
+        self,
+        points: Points,
+        elements: Elements,
+        va: ComplexArray,
+        given_va: ComplexArray,
+        afloat_va: ComplexArray,
     ) -> None:
-        """`va` (T or 1, e) of the elements at scale 1; `given_va` (T, single) injected."""
+        """`va` (T or 1, e) of the elements at scale 1; `given_va` (T, single) injected, `afloat_va`
+        (k, T) where there is no path to earth."""
         self._points = points
         self._elements = elements
         self._va = va
@@ -150,6 +166,7 @@ class _Draw:
         power, self._current, self._impedance = drawn[:, 0], drawn[:, 1], drawn[:, 2]
         self._power = power
         self._given = np.conj(given_va)
+        self._afloat = np.conj(afloat_va)
         self._with_current = np.flatnonzero(self._current.any(axis=0))
         self._with_impedance = np.flatnonzero(self._impedance.any(axis=0))
 
@@ -181,6 +198,9 @@ class _Draw:
             out: BoolArray = np.any(away, axis=0)
             self._add(into, volt, factor, points.banded[out[points.banded_at]], correct=True)
         self._add(into, volt, factor, points.odd, correct=False)
+        if points.afloat.size:
+            ends = points.afloat_ends
+            into += product(sp.csr_array(ends.T), self._afloat / np.conj(product(ends, volt.T))).T
         return into
 
     def _add(
@@ -237,6 +257,7 @@ def iterate(
         elements,
         elements.va[None, :] if common else (elements.va[:, None] * elements.reached(scale)).T,
         given,
+        injection_va[points.afloat],
     )
     factor = np.broadcast_to(scale[0], (periods,)).copy() if common else np.ones(periods)
     meter = None if head_kw is None else _Meter(system, elements, head_kw, injection_va)

@@ -147,11 +147,12 @@ class NetworkModel:
         """AC power flow of T intervals.
 
         `load_scale` (T,) or (C, T) multiplies consumers' kW and kvar; `injection_*` (n, T) are
-        constant-power injections to earth; `start`: an earlier flow of the same T to begin from;
+        constant-power injections, to earth or, where there is none, as stars of their own (as
+        `RootSystem.centred`); `start`: an earlier flow of the same T to begin from;
         `head_kw` (T,): the import at which the load scale (T,) is wanted, looked for from
         `load_scale` on and found in the result (0 where the import is less than without load).
         Divergence is a value (`converged` false); ValueError for shapes that do not fit, for an
-        injection at a dead node-phase, and for one behind an ungrounded delta winding.
+        injection at a dead node-phase, and for one at a lone phase without a path to earth.
         """
         scale = np.atleast_1d(np.asarray(load_scale, dtype=np.float64))
         shape = (len(self.node_phases), scale.shape[-1])
@@ -261,12 +262,22 @@ class NetworkModel:
         active = np.any(injection_va != 0.0, axis=1)
         for place, why in (
             (~self.energised, "which is not energised"),
-            (self.admittance.floating, "where a delta winding leaves no path to earth"),
+            (self._stranded, "a lone phase without a path to earth or to another phase"),
         ):
             wrong = np.flatnonzero(active & place)
             if wrong.size:
                 node, phase = self.node_phases[wrong[0]]
                 raise ValueError(f"injection at {node}.{phase}, {why}")
+
+    @property
+    def _stranded(self) -> BoolArray:
+        """(n,) where a current has nowhere to return."""
+        centred = self.system.centred
+        if centred is None:
+            return self.admittance.floating
+        neutral = np.array([phase == NEUTRAL for _, phase in self.node_phases], dtype=np.bool_)
+        result: BoolArray = self.admittance.floating & (neutral | (centred.diagonal() == 0.0))
+        return result
 
     def _points_of(self, injection_va: ComplexArray) -> Points:
         """The points for these rows that inject; those of the last ones are kept."""

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import SuperLU
 
+from gridctl.model.network import NEUTRAL
 from optimizer.arrays import ComplexArray, FloatArray, IntArray, factorised, product
 from optimizer.loads import Elements
 from optimizer.ybus import Admittance
@@ -84,6 +85,9 @@ class RootSystem:
     `spread` (n, m) takes root volts to all node-phases (zero rows where dead), `gather` (m, n) node
     currents to roots; `emf_a` (m,) is the source's Norton current, `y_source` (3, 3) its
     admittance; `y_passive` is without it; `source` are the positions of its three phases.
+    `centred` (n, n), None where nothing floats: takes node volts to those that an injection sees.
+    Where a delta winding leaves no path to earth a device is a star of its own, from the middle of
+    the phases of its node; its currents sum to nothing, and its power is what was asked for.
     """
 
     spread: sp.csr_array
@@ -94,6 +98,20 @@ class RootSystem:
     emf_a: ComplexArray
     y_source: ComplexArray
     source: IntArray
+    centred: sp.csr_array | None = None
+
+    @property
+    def seen(self) -> sp.csr_array:
+        """(n, m): root volts to the volts that an injection at each node-phase sees."""
+        return self.spread if self.centred is None else sp.csr_array(self.centred @ self.spread)
+
+    def injected_amps(self, injection_va: ComplexArray, node_v: ComplexArray) -> ComplexArray:
+        """(n, T) current into each node-phase of constant-power injections."""
+        seen_v = node_v if self.centred is None else product(self.centred, node_v)
+        given = np.zeros(injection_va.shape, dtype=np.complex128)
+        np.divide(injection_va, seen_v, out=given, where=injection_va != 0.0)
+        amps: ComplexArray = np.conj(given)
+        return amps if self.centred is None else product(self.centred, amps)
 
 
 def root_system(admittance: Admittance) -> RootSystem:
@@ -117,7 +135,23 @@ def root_system(admittance: Admittance) -> RootSystem:
         emf_a=emf_a,
         y_source=admittance.y_source,
         source=source,
+        centred=_centred(admittance),
     )
+
+
+def _centred(admittance: Admittance) -> sp.csr_array | None:
+    """Off the rows of each floating node their mean; the other rows as they are."""
+    if not admittance.floating.any():
+        return None
+    by_node: dict[str, list[int]] = {}
+    for row in np.flatnonzero(admittance.floating).tolist():
+        node, phase = admittance.node_phases[row]
+        if phase != NEUTRAL:
+            by_node.setdefault(node, []).append(row)
+    entries = [(a, b, -1.0 / len(rows)) for rows in by_node.values() for a in rows for b in rows]
+    n = len(admittance.node_phases)
+    at, to, value = (np.array(column) for column in zip(*entries, strict=True))
+    return sp.csr_array(sp.eye_array(n) + sp.coo_array((value, (at, to)), shape=(n, n)))
 
 
 def head_amps(system: RootSystem, root_v: ComplexArray, node_a: ComplexArray) -> ComplexArray:
@@ -137,8 +171,6 @@ def node_amps(
 ) -> ComplexArray:
     """(n, T) current injected at each node-phase by controls and consumers at `root_v` (m, T)."""
     node_v = product(system.spread, root_v)
-    given = np.zeros(injection_va.shape, dtype=np.complex128)
-    np.divide(injection_va, node_v, out=given, where=injection_va != 0.0)
-    element_v = product(elements.across, node_v)
-    drawn_a = elements.drawn_a(element_v, scale)
-    return np.conj(given) - product(elements.back, drawn_a)
+    given_a = system.injected_amps(injection_va, node_v)
+    drawn_a = elements.drawn_a(product(elements.across, node_v), scale)
+    return given_a - product(elements.back, drawn_a)

@@ -91,7 +91,7 @@ def linearised(
     across = sp.csr_array(elements.across @ system.spread)
     alpha, beta = _element_slopes(elements, product(across, root_v), scale)
     at: IntArray = np.flatnonzero(injection_va)
-    at_roots = sp.csr_array(system.spread[at])
+    at_roots = sp.csr_array(system.seen[at])
     # A constant-power injection i = conj(S / v) answers only to the conjugate of its voltage.
     beta_injected: ComplexArray = (
         -np.conj(injection_va[at]) / np.conj(product(at_roots, root_v)) ** 2
@@ -135,9 +135,8 @@ def differential(
     """
     first = linearised(system, elements, root_v=root_v, scale=scale, injection_va=injection_va)
     node_v = product(system.spread, root_v)
-    live = np.abs(node_v) > 0.0
-    direct = np.zeros(per_kw_va.shape, dtype=np.complex128)
-    direct[live] = np.conj(per_kw_va[live] / node_v[live, None])
+    active = per_kw_va * (np.abs(node_v) > 0.0)[:, None]
+    direct = system.injected_amps(active, np.broadcast_to(node_v[:, None], active.shape))
     push = product(system.gather, direct)
     solved = factorised(first.jacobian).solve(np.vstack([push.real, push.imag]))
     m = len(root_v)
@@ -145,7 +144,9 @@ def differential(
     d_element = product(first.across, d_root)
     d_drawn_a = first.alpha[:, None] * d_element + first.beta[:, None] * np.conj(d_element)
     node_a = direct + product(elements.back, d_drawn_a)
-    node_a[first.at] += first.beta_injected[:, None] * np.conj(product(first.at_roots, d_root))
+    answer = np.zeros(node_a.shape, dtype=np.complex128)
+    answer[first.at] = first.beta_injected[:, None] * np.conj(product(first.at_roots, d_root))
+    node_a += answer if system.centred is None else product(system.centred, answer)
     return Differential(root_v=d_root, node_a=node_a)
 
 

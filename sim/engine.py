@@ -9,22 +9,30 @@ the old one then refuses to work.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import sqrt
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gridctl.model.errors import InvariantViolation, UnavailableError
-from gridctl.model.network import ACLineSegment, Feeder, Switch
+from gridctl.model.network import NEUTRAL, ACLineSegment, Feeder, Switch
+from sim.earthing import floating_nodes
 from sim.feeder import consumer_branches, load_element, regulator_element
 from sim.opendss_text import NODE_NUMBER, capacitor_elements, opendss_commands
 
 _OWNER: list[Engine] = []
+DRIFT_PU: Final = 1e-4
+DRIFT_ITERATIONS: Final = 10
+AT_REST_PU: Final = 1e-7
+"""What floats behind a delta winding has hardly a way to earth: rounding in a switch's large
+admittance moves all its phases together, by more than a narrow tolerance allows and without end.
+Then a wide tolerance is asked for, and everything else is looked at for itself: at rest is what
+DRIFT_ITERATIONS more move by no more than AT_REST_PU."""
 
 
 @cache
@@ -64,6 +72,7 @@ class Engine:
     def __init__(self, feeder: Feeder, injections: Iterable[tuple[str, str]] = ()) -> None:
         self.feeder = feeder
         self._dss = opendss_engine()
+        self._drifts = False
         _OWNER[:] = [self]
         for command in opendss_commands(feeder):
             self._text(command)
@@ -73,13 +82,7 @@ class Engine:
             for c in feeder.consumers
             for branch in consumer_branches(c)
         ]
-        for node, phase in dict.fromkeys(injections):
-            name = _injection_element(node, phase)
-            elements.append(name)
-            self._text(
-                f"new load.{name} phases=1 bus1={node}.{NODE_NUMBER[phase]} conn=wye model=1 "
-                f"kv={nominal_kv[node] / sqrt(3)!r} kw=0 kvar=0 vminpu=0.5 vmaxpu=1.5"
-            )
+        elements += self._add_injections(injections)
         self.elements: tuple[str, ...] = tuple(elements)
         self._index = {name: i for i, name in enumerate(elements)}
         self._kw = np.full(len(elements), np.nan)
@@ -109,6 +112,27 @@ class Engine:
         )
         base = [nominal_kv[np_.rsplit(".", 1)[0]] * 1e3 / sqrt(3) for np_ in self.node_phases]
         self._base_v = np.asarray(base)
+        at: dict[str, list[int]] = {}
+        for i, (node, _) in enumerate(np_.rsplit(".", 1) for np_ in self.node_phases):
+            at.setdefault(node, []).append(i)
+        self._drifting = [at[node] for node in sorted(floating_nodes(feeder)) if node in at]
+
+    def _add_injections(self, places: Iterable[tuple[str, str]]) -> Iterator[str]:
+        """An element at each place: to earth, or to the next phase where there is no earth."""
+        nodes, floating = self.feeder.node_index(), floating_nodes(self.feeder)
+        for node, phase in dict.fromkeys(places):
+            name, kv = _injection_element(node, phase), nodes[node].nominal_kv
+            bus, connection = f"{node}.{NODE_NUMBER[phase]}", "wye"
+            if node in floating:
+                others = [p for p in nodes[node].phases if p != NEUTRAL]
+                after = others[(others.index(phase) + 1) % len(others)]
+                bus, connection = f"{bus}.{NODE_NUMBER[after]}", "delta"
+            kv = kv if connection == "delta" else kv / sqrt(3)
+            self._text(
+                f"new load.{name} phases=1 bus1={bus} conn={connection} model=1 "
+                f"kv={kv!r} kw=0 kvar=0 vminpu=0.5 vmaxpu=1.5"
+            )
+            yield name
 
     def set_load(self, consumer: str, branch: str, *, kw: float, kvar: float) -> None:
         """Nominal demand of one entry of a consumer (branch "A" … or "AB" …)."""
@@ -165,7 +189,10 @@ class Engine:
         self._write_demands()
         dss = self._dss
         dss.solution.solve_no_control()
-        if not dss.solution.converged:
+        if not dss.solution.converged and not self._drifts and self._drifting:
+            self._drifts = True
+            self._text(f"set tolerance={DRIFT_PU} miniterations={DRIFT_ITERATIONS}")
+        if not (self._is_at_rest() if self._drifts else dss.solution.converged):
             raise UnavailableError("the simulator's power flow does not converge")
         kw, kvar = dss.circuit.total_power[:2]
         losses_w = dss.circuit.losses[0]
@@ -179,6 +206,17 @@ class Engine:
             losses_kw=losses_w / 1e3,
             iterations=int(dss.solution.iterations),
         )
+
+    def _is_at_rest(self) -> bool:
+        """Whether more iterations move nothing but floating nodes, all phases alike."""
+        before = _complex(self._dss.circuit.buses_volts)
+        self._dss.solution.solve_no_control()
+        if not self._dss.solution.converged:
+            return False
+        moved = (_complex(self._dss.circuit.buses_volts) - before) / self._base_v
+        for rows in self._drifting:
+            moved[rows] -= moved[rows].mean()
+        return bool(np.abs(moved).max() <= AT_REST_PU)
 
     def regulator_current(self, regulator: str, phase: str) -> complex:
         """Current through one phase of a regulator in ampere, from source to load, as solved."""

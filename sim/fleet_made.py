@@ -1,8 +1,9 @@
 """Devices for a feeder that has no tables of its own: who could be asked there, made from a seed.
 
-Everything stands where the feeder has loads to earth (or between the legs of a split-phase
-secondary), so that what a device gives has a way back. PV and storage that the feeder's file had
-come first. The tables that come out are those of `sim/fleets` and can be edited like them.
+Load groups are neighbouring loads of any connection. Batteries and PV stand behind equipment that
+carries them (`sim.device_places`): at large loads, or along the feeder where all loads are behind
+small transformers. PV and storage that the feeder's file had come first. The tables that come out
+are those of `sim/fleets` and can be edited like them.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from gridctl.model.network import Connection, EnergyConsumer, Feeder
+from gridctl.model.network import EnergyConsumer, Feeder
+from sim.device_places import Place, device_places
 from sim.feeder_import.resources import DerKind, DerSite
 
 Row: TypeAlias = Mapping[str, object]
@@ -29,7 +31,6 @@ _BATTERY_SHARE: Final = 0.10
 _KW_PER_CUSTOMER: Final = 4.0
 _SITE_KW_MIN: Final = 1.0
 _FACING: Final = ("S", "SW", "W")
-_LEGS: Final = "12"
 
 
 def write_fleet(
@@ -47,7 +48,7 @@ def write_fleet(
         for d in ders
         if d.kind is DerKind.STORAGE and d.rating_kw >= _SITE_KW_MIN and d.energy_kwh > 0.0
     ]
-    places = _places(loads)
+    places = _places(feeder, loads, total_kw)
     tables = {
         "load_groups": list(_groups(loads, rng)),
         "batteries": list(_of_file(stores) if stores else _batteries(places, total_kw)),
@@ -67,10 +68,8 @@ def _write(path: Path, rows: Sequence[Row]) -> None:
 
 
 def may_be_asked(consumer: EnergyConsumer) -> bool:
-    """Whether a device may stand at a consumer: it draws, to earth or between two legs."""
-    between_legs = consumer.phases == _LEGS and len(consumer.kw) == 1
-    earthed = consumer.connection is Connection.WYE and set(consumer.phases) <= set("ABC12")
-    return (earthed or between_legs) and sum(consumer.kw) > 0.0 and min(consumer.kw) >= 0.0
+    """Whether a device may stand at a consumer: it draws, from phases or legs."""
+    return set(consumer.phases) <= set("ABC12") and sum(consumer.kw) > 0.0 and min(consumer.kw) >= 0
 
 
 def _groups(loads: Sequence[EnergyConsumer], rng: random.Random) -> Iterator[Row]:
@@ -100,25 +99,29 @@ def _groups(loads: Sequence[EnergyConsumer], rng: random.Random) -> Iterator[Row
         }
 
 
-def _places(loads: Sequence[EnergyConsumer]) -> list[str]:
-    """Terminals at the largest loads, one place a node, three-phase ones first."""
-    ranked = sorted(loads, key=lambda c: (-len(c.phases), -sum(c.kw)))
-    by_node: dict[str, str] = {}
-    for consumer in ranked:
-        by_node.setdefault(consumer.node, _text([(consumer.node, p) for p in consumer.phases]))
-    return list(by_node.values())[: 2 * _PLACES]
+def _places(feeder: Feeder, loads: Sequence[EnergyConsumer], total_kw: float) -> list[Place]:
+    """For batteries and PV in turn."""
+    return device_places(feeder, loads, _PV_SHARE * total_kw / _PLACES, 2 * _PLACES)
+
+
+def _at(place: Place) -> str:
+    return _text([(place.node, p) for p in place.phases])
 
 
 def _text(places: Sequence[tuple[str, str]]) -> str:
     return " ".join(f"{node}.{phase}" for node, phase in places)
 
 
-def _batteries(places: Sequence[str], total_kw: float) -> Iterator[Row]:
+def _size_kw(place: Place, share: float, total_kw: float, places: int) -> float:
+    return round(min(share * total_kw / places, place.room_kw), 1)
+
+
+def _batteries(places: Sequence[Place], total_kw: float) -> Iterator[Row]:
     chosen = places[::2]
-    for i, terminals in enumerate(chosen):
-        kw = round(_BATTERY_SHARE * total_kw / len(chosen), 1)
+    for i, place in enumerate(chosen):
+        kw = _size_kw(place, _BATTERY_SHARE, total_kw, len(chosen))
         if kw >= _SITE_KW_MIN:
-            yield _battery(i, terminals, kw, round(3.0 * kw, 1), reserve_pct=10.0, stored_pct=80.0)
+            yield _battery(i, _at(place), kw, round(3.0 * kw, 1), reserve_pct=10.0, stored_pct=80.0)
 
 
 def _of_file(sites: Sequence[DerSite]) -> Iterator[Row]:
@@ -157,12 +160,12 @@ def _node(terminals: str) -> str:
     return terminals.split(maxsplit=1)[0].rsplit(".", 1)[0]
 
 
-def _pvs(places: Sequence[str], total_kw: float) -> Iterator[Row]:
+def _pvs(places: Sequence[Place], total_kw: float) -> Iterator[Row]:
     chosen = places[1::2]
-    for i, terminals in enumerate(chosen):
-        kw = round(_PV_SHARE * total_kw / len(chosen), 1)
+    for i, place in enumerate(chosen):
+        kw = _size_kw(place, _PV_SHARE, total_kw, len(chosen))
         if kw >= _SITE_KW_MIN:
-            yield _pv(i, terminals, kw, round(1.1 * kw, 1))
+            yield _pv(i, _at(place), kw, round(1.1 * kw, 1))
 
 
 def _pv_of_file(sites: Sequence[DerSite]) -> Iterator[Row]:

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from gridctl.model.network import Connection
 from sim.devices.load_group import LoadGroupDevice
+from sim.earthing import floating_nodes
 from sim.plant import Verdict
 from sim.scenario import Exam, Scenario
 from sim.world import World
@@ -55,13 +55,14 @@ class Witness:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        # Behind a delta winding nothing holds the neutral: such voltages to ground mean nothing.
-        floating = {
-            t.to_node for t in world.feeder.transformers if t.to_connection is Connection.DELTA
-        }
+        # Behind a delta winding nothing holds the neutral: such voltages to ground mean nothing,
+        # as long as there are others.
+        floating = floating_nodes(world.feeder)
         names = [name.rsplit(".", 1)[0] for name in world.grid.engine.node_phases]
         self._nodes = np.array(names)
         self._counts = ~np.isin(self._nodes, list(floating))
+        if all(c.node in floating for c in world.feeder.consumers):
+            self._counts[:] = True
         self._last: dict[str, tuple[float, float]] = {}
         self._seen = 0
         self._wasted = 0

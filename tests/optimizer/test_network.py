@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gridctl.model.network import Connection
+from gridctl.model.network import Connection, LoadModel
 from optimizer.network import ControlColumn, NetworkModel
 from sim.feeder import load_feeder
 from tests.optimizer.feeders import line, one_of_everything, regulator, switch
@@ -143,16 +143,41 @@ def test_what_is_cut_off_draws_nothing_and_takes_no_injection() -> None:
     assert not network.sensitivity(flow, 0, [column]).dv_pu_per_kw.any()
 
 
-def test_nothing_is_connected_to_earth_behind_an_ungrounded_delta() -> None:
-    feeder = load_feeder("ieee123")
-    network = NetworkModel(feeder)
-    kw = np.zeros((len(network.node_phases), 1))
-    kw[network.index("610", "A")] = 1.0
-    with pytest.raises(ValueError, match=r"610\.A, where a delta winding leaves no path to earth"):
-        network.solve(load_scale=np.ones(1), injection_kw=kw)
+def test_no_load_is_connected_to_earth_behind_an_ungrounded_delta() -> None:
     low = one_of_everything(high=Connection.DELTA, low=Connection.DELTA, loads=Connection.WYE)
     with pytest.raises(ValueError, match="LDm2ABC: a load to earth at m2"):
         NetworkModel(low)
+
+
+@pytest.mark.parametrize("phases", ["ABC", "CA"])
+def test_behind_an_ungrounded_delta_a_device_is_a_star_of_its_own(phases: str) -> None:
+    """Balanced or between two phases, it is what a negative load in delta is; slopes too."""
+    feeder = load_feeder("ieee123")
+    kw = {"ABC": (-20.0, -20.0, -20.0), "CA": (-60.0,)}[phases]
+    load = replace(
+        feeder.consumers[0], mrid="d", node="610", phases=phases, connection=Connection.DELTA,
+        model=LoadModel.CONSTANT_POWER, kw=kw, kvar=(0.0,) * len(kw), nominal_kv=0.48,
+        response=None,
+    )  # fmt: skip
+    with_load = NetworkModel(replace(feeder, consumers=(*feeder.consumers, load)))
+    wanted = with_load.solve(load_scale=np.ones(1))
+    network = NetworkModel(feeder)
+    given = np.zeros((len(network.node_phases), 1))
+    for phase in phases:
+        given[network.index("610", phase)] = 60.0 / len(phases)
+    # Between two of three phases the third takes part: only the sum is the same then.
+    near = 1e-6 if phases == "ABC" else 2e-2
+    found = network.solve(load_scale=np.ones(1), injection_kw=given)
+    assert found.converged
+    assert np.abs(found.v_complex - wanted.v_complex).max() / 277.0 < near * 10
+    assert found.head_kw[0] == pytest.approx(wanted.head_kw[0], abs=0.5)
+    share = tuple((network.index("610", p), 1.0 / len(phases), 0.0) for p in phases)
+    column = ControlColumn(shares=share)
+    slope = network.sensitivity(found, 0, [column])
+    more = network.solve(load_scale=np.ones(1), injection_kw=given * 61.0 / 60.0)
+    assert slope.dhead_kw_per_kw[0] == pytest.approx(more.head_kw[0] - found.head_kw[0], rel=1e-3)
+    moved = (more.v_pu - found.v_pu)[:, 0]
+    np.testing.assert_allclose(slope.dv_pu_per_kw[:, 0], moved, atol=2e-6)
 
 
 def test_shapes_are_checked() -> None:

@@ -23,11 +23,15 @@ def split_phase() -> Feeder:
     return import_opendss(CIRCUITS / "split_phase.dss", "split").feeder
 
 
+def all_delta() -> Feeder:
+    return import_opendss(CIRCUITS / "all_delta.dss", "delta").feeder
+
+
 def european() -> Feeder:
     return generate(nodes=120, style=Style.EUROPEAN_LV, seed=1)
 
 
-@pytest.mark.parametrize("make", [split_phase, european])
+@pytest.mark.parametrize("make", [split_phase, all_delta, european])
 def test_a_plan_keeps_the_limit_and_passes_the_ac_check(tmp_path: Path, make: object) -> None:
     assert callable(make)
     write_folder(tmp_path / "f", make(), about={})

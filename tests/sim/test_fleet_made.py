@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from sim.device_places import rooms_kva
 from sim.feeder import load_feeder
 from sim.feeder_import.opendss import import_opendss
 from sim.fleet import load_fleet
 from sim.fleet_made import write_fleet
+from sim.synthetic import generate
+from sim.synthetic_styles import Style
 from tests.sim.feeder_import.agreement import CIRCUITS
 
 
@@ -40,10 +43,22 @@ def test_devices_of_the_file_come_first_and_legs_share_a_load(tmp_path: Path) ->
     assert legs[0].share == pytest.approx(legs[1].share)
 
 
-def test_a_delta_feeder_has_no_place_for_devices_to_earth(tmp_path: Path) -> None:
+def test_a_delta_feeder_has_devices_between_phases(tmp_path: Path) -> None:
     imported = import_opendss(CIRCUITS / "all_delta.dss", "delta")
-    assert write_fleet(tmp_path / "f", imported.feeder, seed=1) == {
-        "load_groups": 0,
-        "batteries": 0,
-        "pv": 0,
-    }
+    made = write_fleet(tmp_path / "f", imported.feeder, seed=1)
+    assert all(made[kind] > 0 for kind in ("load_groups", "batteries", "pv"))
+    fleet = load_fleet(imported.feeder, str(tmp_path / "f"))
+    for resource in fleet.resources():
+        assert sum(t.share for t in resource.terminals) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("style", list(Style))
+def test_devices_stand_where_the_equipment_carries_them(tmp_path: Path, style: Style) -> None:
+    """Not a battery of tens of kW behind a house's 10 kVA."""
+    feeder = generate(nodes=400, style=style, seed=2)
+    write_fleet(tmp_path / "f", feeder, seed=1)
+    fleet, rooms = load_fleet(feeder, str(tmp_path / "f")), rooms_kva(feeder)
+    found = [s.resource for s in fleet.batteries], [s.resource for s in fleet.pvs]
+    assert [len(kind) for kind in found] == [4, 4]
+    for resource in (*found[0], *found[1]):
+        assert resource.rating_kw <= 0.41 * rooms[resource.terminals[0].node], resource.mrid
