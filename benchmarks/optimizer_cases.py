@@ -186,9 +186,9 @@ R3: Matrix = ((0.19, 0.06, 0.06), (0.06, 0.19, 0.06), (0.06, 0.06, 0.19))
 X3: Matrix = ((0.39, 0.18, 0.14), (0.18, 0.38, 0.16), (0.14, 0.16, 0.39))
 
 
-def grown(nodes: int, *, seed: int = 1) -> Feeder:
+def grown(nodes: int, *, seed: int = 1, load_kw: float = 9000.0, mrid: str | None = None) -> Feeder:
     """A radial feeder that grows from its source: a three-phase trunk with branches (a quarter of
-    all nodes), single-phase laterals at them; loads at the laterals, 9 MW in all."""
+    all nodes), single-phase laterals at them; loads of `load_kw` in all at the laterals."""
     random = np.random.default_rng(seed)
     trunk = max(4, nodes // 4)
     made = [ConnectivityNode(mrid="0", nominal_kv=KV, phases="ABC")]
@@ -211,9 +211,9 @@ def grown(nodes: int, *, seed: int = 1) -> Feeder:
         )
     laterals = [n for n in made if len(n.phases) == 1]
     kw = random.uniform(0.5, 1.5, len(laterals))
-    kw *= 9000.0 / kw.sum()
+    kw *= load_kw / kw.sum()
     return Feeder(
-        mrid=f"grown{nodes}",
+        mrid=mrid or f"grown{nodes}",
         name=f"grown feeder of {nodes} nodes",
         version=1,
         frequency_hz=60.0,

@@ -99,6 +99,7 @@ class Programme:
         self._tiers = tiers
 
     @property
+        self._head_price = np.zeros(problem.grid.count)
     def own_columns(self) -> int:
         """Number of columns of the blocks."""
         return int(self._starts[-1])
@@ -109,6 +110,11 @@ class Programme:
 
     def hold(self, fixed: Fixed) -> None:
         """Fix the runs; from now on what follows their ends (rebound) is part of the injection."""
+    @property
+    def dearest(self) -> float:
+        """Price of the dearest kWh among the resources: what slack prices are multiples of."""
+        return self._unit
+
         self.fixed = fixed
         injections, standing = [], np.zeros_like(self._standing_kw)
         for index, own in enumerate(self.blocks):
@@ -128,6 +134,16 @@ class Programme:
 
     def aftermath_kw(self, x: FloatArray) -> FloatArray:
         """(members, T): the part of a solution's injection that follows the ends of runs."""
+    def price_head(self, price: FloatArray) -> None:
+        """What a kW of import costs in each interval from now on, (T,) in the objective's unit; the
+        objective counts it of what the resources change, not of the import without control."""
+        self._head_price = price
+
+    def head_change_kw(self, x: FloatArray) -> FloatArray:
+        """(T,): by how much a solution moves the import, as the linear model sees it."""
+        change: FloatArray = self.model.dhead @ self.injection_kw(x)
+        return change
+
         direct = _block_diagonal([b.injection for b in self.blocks]) @ x[: self.own_columns]
         after: FloatArray = self.injection_kw(x) - direct.reshape(self._standing_kw.shape)
         return after
@@ -182,7 +198,7 @@ class Programme:
     def matrices(self) -> Matrices:
         """The programme as it stands now."""
         count, own, lazy = self.problem.grid.count, self.own_columns, len(self.rows)
-        head = self._by_interval(np.tile(self.model.dhead[:, None], (1, count)), np.arange(count))
+        head = self.head_rows()
         slack = -sp.eye_array(count, format="csr")
         standing = self.model.say(self._standing_kw)
         a_lazy, lazy_upper, slack_upper, slack_cost = self._lazy(standing)
@@ -218,7 +234,7 @@ class Programme:
             upper=np.concatenate([upper, np.full(3 * count, np.inf), slack_upper]),
             cost=np.concatenate(
                 [
-                    *(b.cost for b in self.blocks),
+                    self._own_cost(),
                     self._tiers.import_kw * unit * hours,
                     self._tiers.target_kw * unit * hours,
                     self._charging_price * hours,
@@ -229,6 +245,21 @@ class Programme:
 
     def _own_bounds(self) -> tuple[FloatArray, FloatArray]:
         """Bounds of the blocks' columns, with what is held."""
+    def head_rows(self) -> sp.csr_array:
+        """(T, own columns): by how much each column moves the import, without what stands."""
+        count = self.problem.grid.count
+        weight = np.tile(self.model.dhead[:, None], (1, count))
+        return self._by_interval(weight, np.arange(count))
+
+    def _own_cost(self) -> FloatArray:
+        """Cost of the blocks' columns, with what they do to an import that is priced."""
+        own = np.concatenate([*(b.cost for b in self.blocks), np.zeros(0)])
+        if not self._head_price.any():
+            return own
+        worth = self.model.dhead[:, None] * self._head_price
+        priced: FloatArray = own + self._injection.T @ worth.ravel()
+        return priced
+
         lower = np.concatenate([*(b.lower for b in self.blocks), np.zeros(0)])
         upper = np.concatenate([*(b.upper for b in self.blocks), np.zeros(0)])
         if self.fixed is None:
