@@ -30,7 +30,6 @@ from gridctl.link import (
 )
 from gridctl.model.link import (
     EVENTS_PER_FRAME_MAX,
-    MEASUREMENTS_PER_FRAME_MAX,
     Ack,
     Conditions,
     Event,
@@ -53,6 +52,9 @@ RECENT_FRAMES = 512
 """Outcomes and acks that are told again after a reconnect: a frame that was in the socket when it
 broke is lost without a trace, and the office knows a repeated one for the echo that it is."""
 ORDERS_WAITING_MAX = 64
+MEASUREMENTS_PER_FRAME = 125
+"""Of 500 that are allowed: the office takes a frame in one turn of its loop, and a person's approval
+needs some tens of turns beside a plant that streams."""
 EVENTS_WAITING_MAX = 100_000
 EVENTS_RECENT = 20_000
 """Events that are told again after a reconnect; the office knows each by its number."""
@@ -285,7 +287,7 @@ class FieldLinkClient:
             frames.append(self._heartbeat)
             self._heartbeat = None
         values, self._values = iter(self._values.values()), {}
-        while chunk := tuple(islice(values, MEASUREMENTS_PER_FRAME_MAX)):
+        while chunk := tuple(islice(values, MEASUREMENTS_PER_FRAME)):
             self._telemetry_sequence += 1
             frames.append(Telemetry(sequence=self._telemetry_sequence, measurements=chunk))
         return frames
