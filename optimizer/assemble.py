@@ -97,9 +97,9 @@ class Programme:
         self._charging, self._charging_price = self._comfort()
         self._unit = _unit_price(self.blocks, problem.grid)
         self._tiers = tiers
+        self._head_price = np.zeros(problem.grid.count)
 
     @property
-        self._head_price = np.zeros(problem.grid.count)
     def own_columns(self) -> int:
         """Number of columns of the blocks."""
         return int(self._starts[-1])
@@ -108,13 +108,13 @@ class Programme:
         """Columns of block `index`."""
         return slice(int(self._starts[index]), int(self._starts[index + 1]))
 
-    def hold(self, fixed: Fixed) -> None:
-        """Fix the runs; from now on what follows their ends (rebound) is part of the injection."""
     @property
     def dearest(self) -> float:
         """Price of the dearest kWh among the resources: what slack prices are multiples of."""
         return self._unit
 
+    def hold(self, fixed: Fixed) -> None:
+        """Fix the runs; from now on what follows their ends (rebound) is part of the injection."""
         self.fixed = fixed
         injections, standing = [], np.zeros_like(self._standing_kw)
         for index, own in enumerate(self.blocks):
@@ -132,8 +132,6 @@ class Programme:
         self._injection = _block_diagonal([b.injection for b in self.blocks])
         self._standing_kw = np.zeros_like(self._standing_kw) if assumed_kw is None else assumed_kw
 
-    def aftermath_kw(self, x: FloatArray) -> FloatArray:
-        """(members, T): the part of a solution's injection that follows the ends of runs."""
     def price_head(self, price: FloatArray) -> None:
         """What a kW of import costs in each interval from now on, (T,) in the objective's unit; the
         objective counts it of what the resources change, not of the import without control."""
@@ -144,6 +142,8 @@ class Programme:
         change: FloatArray = self.model.dhead @ self.injection_kw(x)
         return change
 
+    def aftermath_kw(self, x: FloatArray) -> FloatArray:
+        """(members, T): the part of a solution's injection that follows the ends of runs."""
         direct = _block_diagonal([b.injection for b in self.blocks]) @ x[: self.own_columns]
         after: FloatArray = self.injection_kw(x) - direct.reshape(self._standing_kw.shape)
         return after
@@ -243,8 +243,6 @@ class Programme:
             ),
         )
 
-    def _own_bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Bounds of the blocks' columns, with what is held."""
     def head_rows(self) -> sp.csr_array:
         """(T, own columns): by how much each column moves the import, without what stands."""
         count = self.problem.grid.count
@@ -260,6 +258,8 @@ class Programme:
         priced: FloatArray = own + self._injection.T @ worth.ravel()
         return priced
 
+    def _own_bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Bounds of the blocks' columns, with what is held."""
         lower = np.concatenate([*(b.lower for b in self.blocks), np.zeros(0)])
         upper = np.concatenate([*(b.upper for b in self.blocks), np.zeros(0)])
         if self.fixed is None:
