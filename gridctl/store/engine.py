@@ -42,6 +42,7 @@ from gridctl.store.connection import (
 from gridctl.store.dossier import Dossiers
 from gridctl.store.duties import Duties
 from gridctl.store.factors import Factors
+from gridctl.store.forecasts import Forecasts
 from gridctl.store.migrate import is_missing, prepare
 from gridctl.store.modes import Modes
 from gridctl.store.openadr import Clients
@@ -49,6 +50,7 @@ from gridctl.store.openadr_objects import Objects
 from gridctl.store.openadr_outbox import Outbox
 from gridctl.store.plans import Plans
 from gridctl.store.platform import Platform
+from gridctl.store.settlements import Settlements
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
 
@@ -87,6 +89,8 @@ class SqlStore:
         self.modes = Modes(reading=self._reading)
         self.duties = Duties(reading=self._reading)
         self.platform = Platform(transaction=self.transaction, reading=self._reading)
+        self.forecasts = Forecasts(transaction=self.transaction, reading=self._reading)
+        self.settlements = Settlements(transaction=self.transaction, reading=self._reading)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[SqlTransaction]:

@@ -565,3 +565,40 @@ dr_limit = Table(
     Column("body", Text, nullable=False),
 )
 """What an enrolment or an opt-out allows of a device, as the planning reads it."""
+
+# --- forecasts, weather, settlement ---------------------------------------------------------------
+
+forecast_made = Table(
+    "forecast_made",
+    metadata,
+    Column("start_s", Double, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+"""Each forecast of the head's import by the start of its horizon, kept to be held against what
+came."""
+
+weather_forecast = Table(
+    "weather_forecast",
+    metadata,
+    Column("quantity", Text, primary_key=True),
+    Column("issued_s", Double, primary_key=True),
+    Column("body", Text, nullable=False),
+)
+"""What the weather service said, by the moment at which it was known here: vintages."""
+
+settlement_run = Table(
+    "settlement_run",
+    metadata,
+    Column("number", Number, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    # resource, day and hours: what is settled; a second run of it is its next version
+    Column("event", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("made_s", Double, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("methods", Text, nullable=False),
+    UniqueConstraint("event", "version"),
+)
+"""Settlement runs with everything needed to make them again: never changed, never deleted."""
