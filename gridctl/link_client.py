@@ -53,8 +53,8 @@ RECENT_FRAMES = 512
 broke is lost without a trace, and the office knows a repeated one for the echo that it is."""
 ORDERS_WAITING_MAX = 64
 MEASUREMENTS_PER_FRAME = 125
-"""Of 500 that are allowed: the office takes a frame in one turn of its loop, and a person's approval
-needs some tens of turns beside a plant that streams."""
+"""Of 500 that are allowed: the office takes a frame in one turn of its loop, and an approval needs
+some tens of turns beside a plant that streams."""
 EVENTS_WAITING_MAX = 100_000
 EVENTS_RECENT = 20_000
 """Events that are told again after a reconnect; the office knows each by its number."""
