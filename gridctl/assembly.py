@@ -33,16 +33,21 @@ from gridctl.model.plan import OnFailure
 from gridctl.observe import set_up_logging
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
+from gridctl.platform_api.routes import platform_routes
 from gridctl.provenance import check_provenance
 from gridctl.store.engine import SqlStore, open_store
 from gridctl.supervise import hangup_on_signal, keep_alive, stop_on_signals
 from gridctl.wallclock import check_machine_clock, system_clock
 from gridctl.web.app import WebParts, build_app
+from gridctl.web.auth import Gate
+from gridctl.web.people import People
 from optimizer.client import WorkerClient
 
 log = logging.getLogger(__name__)
 
 OPENADR_PREFIX = "/openadr3/3.1.0"
+PLATFORM_PREFIX = "/api/v1"
+"""Behind the console's own routes under the same prefix."""
 BLOCKED_RETRY_S = 2.0
 """Real seconds after which a blocked planning cycle is tried again."""
 FIRST_USERS = (
@@ -245,12 +250,13 @@ async def _listening(
     table = settings.web
     secure = table.certificate is not None
     areas = frozenset(resource.area for resource in part.resources)
+    people = people_of(settings, store, areas)
     app = build_app(
         WebParts(
             desk=office.desk,
             duty=office.duty,
             store=store,
-            people=people_of(settings, store, areas),
+            people=people,
             provider=provider_of(settings, clock, areas),
             clock=clock,
             time_rate=1.0 if settings.clock is None else settings.clock.rate,
@@ -284,6 +290,26 @@ async def _listening(
         yield f"{'https' if secure else 'http'}://{table.host}:{table.port}"
     finally:
         await runner.cleanup()
+
+
+def _platform(
+    part: OfficeSettings,
+    office: Office,
+    store: SqlStore,
+    clock: Clock,
+    people: People,
+    *,
+    secure: bool,
+) -> web.Application:
+    """The platform API: behind the tokens of OpenADR and the console's own gate."""
+    gate = Gate(
+        people.users,
+        secure=secure,
+        step_up_s=people.step_up_s,
+        factor_roles=people.factor_roles,
+    )
+    devices = frozenset(resource.mrid for resource in part.resources)
+    return platform_routes(store=store, desk=office.desk, clock=clock, gate=gate, devices=devices)
 
 
 def metrics_token(settings: Settings) -> str | None:

@@ -22,3 +22,8 @@ class RateLimit:
         while len(self._buckets) > self._keys_max:
             del self._buckets[next(iter(self._buckets))]
         return 0.0 if allowed else (1.0 - left) / self._per_s
+
+    def left(self, key: str, now_s: float) -> float:
+        """How many `key` may take at once now."""
+        left, seen_s = self._buckets.get(key, (self._burst, now_s))
+        return max(0.0, min(self._burst, left + (now_s - seen_s) * self._per_s))
