@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gridctl.model.errors import UnavailableError
 from gridctl.model.network import NEUTRAL, Feeder
@@ -71,7 +72,8 @@ def check_feeder(
     rows = np.array([network.index(*place) for place in volts], dtype=np.intp)
     theirs = np.array(list(volts.values()))
     ours = flow.v_complex[rows, 0]
-    apart = np.abs(np.abs(ours) - np.abs(theirs) if by_size else ours - theirs) / base_v[rows]
+    off = np.abs(ours) - np.abs(theirs) if by_size else ours - theirs
+    apart = np.abs(_without_drift(network, rows, off)) / base_v[rows]
     apart = np.where(network.energised[rows], apart, 0.0)
     at = int(np.argmax(apart)) if apart.size else 0
     judged = np.flatnonzero(network.judged)
@@ -90,6 +92,21 @@ def check_feeder(
         highest_at=_name(network, int(high)),
         told=tuple(_strange(network, float(flow.v_pu[low, 0]), _name(network, int(low)))),
     )
+
+
+def _without_drift(
+    network: NetworkModel, rows: NDArray[np.intp], off_v: NDArray[Any]
+) -> NDArray[Any]:
+    """`off_v` less what all phases of a floating node have in common: against earth it has no
+    voltage of its own, and rounding decides."""
+    floating = np.asarray(network.admittance.floating)[rows]
+    if not floating.any():
+        return off_v
+    _, place = np.unique([network.node_phases[row][0] for row in rows], return_inverse=True)
+    count = np.maximum(np.bincount(place, weights=floating), 1.0)
+    kept = np.where(floating, off_v, 0.0)
+    common = np.bincount(place, weights=kept.real) + 1j * np.bincount(place, weights=kept.imag)
+    return np.where(floating, off_v - (common / count)[place], off_v)
 
 
 def _name(network: NetworkModel, row: int) -> str:
@@ -115,7 +132,8 @@ def _strange(network: NetworkModel, lowest_pu: float, at: str) -> list[str]:
     }
     if floating:
         said.append(
-            f"{len(floating)} nodes behind delta windings: devices to earth have no place there"
+            f"{len(floating)} nodes behind delta windings: devices there are connected between "
+            "phases"
         )
     return said
 

@@ -56,6 +56,8 @@ class Consumers:
     places: Places
     report: Report
     load_scale: float
+    settled: frozenset[str] = frozenset()
+    """Generators whose power was taken from a solution."""
     found: list[EnergyConsumer] = field(default_factory=list)
     neutrals: list[EquivalentBranch] = field(default_factory=list)
     profiles: dict[str, str] = field(default_factory=dict)
@@ -72,7 +74,7 @@ class Consumers:
             return
         mrid = self._name(element)
         branches = list(self._branches(element, name))
-        why = self._answers(element, name, branches)
+        fate, why = self._answers(element, name, branches)
         made = self._consumers(element, mrid, rating, branches)
         self.found += made
         shape = next(
@@ -85,7 +87,7 @@ class Consumers:
         )
         if shape:
             self.profiles.update(dict.fromkeys((c.mrid for c in made), shape.lower()))
-        self.report.add(name, Fate.APPROXIMATED if why else Fate.KEPT, why)
+        self.report.add(name, fate, why)
 
     def generator(self, name: str) -> None:
         """A generator at its present power, as a consumer that draws less than nothing."""
@@ -105,8 +107,8 @@ class Consumers:
             branches = list(self._branches(element, name))
             self.found += self._consumers(element, self._name(element), rating, branches)
             why = "gives the power of the file, as a load that is negative"
-            if circuit.number(name, "model") not in (0.0, 1.0):
-                why += "; its own model (voltage control or impedance) is left out"
+            if name in self.settled:
+                why = "gives what it gives in the file's solution; its own model is left out"
             self.report.add(name, Fate.APPROXIMATED, why)
 
     def _load_rating(self, name: str) -> _Rating:
@@ -176,19 +178,20 @@ class Consumers:
             for i in range(phases):
                 yield conductors[i], conductors[(i + 1) % count]
 
-    def _answers(self, element: Element, name: str, branches: list[tuple[Place, Place]]) -> str:
+    def _answers(
+        self, element: Element, name: str, branches: list[tuple[Place, Place]]
+    ) -> tuple[Fate, str]:
         """What is simpler about a load here, or looks like a slip in the file; "" for nothing."""
-        said = []
         if self.circuit.text(name, "cvrcurve").lower() not in ("", "none"):
-            said.append("its CVR curve is left out")
+            return Fate.APPROXIMATED, "its CVR curve is left out"
         kv = self.places.kv(element.terminals[0][0][0])
         rated = self.circuit.number(name, "kv")
         whole = len(branches) > 1 or _between(branches[0])
-        across = rated if whole else rated * sqrt(3.0)
-        strange = kv > 0.0 and abs(across / kv - 1.0) > _STRANGE_KV
+        across = kv if whole else kv / sqrt(3.0)
+        strange = across > 0.0 and abs(rated / across - 1.0) > _STRANGE_KV
         if strange and not self._is_split(element):
-            said.append(f"rated {rated:g} kV at a bus of {kv:g} kV: is that meant?")
-        return "; ".join(said)
+            return Fate.KEPT, f"is rated {rated:g} kV where {across:.4g} kV is: is that meant?"
+        return Fate.KEPT, ""
 
     def _is_split(self, element: Element) -> bool:
         return element.terminals[0][0][0] in self.places.split

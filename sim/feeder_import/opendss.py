@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isfinite
+from math import isfinite, sqrt
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from gridctl.model.errors import ConfigError
-from gridctl.model.network import MODEL_VERSION, Feeder, Source, VoltageRegulator
-from sim.engine import opendss_engine
+from gridctl.model.network import MODEL_VERSION, PHASES, Feeder, Source, VoltageRegulator
+from sim.engine import DRIFT_ITERATIONS, DRIFT_PU, opendss_engine
 from sim.feeder_import.branches import Branches
 from sim.feeder_import.circuit import Circuit
 from sim.feeder_import.consumers import Consumers
@@ -36,7 +36,8 @@ _DRAWING: Final = ("load", "generator")
 _DER: Final = ("pvsystem", "storage")
 _WATCHING: Final = ("monitor", "energymeter", "sensor")
 _PROTECTION: Final = ("relay", "recloser", "fuse", "swtcontrol")
-_THREE: Final = 3
+_SHIFT_DEG: Final = {1: 0.0, 2: -120.0, 3: 120.0}
+"""Angle of each phase of the source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,7 @@ class _Importer:
         circuit.read_names()
         self._refuse_unsolved()
         source, bus = self._source()
+        settled = self._settle_generators()
         self._set_aside()
         open_lines = [n for n in circuit.of("line") if circuit.activate(n) and circuit.is_open(n)]
         for name in open_lines:
@@ -98,7 +100,7 @@ class _Importer:
         places, live = self._places(bus, source.nominal_kv, has_bases=has_bases)
         branches = Branches(circuit=circuit, places=places, report=report)
         regulators = self._branches(branches, live, set(open_lines))
-        consumers = self._consumers(places, live)
+        consumers = self._consumers(places, live, settled)
         for name in open_lines:
             circuit.dss.text(f"open {name} term=1")
         for regulator in regulators:
@@ -149,28 +151,35 @@ class _Importer:
             circuit.dss.text(f"{name}.enabled=no")
         element = circuit.element(head)
         near = element.terminals[0]
-        if [number for _, number in near] != [1, 2, 3]:
+        numbers = [number for _, number in near]
+        if numbers != [1, 2, 3] and (len(numbers) != 1 or numbers[0] not in _SHIFT_DEG):
             raise ConfigError(
-                f"{head} is not a three-phase source at conductors 1, 2, 3",
+                f"{head} is neither a three-phase source at conductors 1, 2, 3 nor a single-phase "
+                "one at one of them",
                 file=report.source,
                 key=report.place(head),
             )
         sources = circuit.dss.vsources
         sources.name = head.split(".", 1)[1]
-        ohm = np.linalg.inv(element.siemens[:_THREE, :_THREE])
-        own = complex(np.trace(ohm)) / _THREE
-        mutual = (complex(ohm.sum()) - complex(np.trace(ohm))) / 6.0
+        kv = float(sources.base_kv)
+        count = len(numbers)
+        ohm = np.linalg.inv(element.siemens[:count, :count])
+        own = complex(np.trace(ohm)) / count
+        mutual = 0j if count == 1 else (complex(ohm.sum()) - complex(np.trace(ohm))) / 6.0
         z1, z0 = own - mutual, own + 2.0 * mutual
-        uneven = np.abs(ohm - (np.eye(_THREE) * z1 + np.full((_THREE, _THREE), mutual))).max()
+        uneven = np.abs(ohm - (np.eye(count) * z1 + np.full((count, count), mutual))).max()
         told = (
             "" if uneven <= 1e-6 * abs(own) else "its impedance is taken as that of its sequences"
         )
         report.add(head, Fate.APPROXIMATED if told else Fate.KEPT, told)
-        self._angle = float(sources.angle_deg)
+        self._angle = float(sources.angle_deg) - _SHIFT_DEG[numbers[0]]
+        if count == 1:
+            # Its rated voltage is to earth. The model's other two phases lead nowhere.
+            kv *= sqrt(3.0)
         return (
             Source(
                 node=near[0][0],
-                nominal_kv=float(sources.base_kv),
+                nominal_kv=kv,
                 voltage_pu=float(sources.pu),
                 r1_ohm=z1.real,
                 x1_ohm=z1.imag,
@@ -179,6 +188,23 @@ class _Importer:
             ),
             near[0][0],
         )
+
+    def _settle_generators(self) -> frozenset[str]:
+        """Let every generator give, as a plain power, what it gives in the solution: one that holds
+        a voltage would hold another one as soon as anything else changes."""
+        circuit = self.circuit
+        given: dict[str, tuple[float, float]] = {}
+        scaled = float(circuit.dss.solution.gen_mult) != 1.0
+        for name in circuit.of("generator"):
+            if circuit.activate(name) and (scaled or circuit.number(name, "model") != 1.0):
+                circuit.activate(name)
+                flow = np.asarray(circuit.dss.cktelement.powers, dtype=np.float64)
+                given[name] = -float(flow[0::2].sum()), -float(flow[1::2].sum())
+        for name, (kw, kvar) in given.items():
+            circuit.dss.text(f"edit {name} model=1 kw={kw!r} kvar={kvar!r}")
+        if scaled:
+            circuit.dss.text("set genmult=1")
+        return frozenset(given)
 
     def _set_aside(self) -> None:
         """Switch off what the model does not hold, so that both engines solve the same feeder."""
@@ -207,6 +233,8 @@ class _Importer:
             )
         return (
             Places(
+                # The model's source has three phases, whichever of them are used.
+                used={bus: set(PHASES)},
                 nominal_kv=nominal_voltages(circuit, beside, (bus, kv), told=has_bases),
                 split=split_phase(beside),
                 coordinates=coordinates(circuit),
@@ -274,9 +302,15 @@ class _Importer:
         why = "by the mean of the bank's own phases"
         report.add(name, Fate.APPROXIMATED, why)
 
-    def _consumers(self, places: Places, live: set[str]) -> Consumers:
+    def _consumers(self, places: Places, live: set[str], settled: frozenset[str]) -> Consumers:
         scale = float(self.circuit.dss.solution.load_mult)
-        found = Consumers(circuit=self.circuit, places=places, report=self.report, load_scale=scale)
+        found = Consumers(
+            circuit=self.circuit,
+            places=places,
+            report=self.report,
+            load_scale=scale,
+            settled=settled,
+        )
         for name in self.circuit.of(*_DRAWING):
             if self._is_live(name, live):
                 if name.lower().startswith("load."):
@@ -294,10 +328,16 @@ class _Importer:
 
     def _reference(self, places: Places) -> dict[tuple[str, str], complex]:
         dss = self.circuit.dss
-        dss.text("set tolerance=1e-10")
         dss.text("set maxiterations=500")
-        if not self.circuit.solve(controls=False):
-            return {}
+        for tolerance in ("1e-10", "1e-8"):
+            dss.text(f"set tolerance={tolerance}")
+            if self.circuit.solve(controls=False):
+                break
+        else:
+            # What floats behind a delta winding drifts against earth by more than that.
+            dss.text(f"set tolerance={DRIFT_PU} miniterations={4 * DRIFT_ITERATIONS}")
+            if not self.circuit.solve(controls=False):
+                return {}
         turn = np.exp(-1j * np.deg2rad(self._angle))
         found: dict[tuple[str, str], complex] = {}
         for (bus, number), volt in self.circuit.voltages().items():

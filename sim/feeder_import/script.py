@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ _QUIET: Final = frozenset(
         "help", "cmdresults", "formedit", "guids", "uuids", "?", "get", "cd", "comparecases",
         "yearlycurves", "panel", "wait", "init", "nodelist", "nodediff", "vdiff", "currents",
         "voltages", "powers", "seqvoltages", "seqcurrents", "seqpowers", "losses", "phaselosses",
-        "cktlosses", "ysc", "zsc", "zsc10", "zscrefresh",
+        "cktlosses", "ysc", "zsc", "zsc10", "zscrefresh", "giscoords",
     }
 )  # fmt: skip
 """Studies and output: left out without a word."""
@@ -43,6 +44,8 @@ _FILES: Final = ("redirect", "compile")
 _COORDINATES: Final = ("buscoords", "latloncoords", "latlongcoords")
 _NEW: Final = re.compile(r"new\s+(?:object\s*=\s*)?[\"']?([\w-]+)\.([^\s\"',]+)", re.IGNORECASE)
 _CIRCUIT: Final = "circuit"
+_USER_MODEL: Final = re.compile(r"user model (\S+) not loaded", re.IGNORECASE)
+_FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
 _DATA: Final = re.compile(
     r"\b(file|csvfile|dblfile|sngfile|pqcsvfile)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s,)\]]+)",
     re.IGNORECASE,
@@ -65,6 +68,7 @@ class Script:
         self.has_voltage_bases = False
         self._circuits = 0
         self._folder = Path.cwd()
+        self._links = self._folder
 
     def run(self, master: Path) -> None:
         """Describe the circuit of `master` to the engine.
@@ -72,7 +76,8 @@ class Script:
         Raises ConfigError naming file and line of everything that the engine does not take, for
         a file that cannot be read, and for one without a circuit.
         """
-        with _folder_kept():
+        with _folder_kept(), tempfile.TemporaryDirectory(prefix="gridctl-dss-") as links:
+            self._links = Path(links)
             self._dss.text("clearall")
             self._file(master.resolve(), depth=0)
         if self.problems:
@@ -98,15 +103,36 @@ class Script:
             if line and len(self.problems) < _PROBLEMS_MAX:
                 self._line(line, path, number, depth=depth)
 
+    def _clear(self) -> None:
+        """Begin again, where a file holds several circuits: the last one is meant."""
+        if self._circuits:
+            self._dss.text("clearall")
+            self._enter(self._folder)
+            self._circuits = 0
+            self.has_voltage_bases = False
+            self.problems.clear()
+            self._report.entries.clear()
+            self._report.places.clear()
+
     def _enter(self, folder: Path) -> None:
         self._folder = folder
         # Files of numbers are named from the folder of the script that names them.
-        self._dss.text(f'set datapath="{folder}"')
+        if str(folder).isascii():
+            self._dss.text(f'set datapath="{folder}"')
+
+    def _plain(self, file: Path) -> str:
+        """A name of `file` that the engine takes: it knows no letter outside ASCII."""
+        if str(file).isascii():
+            return str(file)
+        link = self._links / f"{len(list(self._links.iterdir()))}{ascii(file.suffix)[1:-1]}"
+        link.symlink_to(file)
+        return str(link)
 
     def _line(self, line: str, path: Path, number: int, *, depth: int) -> None:
         place = f"{path.name}:{number}"
         verb = re.split(r"[\s=]", line, maxsplit=1)[0].lower()
         if verb in ("clear", "clearall"):
+            self._clear()
             return
         if verb in _FILES:
             self._redirect(line, path, place, depth=depth)
@@ -131,11 +157,14 @@ class Script:
         if verb in _COORDINATES:
             self._coordinates(line, place)
             return
-        defined = _NEW.match(line)
+        defined = _NEW.match(_ascii(line))
         if defined:
             kind, name = defined[1].lower(), defined[2].lower()
             if kind == _CIRCUIT:
                 self._circuits += 1
+                if self._circuits > 1:
+                    self.problems.append((place, "a second circuit, with no Clear before it"))
+                    return
                 kind, name = "vsource", "source"
             self._report.places.setdefault(f"{kind}.{name}", place)
         low = line.lower()
@@ -155,7 +184,7 @@ class Script:
         target = _found(self._folder, name)
         if target is None:
             return f"{match[1]}=\0{name}"
-        text = str(target)
+        text = self._plain(target)
         return f'{match[1]}="{text}"' if " " in text else f"{match[1]}={text}"
 
     def _coordinates(self, line: str, place: str) -> None:
@@ -166,9 +195,10 @@ class Script:
             self._report.add("buscoords", Fate.REFUSED, f"there is no file {name} ({place})")
             return
         self._say("makebuslist", place)
-        self._say(f'{parts[0]} "{target}"', place)
+        self._say(f'{parts[0]} "{self._plain(target)}"', place)
 
     def _say(self, line: str, place: str) -> None:
+        line = _ascii(line)
         self._passing(f"{place} ({line[:60]})")
         answer = str(self._dss.text(line)).strip()
         if not answer:
@@ -176,13 +206,23 @@ class Script:
         said = " ".join(answer.split())
         if said.lower().startswith("warning"):
             self._report.add("warning", Fate.APPROXIMATED, f"{place}: {said}")
-        elif not _is_reading(line):
+        elif (missing := _USER_MODEL.search(said)) and (defined := _NEW.match(line)):
+            why = f"needs the user-written model {missing[1]}, which is not here"
+            self._report.add(f"{defined[1]}.{defined[2]}", Fate.REFUSED, why)
+            self._dss.text(f"{defined[1]}.{defined[2]}.enabled=no")
+        elif not _is_reading(line, said):
             self.problems.append((place, f"OpenDSS does not take {line[:80]!r}: {said[:200]}"))
 
 
-def _is_reading(line: str) -> bool:
-    """Commands that answer with a figure and not with an error."""
-    return line.lower().startswith(("select", "var", "?", "get"))
+def _ascii(line: str) -> str:
+    """`line` with other letters by their number, which is the same wherever a name comes up."""
+    return _FOREIGN.sub(lambda found: f"u{ord(found[0].lower()):x}", line)
+
+
+def _is_reading(line: str, said: str) -> bool:
+    """Whether an answer is a figure that was asked for, and no error."""
+    edited = line.lower().startswith("batchedit") and "edited" in said.lower()
+    return edited or line.lower().startswith(("select", "var", "?", "get"))
 
 
 def _abbreviates(verb: str, words: frozenset[str]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
+from gridctl.feeder_check import check_feeder
 from gridctl.model.canonical import canonical_json
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import BranchKind, Connection, Feeder, LoadModel
@@ -141,10 +142,10 @@ def test_a_load_that_nobody_can_carry_is_named(tmp_path: Path) -> None:
     assert "Load.huge 9e+09 kW (master.dss:4)" in refused.value.hint
 
 
-def test_a_single_phase_source_is_refused_by_line(tmp_path: Path) -> None:
+def test_a_two_phase_source_is_refused_by_line(tmp_path: Path) -> None:
     path = circuit_of(
         tmp_path,
-        "New Circuit.c basekv=7.2 phases=1 bus1=s.1",
+        "New Circuit.c basekv=7.2 phases=2 bus1=s.1.2",
         "New Line.l phases=1 bus1=s.1 bus2=b.1",
     )
     with pytest.raises(ConfigError, match=r"master\.dss:2.*three-phase source"):
@@ -156,7 +157,7 @@ def test_a_slip_in_a_rated_voltage_is_pointed_out(tmp_path: Path) -> None:
         tmp_path, *GOOD, "New Load.slip bus1=b kv=0.48 kw=5 pf=0.9", "Set voltagebases=[12.47]"
     )
     entry = import_opendss(path, "x").report.told()[0]
-    assert entry.why == "rated 0.48 kV at a bus of 12.47 kV: is that meant?"
+    assert entry.why == "is rated 0.48 kV where 12.47 kV is: is that meant?"
     assert entry.place == "master.dss:4"
 
 
@@ -172,3 +173,75 @@ def test_load_multiplier_reaches_what_is_variable(tmp_path: Path) -> None:
     kw = {c.mrid: sum(c.kw) for c in imported.feeder.consumers}
     assert kw == {"free": pytest.approx(150.0), "fixed": pytest.approx(100.0)}
     assert worst_pu(imported) < WANTED_PU
+
+
+def written(tmp_path: Path, *lines: str) -> Imported:
+    path = tmp_path / "own.dss"
+    path.write_text("\n".join(lines))
+    return import_opendss(path, "own")
+
+
+@pytest.mark.parametrize("conductor", [1, 2, 3])
+def test_a_source_of_one_phase_is_one_of_three(tmp_path: Path, conductor: int) -> None:
+    imported = written(
+        tmp_path,
+        f"new circuit.c basekv=7.2 phases=1 pu=1.02 r1=0.1 x1=0.5 r0=0.1 x0=0.5 bus1=s.{conductor}",
+        f"new line.l phases=1 bus1=s.{conductor} bus2=b.{conductor} r1=0.3 x1=0.6 r0=0.3 x0=0.6 "
+        "c1=3 c0=3 length=4",
+        f"new load.x phases=1 bus1=b.{conductor} kv=7.2 kw=400 kvar=100",
+        "set voltagebases=[7.2]",
+        "calcv",
+    )
+    assert worst_pu(imported) < WANTED_PU
+    assert imported.feeder.source.nominal_kv == pytest.approx(7.2 * 3**0.5)
+    assert {n.mrid: n.phases for n in imported.feeder.nodes} == {
+        "s": "ABC",
+        "b": "ABC"[conductor - 1],
+    }
+    assert fate(imported, "Load.x") == (Fate.KEPT, "")
+
+
+def test_three_phases_of_source_and_one_in_use(tmp_path: Path) -> None:
+    imported = written(
+        tmp_path,
+        "new circuit.c basekv=4.16 bus1=s",
+        "new line.l phases=1 bus1=s.2 bus2=b.2 r1=0.3 x1=0.6 length=4",
+        "new load.x phases=1 bus1=b.2 kv=24.9 kw=40",
+    )
+    assert worst_pu(imported) < WANTED_PU
+    assert fate(imported, "Load.x") == (
+        Fate.KEPT,
+        "is rated 24.9 kV where 2.402 kV is: is that meant?",
+    )
+
+
+def test_a_generator_that_holds_a_voltage_gives_what_it_gave(tmp_path: Path) -> None:
+    imported = written(
+        tmp_path,
+        "new circuit.c basekv=12.47 bus1=s",
+        "new line.l bus1=s bus2=b r1=0.3 x1=0.6 length=4",
+        "new load.x bus1=b kv=12.47 kw=2000 kvar=900",
+        "new generator.g bus1=b kv=12.47 kw=800 kva=1500 model=3 vpu=1.0 maxkvar=900 minkvar=-900",
+        "set maxcontroliter=100",
+    )
+    assert worst_pu(imported) < WANTED_PU
+    given = next(c for c in imported.feeder.consumers if c.mrid == "g")
+    assert sum(given.kw) == pytest.approx(-800.0, rel=1e-3)
+    assert abs(sum(given.kvar)) > 10.0
+    assert fate(imported, "Generator.g")[0] is Fate.APPROXIMATED
+    assert "in the file's solution" in fate(imported, "Generator.g")[1]
+
+
+def test_what_floats_behind_a_delta_may_drift(tmp_path: Path) -> None:
+    """A switch's admittance beside hardly any way to earth: OpenDSS never comes to rest there."""
+    imported = written(
+        tmp_path,
+        "new circuit.c basekv=12.47 bus1=s",
+        "new line.l bus1=s bus2=b r1=0.3 x1=0.6 length=4",
+        "new transformer.t xhl=5.75 kva=150 conns=[wye delta] buses=[b d] kvs=[12.47 0.48]",
+        "new line.sw bus1=d bus2=e switch=y r1=1e-7 r0=1e-7 x1=0 x0=0 c1=0 c0=0",
+        "new load.x bus1=e kv=0.48 kw=100 kvar=5 conn=delta",
+    )
+    found = check_feeder(imported.feeder)
+    assert found.agrees, found
+    assert check_feeder(imported.feeder, imported.reference_v).agrees

@@ -102,3 +102,72 @@ def test_files_of_numbers_are_found_as_windows_spells_them(tmp_path: Path) -> No
     for name in ("a", "b"):
         dss.loadshapes.name = name
         assert list(dss.loadshapes.p_mult) == [0.1, 0.5, 0.9]
+
+
+def test_batchedit_may_answer(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(
+        "New Circuit.c\nNew Line.l bus1=sourcebus bus2=b\nNew Load.x bus1=b kw=5\n"
+        "Batchedit Load..* kw=7\n"
+    )
+    read(path)
+    assert float(opendss_engine().text("? load.x.kw")) == 7.0
+
+
+def test_of_several_circuits_in_a_file_the_last_one_is_meant(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(
+        "Clear\nNew Circuit.first\nNew Line.a bus1=sourcebus bus2=b\nBuscoords none.csv\n"
+        "Clear\nNew Circuit.second\nNew Line.b bus1=sourcebus bus2=c\n"
+    )
+    report = read(path)
+    assert opendss_engine().circuit.name == "second"
+    assert (report.place("line.a"), report.place("line.b")) == ("", "m.dss:7")
+    assert report.entries == []
+
+
+def test_two_circuits_at_once_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text("New Circuit.first\nNew Circuit.second\n")
+    with pytest.raises(ConfigError, match=r"m\.dss:2: a second circuit"):
+        read(path)
+
+
+def test_a_model_of_the_users_own_code_is_refused_alone(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(
+        "New Circuit.c\nNew Line.l bus1=sourcebus bus2=b\n"
+        "New Generator.own bus1=b kv=115 kw=5 model=6 Usermodel=Nowhere\n"
+        "~ UserData=(rs=0.03)\nNew Load.x bus1=b kw=5\n"
+    )
+    (told,) = read(path).entries
+    assert (told.element, told.fate) == ("Generator.own", Fate.REFUSED)
+    assert "user-written model" in told.why
+    assert opendss_engine().text("? generator.own.enabled").lower() in ("no", "false")
+
+
+@pytest.mark.parametrize("codec", ["utf-8-sig", "latin-1"])
+def test_files_as_windows_writes_them(tmp_path: Path, codec: str) -> None:
+    folder = tmp_path / "Mein Netz" / "Büro"
+    folder.mkdir(parents=True)
+    lines = ["! Straße", "New Line.l bus1=sourcebus bus2=b", "~ length=2", "m units=km"]
+    (folder / "Lines v2.dss").write_bytes("\r\n".join(lines).encode(codec))
+    (folder / "XY.csv").write_bytes(b"b, 1.5, 2.5\r\n")
+    (folder / "werte.csv").write_bytes(b"0.25\r\n0.75\r\n")
+    path = tmp_path / "m.dss"
+    main = [
+        "New object=Circuit.c bus1=sourcebus ! größer",
+        "New Loadshape.s npts=2 interval=1 csvfile='Mein Netz\\Büro\\Werte.csv'",
+        "New Line.Straße bus1=b bus2=Größe",
+        'Redirect "Mein Netz\\büro\\lines V2.dss"',
+        'BusCoords "Mein Netz\\Büro\\xy.csv"',
+    ]
+    path.write_bytes("\r\n".join(main).encode(codec))
+    report = read(path)
+    assert report.place("Line.l") == "Lines v2.dss:2"
+    dss = opendss_engine()
+    assert dss.text("? line.l.units") == "km"
+    dss.circuit.set_active_bus("b")
+    assert (dss.bus.x, dss.bus.y) == (1.5, 2.5)
+    dss.loadshapes.name = "s"
+    assert list(dss.loadshapes.p_mult) == [0.25, 0.75]
