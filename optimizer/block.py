@@ -69,13 +69,22 @@ class RunColumns:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Stages:
+    """The columns (T,) that stand at 0 or at one of `levels_kw` (ascending)."""
+
+    columns: IntArray
+    levels_kw: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Block:
     """One resource in the programme, n columns over T intervals.
 
     `cost` per unit of column; `action` (T, n): kW that differ from the default, in the sign of the
     setpoint; `injection` (T, n): kW by which its terminals' load falls; `setpoint_kw` = `offset_kw`
     + action where there is one, else `default_kw`. `runs`: None for what moves freely. `pair`: two
-    columns of an interval that must not both be used (charge and discharge), or None.
+    columns of an interval that must not both be used (charge and discharge), or None. `stages`: the
+    levels that the control knows, where it does not take any level.
     """
 
     resource: str
@@ -91,6 +100,7 @@ class Block:
     offset_kw: FloatArray
     runs: RunColumns | None = None
     pair: tuple[IntArray, IntArray] | None = None
+    stages: Stages | None = None
 
     @property
     def columns(self) -> int:
@@ -111,6 +121,7 @@ def block_of(
     offset_kw: FloatArray,
     runs: RunColumns | None = None,
     pair: tuple[IntArray, IntArray] | None = None,
+    stages: Stages | None = None,
 ) -> Block:
     """A block from its collected rows."""
     return Block(
@@ -127,6 +138,7 @@ def block_of(
         offset_kw=offset_kw,
         runs=runs,
         pair=pair,
+        stages=stages,
     )
 
 

@@ -61,6 +61,7 @@ def _rules(rules: RunRules, blocked: BoolArray) -> RunRules:
         rules,
         length_max=length_max,
         may_start=rules.may_start & (rules.length_min <= length_max),
+        must=rules.must & ~blocked if len(rules.must) else rules.must,
         held=rules.held if to_the_end else min(rules.held, first),
         held_max=rules.held_max if to_the_end else min(rules.held_max, first),
     )

@@ -6,7 +6,7 @@ starts already made today), so that a plan made again each interval does not res
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from optimizer.timegrid import FloatArray, IntArray
 
 BoolArray = NDArray[np.bool_]
+HOURS_ROUNDING = 1e-6
+BUDGET_ROUNDS = 16
+TIE_SHARE = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +27,8 @@ class RunRules:
     the horizon may be cut there); `recovery`: off at least so long after a run; `may_start` (T,):
     false while an earlier recovery lasts; `day` (T,): day number; `starts_left`: by day number.
     `active`: a run is on before interval 0; it must go on for `held` intervals and may for
-    `held_max`.
+    `held_max`. `must` (T,): announced to be on. `hours` (T,): of each interval, counted against
+    `hours_left` of its day and `season_hours_left`; infinite where there is no budget.
     """
 
     length_min: IntArray
@@ -36,6 +40,10 @@ class RunRules:
     active: bool
     held: int
     held_max: int
+    must: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    hours: FloatArray = field(default_factory=lambda: np.zeros(0))
+    hours_left: dict[int, float] = field(default_factory=dict)
+    season_hours_left: float = np.inf
 
     @property
     def count(self) -> int:
@@ -68,6 +76,33 @@ def broken_rules(rules: RunRules, on: BoolArray) -> list[str]:
         for day, number in starts.items()
         if number > rules.starts_left.get(day, 0)
     )
+    found.extend(_broken_budgets(rules, on))
+    return found
+
+
+def _broken_budgets(rules: RunRules, on: BoolArray) -> list[str]:
+    """Hours of each day and of the season, announced intervals."""
+    found = [
+        f"off in interval {t} although it is announced"
+        for t, told in enumerate(rules.must)
+        if told and not on[t]
+    ]
+    if not len(rules.hours):
+        return found
+    used: dict[int, float] = {}
+    for t, now_on in enumerate(on):
+        if now_on:
+            day = int(rules.day[t])
+            used[day] = used.get(day, 0.0) + float(rules.hours[t])
+    found += [
+        f"{hours:.2f} h on day {day}, {rules.hours_left[day]:.2f} left"
+        for day, hours in used.items()
+        if hours > rules.hours_left.get(day, np.inf) + HOURS_ROUNDING
+    ]
+    if sum(used.values()) > rules.season_hours_left + HOURS_ROUNDING:
+        found.append(
+            f"{sum(used.values()):.2f} h, {rules.season_hours_left:.2f} left of the season"
+        )
     return found
 
 
@@ -89,6 +124,63 @@ def _broken_length(rules: RunRules, start: int, end: int, *, ended: bool) -> lis
 def best_runs(rules: RunRules, wish: FloatArray, start_price: float = 0.0) -> BoolArray:
     """The runs that keep all rules and have the greatest sum of `wish` (T,) while on, less
     `start_price` for each start.
+
+    Where they would pass a budget of hours they keep all rules, but need not be the very best.
+    """
+    if rules.must.any():
+        wish = np.where(rules.must, (float(np.abs(wish).sum()) + 1.0) * 1e3, wish)
+    on = _best_runs(rules, wish, start_price)
+    if _within_budgets(rules, on):
+        return on
+    return _thrifty_runs(rules, wish, start_price)
+
+
+def _thrifty_runs(rules: RunRules, wish: FloatArray, start_price: float) -> BoolArray:
+    """The best runs found within the budgets: with hours at a price, earlier ones liked a little
+    better so that equal hours can be told apart; and one run a day no longer than its budget."""
+    top, free_of_charge = float(np.abs(wish).max()), ~_told(rules)
+    lean = wish - TIE_SHARE * top * np.arange(rules.count) / rules.count
+    free, dear = 0.0, top / max(float(rules.hours.min()), HOURS_ROUNDING) + 1.0
+    found: list[BoolArray] = []
+    for _ in range(BUDGET_ROUNDS):
+        price = (free + dear) / 2.0
+        tried = _best_runs(rules, lean - price * rules.hours * free_of_charge, start_price)
+        if _within_budgets(rules, tried):
+            dear = price
+            found.append(tried)
+        else:
+            free = price
+    most_h = min([rules.season_hours_left, *rules.hours_left.values()])
+    fits = np.searchsorted(np.cumsum(rules.hours), most_h + HOURS_ROUNDING, side="right")
+    short = replace(
+        rules,
+        length_max=np.minimum(rules.length_max, int(fits)),
+        starts_left={day: min(left, 1) for day, left in rules.starts_left.items()},
+    )
+    never = replace(rules, may_start=np.zeros(rules.count, dtype=np.bool_))
+    found += [_best_runs(short, wish, start_price), _best_runs(never, wish, start_price)]
+    inside = [on for on in found if _within_budgets(rules, on)]
+    if not inside:
+        return _best_runs(never, np.where(_told(rules), wish, -top - 1.0), start_price)
+    return max(inside, key=lambda on: float(wish[on].sum()) - start_price * _starts(rules, on))
+
+
+def _starts(rules: RunRules, on: BoolArray) -> int:
+    return int(np.count_nonzero(on & ~np.concatenate(([rules.active], on[:-1]))))
+
+
+def _told(rules: RunRules) -> BoolArray:
+    return rules.must if len(rules.must) else np.zeros(rules.count, dtype=np.bool_)
+
+
+def _within_budgets(rules: RunRules, on: BoolArray) -> bool:
+    if not rules.hours_left and not np.isfinite(rules.season_hours_left):
+        return True
+    return not _broken_budgets(replace(rules, must=on[:0]), on)
+
+
+def _best_runs(rules: RunRules, wish: FloatArray, start_price: float) -> BoolArray:
+    """The best runs without a look at the budgets.
 
     Dynamic programme over (interval, starts already used on its day), backwards in time: at each
     interval either wait, or start and choose the run's length.

@@ -10,19 +10,22 @@ the proven gap. No clock is involved, so the same task gives the same plan.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gridctl.model.planning import SolveStatus
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.assemble import Fixed, Programme
+from optimizer.harm import without_harm
 from optimizer.runs import RunRules, best_runs
 from optimizer.session import LpSession, Outcome
 
 LAZY_ROUNDS_MAX = 30
 THRESHOLDS = (0.02, 0.4)
 BOTH_WAYS_KW = 1e-3
+STAGE_WITHIN_KW = 0.05
+ON_ABOVE = 0.5
 _TROUBLES = {
     Outcome.LATE: SolveStatus.TIMEOUT,
     Outcome.INFEASIBLE: SolveStatus.INFEASIBLE,
@@ -117,6 +120,21 @@ def both_ways(programme: Programme, x: FloatArray) -> tuple[int, ...]:
     return tuple(zero)
 
 
+def staged(programme: Programme, x: FloatArray) -> dict[int, float]:
+    """Columns that must stand at a stage, each at the next stage that is enough."""
+    found: dict[int, float] = {}
+    for index, block in enumerate(programme.blocks):
+        if block.stages is None or block.runs is None:
+            continue
+        own = x[programme.columns_of(index)]
+        levels = block.stages.levels_kw
+        place = np.searchsorted(levels, own[block.stages.columns] - STAGE_WITHIN_KW)
+        kw = levels[np.minimum(place, len(levels) - 1)] * (own[block.runs.on] > ON_ABOVE)
+        first = programme.columns_of(index).start
+        found.update(zip((first + block.stages.columns).tolist(), kw.tolist(), strict=True))
+    return found
+
+
 def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
     """Relaxation, repair, best fixed solution; with the objective of the relaxation, which is a
     lower bound (it knows no rebound). The programme holds the runs of the solution afterwards.
@@ -175,7 +193,8 @@ def _improved(
     if best is None:
         return relaxed, Fixed(runs={})
     best = _without_the_dear(programme, best, bound, effort)
-    return _polished(programme, best, bound, effort)
+    best = _polished(programme, best, bound, effort)
+    return without_harm(programme, best, lambda: solve_once(programme, effort))
 
 
 def _without_the_dear(
@@ -271,9 +290,14 @@ def settled(programme: Programme, effort: Effort, known: Solution | None = None)
     """The lazy solution with the runs that are held, and no battery used both ways; `known` as
     `solve_lazily`. Raises SolverError.
     """
+    held = programme.fixed
+    if held is not None and held.at:
+        # Offsets have moved since: the stages are chosen anew.
+        programme.hold(replace(held, at={}))
     solution = solve_lazily(programme, effort, known)
-    zero = both_ways(programme, solution.x)
-    if zero and programme.fixed is not None:
-        programme.hold(Fixed(runs=programme.fixed.runs, zero=(*programme.fixed.zero, *zero)))
+    zero, at = both_ways(programme, solution.x), staged(programme, solution.x)
+    if (zero or at) and programme.fixed is not None:
+        zero = (*programme.fixed.zero, *zero)
+        programme.hold(replace(programme.fixed, zero=zero, at=at))
         solution = solve_lazily(programme, effort)
     return solution

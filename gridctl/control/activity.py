@@ -11,22 +11,29 @@ from gridctl.model.record import UseRow
 DAY_S = 86_400.0
 KEPT_DAYS = 400
 """A season and its year: calls are counted over so many days."""
+SEASON_DAYS = 365
+"""Hours of a season are counted over so many days back."""
+HOUR_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
     """Use of one resource; times in grid seconds. `starts_today` in the local day of the feeder;
-    `starts_s`: every start of the last KEPT_DAYS."""
+    `starts_s`: every start of the last KEPT_DAYS; `hours_today`, `hours_season` (the last
+    SEASON_DAYS): hours in use, with those of the use that goes on."""
 
     starts_today: int
     starts_s: tuple[float, ...]
     active_since_s: float | None
     released_at_s: float | None
+    hours_today: float
+    hours_season: float
 
 
 @dataclass(slots=True)
 class _Record:
     starts_s: list[float] = field(default_factory=list)
+    ended_s: list[tuple[float, float]] = field(default_factory=list)
     active_since_s: float | None = None
     released_at_s: float | None = None
 
@@ -38,6 +45,7 @@ class Activity:
         self._utc_offset_s = utc_offset_s
         self._records: dict[str, _Record] = {}
         self._day = 0
+        self._now_s = 0.0
 
     def rebuild(self, rows: Iterable[UseRow], *, now_s: float) -> None:
         """Take over what the journal knows."""
@@ -52,6 +60,8 @@ class Activity:
             record.active_since_s = at_s
             record.starts_s.append(at_s)
         elif state is CommandState.RELEASED and status != "REPLACED":
+            if record.active_since_s is not None:
+                record.ended_s.append((record.active_since_s, at_s))
             record.active_since_s = None
             record.released_at_s = at_s
 
@@ -59,9 +69,13 @@ class Activity:
         """Today's starts count from the local midnight before `now_s`; those of a year ago are
         forgotten."""
         self._day = int((now_s + self._utc_offset_s) // DAY_S)
+        self._now_s = now_s
         for record in self._records.values():
             record.starts_s = [
                 at for at in record.starts_s if self._day_of(at) >= self._day - KEPT_DAYS
+            ]
+            record.ended_s = [
+                use for use in record.ended_s if self._day_of(use[1]) >= self._day - KEPT_DAYS
             ]
 
     def of(self, resource: str) -> Use:
@@ -72,7 +86,15 @@ class Activity:
             starts_s=tuple(record.starts_s),
             active_since_s=record.active_since_s,
             released_at_s=record.released_at_s,
+            hours_today=self._hours(record, self._day * DAY_S - self._utc_offset_s),
+            hours_season=self._hours(record, self._now_s - SEASON_DAYS * DAY_S),
         )
+
+    def _hours(self, record: _Record, from_s: float) -> float:
+        uses = list(record.ended_s)
+        if record.active_since_s is not None:
+            uses.append((record.active_since_s, self._now_s))
+        return sum(max(end - max(start, from_s), 0.0) for start, end in uses) / HOUR_S
 
     def _day_of(self, at_s: float) -> int:
         return int((at_s + self._utc_offset_s) // DAY_S)

@@ -86,6 +86,8 @@ def resource_states(
                 starts_today=done.starts_today,
                 active_since_s=done.active_since_s,
                 released_at_s=done.released_at_s,
+                hours_today=done.hours_today,
+                hours_season=done.hours_season,
             )
         )
     return tuple(states)

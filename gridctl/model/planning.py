@@ -80,7 +80,9 @@ class ResourceState:
 
     `available_kw`: load group: kW that can be shed now; battery: rating; PV: kW the sun gives.
     `setpoint_kw`: what the device confirms now. `excluded`: why it may not be used, or None.
-    `starts_today`, `active_since_s`, `released_at_s`: history that a rolling run must not reset.
+    `starts_today`, `hours_today`, `hours_season`, `active_since_s`, `released_at_s`: history that a
+    rolling run must not reset (hours of ended runs and of the one that is on). `announced`:
+    (start_s, end_s) of calls that customers have been told of: they are kept.
     `blocked`: windows of the horizon in which it may not be used (enrolments, opt-outs).
     """
 
@@ -93,6 +95,9 @@ class ResourceState:
     starts_today: int = 0
     active_since_s: float | None = None
     released_at_s: float | None = None
+    hours_today: float = 0.0
+    hours_season: float = 0.0
+    announced: tuple[tuple[float, float], ...] = ()
     blocked: tuple[Window, ...] = ()
 
 

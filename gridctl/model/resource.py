@@ -52,11 +52,33 @@ class ResourcePoints:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pickup:
+    """Cold-load pickup of a class of outage length: after a run of at least `after_s`, `shares[k]`
+    of the run's mean shed is drawn besides in the k-th interval after release."""
+
+    after_s: float
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comfort:
+    """What customers put up with: energy put off, at most `energy_kwh` at any moment. It fades by
+    itself within `fade_h` (a house warms up, a tank cools down); 0: it does not fade (a car waits).
+    """
+
+    energy_kwh: float
+    fade_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadGroup:
     """A group of curtailable customers behind one control.
 
     `rebound`: share of the shed energy that comes back in each interval after release
     (may sum to more than 1). `level_min` is the smallest useful share of `rating_kw`.
+    `stages`: shares of what can be shed that the control knows; empty: any level.
+    Hours of a day and of a season; `call_value`: what a call that is left is worth, a cost of each
+    start. `ramp_kw_per_min`: how fast it may follow; None: at once.
     """
 
     mrid: str
@@ -75,6 +97,13 @@ class LoadGroup:
     starts_per_day_max: int
     rebound: tuple[float, ...]
     level_min: float = 0.0
+    stages: tuple[float, ...] = ()
+    hours_per_day_max: float | None = None
+    hours_per_season_max: float | None = None
+    call_value: float = 0.0
+    ramp_kw_per_min: float | None = None
+    pickup: tuple[Pickup, ...] = ()
+    comfort: Comfort | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ import scipy.sparse as sp
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import Generator
 from optimizer.block import COST_MIN, Block, BoolArray, Rows, RunColumns, block_of, selection
-from optimizer.run_rows import RunLimits, add_runs, rules_of
+from optimizer.run_rows import Ramp, RunLimits, add_ramps, add_runs, rules_of
 from optimizer.runs import RunRules
-from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
+from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, TimeGrid
 
 FULL_WITHIN_KW = 0.1
 RUNS_ABOVE_KW = 1e-6
@@ -81,6 +81,7 @@ def run_rules(generator: Generator, state: ResourceState, grid: TimeGrid) -> Run
             length_max_s=generator.run_max_s,
             rest_s=generator.rest_s,
             starts_per_day_max=generator.starts_per_day_max,
+            still=_ramp(generator, state, grid).still if state.active_since_s is not None else 0,
         ),
     )
 
@@ -127,6 +128,7 @@ def block(generator: Generator, state: ResourceState, grid: TimeGrid) -> Block:
     upper[on] = upper[stop] = 1.0
     upper[start] = np.where(rules.may_start, 1.0, 0.0)
     lower[on[: rules.held]] = 1.0
+    lower[on[: len(rules.must)][rules.must]] = 1.0
     cost[power] = max(generator.cost_per_kwh, COST_MIN) * grid.hours
     cost[on] = generator.idle_cost_per_h * grid.hours
     cost[start] = generator.start_cost
@@ -135,7 +137,7 @@ def block(generator: Generator, state: ResourceState, grid: TimeGrid) -> Block:
         rows.add([(int(power[t]), 1.0), (int(on[t]), -most_kw)], upper=0.0)
         rows.add([(int(power[t]), 1.0), (int(on[t]), -least_kw)], lower=0.0)
     add_runs(rows, rules, on, start, stop)
-    _add_ramps(rows, generator, state, grid, (power, start, stop))
+    add_ramps(rows, _ramp(generator, state, grid), power, start, stop)
     giving = selection(count, columns, power, 1.0)
     return block_of(
         resource=generator.mrid,
@@ -158,26 +160,13 @@ def block(generator: Generator, state: ResourceState, grid: TimeGrid) -> Block:
     )
 
 
-def _add_ramps(
-    rows: Rows,
-    generator: Generator,
-    state: ResourceState,
-    grid: TimeGrid,
-    columns: tuple[IntArray, IntArray, IntArray],
-) -> None:
-    """From one interval to the next no more than its ramp; a start or stop may jump its least."""
-    power, start, stop = columns
-    step_kw = generator.ramp_kw_per_min * grid.step_s / SECONDS_PER_MINUTE
-    most_kw = cap_kw(generator, state)
-    if step_kw >= most_kw:
-        return
-    jump_kw = max(level_kw(generator) - step_kw, 0.0)
-    for t in range(grid.count):
-        was_kw = min(max(state.setpoint_kw, 0.0), most_kw) if t == 0 else 0.0
-        before = [] if t == 0 else [(int(power[t - 1]), -1.0)]
-        change = [(int(power[t]), 1.0), *before]
-        rows.add([*change, (int(start[t]), -jump_kw)], upper=was_kw + step_kw)
-        rows.add([*change, (int(stop[t]), jump_kw)], lower=was_kw - step_kw)
+def _ramp(generator: Generator, state: ResourceState, grid: TimeGrid) -> Ramp:
+    return Ramp(
+        step_kw=generator.ramp_kw_per_min * grid.step_s / SECONDS_PER_MINUTE,
+        least_kw=level_kw(generator),
+        most_kw=cap_kw(generator, state),
+        was_kw=state.setpoint_kw if state.active_since_s is not None else 0.0,
+    )
 
 
 def _aftermath(

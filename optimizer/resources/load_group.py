@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from gridctl.model.planning import ResourceState
-from gridctl.model.resource import LoadGroup
-from optimizer.block import COST_MIN, Block, BoolArray, Rows, RunColumns, block_of, selection
-from optimizer.run_rows import RunLimits, add_runs, rules_of
+from gridctl.model.resource import Comfort, LoadGroup
+from optimizer.block import (
+    COST_MIN,
+    Block,
+    BoolArray,
+    Rows,
+    RunColumns,
+    Stages,
+    block_of,
+    selection,
+)
+from optimizer.run_rows import Ramp, RunLimits, add_ramps, add_runs, rules_of
 from optimizer.runs import RunRules
-from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, TimeGrid
+from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
 
 FULL_WITHIN_KW = 0.1
 SHED_MIN_KW = 1e-6
 WORTH_KW = 0.5
 """Less than this is nothing: its least level would be lost among the meters' noise."""
+SECONDS_PER_MINUTE = 60.0
+DISCOMFORT = 1e3
+"""A kWh put off beyond comfort costs as much as so many kWh shed."""
 LEVEL_SHARE_MIN = 0.2
 """A run sheds at least this share of what can be shed, so that "on" is visible at the device."""
 START_COST_H = 0.02
@@ -44,18 +57,65 @@ def injection_kw(
     """Shed minus rebound, kW (T,).
 
     When a run of shedding ends, `rebound[k]` of its whole energy comes back in the k-th interval
-    after its release (the first of them is the interval in which it is released).
+    after its release (the first of them is the interval in which it is released), and the pickup of
+    its length's class is drawn besides.
     """
     net = np.array(setpoint_kw, dtype=np.float64)
-    energy_kwh = shed_so_far_kwh(state, grid.now_s)
-    for t in range(grid.count):
-        if setpoint_kw[t] > SHED_MIN_KW:
-            energy_kwh += float(setpoint_kw[t]) * float(grid.hours[t])
-            continue
-        for k, share in enumerate(group.rebound[: grid.count - t]):
-            net[t + k] -= share * energy_kwh / float(grid.hours[t + k])
-        energy_kwh = 0.0
+    for run in runs_of(group, state, grid, setpoint_kw > SHED_MIN_KW):
+        inside = slice(run.first, run.released)
+        kwh = run.before_kwh + float(setpoint_kw[inside] @ grid.hours[inside])
+        for t, share in _comes_back(group, run, grid):
+            net[t] -= share * kwh / float(grid.hours[t])
+        for t, share in _picked_up(group, run, grid):
+            net[t] -= share * kwh / run.hours
     return net
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run that ends within the horizon: on in [`first`, `released`), for `hours` in all, of which
+    `before_kwh` were shed before the horizon."""
+
+    first: int
+    released: int
+    hours: float
+    before_kwh: float
+
+
+def runs_of(group: LoadGroup, state: ResourceState, grid: TimeGrid, on: BoolArray) -> list[Run]:
+    """The runs of `on` (T,) that end within the horizon, the one that is on now included."""
+    del group
+    found: list[Run] = []
+    begun = None if state.active_since_s is None else 0
+    before_kwh = shed_so_far_kwh(state, grid.now_s)
+    before_h = 0.0
+    if state.active_since_s is not None:
+        before_h = max(grid.now_s - state.active_since_s, 0.0) / SECONDS_PER_HOUR
+    for t in range(grid.count):
+        if on[t]:
+            begun = t if begun is None else begun
+        elif begun is not None:
+            hours = before_h + float(grid.hours[begun:t].sum())
+            if hours > 0.0:
+                found.append(Run(first=begun, released=t, hours=hours, before_kwh=before_kwh))
+            begun, before_kwh, before_h = None, 0.0, 0.0
+    return found
+
+
+def _comes_back(group: LoadGroup, run: Run, grid: TimeGrid) -> list[tuple[int, float]]:
+    """(interval, share of the run's energy) of the payback."""
+    room = grid.count - run.released
+    return [(run.released + k, share) for k, share in enumerate(group.rebound[:room])]
+
+
+def _picked_up(group: LoadGroup, run: Run, grid: TimeGrid) -> list[tuple[int, float]]:
+    """(interval, share of the run's mean kW) of the cold-load pickup of its length's class."""
+    classes = [p for p in group.pickup if run.hours * SECONDS_PER_HOUR >= p.after_s - 1.0]
+    if not classes:
+        return []
+    longest = max(classes, key=lambda p: p.after_s)
+    room = grid.count - run.released
+    return [(run.released + k, share) for k, share in enumerate(longest.shares[:room])]
 
 
 def unusable(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> str | None:
@@ -85,16 +145,52 @@ def _cap_kw(group: LoadGroup, state: ResourceState) -> float:
     return min(group.rating_kw, state.available_kw)
 
 
+def _level_kw(group: LoadGroup, state: ResourceState) -> float:
+    """The least that it sheds while it is on."""
+    cap = _cap_kw(group, state)
+    least = max(group.level_min * group.rating_kw, LEVEL_SHARE_MIN * cap)
+    return max(least, min(group.stages) * cap) if group.stages else least
+
+
+def _ramp(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Ramp | None:
+    if group.ramp_kw_per_min is None:
+        return None
+    return Ramp(
+        step_kw=group.ramp_kw_per_min * grid.step_s / SECONDS_PER_MINUTE,
+        least_kw=_level_kw(group, state),
+        most_kw=_cap_kw(group, state),
+        was_kw=state.setpoint_kw if state.active_since_s is not None else 0.0,
+    )
+
+
+def _columns(group: LoadGroup, grid: TimeGrid) -> int:
+    """Shed, on, start, stop of each interval; with comfort, energy put off and what is too much."""
+    return (4 if group.comfort is None else 6) * grid.count
+
+
+def _length_max_s(group: LoadGroup, state: ResourceState) -> float:
+    """No run is longer than comfort lets it be at its least level."""
+    if group.comfort is None:
+        return group.duration_max_s
+    kw = max(_level_kw(group, state), SHED_MIN_KW)
+    longest_s = group.comfort.energy_kwh / kw * SECONDS_PER_HOUR
+    return min(group.duration_max_s, longest_s)
+
+
 def run_rules(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> RunRules:
     """The group's rules in whole intervals, with its history as constants."""
+    ramp = _ramp(group, state, grid)
     return rules_of(
         state,
         grid,
         RunLimits(
             length_min_s=group.duration_min_s,
-            length_max_s=group.duration_max_s,
+            length_max_s=_length_max_s(group, state),
             rest_s=group.recovery_s,
             starts_per_day_max=group.starts_per_day_max,
+            hours_per_day_max=group.hours_per_day_max,
+            hours_per_season_max=group.hours_per_season_max,
+            still=ramp.still if ramp is not None and state.active_since_s is not None else 0,
         ),
     )
 
@@ -103,23 +199,30 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
     """Columns of each interval: shed kW, on, started, stopped. Rebound depends on where runs end,
     so it comes in when the runs are fixed (`aftermath`)."""
     count, rules = grid.count, run_rules(group, state, grid)
-    columns = 4 * count
+    columns = _columns(group, grid)
     shed, on, start, stop = (np.arange(count) + k * count for k in range(4))
     cap_kw = _cap_kw(group, state)
-    level_kw = max(group.level_min * group.rating_kw, LEVEL_SHARE_MIN * cap_kw)
+    level_kw = _level_kw(group, state)
     lower, upper, cost = np.zeros(columns), np.full(columns, np.inf), np.zeros(columns)
     upper[shed] = cap_kw
     upper[on] = upper[stop] = 1.0
     upper[start] = np.where(rules.may_start, 1.0, 0.0)
     lower[on[: rules.held]] = 1.0
+    lower[on[: len(rules.must)][rules.must]] = 1.0
     price = max(group.cost_per_kwh, COST_MIN)
     cost[shed] = price * grid.hours
-    cost[start] = price * START_COST_H * cap_kw
+    cost[start] = price * START_COST_H * cap_kw + group.call_value
     rows = Rows()
     for t in range(count):
         rows.add([(int(shed[t]), 1.0), (int(on[t]), -cap_kw)], upper=0.0)
         rows.add([(int(shed[t]), 1.0), (int(on[t]), -level_kw)], lower=0.0)
     add_runs(rows, rules, on, start, stop)
+    ramp = _ramp(group, state, grid)
+    if ramp is not None:
+        add_ramps(rows, ramp, shed, start, stop)
+    if group.comfort is not None:
+        _add_comfort(rows, group.comfort, state, grid, np.arange(4 * count, 6 * count))
+        cost[5 * count :] = price * DISCOMFORT
     shedding = selection(count, columns, shed, 1.0)
     return block_of(
         resource=group.mrid,
@@ -139,13 +242,32 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
             full_kw=cap_kw,
             aftermath=partial(_aftermath, group, state, grid),
         ),
+        stages=Stages(columns=shed, levels_kw=np.sort(np.array(group.stages)) * cap_kw)
+        if group.stages
+        else None,
     )
+
+
+def _add_comfort(
+    rows: Rows, comfort: Comfort, state: ResourceState, grid: TimeGrid, columns: IntArray
+) -> None:
+    """Energy put off, which fades, stays below what customers put up with; the shed's columns come
+    first in the block. What goes beyond has a price that nothing pays for long."""
+    count = grid.count
+    put_off, beyond = columns[:count], columns[count:]
+    for t in range(count):
+        hours = float(grid.hours[t])
+        keeps = math.exp(-hours / comfort.fade_h) if comfort.fade_h > 0.0 else 1.0
+        before = [] if t == 0 else [(int(put_off[t - 1]), -keeps)]
+        known = keeps * shed_so_far_kwh(state, grid.now_s) if t == 0 else 0.0
+        rows.add([(int(put_off[t]), 1.0), *before, (t, -hours)], lower=known)
+        rows.add([(int(put_off[t]), 1.0), (int(beyond[t]), -1.0)], upper=comfort.energy_kwh)
 
 
 def _aftermath(
     group: LoadGroup, state: ResourceState, grid: TimeGrid, on: BoolArray
 ) -> tuple[sp.csr_array, FloatArray]:
-    """Rebound of the given runs: minus a share of each run's energy after its release.
+    """Rebound and pickup of the given runs: minus a share of each run's energy after its release.
 
     The shed's columns come first in the block. What a run that is on now has shed before the
     horizon comes back as a constant.
@@ -155,19 +277,15 @@ def _aftermath(
     column: list[int] = []
     value: list[float] = []
     constant = np.zeros(count)
-    so_far_kwh, members = shed_so_far_kwh(state, grid.now_s), list[int]()
-    for t in range(count):
-        if on[t]:
-            members.append(t)
-            continue
-        for k, share in enumerate(group.rebound[: count - t]):
-            per_kwh = -share / float(grid.hours[t + k])
-            constant[t + k] += per_kwh * so_far_kwh
-            row += [t + k] * len(members)
-            column += members
-            value += [per_kwh * float(grid.hours[m]) for m in members]
-        so_far_kwh, members = 0.0, []
-    return sp.csr_array((value, (row, column)), shape=(count, 4 * count)), constant
+    for run in runs_of(group, state, grid, on):
+        back = [(t, -share / float(grid.hours[t])) for t, share in _comes_back(group, run, grid)]
+        back += [(t, -share / run.hours) for t, share in _picked_up(group, run, grid)]
+        for t, per_kwh in back:
+            constant[t] += per_kwh * run.before_kwh
+            row += [t] * (run.released - run.first)
+            column += range(run.first, run.released)
+            value += [per_kwh * float(h) for h in grid.hours[run.first : run.released]]
+    return sp.csr_array((value, (row, column)), shape=(count, _columns(group, grid))), constant
 
 
 def held_back(

@@ -15,7 +15,7 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from gridctl.model.planning import Horizon, ResourceState
-from gridctl.model.resource import Battery, LoadGroup, Resource
+from gridctl.model.resource import Battery, Comfort, LoadGroup, Pickup, Resource
 from optimizer.block import Block
 from optimizer.problem import block, default_kw, injection_kw, unusable
 from optimizer.resources.battery import energy_kwh
@@ -59,6 +59,22 @@ KINDS = {
     ),
     "load group after a release": _kind(
         SHORT, 0, 100, released_at_s=START_S - 60.0, starts_today=1
+    ),
+    "load group in stages": _kind(replace(SHORT, stages=(0.3, 0.6, 1.0)), 0, 70, available_kw=70.0),
+    "load group with a slow ramp": _kind(
+        replace(SHORT, ramp_kw_per_min=1.0), 0, 70, available_kw=70.0
+    ),
+    "load group within comfort": _kind(
+        replace(SHORT, comfort=Comfort(energy_kwh=40.0, fade_h=2.0)), 0, 70, available_kw=70.0
+    ),
+    "load group with pickup": _kind(
+        replace(SHORT, pickup=(Pickup(after_s=2700.0, shares=(0.5,)),)), 0, 70, available_kw=70.0
+    ),
+    "load group with few hours": _kind(
+        replace(SHORT, hours_per_day_max=1.0), 0, 70, available_kw=70.0
+    ),
+    "load group that was announced": _kind(
+        SHORT, 0, 100, announced=((START_S + 3600.0, START_S + 7200.0),)
     ),
     "battery": _kind(BATTERY, -60, 60),
     "battery with less power": _kind(BATTERY, -25, 25, available_kw=25.0),
@@ -191,7 +207,8 @@ def test_energy_balances(kind: Kind, grid: TimeGrid) -> None:
             case LoadGroup() if state.active_since_s is None:
                 shed = float(series @ grid.hours)
                 net = float(injection_kw(resource, state, grid, series) @ grid.hours)
-                assert shed * (1 - sum(resource.rebound)) - 1e-6 <= net <= shed + 1e-6
+                drawn = resource.rating_kw * sum(sum(p.shares) for p in resource.pickup)
+                assert shed * (1 - sum(resource.rebound)) - drawn - 1e-6 <= net <= shed + 1e-6
             case _:
                 assert np.all(injection_kw(resource, state, grid, series) <= 1e-6 + kind.most_kw)
 

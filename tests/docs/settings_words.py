@@ -199,6 +199,13 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "starts_per_day_max": "Most sheds in a day.",
         "rebound": "Share of the shed energy that comes back in each interval after release.",
         "level_min": "Smallest useful share of `rating_kw`.",
+        "stages": "Shares of what can be shed that its control knows; empty: any level.",
+        "hours_per_day_max": "Hours that it may be shed in a local day; left out: no limit.",
+        "hours_per_season_max": "The same over the last 365 days.",
+        "call_value": "What a call that is left is worth: a cost of each start.",
+        "ramp_kw_per_min": "How fast it follows, kW per minute; left out: at once.",
+        "pickup": "Cold-load pickup: `after_s` of a run and `shares` of its mean kW drawn besides, interval by interval.",
+        "comfort": "`energy_kwh` that may be put off at any moment, and `fade_h` in which that fades (0: it does not).",
     },
     "battery": {
         "mrid": "Its name in plans and audit.",

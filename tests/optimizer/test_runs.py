@@ -40,6 +40,7 @@ CASES = {
     "midnight": rules(day=np.array([0] * 5 + [1] * 4), starts_left={0: 1, 1: 1}, recovery=1),
     "longer at first": rules(length_min=np.array([3] + [2] * 8), length_max=np.full(COUNT, 3)),
     "never": rules(length_min=np.full(COUNT, 3), length_max=np.full(COUNT, 2)),
+    "announced": rules(must=np.isin(np.arange(COUNT), (4, 5))),
     "at will": rules(
         length_min=np.full(COUNT, 1),
         length_max=np.full(COUNT, COUNT),
@@ -63,7 +64,9 @@ def test_no_runs_that_keep_the_rules_are_better(name: str) -> None:
         wish = random.normal(size=COUNT)
         chosen = best_runs(case, wish)
         assert broken_rules(case, chosen) == []
-        best = max(float(wish[on].sum()) for on in allowed)
+        best = max(
+            float(wish[on].sum()) for on in allowed if all(on[case.must[: len(on)].nonzero()])
+        )
         assert float(wish[chosen].sum()) == pytest.approx(best, abs=1e-12)
 
 
@@ -77,3 +80,30 @@ def test_each_broken_rule_is_named() -> None:
     assert "2 left" in said("110011001", rules())
     assert "may not" in said("110000000", rules(may_start=np.arange(COUNT) >= 1))
     assert said("110011000", rules()) == ""
+
+
+def test_runs_stay_within_their_hours_and_lose_little() -> None:
+    limited = rules(
+        hours=np.full(COUNT, 0.5), hours_left={0: 2.0}, season_hours_left=5.0, recovery=1
+    )
+    allowed = [
+        np.array(bits, dtype=np.bool_)
+        for bits in product((False, True), repeat=COUNT)
+        if not broken_rules(limited, np.array(bits, dtype=np.bool_))
+    ]
+    random = np.random.default_rng(8)
+    found, best = 0.0, 0.0
+    for _ in range(60):
+        wish = np.abs(random.normal(size=COUNT))
+        chosen = best_runs(limited, wish)
+        assert broken_rules(limited, chosen) == []
+        found += float(wish[chosen].sum())
+        best += max(float(wish[on].sum()) for on in allowed)
+    assert found >= 0.9 * best
+
+
+def test_a_start_that_costs_more_than_it_brings_is_not_made() -> None:
+    wish = np.array([0.0, 0.0, 3.0, 3.0, 0.0, 0.0, 0.0, 1.0, 1.0])
+    assert best_runs(rules(), wish, 1.0).nonzero()[0].tolist() == [2, 3, 7, 8]
+    assert best_runs(rules(), wish, 2.5).nonzero()[0].tolist() == [2, 3]
+    assert not best_runs(rules(), wish, 7.0).any()
