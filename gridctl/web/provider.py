@@ -15,9 +15,9 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
-from aiohttp import BasicAuth, ClientError, ClientSession, ClientTimeout
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -163,8 +163,11 @@ class Provider:
             "code_verifier": verifier,
             "client_id": self._settings.client_id,
         }
-        auth = BasicAuth(self._settings.client_id, secret) if secret else None
-        answer = await self._fetch(_url(found, "token_endpoint"), form=form, auth=auth)
+        headers = {}
+        if secret:
+            pair = f"{quote(self._settings.client_id, safe='')}:{quote(secret, safe='')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        answer = await self._fetch(_url(found, "token_endpoint"), form=form, headers=headers)
         token = answer.get("id_token")
         if not isinstance(token, str):
             raise _no("the provider gave no ID token")
@@ -221,7 +224,11 @@ class Provider:
         return self._metadata
 
     async def _fetch(
-        self, url: str, *, form: Mapping[str, str] | None = None, auth: BasicAuth | None = None
+        self,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """A JSON object from the provider, of bounded size, within the deadline."""
         try:
@@ -231,7 +238,7 @@ class Provider:
                     "GET" if form is None else "POST",
                     url,
                     data=form,
-                    auth=auth,
+                    headers=headers,
                     allow_redirects=False,
                 ) as answer,
             ):

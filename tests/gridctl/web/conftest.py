@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 
@@ -15,6 +15,7 @@ from gridctl.wallclock import system_clock
 from gridctl.web.app import WebParts, build_app
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
+from tests.gridctl.web.forecasts import forecasts_of
 from tests.gridctl.web.people import people_of
 
 PASSWORD = "correct horse battery"
@@ -27,6 +28,10 @@ class Console:
     client: TestClient[web.Request, web.Application]
     desk: RecordingDesk
     store: SqlStore
+
+    def beside(self) -> ClientSession:
+        """Another browser on the same server: `async with console.beside() as other`."""
+        return ClientSession(self.client.make_url("/"), cookie_jar=CookieJar(unsafe=True))
 
     async def sign_in(self, user: str) -> str:
         """The CSRF token of a new session."""
@@ -59,6 +64,7 @@ async def console() -> AsyncIterator[Console]:
                 voltage_max_pu=1.05,
                 utc_offset_s=-18_000.0,
                 secure=False,
+                forecasts=forecasts_of(store, clock),
             ),
             mounted=[],
         )
