@@ -8,7 +8,7 @@ they stay in it between solves. Every limit is soft (`optimizer.limits`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -48,12 +48,10 @@ class LazyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fixed:
-    """What a later stage holds: the runs of each block, columns that stay at zero, and columns that
-    stand at a stage of theirs."""
+    """What a later stage holds: the runs of each block, and columns that stay at zero."""
 
     runs: Mapping[int, BoolArray]
     zero: tuple[int, ...] = ()
-    at: Mapping[int, float] = field(default_factory=dict)
 
 
 class Programme:
@@ -279,13 +277,7 @@ class Programme:
             ):
                 lower[first + columns] = upper[first + columns] = values.astype(np.float64)
         upper[list(self.fixed.zero)] = 0.0
-        for column, value in self.fixed.at.items():
-            lower[column] = upper[column] = value
         return lower, upper
-
-    def harm_column(self, j: int) -> int:
-        """Column of the second slack of lazy row `j`: for loadings what the plan itself adds."""
-        return self.own_columns + 3 * self.problem.grid.count + 2 * j + 1
 
     def soft_rows(self) -> tuple[slice, slice, slice]:
         """Rows of import, target and lazy limits in `matrices().a`."""
@@ -337,10 +329,7 @@ class Programme:
                 weight[:, j] = cut.slope
                 standing_pct = cut.slope @ self._standing_kw[:, row.interval]
                 upper[j] = self.bounds.loading_pct[at] - cut.at_zero_pct - standing_pct
-                # What is too much without a plan is mended; what the plan adds is harm.
-                now_pct = self.problem.base_flow.branch_loading_pct[at]
-                first_upper[j] = max(now_pct - self.bounds.loading_pct[at], 0.0)
-                prices[:, j] = tiers.loading_pct * price, tiers.loading_harm_pct * price
+                prices[:, j] = tiers.loading_pct * price
                 continue
             sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
             low = row.limit is Limit.VOLTAGE_LOW

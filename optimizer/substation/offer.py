@@ -9,18 +9,19 @@ curve, so that what lies between two of them can be had at the cost between thei
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gridctl.model.planning import PlanningTask
+from gridctl.model.planning import PlanningTask, SolveStatus
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
 from optimizer.limits import Tiers, limit_bounds
 from optimizer.plan import network_of
 from optimizer.problem import build_problem
 from optimizer.regulated import RegulatedNetwork
-from optimizer.solve import Effort, SolverError, solve_lazily
+from optimizer.session import Answer, LpSession, Matrices, Outcome
+from optimizer.solve import LAZY_ROUNDS_MAX, SolverError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,8 @@ class Offerer:
         """`network` saves building the model."""
         self._monotonic_s, self._deadline_s = monotonic_s, task.deadline_s
         self._until_s = monotonic_s() + task.deadline_s
-        self._effort = Effort(left_s=lambda: self._until_s - monotonic_s())
+        self._session = LpSession()
+        self._matrices: Matrices | None = None
         network = network_of(task) if network is None else network
         self._problem = build_problem(task, network)
         self.head_kw = self._problem.head_kw
@@ -95,10 +97,28 @@ class Offerer:
 
     def _answer(self, programme: Programme, price: FloatArray) -> Offer:
         programme.price_head(price)
-        solution = solve_lazily(programme, self._effort)
-        change_kw = programme.head_change_kw(solution.x)
+        answer = self._solved(programme)
+        for _ in range(LAZY_ROUNDS_MAX):
+            if not programme.add_broken(programme.injection_kw(answer.x)):
+                break
+            self._matrices = None
+            answer = self._solved(programme)
+        change_kw = programme.head_change_kw(answer.x)
         return Offer(
             change_kw=tuple(map(float, change_kw)),
-            cost=solution.objective - float(price @ change_kw),
-            value=solution.objective,
+            cost=answer.objective - float(price @ change_kw),
+            value=answer.objective,
         )
+
+    def _solved(self, programme: Programme) -> Answer:
+        """The programme at its present price; a price changes nothing but costs."""
+        own = programme.own_columns
+        if self._matrices is None:
+            self._matrices = programme.matrices()
+        cost = np.concatenate([programme.own_cost_priced(), self._matrices.cost[own:]])
+        self._matrices = replace(self._matrices, cost=cost)
+        left_s = self._until_s - self._monotonic_s()
+        answer = self._session.solve(self._matrices, left_s=left_s)
+        if answer.outcome is not Outcome.OPTIMAL:
+            raise SolverError(SolveStatus.FAILED, f"HiGHS: {answer.outcome.value}")
+        return answer
