@@ -215,11 +215,20 @@ class Operators:
                 asked_s = await self._approved(plan)
             except RefusedError:  # a newer plan took its place between the look and the act
                 continue
-            async with asyncio.timeout(WIRE_S):
-                while (sent_s := await self._first_sent_s(plan["id"])) is None:
-                    await asyncio.sleep(0.05)
-            return (sent_s - asked_s) / RATE
+            sent_s = await self._on_the_wire_s(plan["id"])
+            if sent_s is not None:
+                return (sent_s - asked_s) / RATE
         raise TimeoutError(f"{TRIES} plans were void before they could be approved")
+
+    async def _on_the_wire_s(self, plan: str) -> float | None:
+        """When `plan` reached the field; None when it was void before anything of it had left."""
+        async with asyncio.timeout(WIRE_S):
+            while True:
+                ended = await asyncio.to_thread(self._people[0].get, f"/plans/{plan}")
+                sent_s = await self._first_sent_s(plan)
+                if sent_s is not None or ended["state"] == "void":
+                    return sent_s
+                await asyncio.sleep(0.05)
 
     async def _approved(self, plan: dict[str, Any]) -> float:
         """Grid time of the last approval that `plan` needs. Raises RefusedError."""

@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import gc
 
-YOUNG: int = 20_000
-"""So many objects more than were freed: a look at the new ones, about a millisecond."""
-MIDDLE: int = 20
-OLD: int = 50
+YOUNG: int = 10_000
+"""So many objects more than were freed: a look at the new ones, some milliseconds."""
+MIDDLE: int = 4
+"""So many of those looks: one at what they left, 20 ms at most, and not 400,000 objects at once."""
+OLD: int = 500
 
 
 def collect_seldom() -> None:

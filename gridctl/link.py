@@ -334,6 +334,8 @@ class OfficeLink:
         """Frames from the field, for ever, across reconnects."""
         while True:
             yield await self._frames.get()
+            # What piled up while one frame was written down would be taken in one go.
+            await asyncio.sleep(0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Take one connection until it ends; the server calls it, and tests with a socket pair."""
