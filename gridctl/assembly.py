@@ -267,8 +267,12 @@ async def _listening(
             utc_offset_s=part.utc_offset_s,
             secure=secure,
             metrics_token=metrics_token(settings),
+            forecasts=office.forecasts,
         ),
-        mounted=[(OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock))],
+        mounted=[
+            (OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock)),
+            (PLATFORM_PREFIX, _platform(part, office, store, clock, people, secure=secure)),
+        ],
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, max_line_size=LINE_BYTES_MAX)
     await runner.setup()

@@ -22,6 +22,8 @@ from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.duty import Duty
 from gridctl.control.effect import forecast_kw
 from gridctl.control.events import EventBook
+from gridctl.control.forecastbook import EVERY_S as FORECAST_REVIEW_EVERY_S
+from gridctl.control.forecastbook import ForecastBook
 from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
@@ -204,6 +206,13 @@ class Office:
             head_point=settings.head_point,
             limit_kw=settings.head_limit_kw,
             areas={r.mrid: r.area for r in settings.resources},
+        )
+        self.forecasts = ForecastBook(
+            store=store,
+            clock=clock,
+            alarms=self.alarms,
+            head_point=settings.head_point,
+            utc_offset_s=settings.utc_offset_s,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(
@@ -548,6 +557,11 @@ class Office:
                 ),
             ),
             Job(name="shadow scores", every_s=SCORE_EVERY_S, run=self.scores.step),
+            Job(
+                name="forecast review",
+                every_s=FORECAST_REVIEW_EVERY_S,
+                run=lambda: self.forecasts.step(self.cycle.forecast),
+            ),
             Job(name="audit check", every_s=AUDIT_CHECK_EVERY_S, run=self._check_audit),
         )
 

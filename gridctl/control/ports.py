@@ -16,6 +16,7 @@ from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
 from gridctl.model.duty import AlarmEvent, DutyKind, DutyRecord, Handover, ManualStep
 from gridctl.model.enrolment import Terms
+from gridctl.model.forecasting import WeatherSaid
 from gridctl.model.inputs import InputPart
 from gridctl.model.link import Event, LinkHealth, UpFrame
 from gridctl.model.measurement import Measurement, Point, Quality, Snapshot
@@ -126,6 +127,26 @@ class PlatformRecords(Protocol):
         ...
 
 
+class ForecastRecords(Protocol):
+    """Forecasts that were made, and what the weather service said."""
+
+    async def keep(self, forecast: Forecast, *, drop_before_s: float) -> None:
+        """Insert or replace by the start of the horizon; older ones than `drop_before_s` go."""
+        ...
+
+    async def made(self, *, start_s: float, end_s: float) -> Sequence[Forecast]:
+        """Those whose horizon starts in [start_s, end_s), oldest first."""
+        ...
+
+    async def keep_weather(self, said: Sequence[WeatherSaid], *, drop_before_s: float) -> None:
+        """A vintage that is there already is not changed."""
+        ...
+
+    async def weather(self, *, start_s: float, end_s: float) -> Sequence[WeatherSaid]:
+        """What was issued in [start_s, end_s), oldest first."""
+        ...
+
+
 class Dossiers(Protocol):
     """Reads about one plan, for evidence and for scores."""
 
@@ -226,6 +247,9 @@ class Store(Protocol):
 
     @property
     def platform(self) -> PlatformRecords: ...
+
+    @property
+    def forecasts(self) -> ForecastRecords: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gridctl.control.duty import Duty
+from gridctl.control.forecastbook import ForecastBook
 from gridctl.control.ports import Desk, Store
 from gridctl.model.clock import Clock
 from gridctl.model.errors import RefusedError, UnavailableError
@@ -32,6 +33,7 @@ from gridctl.web.command_pages import CommandPages
 from gridctl.web.duty_pages import DutyPages
 from gridctl.web.factor_pages import FactorPages
 from gridctl.web.field_pages import FieldPages
+from gridctl.web.forecast_pages import ForecastPages
 from gridctl.web.metrics import MetricsPage
 from gridctl.web.mode_pages import ModePages
 from gridctl.web.pages import Pages
@@ -88,6 +90,7 @@ class WebParts:
     utc_offset_s: float
     secure: bool
     metrics_token: str | None = None
+    forecasts: ForecastBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +230,12 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("GET", "/healthz", _health, None),
         ("GET", "/readyz", _Ready(parts.desk).answer, None),
         # Its own bearer or this machine only: a scraper has no session.
-        ("GET", "/metrics", MetricsPage(parts.desk, token=parts.metrics_token).answer, None),
+        (
+            "GET",
+            "/metrics",
+            MetricsPage(parts.desk, token=parts.metrics_token, forecasts=parts.forecasts).answer,
+            None,
+        ),
         ("GET", "/plain", pages.plain, None),
         ("POST", "/plain/login", pages.log_in, None),
         ("POST", "/plain/stop", pages.stop, p.STOP),
@@ -306,6 +314,12 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("GET", f"{v1}/audit", api.audit, p.AUDIT),
         ("GET", f"{v1}/audit/verify", api.audit_verify, p.AUDIT),
         ("GET", f"{v1}/trend", api.trend, p.VIEW),
+        (
+            "GET",
+            f"{v1}/forecasts",
+            ForecastPages(desk=parts.desk, book=parts.forecasts).forecasts,
+            p.VIEW,
+        ),
     ]
     return [
         Route(

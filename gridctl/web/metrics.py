@@ -21,8 +21,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from gridctl.control.forecastbook import HOUR_S, ForecastBook
 from gridctl.control.ports import Desk, Picture
 from gridctl.model.alarm import AlarmState
+from gridctl.model.forecasting import ForecastReview, HorizonSkill
 from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import Validity
 
@@ -178,14 +180,19 @@ SITE_METRICS = {
     "gridctl_field_connected": ("gauge", "1 while the field agent is on the line."),
     "gridctl_stopped": ("gauge", "1 while STOP holds."),
     "gridctl_alarms": ("gauge", "Alarms whose condition lasts, by priority."),
+    "gridctl_forecast_error_ratio": ("gauge", "Mean error of the median / mean load, by lead."),
+    "gridctl_forecast_skill_ratio": ("gauge", "How much less that is than last week's, by lead."),
+    "gridctl_forecast_coverage_ratio": ("gauge", "Share that the 80 % band held, by lead."),
+    "gridctl_forecast_shift_kilowatts": ("gauge", "Shift of the load's level; 0: none found."),
 }
 
 
 class PictureCollector(Collector):
     """All metrics of one picture."""
 
-    def __init__(self, picture: Picture) -> None:
+    def __init__(self, picture: Picture, review: ForecastReview | None = None) -> None:
         self._picture = picture
+        self._review = review
 
     def collect(self) -> Iterator[Metric]:
         picture = self._picture
@@ -214,20 +221,44 @@ class PictureCollector(Collector):
         for priority in sorted({1, 2, 3} | set(count)):
             alarms.add_metric([str(priority)], count[priority])
         yield alarms
+        if self._review is not None:
+            yield from _of_forecasts(self._review, picture.head_point)
 
 
-def exposition(picture: Picture) -> bytes:
+def _of_forecasts(review: ForecastReview, feeder: str) -> Iterator[Metric]:
+    reads: dict[str, Callable[[HorizonSkill], float | None]] = {
+        "gridctl_forecast_error_ratio": lambda one: one.nmae_pct,
+        "gridctl_forecast_skill_ratio": lambda one: one.skill_pct,
+        "gridctl_forecast_coverage_ratio": lambda one: one.coverage_80_pct,
+    }
+    for name, read in reads.items():
+        family = GaugeMetricFamily(name, SITE_METRICS[name][1], labels=["feeder", "lead_hours"])
+        for one in review.horizons:
+            percent = read(one)
+            if percent is not None:
+                family.add_metric([feeder, f"{one.lead_s / HOUR_S:g}"], percent / 100.0)
+        yield family
+    name = "gridctl_forecast_shift_kilowatts"
+    shifted = GaugeMetricFamily(name, SITE_METRICS[name][1], labels=["feeder"])
+    shifted.add_metric([feeder], 0.0 if review.shift is None else review.shift.shift_kw)
+    yield shifted
+
+
+def exposition(picture: Picture, review: ForecastReview | None = None) -> bytes:
     """The text of one scrape; about 10 µs a sample."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(PictureCollector(picture))
+    registry.register(PictureCollector(picture, review))
     return generate_latest(registry)
 
 
 class MetricsPage:
     """Answers a scrape. `token` None: this machine only."""
 
-    def __init__(self, desk: Desk, *, token: str | None) -> None:
+    def __init__(
+        self, desk: Desk, *, token: str | None, forecasts: ForecastBook | None = None
+    ) -> None:
         self._desk = desk
+        self._forecasts = forecasts
         self._token = token
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -247,7 +278,7 @@ class MetricsPage:
                 text="metrics answer to this machine only; set web.metrics_token_file\n",
             )
         # Rendering thousands of series takes a while: not on the loop that carries commands.
-        body = await asyncio.to_thread(exposition, self._desk.picture())
+        body = await asyncio.to_thread(exposition, self._desk.picture(), self._forecasts.review)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 

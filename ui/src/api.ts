@@ -221,3 +221,22 @@ export interface AuditRow {
 export interface ChainCheck { rows: number; ok: boolean; first_bad: number | null; detail: string }
 // GET /api/v1/trend?point=MRID&hours=H -> Trend
 export interface Trend { point: string; unit: string; t: string[]; v: (number | null)[] }
+
+// GET /api/v1/forecasts?hours=48&lead_h=1 -> ForecastPage: the forecast in use, past ones against what came, skill by lead.
+export interface ForecastPage {
+  feeder: string; at: string; limit_kw: number;
+  current: ForecastQuantiles | null; past: PastForecast | null; measured: KwSeries | null; review: ForecastReview | null;
+}
+export interface ForecastQuantiles {
+  start: string; step_s: number; quantiles: number[]; values_kw: number[][];
+  method: string; history_days: number; nmae_pct: number | null;
+}
+export interface KwSeries { start: string; step_s: number; kw: (number | null)[] }
+export interface PastForecast { lead_s: number; p10: KwSeries; p50: KwSeries; p90: KwSeries }
+export interface ForecastReview {
+  at: string; days: number; horizons: ForecastSkill[]; shift: { since: string; found: string; kw: number } | null;
+}
+export interface ForecastSkill {
+  lead_s: number; nmae_pct: number; bias_kw: number; naive_pct: number | null;
+  skill_pct: number | null; coverage_80_pct: number; count: number;
+}

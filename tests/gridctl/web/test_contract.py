@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from gridctl.model.command import CommandState
+from gridctl.model.forecasting import ForecastReview, HorizonSkill, Shift
 from gridctl.model.link import Event
 from gridctl.model.measurement import GOOD, Measurement, TimeQuality
 from gridctl.model.record import EvidenceRow
+from gridctl.web.forecast_pages import review_view
 from tests.gridctl.store.examples import command
 from tests.gridctl.web.conftest import Console
 
@@ -42,6 +44,25 @@ def check(name: str, value: dict[str, Any]) -> None:
 async def signed(console: Console) -> Console:
     await console.sign_in("op")
     return console
+
+
+async def test_forecasts(signed: Console) -> None:
+    page = await (await signed.client.get("/api/v1/forecasts?hours=24&lead_h=0.25")).json()
+    check("ForecastPage", page)
+    check("ForecastQuantiles", page["current"])
+    assert page["past"] is None
+    assert page["review"] is None
+    skill = HorizonSkill(
+        lead_s=900.0, nmae_pct=4.0, bias_kw=1.0, naive_pct=None, coverage_80_pct=81.0, count=9
+    )
+    shift = Shift(since_s=1.0, found_s=2.0, shift_kw=100.0)
+    review = ForecastReview(at_s=3.0, days=28.0, horizons=(skill,), shift=shift)
+    told = review_view(review)
+    check("ForecastReview", told)
+    check("ForecastSkill", told["horizons"][0])
+    assert told["horizons"][0]["skill_pct"] is None
+    answer = await signed.client.get("/api/v1/forecasts?lead_h=49")
+    assert answer.status == 400
 
 
 async def test_frame(signed: Console) -> None:

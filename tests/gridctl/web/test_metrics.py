@@ -16,11 +16,13 @@ from gridctl.assembly import metrics_token
 from gridctl.config import load_settings
 from gridctl.model.clock import ManualClock
 from gridctl.model.errors import ConfigError
+from gridctl.model.forecasting import ForecastReview, HorizonSkill
 from gridctl.store.engine import temporary_store
 from gridctl.web.app import WebParts, build_app
 from gridctl.web.metrics import LINK_METRICS, SITE_METRICS, MetricsPage, exposition
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
+from tests.gridctl.web.forecasts import forecasts_of
 from tests.gridctl.web.people import people_of
 from tests.pilot import make_pilot
 
@@ -45,6 +47,7 @@ async def scraped(token: str | None) -> AsyncIterator[TestClient[web.Request, we
                 voltage_max_pu=1.05,
                 utc_offset_s=0.0,
                 secure=False,
+                forecasts=forecasts_of(store, clock),
                 metrics_token=token,
             ),
             mounted=[],
@@ -97,7 +100,12 @@ def test_every_metric_of_the_list_comes_out_of_a_full_health() -> None:
         round_trip_p99_s=0.002,
         certificate_expires_s=1.0,
     )
-    text = exposition(replace(picture, links=(full,))).decode()
+    skill = HorizonSkill(
+        lead_s=3_600.0, nmae_pct=4.0, bias_kw=1.0, naive_pct=8.0, coverage_80_pct=81.0, count=9
+    )
+    review = ForecastReview(at_s=1.0, days=28.0, horizons=(skill,), shift=None)
+    text = exposition(replace(picture, links=(full,)), review).decode()
+    assert 'gridctl_forecast_skill_ratio{feeder="HEAD",lead_hours="1"} 0.5' in text
     names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
     listed = {m.name + ("_total" if m.kind == "counter" else "") for m in LINK_METRICS}
     assert names == listed | set(SITE_METRICS)

@@ -17,6 +17,7 @@ import { Audit } from "./audit";
 import { Shift } from "./shift";
 import { Commands } from "./commands";
 import { Comms } from "./comms";
+import { Forecasts } from "./forecast";
 import { Login, Mark } from "./login";
 import { Overview } from "./overview";
 import { Plans } from "./plans";
@@ -33,6 +34,7 @@ export function App() {
 const SCREENS: { key: string; name: string; icon: string }[] = [
   { key: "overview", name: "Overview", icon: "M4 7h16M9 7v10h8M15 7v5" },
   { key: "plans", name: "Plans", icon: "M5 6h2M10 6h9M5 12h2M10 12h9M5 18h2M10 18h9" },
+  { key: "forecast", name: "Forecast", icon: "M4 18l5-6 4 3 7-9M4 20h16" },
   { key: "commands", name: "Commands", icon: "M4 19h5v-5h5v-5h5V4" },
   { key: "alarms", name: "Alarms", icon: "M12 4l9 16H3zM12 10v5M12 17.4v.6" },
   { key: "audit", name: "Audit", icon: "M9 12h6M8 8H6a4 4 0 000 8h2M16 8h2a4 4 0 010 8h-2" },
@@ -77,6 +79,7 @@ function Screen(props: { screen: string; id: string | undefined }) {
     case "alarms": return <Alarms />;
     case "audit": return <Audit />;
     case "shift": return <Shift />;
+    case "forecast": return <Forecasts />;
     case "comms": return <Comms />;
     default: return <Overview />;
   }

@@ -1,0 +1,19 @@
+"""The forecast book in front of a real store, without an office."""
+
+from __future__ import annotations
+
+from gridctl.control.alarms import AlarmBook
+from gridctl.control.forecastbook import ForecastBook
+from gridctl.model.clock import Clock
+from gridctl.store.engine import SqlStore
+
+
+def forecasts_of(store: SqlStore, clock: Clock) -> ForecastBook:
+    """Of the head that the tests' desk shows."""
+    return ForecastBook(
+        store=store,
+        clock=clock,
+        alarms=AlarmBook(store=store, clock=clock),
+        head_point="HEAD.W",
+        utc_offset_s=0.0,
+    )
