@@ -278,7 +278,8 @@ class MetricsPage:
                 text="metrics answer to this machine only; set web.metrics_token_file\n",
             )
         # Rendering thousands of series takes a while: not on the loop that carries commands.
-        body = await asyncio.to_thread(exposition, self._desk.picture(), self._forecasts.review)
+        review = None if self._forecasts is None else self._forecasts.review
+        body = await asyncio.to_thread(exposition, self._desk.picture(), review)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
