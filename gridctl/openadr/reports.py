@@ -12,9 +12,12 @@ from gridctl.openadr.auth import Caller
 from gridctl.openadr.body import read_model
 from gridctl.openadr.crud import Crud, Draft, Filters
 from gridctl.openadr.problem import ProblemError
+from gridctl.openadr.report_values import measurements
 from gridctl.openadr.scopes import READ_OWN
 from gridctl.openadr.wire import ReportRequest
-from gridctl.store.openadr_objects import StoredObject
+from gridctl.store.openadr_objects import Search, StoredObject
+
+RESOURCES_MAX = 10_000
 
 
 class Reports(Crud):
@@ -52,3 +55,38 @@ class Reports(Crud):
             body=report.model_dump(by_alias=True, mode="json"),
             result=f"about {report.event_id}",
         )
+
+    async def written(
+        self,
+        one: StoredObject,  # noqa: ARG002 - the body says it all
+        old: StoredObject | None,  # noqa: ARG002
+        draft: Draft,
+        caller: Caller,
+    ) -> dict[str, str]:
+        """Its numbers go into the history, with their quality and when they came."""
+        report = ReportRequest.model_validate(draft.body)
+        names = {part.resource_name for part in report.resources}
+        places = await self._places(caller, names)
+        found = measurements(report, places, now_s=self._clock.now_s())
+        if found:
+            await self._store.add_samples(found)
+        return {}
+
+    async def _places(self, caller: Caller, names: set[str]) -> dict[str, str]:
+        """Name of the VEN's resource → the platform's resource that it is, else its own id."""
+        ven = await self._store.objects.ven_of(caller.client.client_id)
+        if ven is None:
+            return {}
+        search = Search(skip=0, limit=RESOURCES_MAX, equal={"ven_id": ven.id})
+        mine = await self._store.objects.page("resource", search, reader=caller.reader())
+        platform = {
+            str(known.body["openadrResource"]): known.id
+            for known in await self._store.platform.page(
+                "resource", limit=RESOURCES_MAX, owner=caller.client.client_id
+            )
+        }
+        return {
+            str(one.keys["name"]): platform.get(one.id, one.id)
+            for one in mine
+            if one.keys["name"] in names
+        }

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from gridctl.control.ports import Desk
 from gridctl.model.clock import Clock
 from gridctl.model.measurement import Measurement, Origin, Quality, TimeQuality, Validity
+from gridctl.openadr.report_values import der_point
 from gridctl.platform_api import wire
 from gridctl.platform_api.caller import ACTOR
 from gridctl.platform_api.http import PRIVATE, Json, body_of, parameter
@@ -26,11 +27,6 @@ ROWS_MAX: Final = 10_000
 KEPT_ROWS_MAX: Final = 100_000
 """Samples of one point that an upload is compared with; the store ignores repetitions anyway."""
 EXPORTS: Final = ("plans", "alarms", "dispatches", "commands")
-
-
-def point_of(resource_id: str, quantity: str) -> str:
-    """The point under which telemetry of a resource is kept."""
-    return f"DER.{resource_id}.{quantity}"
 
 
 class Telemetry:
@@ -111,7 +107,7 @@ class Telemetry:
             id_ = query["resourceId"]
             if await self._store.platform.one("resource", id_, owner=actor.owner) is None:
                 raise ProblemError("not_found", f"there is no resource {id_[:128]!r}")
-            return point_of(id_, query.get("quantity", "PowerKw"))
+            return der_point(id_, query.get("quantity", "PowerKw"))
         if "point" not in query:
             raise parameter("point", "name a point, or resourceId and quantity")
         if actor.owner is not None:
@@ -201,7 +197,7 @@ def _judged(item: dict[str, Any], mine: set[str], now_s: float) -> tuple[Json, M
         native="platform API",
     )
     measured = Measurement(
-        point=point_of(reading.resource_id, reading.quantity),
+        point=der_point(reading.resource_id, reading.quantity),
         value=float(reading.value),
         quality=quality,
         source_time_s=at,

@@ -39,9 +39,7 @@ class House:
         if who is not None:
             sent["Authorization"] = f"Bearer {self.tokens[who]}"
         where = path if path.startswith(OPENADR) else BASE + path
-        return await self.client.request(
-            method, where, headers=sent, **({} if body is None else {"json": body})
-        )
+        return await self.client.request(method, where, headers=sent, json=body)
 
     async def told(
         self, method: str, path: str, body: object = None, *, status: int = 200, **kw: Any
