@@ -1,4 +1,6 @@
-"""The mind's own process: `python -m optimizer.worker`.
+"""The mind's own process: `python -m optimizer.worker [FOLDER]`.
+
+FOLDER is where the forecasters keep what they have learned; without it they learn anew each time.
 
 One JSON object a line on stdin, one answer a line on stdout, in order:
 
@@ -20,6 +22,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
@@ -55,9 +58,10 @@ _FORECAST_TASK: TypeAdapter[ForecastTask | None] = TypeAdapter(ForecastTask | No
 class Worker:
     """Answers lines; keeps the network models of the last few feeders."""
 
-    def __init__(self, *, monotonic_s: Callable[[], float]) -> None:
+    def __init__(self, *, monotonic_s: Callable[[], float], folder: Path | None = None) -> None:
+        """`folder`: where what the forecasters have learned outlives the process."""
         self._monotonic_s = monotonic_s
-        self._desk = Desk(beside=_beside)
+        self._desk = Desk(beside=_beside, folder=folder)
         self._networks: OrderedDict[str, RegulatedNetwork] = OrderedDict()
 
     def answer(self, line: bytes) -> bytes:
@@ -137,7 +141,8 @@ def main() -> int:
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     with sink:
-        serve(sys.stdin.buffer, sink, Worker(monotonic_s=time.monotonic))
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+        serve(sys.stdin.buffer, sink, Worker(monotonic_s=time.monotonic, folder=folder))
     return 0
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from gridctl.model.enrolment import Window
 from gridctl.model.network import Feeder
+from gridctl.model.policy import Policy
 from gridctl.model.program import DispatchRequest
 from gridctl.model.resource import Resource
 
@@ -37,11 +38,25 @@ class Series:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ForecastTask:
-    """Forecast the feeder head's import from its history (and air temperature where known).
+class Vintage:
+    """Archived weather forecasts: each series holds, at the moment that it is about, what had been
+    said `lead_s` before it; None where nothing is archived."""
 
-    `history` ends at or before `horizon.start_s`; `temperature_c` may reach into the horizon
-    (a weather forecast). `utc_offset_s`: local standard time minus UTC, for the day's shape.
+    lead_s: float
+    temperature_c: Series | None = None
+    sun_w_m2: Series | None = None
+    wind_ms: Series | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastTask:
+    """Forecast the feeder head's import from its history and from the weather where it is known.
+
+    `history` ends at or before `horizon.start_s`; the weather (°C, W/m2, m/s) is measured up to
+    there and forecast into the horizon: a series that does not reach over it is not used.
+    `vintages` say how good those forecasts have been. `holidays`: local days, counted from
+    1970-01-01. `utc_offset_s`: local standard time minus UTC, for the day's shape. `path_count`:
+    how many correlated paths are wanted beside the quantiles.
     """
 
     history: Series
@@ -49,6 +64,11 @@ class ForecastTask:
     horizon: Horizon
     quantiles: tuple[float, ...]
     utc_offset_s: float
+    sun_w_m2: Series | None = None
+    wind_ms: Series | None = None
+    vintages: tuple[Vintage, ...] = ()
+    holidays: tuple[int, ...] = ()
+    path_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +76,9 @@ class Forecast:
     """Import at the head, kW: `values_kw[q][k]` for quantile q and interval k, non-crossing.
 
     `nmae_pct`: mean |error| of the median / mean |load| over the last days, judged on origins
-    before the forecast's own (None when history is too short). `method` in words.
+    before the forecast's own (None when history is too short). `method` in words. `paths_kw`
+    (path, interval): what a whole horizon may look like, equally likely each, through the
+    quantiles and with the errors' own correlation; none where too few errors are known.
     """
 
     horizon: Horizon
@@ -65,6 +87,7 @@ class Forecast:
     method: str
     history_days: float
     nmae_pct: float | None
+    paths_kw: tuple[tuple[float, ...], ...] = ()
 
     def at_quantile(self, q: float) -> tuple[float, ...]:
         """The series of quantile `q`; KeyError when it was not asked for."""
@@ -130,7 +153,8 @@ class PlanningTask:
 
     `forecast` is the import *without* any control (baseline: active sheds added back);
     `quantile` says which series the import limit is held against (chance level).
-    `deadline_s`: real seconds the worker has before it is killed.
+    `deadline_s`: real seconds the worker has before it is killed. `policy`: what is wanted beyond
+    the limits; its default is nothing.
     """
 
     feeder: Feeder
@@ -145,6 +169,7 @@ class PlanningTask:
     now_s: float
     utc_offset_s: float
     deadline_s: float
+    policy: Policy = Policy()
 
 
 class SolveStatus(StrEnum):

@@ -9,18 +9,26 @@ says when to train anew, which may be done elsewhere meanwhile. Slots are counte
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from optimizer.arrays import FloatArray, IntArray
-from optimizer.forecasting.backtest import Protocol, hourly_origins, lead_bands, replayed
+from optimizer.forecasting.backtest import (
+    Protocol,
+    ensemble_fit,
+    hourly_origins,
+    lead_bands,
+    replayed,
+)
 from optimizer.forecasting.combine import combined, losses, weights
 from optimizer.forecasting.conformal import LEVELS, STEP_H, Errors, Width, blocks
 from optimizer.forecasting.drift import Skill, skill
 from optimizer.forecasting.ensemble import MIN_DAYS, RESIDUAL_DAYS, Ensemble, Learned, known_days
 from optimizer.forecasting.grid import LoadGrid, taken
 from optimizer.forecasting.scenarios import between, correlation, paths
+from optimizer.forecasting.weather import Vintage
 
 KNOTS_H = (1, 2, 3, 6, 9, 12, 15, 18, 21, 24, 30, 36, 42, 48)
 KEPT_DAYS = 84
@@ -90,8 +98,11 @@ class Forecaster:
         self.point = point
 
     @classmethod
-    def train(cls, grid: LoadGrid, *, end: int, reach: int) -> Forecaster:
+    def train(
+        cls, grid: LoadGrid, *, end: int, reach: int, vintages: Sequence[Vintage] = ()
+    ) -> Forecaster:
         """Learn from slots before `end`, for targets up to `reach` slots ahead, which the grid has.
+        With `vintages` the past is replayed with the weather as it was forecast then.
 
         Raises ValueError for less than 8 known days or a reach beyond two days.
         """
@@ -102,9 +113,7 @@ class Forecaster:
         hour = grid.per_day // 24
         origins = hourly_origins(known, protocol, hour)
         seen = replace(known, load_kw=np.where(np.arange(known.count) < end, known.load_kw, np.nan))
-        said, _ = replayed(
-            seen, protocol, origins, lambda at: Ensemble.fitted(seen, end=at, leads=leads).points
-        )
+        said, _ = replayed(seen, protocol, origins, ensemble_fit(seen, leads, vintages))
         track = Track(
             origins=origins + first,
             said=said,
@@ -131,7 +140,14 @@ class Forecaster:
         days = REFIT_DAYS_YOUNG if self.learned.history_days < YOUNG_DAYS else REFIT_DAYS
         return origin - self.trained_at >= days * per_day
 
-    def forecast(self, grid: LoadGrid, *, origin: int, leads: tuple[int, ...]) -> Bands:
+    def forecast(
+        self,
+        grid: LoadGrid,
+        *,
+        origin: int,
+        leads: tuple[int, ...],
+        vintages: Sequence[Vintage] = (),
+    ) -> Bands:
         """Forecast targets `leads` after slot `origin` of `grid`, the last one that is known.
 
         Raises ValueError where no expert can say anything.
@@ -139,7 +155,7 @@ class Forecaster:
         first, hour = grid.calendar.first, grid.per_day // 24
         oldest = min(origin, int(self.track.origins[-1]) - first) if len(self.track.origins) else 0
         begin = max(0, oldest - RESIDUAL_DAYS * grid.per_day)
-        ensemble = Ensemble(grid, self.learned, begin=begin)
+        ensemble = Ensemble(grid, self.learned, vintages=vintages, begin=begin)
         self._catch_up(grid, ensemble, origin)
         share = self._weights(hour)
         wide = np.array(leads, dtype=np.intp)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gridctl.model.planning import ForecastTask, Horizon, Series
+from gridctl.model.planning import ForecastTask, Horizon, Series, Vintage
 from optimizer.arrays import FloatArray
 from optimizer.forecasting.desk import Desk
 from tests.optimizer.forecasting.series import FIRST_DAY, hourly
@@ -112,3 +114,41 @@ def test_a_forecaster_that_goes_on_equals_one_that_was_just_asked() -> None:
     last = eager.forecast(task_of(65 * 24 + 8, warm=WARM))
     found = patient.forecast(task_of(65 * 24 + 8, warm=WARM))
     assert found.at_quantile(0.5) == pytest.approx(last.at_quantile(0.5), rel=2e-3)
+
+
+def test_what_was_learned_is_found_again_at_the_next_start(tmp_path: Path) -> None:
+    desk = Desk(beside=at_once, folder=tmp_path)
+    desk.forecast(task_of(66 * 24))
+    before = desk.forecast(task_of(66 * 24 + 1))
+    assert len(list(tmp_path.iterdir())) == 1
+    waiting: list[Callable[[], None]] = []
+    again = Desk(beside=waiting.append, folder=tmp_path)
+    after = again.forecast(task_of(66 * 24 + 1, begin=24))
+    assert not waiting, "nothing is learned anew"
+    assert after.method == before.method
+    assert np.allclose(after.values_kw, before.values_kw, rtol=1e-3)
+    (tmp_path / "broken.npz").write_bytes(b"PK cut")
+    Desk(beside=at_once, folder=tmp_path)
+    assert not (tmp_path / "broken.npz").exists()
+
+
+def test_forecast_weather_is_used_as_good_as_it_has_been() -> None:
+    end = 66 * 24
+    task = task_of(end, warm=WARM[: end + 48])
+    wrong = np.random.default_rng(5).normal(0.0, 3.0, len(WARM))
+    archived = Series(
+        start_s=START_S, step_s=STEP_S, values=tuple(map(float, (WARM + wrong)[: end + 48]))
+    )
+    archive = (Vintage(lead_s=86_400.0, temperature_c=archived),)
+    known = Desk(beside=at_once).forecast(replace(task, path_count=50))
+    doubted = Desk(beside=at_once).forecast(replace(task, vintages=archive))
+    assert known.method.startswith("ensemble: similar days, Hong's model in its lite form, diff")
+    assert ", temperature," in known.method
+    width = [
+        np.mean(np.array(one.at_quantile(0.9)) - np.array(one.at_quantile(0.1)))
+        for one in (known, doubted)
+    ]
+    assert width[1] > 1.1 * width[0], "a weather forecast that was wrong makes wider bands"
+    assert np.array(known.paths_kw).shape == (50, 24)
+    assert np.corrcoef(np.array(known.paths_kw)[:, 11:13].T)[0, 1] > 0.3
+    assert known.paths_kw == Desk(beside=at_once).forecast(replace(task, path_count=50)).paths_kw
