@@ -22,7 +22,13 @@ from gridctl.control.agenda import Job
 from gridctl.control.checkpoints import CheckpointFile, Checkpoints, syslog_at
 from gridctl.control.office import Office
 from gridctl.control.ports import Desk
-from gridctl.control.settings import DriftBounds, ModePolicy, OfficeSettings, PlanningSettings
+from gridctl.control.settings import (
+    DriftBounds,
+    ModePolicy,
+    OfficeSettings,
+    PlanningSettings,
+    WeatherSettings,
+)
 from gridctl.garbage import collect_seldom
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
@@ -41,6 +47,7 @@ from gridctl.wallclock import check_machine_clock, system_clock
 from gridctl.web.app import WebParts, build_app
 from gridctl.web.auth import Gate
 from gridctl.web.people import People
+from optimizer.client import COMMAND as WORKER
 from optimizer.client import WorkerClient
 
 log = logging.getLogger(__name__)
@@ -102,6 +109,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
             deadline_s=planning.deadline_s,
             cycle_s=planning.cycle_s,
             retry_s=min(planning.cycle_s, BLOCKED_RETRY_S),
+            path_count=planning.path_count,
         ),
         approval=settings.approval.policy(),
         on_failure=OnFailure(dispatch.on_failure),
@@ -124,6 +132,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         history_days=planning.history_days,
         stop_file=settings.field.stop_file,
         plausibility=settings.validation.bounds(),
+        weather=WeatherSettings(**settings.weather.model_dump()),
     )
 
 
@@ -157,7 +166,8 @@ async def run_office(
             if asyncio.iscoroutine(result):
                 await result
         users, clients = await first_start(store)
-        planner = WorkerClient()
+        learned = settings.file.parent / "forecasters"
+        planner = WorkerClient(command=(*WORKER, str(learned)))
         stack.push_async_callback(planner.close)
         settings.link.socket.parent.mkdir(parents=True, exist_ok=True)
         link = OfficeLink(endpoint=UnixEndpoint(path=settings.link.socket), key=key)

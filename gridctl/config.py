@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
 
@@ -49,6 +50,16 @@ class SiteTable(_Table):
     loading_max_pct: Positive
 
 
+class WeatherTable(_Table):
+    """`[weather]`: what drives the load beside its own history. `forecast_file`: CSV that the
+    weather service writes anew with each of its runs."""
+
+    sun_point: str | None = None
+    wind_point: str | None = None
+    forecast_file: Path | None = None
+    holidays: tuple[date, ...] = ()
+
+
 class ClockTable(_Table):
     """`[clock]`: grid time of a pilot; absent in production."""
 
@@ -80,6 +91,7 @@ class PlanningTable(_Table):
     deadline_s: Annotated[float, Field(gt=0, le=600)]
     cycle_s: Annotated[float, Field(ge=1)]
     history_days: Annotated[float, Field(ge=1, le=800)] = 35.0
+    path_count: Annotated[int, Field(ge=0, le=500)] = 0
 
 
 class ApprovalTable(_Table):
@@ -179,6 +191,7 @@ class Settings(_Table):
     dispatch: DispatchTable = DispatchTable()
     validation: ValidationTable = ValidationTable()
     modes: ModesTable = ModesTable()
+    weather: WeatherTable = WeatherTable()
     audit: AuditTable = AuditTable()
     web: WebTable
     users: UsersTable = UsersTable()
@@ -232,6 +245,7 @@ _PATHS = {
     ("field", "stop_file"),
     ("field", "spool"),
     ("audit", "checkpoints"),
+    ("weather", "forecast_file"),
     ("users", "key_file"),
     ("users", "breached_file"),
     ("oidc", "client_secret_file"),

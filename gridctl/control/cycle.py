@@ -25,6 +25,7 @@ from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
 from gridctl.control.resources import Known, network_state, resource_states
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
+from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import InvariantViolation, UnavailableError
 from gridctl.model.inputs import InputPart, input_parts
@@ -74,6 +75,7 @@ class Cycle:
         known: Callable[[], Known],
         modes: AreaModes,
         participation: Participation,
+        weather: WeatherDesk,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -86,6 +88,7 @@ class Cycle:
         self._known = known
         self._modes = modes
         self._participation = participation
+        self._weather = weather
         self._withdrawn: set[str] = set()
         self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -146,11 +149,13 @@ class Cycle:
         history_s = self._settings.history_days * DAY_S // planning.step_s * planning.step_s
         task = ForecastTask(
             history=await self._baseline(start_s - history_s, start_s),
-            temperature_c=await self._temperature(start_s - history_s, start_s),
+            temperature_c=None,
             horizon=horizon,
             quantiles=tuple(sorted({*MEDIAN_AND_BAND, planning.quantile})),
             utc_offset_s=self._settings.utc_offset_s,
+            path_count=planning.path_count,
         )
+        task = await self._weather.added(task)
         self.forecast = await self._planner.forecast(task, deadline_s=planning.deadline_s)
         self._forecast_task = task
         return self.forecast
@@ -172,13 +177,6 @@ class Cycle:
                 for measured, reduced in zip(head.values, ours.values, strict=True)
             ),
         )
-
-    async def _temperature(self, start_s: float, end_s: float) -> Series | None:
-        point = self._settings.temperature_point
-        if point is None:
-            return None
-        step_s = self._settings.planning.step_s
-        return await self._store.series(point, start_s=start_s, end_s=end_s, step_s=step_s)
 
     async def _wanted(self, horizon: Horizon, *, asked: bool) -> tuple[DispatchRequest, ...]:
         """What customers ask for in this horizon; ends the step when a plan answers it already."""

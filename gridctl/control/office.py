@@ -42,6 +42,8 @@ from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
 from gridctl.control.watch import StandingAlarms, Watch
+from gridctl.control.weather import EVERY_S as WEATHER_EVERY_S
+from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, UnavailableError
 from gridctl.model.link import (
@@ -170,7 +172,14 @@ class Office:
             situation=self.situation,
             known=self.known,
         )
+        self._weather = WeatherDesk(
+            settings.weather,
+            store=store,
+            clock=clock,
+            temperature_point=settings.temperature_point,
+        )
         self.cycle = Cycle(
+            weather=self._weather,
             settings=settings,
             store=store,
             planner=planner,
@@ -556,6 +565,7 @@ class Office:
                     self._store, self._clock, head_point=self._settings.head_point
                 ),
             ),
+            Job(name="weather forecast", every_s=WEATHER_EVERY_S, run=self._weather.step),
             Job(name="shadow scores", every_s=SCORE_EVERY_S, run=self.scores.step),
             Job(
                 name="forecast review",

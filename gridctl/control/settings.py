@@ -1,8 +1,10 @@
-"""What the office is told at its start. `gridctl.config` fills it; nothing here has a default."""
+"""What the office is told at its start. `gridctl.config` fills it; nothing that moves power has a
+default here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from gridctl.model.approval import ApprovalPolicy
@@ -17,7 +19,8 @@ from gridctl.model.resource import Resource
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanningSettings:
     """`step_s`, `count`: the horizon, grid seconds. `quantile`: chance level of the head limit.
-    `deadline_s`: real seconds the worker has. `cycle_s`: real seconds between two cycles,
+    `path_count`: correlated paths of the forecast beside its quantiles. `deadline_s`: real seconds
+    the worker has. `cycle_s`: real seconds between two cycles,
     `retry_s`: after one that was blocked."""
 
     step_s: float
@@ -26,6 +29,7 @@ class PlanningSettings:
     deadline_s: float
     cycle_s: float
     retry_s: float
+    path_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,17 @@ class ModePolicy:
     first: Mode
     shadow_plans_min: int
     forecast_error_max_pct: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeatherSettings:
+    """Points of the measured weather (None: not measured), where the service's file lies, and the
+    days that are like Sundays."""
+
+    sun_point: str | None = None
+    wind_point: str | None = None
+    forecast_file: Path | None = None
+    holidays: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,3 +98,4 @@ class OfficeSettings:
     history_days: float
     stop_file: Path
     plausibility: PlausibilityBounds
+    weather: WeatherSettings = WeatherSettings()

@@ -26,6 +26,8 @@ TABLES: Mapping[str, str] = {
     "these moves power by itself, which is why they have defaults.",
     "modes": "How far gridctl may go in an area that nobody has set, and what shadow must show (SG-37).",
     "audit": "The second place of the audit record: signed checkpoints (SG-34).",
+    "weather": "What drives the load beside its own history: sun, wind, the weather service, holidays. "
+    "The air temperature is `site.temperature_point`.",
     "web": "Where the console and the HTTP API listen. Plain http is accepted on loopback only.",
     "sim": "Only in a pilot: which story the simulator plays.",
     "limits": "The tables of the file.",
@@ -56,6 +58,13 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "anchor_real_s": "Real time (UTC, s since 1970) at which grid time was `anchor_grid_s`.",
         "anchor_grid_s": "Grid time (UTC, s since 1970) at that moment.",
         "rate": "Grid seconds in one real second.",
+    },
+    "weather": {
+        "sun_point": "Point of the measured irradiance, W/m2, for feeders with PV.",
+        "wind_point": "Point of the measured wind speed, m/s, for feeders with wind power.",
+        "forecast_file": "CSV of the weather service, written anew with each of its runs: timestamp, "
+        "temperature_c, sun_w_m2, wind_ms. Each version is archived.",
+        "holidays": "Local days that are like Sundays.",
     },
     "modes": {
         "first": "Mode of an area that nobody has set yet: `off`, `shadow` or `advisory`.",
@@ -113,7 +122,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "quantile": "Chance level at which the head's limit is kept: 0.9 means in nine of ten cases.",
         "deadline_s": "What the optimizer has, real s; then it is killed and there is no plan.",
         "cycle_s": "Time between two planning cycles, real s.",
-        "history_days": "Days of history that the forecast reads.",
+        "history_days": "Days of history that the forecast reads: from 60 on the best method, 400 for a year.",
+        "path_count": "Correlated paths of the forecast that are kept beside its quantiles; 0: none.",
     },
     "approval": {
         "two_person_kw": "From this much change at the head on, kW, two people must approve.",
