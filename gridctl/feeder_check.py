@@ -16,6 +16,7 @@ from sim.engine import Engine
 
 AGREED_PU: Final = 1e-6
 _STRANGE_PU: Final = 0.7
+_STRANGE_HIGH_PU: Final = 1.3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,13 @@ def check_feeder(
         lowest_at=_name(network, int(low)),
         highest_pu=float(flow.v_pu[high, 0]),
         highest_at=_name(network, int(high)),
-        told=tuple(_strange(network, float(flow.v_pu[low, 0]), _name(network, int(low)))),
+        told=tuple(
+            _strange(
+                network,
+                (float(flow.v_pu[low, 0]), _name(network, int(low))),
+                (float(flow.v_pu[high, 0]), _name(network, int(high))),
+            )
+        ),
     )
 
 
@@ -113,10 +120,16 @@ def _name(network: NetworkModel, row: int) -> str:
     return ".".join(network.node_phases[row])
 
 
-def _strange(network: NetworkModel, lowest_pu: float, at: str) -> list[str]:
+def _strange(
+    network: NetworkModel, lowest: tuple[float, str], highest: tuple[float, str]
+) -> list[str]:
     said = []
-    if lowest_pu < _STRANGE_PU:
-        said.append(f"{lowest_pu:.3f} pu at {at}: loads there are too large for what feeds them")
+    if lowest[0] < _STRANGE_PU:
+        said.append(
+            f"{lowest[0]:.3f} pu at {lowest[1]}: loads there are too large for what feeds them"
+        )
+    if highest[0] > _STRANGE_HIGH_PU:
+        said.append(f"{highest[0]:.3f} pu at {highest[1]}: no feeder has such a voltage")
     dead = {n for i, (n, p) in enumerate(network.node_phases) if not network.energised[i]}
     live = {n for i, (n, p) in enumerate(network.node_phases) if network.energised[i]}
     without = sorted(dead - live)

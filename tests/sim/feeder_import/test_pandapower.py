@@ -81,3 +81,91 @@ def test_what_is_no_net_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"pandapower net|no JSON"):
         import_pandapower(path, "x")
+
+
+TWO = CIRCUITS / "own_net_two.json"
+"""Three windings, a generator, wards, a motor, an impedance, a switch with one; by pandapower."""
+
+
+def test_everything_that_stands_in_a_net_has_pandapowers_voltages() -> None:
+    imported = import_pandapower(TWO, "two")
+    assert imported.compared is not None
+    found = check_feeder(imported.compared, imported.reference_v, by_size=True)
+    assert found.agrees, found
+    told = {e.element: e.why for e in imported.report.told()}
+    assert "of no kind of changer" in told["trafo.0"]
+    assert "in the file's solution" in told["gen.0"]
+    assert told["ext_grid.1"] == "a feeder has one source, and most load hangs on ext_grid 0"
+
+
+def edited(tmp_path: Path, net: Path, **tables: Any) -> Path:
+    """`net` with tables replaced or added, each a list of rows."""
+    document = json.loads(net.read_text())
+    for name, rows in tables.items():
+        columns = list(rows[0])
+        frame = {
+            "columns": columns,
+            "index": list(range(len(rows))),
+            "data": [[row[c] for c in columns] for row in rows],
+        }
+        document["_object"][name] = {"_class": "DataFrame", "_object": json.dumps(frame)}
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_stiff_sources_of_one_voltage_are_one(tmp_path: Path) -> None:
+    grids = [{"bus": bus, "vm_pu": 1.02, "in_service": True} for bus in (1, 0)]
+    imported = import_pandapower(edited(tmp_path, NET, ext_grid=grids), "x")
+    feeder = imported.feeder
+    joined = next(s for s in feeder.switches if s.mrid.startswith("ext_grid"))
+    assert joined.from_node == feeder.source.node
+    assert not joined.is_open
+    fates = {e.element: e.fate for e in imported.report.entries}
+    assert fates["ext_grid.0"] is fates["ext_grid.1"] is Fate.KEPT
+
+
+def test_delta_loads_and_what_is_not_known(tmp_path: Path) -> None:
+    load = {"bus": 4, "type": "delta", "in_service": True}
+    load |= {f"p_{p}_mw": 0.003 for p in "abc"} | {f"q_{p}_mvar": 0.001 for p in "abc"}
+    path = edited(
+        tmp_path,
+        NET,
+        asymmetric_load=[load],
+        asymmetric_sgen=[load | {"type": "wye"}],
+        svc=[{"bus": 4, "in_service": True}],
+        controller=[{"object": "tap"}],
+    )
+    imported = import_pandapower(path, "x")
+    consumers = {c.mrid: c for c in imported.feeder.consumers}
+    assert consumers["asymmetric_load_0"].connection is Connection.DELTA
+    assert sum(consumers["asymmetric_sgen_0"].kw) == pytest.approx(-9.0)
+    fates = {e.element: e.fate for e in imported.report.entries}
+    assert fates["svc.0"] is fates["controller.0"] is Fate.REFUSED
+
+
+def test_profiles_of_simbench_become_load_shapes(tmp_path: Path) -> None:
+    path = edited(
+        tmp_path,
+        NET,
+        load=[
+            {"bus": 4, "p_mw": 0.02, "q_mvar": 0.005, "in_service": True, "profile": "H0-A"},
+            {"bus": 4, "p_mw": 0.02, "q_mvar": 0.005, "in_service": True, "profile": "nowhere"},
+        ],
+    )
+    document = json.loads(path.read_text())
+    frame = {
+        "columns": ["time", "H0-A_qload", "H0-A_pload"],
+        "index": [0, 1, 2],
+        "data": [
+            ["01.01.2016 00:00", 0.1, 0.2],
+            ["01.01.2016 00:15", 0.3, 0.4],
+            ["01.01.2016 00:30", 0.5, 0.6],
+        ],
+    }
+    document["_object"]["profiles"] = {"load": {"_object": json.dumps(frame)}}
+    path.write_text(json.dumps(document))
+    imported = import_pandapower(path, "x")
+    assert imported.profiles == {"load_0": "load.h0-a"}
+    shape = imported.shapes["load.h0-a"]
+    assert (shape.step_s, shape.kw_pu, shape.kvar_pu) == (900.0, (0.2, 0.4, 0.6), (0.1, 0.3, 0.5))
