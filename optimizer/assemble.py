@@ -115,6 +115,12 @@ class Programme:
 
     def hold(self, fixed: Fixed) -> None:
         """Fix the runs; from now on what follows their ends (rebound) is part of the injection."""
+    @property
+    def columns(self) -> int:
+        """Number of columns of `matrices()` as it stands."""
+        count = 3 * self.problem.grid.count
+        return self.own_columns + count + 2 * len(self.rows)
+
         self.fixed = fixed
         injections, standing = [], np.zeros_like(self._standing_kw)
         for index, own in enumerate(self.blocks):
@@ -329,7 +335,10 @@ class Programme:
                 weight[:, j] = cut.slope
                 standing_pct = cut.slope @ self._standing_kw[:, row.interval]
                 upper[j] = self.bounds.loading_pct[at] - cut.at_zero_pct - standing_pct
-                prices[:, j] = tiers.loading_pct * price
+                # What is too much without a plan is mended; what the plan adds is harm.
+                now_pct = self.problem.base_flow.branch_loading_pct[at]
+                first_upper[j] = max(now_pct - self.bounds.loading_pct[at], 0.0)
+                prices[:, j] = tiers.loading_pct * price, tiers.loading_harm_pct * price
                 continue
             sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
             low = row.limit is Limit.VOLTAGE_LOW

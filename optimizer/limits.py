@@ -3,7 +3,9 @@
 Every limit is soft, so that there always is a solution; what a kW, a per cent or 0.01 pu too much
 costs goes up from tier to tier: contract target, import limit, thermal limit, voltage, voltage
 beyond the emergency band. An overloaded branch is mended as far as any resource can, also one that
-is overloaded now: nothing but the customers and the devices can take current off it. A voltage that
+is overloaded now: nothing but the customers and the devices can take current off it. To overload
+one that would not be, or one that is any further (rebound does), is dearer than all that mending
+is worth: the AC check refuses it. A voltage that
 is broken in interval 0 already, without any control, may stay as it is there but must not get
 worse.
 """
@@ -45,6 +47,7 @@ class Tiers:
     loading_pct: float = 5e3
     voltage_pct_pu: float = 1e5
     emergency_pct_pu: float = 1e6
+    loading_harm_pct: float = 1e5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

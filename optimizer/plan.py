@@ -8,6 +8,7 @@ Nothing here raises for a hard problem: the status and a reason in words say wha
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -21,6 +22,7 @@ from gridctl.model.planning import (
     Shortfall,
     SolveStatus,
 )
+from optimizer import harm
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
 from optimizer.explain import bindings, exclusions, shortfalls
@@ -131,7 +133,11 @@ def no_plan(task: PlanningTask, status: SolveStatus, reason: str) -> PlanningRes
 
 
 def _plan(
-    task: PlanningTask, network: RegulatedNetwork, tiers: Tiers, elapsed_s: Callable[[], float]
+    task: PlanningTask,
+    network: RegulatedNetwork,
+    tiers: Tiers,
+    elapsed_s: Callable[[], float],
+    harmless_rounds: int = harm.ROUNDS_MAX,
 ) -> PlanningResult:
     problem = build_problem(task, network)
     if not problem.base_flow.converged:
@@ -176,6 +182,14 @@ def _plan(
         )
     answer = _answer(programme, network, attempt, effort, bare)
     return _explained(problem, network, answer, near=attempt.flow)
+    check = answer.verification
+    if check is not None and not check.ok and harmless_rounds > 0 and effort.left_s() > 0.0:
+        injection_kw = problem.injection_kw(attempt.setpoints)[programme.members]
+        if reasons := harm.culprits(programme, injection_kw, attempt.flow):
+            without = harm.left_out(task, reasons)
+            # Too late for another plan: then this one is shown, with what its check says.
+            with contextlib.suppress(SolverError):
+                return _plan(without, network, tiers, elapsed_s, harmless_rounds - 1)
 
 
 def _explained(

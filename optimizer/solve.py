@@ -17,7 +17,6 @@ import numpy as np
 from gridctl.model.planning import SolveStatus
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.assemble import Fixed, Programme
-from optimizer.harm import without_harm
 from optimizer.runs import RunRules, best_runs
 from optimizer.session import LpSession, Outcome
 
@@ -83,7 +82,9 @@ def solve_once(programme: Programme, effort: Effort) -> Solution:
 
 def solve_lazily(programme: Programme, effort: Effort, known: Solution | None = None) -> Solution:
     """Solve, add the voltage and loading rows that it breaks, until it breaks none. `known`: the
-    solution of the programme as it stands, when there is one."""
+    solution with the runs that are held, when there is one; rows that have come since ask anew."""
+    if known is not None and len(known.x) != programme.columns:
+        known = None
     for _ in range(LAZY_ROUNDS_MAX):
         solution = solve_once(programme, effort) if known is None else known
         known = None
@@ -193,8 +194,7 @@ def _improved(
     if best is None:
         return relaxed, Fixed(runs={})
     best = _without_the_dear(programme, best, bound, effort)
-    best = _polished(programme, best, bound, effort)
-    return without_harm(programme, best, lambda: solve_once(programme, effort))
+    return _polished(programme, best, bound, effort)
 
 
 def _without_the_dear(
