@@ -29,7 +29,25 @@ export interface Session {
 // Every 4xx/5xx: application/problem+json
 export interface Problem {
   type: string; title: string; status: number; code: string; detail: string; reasons: string[];
+  ticket?: string; methods?: Proof[]; // with code "second_factor"
 }
+
+// POST /api/v1/session answers 401 "second_factor" with a ticket where more than a password is
+// needed; session/code and session/key take it. 403 "step_up": session/prove gives another ticket.
+export type Proof = "password" | "code" | "key" | "provider";
+// GET /api/v1/sign-in -> Ways
+export interface Ways { provider: boolean; key_origin: string | null; codes: boolean }
+// GET /api/v1/factors -> Factors
+export interface Factors {
+  code: boolean; keys: { id: string; label: string; added: string }[];
+  codes_possible: boolean; key_origin: string | null;
+}
+// GET /api/v1/users -> UserList
+export interface UserRow {
+  name: string; full_name: string; role: string; areas: string[]; source: string;
+  locked_s: number; code: boolean; keys: number;
+}
+export interface UserList { users: UserRow[]; areas: string[]; roles: string[] }
 
 // GET /api/v1/feeder -> Feeder (static for one model digest; load once)
 export interface Feeder {

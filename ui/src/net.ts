@@ -2,11 +2,14 @@
 import type { Problem, Session } from "./api";
 
 const TIMEOUT_MS = 15_000;
+/** Here 401 means "that proves nothing", not that the session is over. */
+const PROOFS = new Set(["session", "session/password", "session/code", "session/key", "session/key-challenge", "set-up"]);
 
 export type Answer<T> = { ok: true; value: T } | { ok: false; problem: Problem };
 
 let csrf = "";
 let onSignedOut: () => void = () => undefined;
+let onStepUp: () => Promise<boolean> = () => Promise.resolve(false);
 
 export function useSession(session: Session | null): void {
   csrf = session?.csrf ?? "";
@@ -17,11 +20,24 @@ export function whenSignedOut(call: () => void): void {
   onSignedOut = call;
 }
 
+/** Called when an act needs a fresh proof of the person; true: it came, the act is sent once more. */
+export function whenStepUp(ask: () => Promise<boolean>): void {
+  onStepUp = ask;
+}
+
 function problem(status: number, title: string, detail: string): Problem {
   return { type: "about:blank", title, status, code: "client", detail, reasons: [] };
 }
 
 export async function call<T>(
+  method: "GET" | "POST" | "DELETE", path: string, body?: unknown,
+): Promise<Answer<T>> {
+  const first = await once<T>(method, path, body);
+  if (first.ok || first.problem.code !== "step_up") return first;
+  return (await onStepUp()) ? once<T>(method, path, body) : first;
+}
+
+async function once<T>(
   method: "GET" | "POST" | "DELETE", path: string, body?: unknown,
 ): Promise<Answer<T>> {
   const headers: Record<string, string> = { Accept: "application/json" };
@@ -51,7 +67,7 @@ export async function call<T>(
     }
   }
   if (answer.ok) return { ok: true, value: value as T };
-  if (answer.status === 401 && path !== "session") onSignedOut();
+  if (answer.status === 401 && !PROOFS.has(path)) onSignedOut();
   const told = value as Partial<Problem> | null;
   const base = problem(answer.status, answer.statusText || `HTTP ${answer.status}`, "");
   return { ok: false, problem: { ...base, ...told } };

@@ -16,7 +16,7 @@ const PLAN: PlanDetail = {
   check: { engine: "z", ok: true, reasons: [], before: CASE, after: CASE, linear_error_pu: 0 },
   voltages: [], solver: "", solve_s: 0, rounds: 1, status: "optimal",
 };
-const ME: Session = { user: "op1", name: "op1", role: "OPERATOR", csrf: "", may: ["view", "approve", "stop"] };
+const ME: Session = { user: "op1", name: "op1", role: "OPERATOR", areas: "*", factor: "password", lacks_factor: false, csrf: "", may: ["view", "approve", "stop"] };
 const gate = (more: Partial<Gate> = {}): Gate => ({
   plan: PLAN, row: PLAN, live: "live", session: ME, left_s: 90,
   frame: { stopped: false, field_connected: true, blocked: [] }, ...more,

@@ -20,16 +20,17 @@ def people_of(
     factor_roles: frozenset[str] = frozenset(),
     real: Clock | None = None,
     local: frozenset[str] | None = None,
+    origin: str = ORIGIN,
 ) -> People:
     """All that the console asks about people."""
     return People(
         users=store.users,
         factors=store.factors,
         real=real or system_clock(),
-        origin=ORIGIN,
+        origin=origin,
         site="Test site",
         sealer=Sealer(bytes(32), file="test"),
-        keys=SecurityKeys(origin=ORIGIN, site="Test site"),
+        keys=SecurityKeys(origin=origin, site="Test site"),
         step_up_s=step_up_s,
         factor_roles=factor_roles,
         profile=PasswordProfile.ASVS,

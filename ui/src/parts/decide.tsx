@@ -11,6 +11,16 @@ import { controlWords } from "../views/plans";
 import { Reasons } from "./bits";
 import { Dialog, Failure } from "./dialog";
 
+export type Decision = "approve" | "reject" | "break-glass";
+
+const BREAK_GLASS_REASON_MIN = 20;
+
+/** Limits are broken without the plan, fewer with it, and one person is not enough (SG-11). */
+export function isEmergency(plan: PlanDetail): boolean {
+  const check = plan.check;
+  return check !== null && check.before.violations > check.after.violations && plan.approvals_needed > 1;
+}
+
 interface DecisionProps {
   plan: PlanDetail;
   onClose: () => void;
@@ -89,6 +99,44 @@ export function ApproveDialog(props: DecisionProps) {
           </button>
         </div>
       </div>
+    </Dialog>
+  );
+}
+
+export function BreakGlassDialog(props: DecisionProps) {
+  const { plan } = props;
+  const [busy, setBusy] = useState(false);
+  const [failure, setFailure] = useState("");
+  const [reason, setReason] = useState("");
+  const short = reason.trim().length < BREAK_GLASS_REASON_MIN;
+  const release = async (e: Event): Promise<void> => {
+    e.preventDefault();
+    setBusy(true);
+    const answer = await call<PlanDetail>(
+      "POST", `plans/${encodeURIComponent(plan.id)}/break-glass`, { digest: plan.digest, reason: reason.trim() },
+    );
+    setBusy(false);
+    if (!answer.ok) {
+      refused(answer.problem, props, setFailure);
+      return;
+    }
+    keep(answer.value);
+    props.onDone("Released by you alone. It is an alarm, and the next shift reviews it.", answer.value.state);
+  };
+  return (
+    <Dialog title={`Release plan ${plan.id} alone?`} onClose={props.onClose}>
+      <form class="stack" onSubmit={(e) => void release(e)}>
+        <p><b>Emergency only.</b> {plural(plan.rows.length, "command")}, {signedKw(-plan.net_kw)} kW, {plural(plan.customers, "customer")}:
+          without a second person. A priority 1 alarm is raised, and the next shift reviews it.</p>
+        <label class="field">Why nobody else can approve ({BREAK_GLASS_REASON_MIN} characters or more)
+          <textarea rows={3} required maxLength={400} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
+        </label>
+        <Failure text={failure} />
+        <div class="actions">
+          <button type="button" data-first onClick={props.onClose}>Cancel</button>
+          <button type="submit" class="primary" disabled={busy || short}>{busy ? "Releasing…" : "Break glass and release"}</button>
+        </div>
+      </form>
     </Dialog>
   );
 }

@@ -3,18 +3,22 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { dayOf, duration, number, SITE_TIME, siteZone, timeOf, utcOf } from "../format";
 import { PRIORITY_SHAPE } from "../judge";
-import { call } from "../net";
+import { call, whenStepUp } from "../net";
 import {
   listenForStop, mayOperate, question, StopButton, StopDialogs, stopped,
 } from "../parts/stop";
+import { askForProof, ProofDialog } from "../parts/prove";
 import { href, route } from "../router";
 import {
   announcement, connected, feeder, feederProblem, fresh, live, loadFeeder, now, palette, second,
   session, signOut, state, theme,
 } from "../state/store";
+import { Account } from "./account";
 import { Alarms } from "./alarms";
 import { Audit } from "./audit";
+import { SetUp } from "./setup";
 import { Shift } from "./shift";
+import { Users } from "./users";
 import { Commands } from "./commands";
 import { Comms } from "./comms";
 import { Forecasts } from "./forecast";
@@ -24,9 +28,11 @@ import { Plans } from "./plans";
 import { Review } from "./review";
 
 listenForStop();
+whenStepUp(askForProof);
 
 export function App() {
   if (session.value === undefined) return <p class="waiting" role="status">gridctl is starting…</p>;
+  if (session.value === null && route.value[0] === "setup" && route.value[1]) return <SetUp token={route.value[1]} />;
   if (session.value === null) return <Login />;
   return <Shell />;
 }
@@ -42,18 +48,22 @@ const SCREENS: { key: string; name: string; icon: string }[] = [
   { key: "comms", name: "Links", icon: "M4 9h16l-4-4M20 15H4l4 4" },
 ];
 
+const USERS = { key: "users", name: "Users", icon: "M9 11a3.5 3.5 0 100-7 3.5 3.5 0 000 7M3 20c0-4 3-6 6-6s6 2 6 6M16 5a3 3 0 010 6M18 14c2 1 3 3 3 6" };
+const ACCOUNT = { key: "account", name: "Your account", icon: "" };
+
 function Shell() {
-  const [screen = "overview", id] = route.value;
+  const mayView = session.value?.may.includes("view") ?? false;
+  const [screen = mayView ? "overview" : "users", id] = route.value;
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
   useEffect(() => {
     // A new screen: start reading at its top. Not on the first one: the page has just loaded.
     if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = false;
-    document.title = `gridctl – ${SCREENS.find((s) => s.key === screen)?.name ?? "Overview"}`;
+    document.title = `gridctl – ${[...SCREENS, USERS, ACCOUNT].find((s) => s.key === screen)?.name ?? "Overview"}`;
   }, [screen, id]);
   return (
-    <div class="shell" data-stale={fresh.value ? "no" : "yes"}>
+    <div class="shell" data-stale={fresh.value || !mayView ? "no" : "yes"}>
       <a class="skip" href={`#${location.hash.slice(1)}`} onClick={(e) => {
         e.preventDefault();
         main.current?.focus();
@@ -67,6 +77,7 @@ function Shell() {
         </main>
       </div>
       <StopDialogs />
+      <ProofDialog />
       <p class="sr" role="status" aria-live="polite">{announcement.value}</p>
     </div>
   );
@@ -81,6 +92,8 @@ function Screen(props: { screen: string; id: string | undefined }) {
     case "shift": return <Shift />;
     case "forecast": return <Forecasts />;
     case "comms": return <Comms />;
+    case "users": return <Users />;
+    case "account": return <Account />;
     default: return <Overview />;
   }
 }
@@ -89,9 +102,12 @@ function Rail(props: { screen: string }) {
   const waiting = live.value?.plans.filter((p) => p.state === "proposed" || p.state === "partial").length;
   const unacked = live.value?.alarms.unacked;
   const count: Record<string, number | undefined> = { plans: waiting, alarms: unacked };
+  const may = session.value?.may ?? [];
+  const shown = [...SCREENS, ...(may.includes("list_users") ? [USERS] : [])]
+    .filter((s) => s === USERS || may.includes("view"));
   return (
     <nav class="rail" aria-label="Screens">
-      {SCREENS.map((s) => (
+      {shown.map((s) => (
         <a key={s.key} href={href(s.key)} aria-current={props.screen === s.key ? "page" : undefined}>
           <svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d={s.icon} /></svg>
           <span>{s.name}</span>
@@ -105,20 +121,19 @@ function Rail(props: { screen: string }) {
 function TopBar() {
   const l = live.value;
   const me = session.value;
+  // Who administers accounts sees nothing of the grid.
+  const sees = me?.may.includes("view") ?? false;
   return (
     <header class="topbar">
       <a class="brand" href={href("overview")}><Mark /><b>gridctl</b></a>
-      <span class="site" title={feeder.value ? `model ${feeder.value.digest}` : ""}>
+      {sees ? <span class="site" title={feeder.value ? `model ${feeder.value.digest}` : ""}>
         {feeder.value?.name ?? "…"}
-      </span>
-      <span class="chip mode" title="Mode: in advisory mode each plan needs a person's approval">
+      </span> : null}
+      {sees ? <span class="chip mode" title="Mode: in advisory mode each plan needs a person's approval">
         {l?.mode ?? "?"}
-      </span>
+      </span> : null}
       <span class="grow" />
-      <GridTime at={l?.at} />
-      <LiveChip />
-      <FieldChip />
-      <AlarmChip />
+      {sees ? <><GridTime at={l?.at} /><LiveChip /><FieldChip /><AlarmChip /></> : null}
       <User name={me?.name ?? me?.user ?? ""} role={me?.role ?? ""} />
       <StopButton />
     </header>
@@ -192,6 +207,7 @@ function User(props: { name: string; role: string }) {
         </div>
         <p class="note">Now {palette.value}. Keys: F9 stops all dispatch; on the one-line the arrow
           keys walk the feeder, + − 0 zoom.</p>
+        <p><a href={href("account")}>Code generator, security keys</a></p>
         <button type="button" onClick={() => void leave()}>Sign out</button>
       </div>
     </details>

@@ -1,7 +1,8 @@
-import { useState } from "preact/hooks";
-import type { Session } from "../api";
+import { useEffect, useState } from "preact/hooks";
+import type { Proof, Session, Ways } from "../api";
 import { call, explain } from "../net";
 import { Failure } from "../parts/dialog";
+import { otherOrigin, Prove } from "../parts/prove";
 import { signIn } from "../state/store";
 
 export function Login() {
@@ -10,6 +11,13 @@ export function Login() {
   const [shown, setShown] = useState(false);
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState("");
+  const [ways, setWays] = useState<Ways | null>(null);
+  const [more, setMore] = useState<{ ticket: string; methods: Proof[] } | null>(null);
+  useEffect(() => {
+    void call<Ways>("GET", "sign-in").then((answer) => {
+      if (answer.ok) setWays(answer.value);
+    });
+  }, []);
   const submit = async (e: Event): Promise<void> => {
     e.preventDefault();
     setBusy(true);
@@ -17,10 +25,26 @@ export function Login() {
     const answer = await call<Session>("POST", "session", { user: user.trim(), password });
     setBusy(false);
     if (answer.ok) signIn(answer.value);
-    else setFailure(answer.problem.status === 401
+    else if (answer.problem.code === "second_factor" && answer.problem.ticket) {
+      setMore({ ticket: answer.problem.ticket, methods: answer.problem.methods ?? [] });
+    } else setFailure(answer.problem.status === 401
       ? "User or password is not right." : explain(answer.problem));
   };
   const secret = { autoComplete: "current-password", required: true, value: password, spellcheck: false };
+  if (more !== null) {
+    const elsewhere = more.methods.includes("key") ? otherOrigin(ways) : "";
+    return (
+      <main class="login">
+        <section class="panel">
+          <h1><Mark /> gridctl</h1>
+          <p class="sub">One more proof that you are {user.trim()}</p>
+          {elsewhere ? <p>Your security key works at <a href={elsewhere}>{elsewhere}</a>.</p> : null}
+          <Prove ticket={more.ticket} methods={more.methods} onDone={signIn} />
+          <button type="button" onClick={() => setMore(null)}>Back</button>
+        </section>
+      </main>
+    );
+  }
   return (
     <main class="login">
       <form class="panel" onSubmit={(e) => void submit(e)}>
@@ -43,6 +67,7 @@ export function Login() {
         </label>
         <Failure text={failure} />
         <button type="submit" class="primary" disabled={busy}>{busy ? "Signing in…" : "Sign in"}</button>
+        {ways?.provider ? <a class="button" href="/oidc/start">Sign in with your organisation</a> : null}
         <p class="note">
           To stop all dispatch without signing in, run <code>gridctl stop</code> on the site's host.
         </p>

@@ -6,7 +6,7 @@ import {
 } from "../format";
 import { approvalBlocks, isOpen, isRunning } from "../judge";
 import { Panel, PlanChip, Reasons, Time } from "../parts/bits";
-import { ApproveDialog, RejectDialog } from "../parts/decide";
+import { ApproveDialog, BreakGlassDialog, isEmergency, RejectDialog, type Decision } from "../parts/decide";
 import { Legend } from "../parts/feederinfo";
 import { EffectBar } from "../parts/headbar";
 import { BeforeAfter } from "../parts/headtrend";
@@ -41,7 +41,7 @@ export function Review(props: { id: string }) {
 
 function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: string }) {
   const { plan, row } = props;
-  const [question, setQuestion] = useState<"approve" | "reject" | null>(null);
+  const [question, setQuestion] = useState<Decision | null>(null);
   const [told, setWords] = useState("");
   const [toldOf, setToldOf] = useState("");
   const l = live.value;
@@ -102,6 +102,9 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
       {question === "approve" ? (
         <ApproveDialog plan={plan} onClose={() => setQuestion(null)} onDone={done} onMoved={reload} />
       ) : null}
+      {question === "break-glass" ? (
+        <BreakGlassDialog plan={plan} onClose={() => setQuestion(null)} onDone={done} onMoved={reload} />
+      ) : null}
       {question === "reject" ? (
         <RejectDialog plan={plan} onClose={() => setQuestion(null)} onDone={done} onMoved={reload} />
       ) : null}
@@ -110,7 +113,7 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
 }
 
 function Head(props: {
-  plan: PlanDetail; row: PlanRow; told: string; onAsk: (q: "approve" | "reject") => void;
+  plan: PlanDetail; row: PlanRow; told: string; onAsk: (q: Decision) => void;
 }) {
   const { plan, row } = props;
   const me = session.value;
@@ -147,6 +150,10 @@ function Head(props: {
             <button type="button" class="primary" disabled={blocks.length > 0} aria-describedby="blocks"
               onClick={() => props.onAsk("approve")}>Approve…</button>
             <button type="button" disabled={!may} onClick={() => props.onAsk("reject")}>Reject…</button>
+            {isEmergency(plan) ? (
+              <button type="button" disabled={blocks.length > 0} title="Emergency: one person releases it, with a reason (SG-11)"
+                onClick={() => props.onAsk("break-glass")}>Break glass…</button>
+            ) : null}
           </div>
         ) : null}
       </div>

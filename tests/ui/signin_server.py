@@ -1,0 +1,83 @@
+"""A real console on loopback in a thread of its own: real store, real proofs, a recording desk."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+from argon2 import PasswordHasher
+
+from gridctl.store.engine import temporary_store
+from gridctl.wallclock import system_clock
+from gridctl.web.app import WebParts, build_app
+from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
+from tests.gridctl.web.duty import duty_of
+from tests.gridctl.web.forecasts import forecasts_of
+from tests.gridctl.web.people import people_of
+from tests.ports import free_port
+
+START_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInServer:
+    """`origin`: by name, because browsers bind security keys to names."""
+
+    origin: str
+    desk: RecordingDesk
+
+    @classmethod
+    @contextmanager
+    def started(
+        cls, users: Mapping[str, str], *, password: str, step_up_s: float = 300.0
+    ) -> Iterator[SignInServer]:
+        """`users`: roles by name. Ends with the block."""
+        desk, port = RecordingDesk(), free_port()
+        origin = f"http://localhost:{port}"
+        ready, stop = threading.Event(), asyncio.Event()
+        loop = asyncio.new_event_loop()
+
+        async def serve() -> None:
+            clock = system_clock()
+            async with temporary_store(clock) as store:
+                store.users._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+                for name, role in users.items():
+                    await store.users.add_user(name, name.title(), role, password)
+                app = build_app(
+                    WebParts(
+                        desk=desk,
+                        duty=duty_of(store, clock),
+                        store=store,
+                        forecasts=forecasts_of(store, clock),
+                        people=people_of(store, origin=origin, step_up_s=step_up_s),
+                        clock=clock,
+                        time_rate=1.0,
+                        feeder=FEEDER,
+                        resources=(BATTERY,),
+                        voltage_min_pu=0.95,
+                        voltage_max_pu=1.05,
+                        utc_offset_s=0.0,
+                        secure=False,
+                    ),
+                    mounted=[],
+                )
+                runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+                await runner.setup()
+                await web.TCPSite(runner, "127.0.0.1", port).start()
+                ready.set()
+                await stop.wait()
+                await runner.cleanup()
+
+        thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), daemon=True)
+        thread.start()
+        assert ready.wait(START_S), "the server did not start"
+        try:
+            yield cls(origin=origin, desk=desk)
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join(START_S)
+            loop.close()
