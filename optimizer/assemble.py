@@ -8,7 +8,7 @@ they stay in it between solves. Every limit is soft (`optimizer.limits`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -22,6 +22,7 @@ from optimizer.problem import Problem, block
 from optimizer.regulated import RegulatedNetwork
 from optimizer.restricted import restricted
 from optimizer.session import Matrices
+from optimizer.system import WISH_MIN_KW, WISHES, system_of
 from optimizer.timegrid import IntArray, TimeGrid
 
 ROWS_PER_SIDE_MAX = 8
@@ -33,6 +34,8 @@ EMERGENCY_BAND_PU = 0.05
 PCT_PU = 100.0
 """Voltage rows are in 0.01 pu: numbers of the size of the others."""
 DROP_BELOW = 1e-7
+GIVEN_BACK = 1.5
+"""Times the highest price: more than a kWh brings after its losses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,18 +51,21 @@ class LazyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Fixed:
-    """What a later stage holds: the runs of each block, and columns that stay at zero."""
+    """What a later stage holds: the runs of each block, columns that stay at zero, and columns that
+    stand at a stage of theirs."""
 
     runs: Mapping[int, BoolArray]
     zero: tuple[int, ...] = ()
+    at: Mapping[int, float] = field(default_factory=dict)
 
 
 class Programme:
     """The linear programme of one task.
 
     Columns: those of the blocks, then of each interval a slack for import, one for the target and
-    the charging beyond comfort (`RECHARGE_SHARE`), then for each lazy row its two slacks.
-    Rows: those of the blocks, charging, import, target, lazy rows.
+    the charging beyond comfort (`RECHARGE_SHARE`), those of the policy (`optimizer.system`), then
+    for each lazy row its two slacks. Rows: those of the blocks, charging, import, target, policy,
+    lazy.
     """
 
     def __init__(
@@ -98,11 +104,22 @@ class Programme:
         self._unit = _unit_price(self.blocks, problem.grid)
         self._tiers = tiers
         self._head_price = np.zeros(problem.grid.count)
+        if problem.task.policy.price_per_kwh:
+            prices = np.array(problem.task.policy.price_per_kwh)
+            self._head_price = prices * problem.grid.hours
+            self.blocks = [_given_back(b, float(prices.max())) for b in self.blocks]
+        self.system = system_of(problem, self.blocks, self._starts.tolist(), unit=self._unit)
 
     @property
     def own_columns(self) -> int:
         """Number of columns of the blocks."""
         return int(self._starts[-1])
+
+    @property
+    def columns(self) -> int:
+        """Number of columns of `matrices()` as it stands."""
+        count = 3 * self.problem.grid.count + self.system.columns
+        return self.own_columns + count + 2 * len(self.rows)
 
     def columns_of(self, index: int) -> slice:
         """Columns of block `index`."""
@@ -115,12 +132,6 @@ class Programme:
 
     def hold(self, fixed: Fixed) -> None:
         """Fix the runs; from now on what follows their ends (rebound) is part of the injection."""
-    @property
-    def columns(self) -> int:
-        """Number of columns of `matrices()` as it stands."""
-        count = 3 * self.problem.grid.count
-        return self.own_columns + count + 2 * len(self.rows)
-
         self.fixed = fixed
         injections, standing = [], np.zeros_like(self._standing_kw)
         for index, own in enumerate(self.blocks):
@@ -163,10 +174,21 @@ class Programme:
         """Cost of the resources alone, without any slack."""
         return float(sum(b.cost @ x[self.columns_of(i)] for i, b in enumerate(self.blocks)))
 
+    def wishes_missed(self, x: FloatArray) -> list[tuple[str, int, float]]:
+        """(wish, interval, kW) that a solution falls short of what the policy asks for."""
+        first = self.own_columns + 3 * self.problem.grid.count
+        found = []
+        for name, value in zip(self.system.names, x[first:], strict=False):
+            wish, _, interval = name.rpartition(" ")
+            if wish in WISHES and value > WISH_MIN_KW:
+                found.append((WISHES[wish], int(interval), float(value)))
+        return found
+
     def penalty(self, x: FloatArray) -> float:
         """What the broken limits of a solution of `matrices()` cost."""
         count, own, cost = self.problem.grid.count, self.own_columns, self.matrices().cost
-        limits = np.r_[own : own + 2 * count, own + 3 * count : len(cost)]
+        lazy = own + 3 * count + self.system.columns
+        limits = np.r_[own : own + 2 * count, lazy : len(cost)]
         return float(cost[limits] @ x[limits])
 
     def shift(self, u: FloatArray, truth: FlowResult, *, cautious: bool = False) -> None:
@@ -204,21 +226,26 @@ class Programme:
     def matrices(self) -> Matrices:
         """The programme as it stands now."""
         count, own, lazy = self.problem.grid.count, self.own_columns, len(self.rows)
+        system = self.system
         head = self.head_rows()
         slack = -sp.eye_array(count, format="csr")
         standing = self.model.say(self._standing_kw)
         a_lazy, lazy_upper, slack_upper, slack_cost = self._lazy(standing)
         a = sp.block_array(
             [
-                [self._rules, None, None, None, None],
-                [self._charging, None, None, slack, None],
-                [head, slack, None, None, None],
-                [head, None, slack, None, None],
-                [a_lazy, None, None, None, _slacks(lazy)],
+                [self._rules, None, None, None, None, None],
+                [self._charging, None, None, slack, None, None],
+                [head, slack, None, None, None, None],
+                [head, None, slack, None, None, None],
+                [system.own + system.head @ head, None, None, None, system.matrix, None],
+                [a_lazy, None, None, None, None, _slacks(lazy)],
             ],
             format="csr",
         )
-        if a.shape != (self._rules.shape[0] + 3 * count + lazy, own + 3 * count + 2 * lazy):
+        if a.shape != (
+            self._rules.shape[0] + 3 * count + system.rows + lazy,
+            own + 3 * count + system.columns + 2 * lazy,
+        ):
             raise ValueError(f"programme has shape {a.shape}")
         hours, unit = self.problem.grid.hours, self._unit
         lower, upper = self._own_bounds()
@@ -227,6 +254,7 @@ class Programme:
                 np.maximum(RECHARGE_SHARE * self.bounds.import_kw - self.problem.head_kw, 0.0),
                 np.full(count, self.bounds.import_kw) - standing.head_kw,
                 self.bounds.target_kw - standing.head_kw,
+                system.upper - system.head @ standing.head_kw,
                 lazy_upper,
             ]
         )
@@ -236,14 +264,19 @@ class Programme:
             a=a,
             row_lower=np.concatenate([*rules_lower, np.full(len(soft_upper), -np.inf)]),
             row_upper=np.concatenate([*rules_upper, soft_upper]),
-            lower=np.concatenate([lower, np.zeros(3 * count + 2 * lazy)]),
-            upper=np.concatenate([upper, np.full(3 * count, np.inf), slack_upper]),
+            lower=np.concatenate(
+                [lower, np.zeros(3 * count), system.column_lower, np.zeros(2 * lazy)]
+            ),
+            upper=np.concatenate(
+                [upper, np.full(3 * count, np.inf), system.column_upper, slack_upper]
+            ),
             cost=np.concatenate(
                 [
                     self.own_cost_priced(),
                     self._tiers.import_kw * unit * hours,
                     self._tiers.target_kw * unit * hours,
                     self._charging_price * hours,
+                    system.cost,
                     slack_cost,
                 ]
             ),
@@ -283,16 +316,18 @@ class Programme:
             ):
                 lower[first + columns] = upper[first + columns] = values.astype(np.float64)
         upper[list(self.fixed.zero)] = 0.0
+        for column, value in self.fixed.at.items():
+            lower[column] = upper[column] = value
         return lower, upper
 
     def soft_rows(self) -> tuple[slice, slice, slice]:
         """Rows of import, target and lazy limits in `matrices().a`."""
         count = self.problem.grid.count
         begin = self._rules.shape[0] + count
-        lazy = begin + 2 * count
+        lazy = begin + 2 * count + self.system.rows
         return (
             slice(begin, begin + count),
-            slice(begin + count, lazy),
+            slice(begin + count, begin + 2 * count),
             slice(lazy, lazy + len(self.rows)),
         )
 
@@ -350,6 +385,16 @@ class Programme:
         rows = self._by_interval(weight, np.array([r.interval for r in self.rows], dtype=np.int64))
         slack_upper = np.column_stack([first_upper, np.full(count, np.inf)])
         return rows, upper, slack_upper.ravel(), prices.T.ravel()
+
+
+def _given_back(block: Block, price: float) -> Block:
+    """A battery's missing energy at the end costs what it could be sold for at best: a plan moves
+    energy, it does not sell what was stored before."""
+    if block.pair is None:
+        return block
+    cost = block.cost.copy()
+    cost[-1] = max(cost[-1], GIVEN_BACK * price)
+    return replace(block, cost=cost)
 
 
 def _block_diagonal(parts: Sequence[sp.csr_array]) -> sp.csr_array:

@@ -12,7 +12,7 @@ import numpy as np
 from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
-from optimizer.limits import OPEN_REQUESTS, Bounds, Limit
+from optimizer.limits import OPEN_REQUESTS, Bounds, Limit, loading_limits
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
@@ -83,9 +83,10 @@ def shortfalls(
                     unit="pu",
                 )
             )
-    over = flow.branch_loading_pct - limits.loading_max_pct
+    rated = loading_limits(task, flow.branch_names)
+    over = flow.branch_loading_pct - rated
     for row, t in _worst(over, LOADING_TOLERANCE_PCT):
-        already = bool(base.branch_loading_pct[row, t] > limits.loading_max_pct)
+        already = bool(base.branch_loading_pct[row, t] > rated[row, t])
         found.append(
             Shortfall(
                 limit=_said(Limit.LOADING, already=already),

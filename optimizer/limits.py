@@ -13,13 +13,15 @@ worse.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
 
+from gridctl.model.planning import PlanningTask
+from gridctl.model.policy import Existing
 from gridctl.model.program import DispatchRequest, RequestState
-from optimizer.arrays import FloatArray
+from optimizer.arrays import BoolArray, FloatArray
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
 from optimizer.timegrid import TimeGrid
@@ -45,9 +47,9 @@ class Tiers:
     target_kw: float = 20.0
     import_kw: float = 100.0
     loading_pct: float = 5e3
+    loading_harm_pct: float = 1e5
     voltage_pct_pu: float = 1e5
     emergency_pct_pu: float = 1e6
-    loading_harm_pct: float = 1e5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -79,25 +81,67 @@ def wanted_kw(requests: Sequence[DispatchRequest], grid: TimeGrid) -> FloatArray
 
 
 def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
-    """The task's limits on every row, with what is broken already let be (not worse)."""
-    limits, flow = problem.task.limits, problem.base_flow
-    v_now = flow.v_pu[:, [0]]
-    low = np.where(
-        v_now < limits.voltage_min_pu,
-        np.minimum(flow.v_pu - PRE_EXISTING_MARGIN_PU, limits.voltage_min_pu),
-        limits.voltage_min_pu,
+    """The task's limits on every row, with what is broken already let be as the policy says."""
+    limits, flow, policy = problem.task.limits, problem.base_flow, problem.task.policy
+    least_pu, most_pu = limits.voltage_min_pu, limits.voltage_max_pu
+    if policy.voltage_band_pu is not None:
+        least_pu = max(least_pu, policy.voltage_band_pu[0])
+        most_pu = min(most_pu, policy.voltage_band_pu[1])
+    v_now, margin = flow.v_pu[:, [0]], _voltage_margin_pu(problem, network)
+    low = _let_be(
+        least_pu + margin, flow.v_pu, v_now < limits.voltage_min_pu, policy.existing_voltage
     )
-    high = np.where(
-        v_now > limits.voltage_max_pu,
-        np.maximum(flow.v_pu + PRE_EXISTING_MARGIN_PU, limits.voltage_max_pu),
-        limits.voltage_max_pu,
+    high = -_let_be(
+        -(most_pu - margin), -flow.v_pu, v_now > limits.voltage_max_pu, policy.existing_voltage
     )
     low[~network.judged], high[~network.judged] = -np.inf, np.inf
     wanted = wanted_kw(problem.task.requests, problem.grid)
+    rated = loading_limits(problem.task, flow.branch_names)
+    loading_now = flow.branch_loading_pct[:, [0]] > rated[:, [0]] if rated.size else rated > 0.0
     return Bounds(
         import_kw=limits.head_import_kw,
         target_kw=np.where(wanted > 0.0, problem.head_kw - wanted, np.inf),
         v_low_pu=low,
         v_high_pu=high,
-        loading_pct=np.full(flow.branch_loading_pct.shape, limits.loading_max_pct),
+        loading_pct=-_let_be(
+            -rated, -flow.branch_loading_pct, loading_now, policy.existing_loading
+        ),
     )
+
+
+def loading_limits(task: PlanningTask, branches: Sequence[str]) -> FloatArray:
+    """(B, T): what each branch may carry in each interval, per cent of its rating; by temperature
+    where the policy says how."""
+    found = np.full((len(branches), task.horizon.count), task.limits.loading_max_pct)
+    temperature_c = np.array(task.policy.temperature_c)
+    for rating in task.policy.ratings:
+        above = temperature_c - rating.reference_c
+        per_k = np.where(above > 0.0, rating.above_pct_per_k, rating.below_pct_per_k)
+        found[list(branches).index(rating.branch)] *= np.maximum(1.0 - above * per_k / 100.0, 0.0)
+    return found
+
+
+def _let_be(
+    least: FloatArray | float, value: FloatArray, broken_now: BoolArray, policy: Existing
+) -> FloatArray:
+    """Least allowed values where some are broken in interval 0 already."""
+    bound = np.broadcast_to(np.asarray(least, dtype=np.float64), value.shape).copy()
+    if policy is Existing.HARD:
+        return bound
+    margin = PRE_EXISTING_MARGIN_PU
+    as_it_is = np.minimum(value - margin, bound) if policy is Existing.NOT_WORSE else -np.inf
+    return np.asarray(np.where(broken_now, as_it_is, bound))
+
+
+def _voltage_margin_pu(problem: Problem, network: RegulatedNetwork) -> FloatArray | float:
+    """(n, T): by how much voltage rows shrink, so that they hold when all load is off by the
+    policy's deviations."""
+    policy = problem.task.policy
+    if policy.voltage_margin_sigma <= 0.0 or policy.load_sigma <= 0.0:
+        return 0.0
+    more = replace(problem.base, load_scale=problem.base.load_scale * (1.0 + policy.load_sigma))
+    flow = more.flow(network, start=problem.base_flow, guess=problem.base_flow.positions)
+    if not flow.converged:
+        return 0.0
+    margin: FloatArray = policy.voltage_margin_sigma * np.abs(flow.v_pu - problem.base_flow.v_pu)
+    return margin

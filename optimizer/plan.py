@@ -30,6 +30,7 @@ from optimizer.findings import findings
 from optimizer.limits import Bounds, Tiers, limit_bounds
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult
+from optimizer.priority import Order
 from optimizer.problem import Problem, build_problem, default_kw
 from optimizer.regulated import RegulatedNetwork
 from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
@@ -181,7 +182,6 @@ def _plan(
             reason="the AC power flow of the plan's setpoints does not converge",
         )
     answer = _answer(programme, network, attempt, effort, bare)
-    return _explained(problem, network, answer, near=attempt.flow)
     check = answer.verification
     if check is not None and not check.ok and harmless_rounds > 0 and effort.left_s() > 0.0:
         injection_kw = problem.injection_kw(attempt.setpoints)[programme.members]
@@ -190,6 +190,7 @@ def _plan(
             # Too late for another plan: then this one is shown, with what its check says.
             with contextlib.suppress(SolverError):
                 return _plan(without, network, tiers, elapsed_s, harmless_rounds - 1)
+    return _explained(problem, network, answer, near=attempt.flow)
 
 
 def _explained(
@@ -206,7 +207,9 @@ def _needed(problem: Problem, bounds: Bounds) -> bool:
     """Whether anything asks for control: a limit, a target, or a device that is not at rest."""
     flow = problem.base_flow
     return bool(
-        np.any(problem.head_kw > np.minimum(bounds.import_kw, bounds.target_kw))
+        problem.task.policy.asks
+        or any(s.announced for s in problem.task.states)
+        or np.any(problem.head_kw > np.minimum(bounds.import_kw, bounds.target_kw))
         or np.any(flow.v_pu < bounds.v_low_pu)
         or np.any(flow.v_pu > bounds.v_high_pu)
         or np.any(flow.branch_loading_pct > bounds.loading_pct)
@@ -245,8 +248,12 @@ def _not_needed(problem: Problem, broken: Sequence[Shortfall]) -> str:
 def _corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -> _Attempt:
     """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
     programme has no answer; one that comes too late in a later round leaves the last attempt."""
+    order = Order(programme)
     solution, bound = first_plan(programme, effort)
     penalty = programme.penalty(solution.x)
+    while penalty > PENALTY_MIN and order.open_next():
+        solution, bound = first_plan(programme, effort)
+        penalty = programme.penalty(solution.x)
     flow, rounds = programme.problem.base_flow, 0
     while True:
         rounds += 1
@@ -273,7 +280,10 @@ def _corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) 
         try:
             solution = settled(programme, effort)
             if programme.penalty(solution.x) > PENALTY_GROWTH * penalty + PENALTY_MIN:
-                solution = better_plan(programme, solution, bound, effort)
+                if order.open_next():
+                    solution, bound = first_plan(programme, effort)
+                else:
+                    solution = better_plan(programme, solution, bound, effort)
                 penalty = programme.penalty(solution.x)
         except SolverError as late:
             if late.status is not SolveStatus.TIMEOUT:
@@ -377,6 +387,10 @@ def _answer(
 ) -> PlanningResult:
     problem, bounds = programme.problem, programme.bounds
     missed = shortfalls(problem, bounds, network, attempt.flow)
+    missed += [
+        Shortfall(limit=wish, where="", interval=t, amount=round(kw, 3), unit="kW")
+        for wish, t, kw in programme.wishes_missed(attempt.solution.x)
+    ]
     if not attempt.setpoints:
         what = missed[0] if missed else None
         if what is None:

@@ -215,6 +215,8 @@ def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
     """
     grid = time_grid(task.horizon, now_s=task.now_s, utc_offset_s=task.utc_offset_s)
     head_kw = _forecast_kw(task)
+    if mistakes := task.policy.mistakes(grid.count, network.branch_names):
+        raise ValueError("; ".join(mistakes))
     states = {s.resource: s for s in task.states}
     try:
         columns = tuple(control_column(r, network) for r in task.resources)

@@ -121,15 +121,20 @@ def _broken_length(rules: RunRules, start: int, end: int, *, ended: bool) -> lis
     return []
 
 
-def best_runs(rules: RunRules, wish: FloatArray, start_price: float = 0.0) -> BoolArray:
+def best_runs(
+    rules: RunRules,
+    wish: FloatArray,
+    start_price: float = 0.0,
+    stop_price: FloatArray | None = None,
+) -> BoolArray:
     """The runs that keep all rules and have the greatest sum of `wish` (T,) while on, less
-    `start_price` for each start.
+    `start_price` for each start and `stop_price` (T,) of the interval in which each is released.
 
     Where they would pass a budget of hours they keep all rules, but need not be the very best.
     """
     if rules.must.any():
         wish = np.where(rules.must, (float(np.abs(wish).sum()) + 1.0) * 1e3, wish)
-    on = _best_runs(rules, wish, start_price)
+    on = _best_runs(rules, wish, start_price, stop_price)
     if _within_budgets(rules, on):
         return on
     return _thrifty_runs(rules, wish, start_price)
@@ -179,7 +184,12 @@ def _within_budgets(rules: RunRules, on: BoolArray) -> bool:
     return not _broken_budgets(replace(rules, must=on[:0]), on)
 
 
-def _best_runs(rules: RunRules, wish: FloatArray, start_price: float) -> BoolArray:
+def _best_runs(
+    rules: RunRules,
+    wish: FloatArray,
+    start_price: float,
+    stop_price: FloatArray | None = None,
+) -> BoolArray:
     """The best runs without a look at the budgets.
 
     Dynamic programme over (interval, starts already used on its day), backwards in time: at each
@@ -187,6 +197,10 @@ def _best_runs(rules: RunRules, wish: FloatArray, start_price: float) -> BoolArr
     """
     count = rules.count
     total = np.concatenate(([0.0], np.cumsum(wish)))
+    # What is on at the horizon's end is not released within it.
+    released = np.zeros(count + 1)
+    if stop_price is not None:
+        released[:count] = stop_price
     limit = max([0, *rules.starts_left.values()])
     value = np.zeros((count + 1, limit + 1))
     choice = np.zeros((count + 1, limit + 1), dtype=np.int64)
@@ -200,6 +214,7 @@ def _best_runs(rules: RunRules, wish: FloatArray, start_price: float) -> BoolArr
         if not len(lengths):
             continue
         gains = _gains(rules, total, value, t, lengths)[:, :left] - start_price
+        gains -= released[t + lengths][:, None]
         best = np.argmax(gains, axis=0)
         most = gains[best, np.arange(left)]
         better = most > value[t, :left]
@@ -208,7 +223,7 @@ def _best_runs(rules: RunRules, wish: FloatArray, start_price: float) -> BoolArr
     on = np.zeros(count, dtype=np.bool_)
     t, used = 0, 0
     if rules.active:
-        t = _best_stop(rules, total, value)
+        t = _best_stop(rules, total, value, released)
         on[:t] = True
         t = min(t + rules.recovery, count)
     while t < count:
@@ -245,10 +260,10 @@ def _gains(
     return result
 
 
-def _best_stop(rules: RunRules, total: FloatArray, value: FloatArray) -> int:
+def _best_stop(rules: RunRules, total: FloatArray, value: FloatArray, released: FloatArray) -> int:
     """When the run that is on now should end. `starts_left` is already without it."""
     low = min(rules.held, rules.count)
     stops = np.arange(low, max(low, min(rules.held_max, rules.count)) + 1)
     after = np.minimum(stops + rules.recovery, rules.count)
-    gains = total[stops] + value[after, 0]
+    gains = total[stops] + value[after, 0] - released[stops]
     return int(stops[int(np.argmax(gains))])

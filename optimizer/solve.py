@@ -19,6 +19,7 @@ from optimizer.arrays import BoolArray, FloatArray
 from optimizer.assemble import Fixed, Programme
 from optimizer.runs import RunRules, best_runs
 from optimizer.session import LpSession, Outcome
+from optimizer.stagger import staggered
 
 LAZY_ROUNDS_MAX = 30
 THRESHOLDS = (0.02, 0.4)
@@ -176,7 +177,7 @@ def _improved(
     for _ in range(REBOUND_ROUNDS):
         known = len(seen)
         for threshold in THRESHOLDS:
-            fixed = Fixed(runs=repaired(programme, relaxed.x, threshold))
+            fixed = Fixed(runs=staggered(programme, repaired(programme, relaxed.x, threshold)))
             if _key(fixed) in seen:
                 continue
             seen.add(_key(fixed))
@@ -269,17 +270,24 @@ def _priced(programme: Programme, solution: Solution, fixed: Fixed) -> list[tupl
         own = worth[programme.columns_of(index)]
         wish = block.runs.full_kw * (block.action @ own) + own[block.runs.on]
         start_price = float(-own[block.runs.start].min())
-        runs = best_runs(block.runs.rules, wish, start_price)
-        gain = float(wish[runs].sum() - wish[on].sum())
-        gain -= start_price * (_starts(block.runs.rules, runs) - _starts(block.runs.rules, on))
+        stop_price = -own[block.runs.stop]
+        runs = best_runs(block.runs.rules, wish, start_price, stop_price)
+        gain = _worth(block.runs.rules, runs, wish, start_price, stop_price) - _worth(
+            block.runs.rules, on, wish, start_price, stop_price
+        )
         if gain > GAIN_MIN:
             gains.append((gain, index, runs))
     gains.sort(key=lambda found: -found[0])
     return [(index, runs) for _, index, runs in gains]
 
 
-def _starts(rules: RunRules, on: BoolArray) -> int:
-    return int(np.count_nonzero(on & ~np.concatenate(([rules.active], on[:-1]))))
+def _worth(
+    rules: RunRules, on: BoolArray, wish: FloatArray, start_price: float, stop_price: FloatArray
+) -> float:
+    """What `best_runs` maximises, of the runs `on`."""
+    was_on = np.concatenate(([rules.active], on[:-1]))
+    starts = int(np.count_nonzero(on & ~was_on))
+    return float(wish[on].sum() - stop_price[was_on & ~on].sum()) - start_price * starts
 
 
 def _key(fixed: Fixed) -> bytes:

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from gridctl.model.planning import CaseResult, NetworkLimits, NodeVoltage, Setpoint, Verification
+from gridctl.model.policy import Existing
 from optimizer.arrays import BoolArray, FloatArray
+from optimizer.limits import loading_limits
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
@@ -39,13 +41,20 @@ class Excess:
     head_kw: FloatArray
 
 
-def excess_of(flow: FlowResult, limits: NetworkLimits, judged: BoolArray) -> Excess:
-    """What `flow` exceeds; only node-phases that are `judged` have a voltage to keep."""
+def excess_of(
+    flow: FlowResult,
+    limits: NetworkLimits,
+    judged: BoolArray,
+    loading_max_pct: FloatArray | None = None,
+) -> Excess:
+    """What `flow` exceeds; only node-phases that are `judged` have a voltage to keep.
+    `loading_max_pct` (B, T): where ratings follow the weather."""
+    rated = limits.loading_max_pct if loading_max_pct is None else loading_max_pct
     low = limits.voltage_min_pu - flow.v_pu
     high = flow.v_pu - limits.voltage_max_pu
     return Excess(
         voltage_pu=np.where(judged[:, None], np.clip(np.maximum(low, high), 0.0, None), 0.0),
-        loading_pct=np.clip(flow.branch_loading_pct - limits.loading_max_pct, 0.0, None),
+        loading_pct=np.clip(flow.branch_loading_pct - rated, 0.0, None),
         head_kw=np.clip(flow.head_kw - limits.head_import_kw, 0.0, None),
     )
 
@@ -85,9 +94,16 @@ def verify(
             ok=False,
             reasons=diverged,
         )
+    rated = loading_limits(problem.task, before.branch_names)
+    if problem.task.policy.existing_loading is Existing.MAY_WORSEN and rated.size:
+        rated[before.branch_loading_pct[:, 0] > rated[:, 0]] = np.inf
     reasons = (
         *base_reasons(problem),
-        *_worse_reasons(excess_of(before, limits, live), excess_of(after, limits, live), network),
+        *_worse_reasons(
+            excess_of(before, limits, live, rated),
+            excess_of(after, limits, _judged(problem, live), rated),
+            network,
+        ),
         *_head_reasons(after, limits, shortfall_kw),
     )
     relief_kw = before.head_kw - after.head_kw
@@ -110,6 +126,15 @@ def verify(
         ok=not reasons,
         reasons=reasons,
     )
+
+
+def _judged(problem: Problem, live: BoolArray) -> BoolArray:
+    """Without those that are broken now where the policy lets them get worse."""
+    policy, limits = problem.task.policy, problem.task.limits
+    if policy.existing_voltage is not Existing.MAY_WORSEN:
+        return live
+    now = problem.base_flow.v_pu[:, 0]
+    return live & (now >= limits.voltage_min_pu) & (now <= limits.voltage_max_pu)
 
 
 def _case(flow: FlowResult, network: RegulatedNetwork, limits: NetworkLimits) -> CaseResult:

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from gridctl.model.enrolment import Window
 from gridctl.model.network import Feeder
-from gridctl.model.policy import Policy
+from gridctl.model.policy import NO_WISHES, Policy
 from gridctl.model.program import DispatchRequest
 from gridctl.model.resource import Resource
 
@@ -169,7 +169,7 @@ class PlanningTask:
     now_s: float
     utc_offset_s: float
     deadline_s: float
-    policy: Policy = Policy()
+    policy: Policy = NO_WISHES
 
 
 class SolveStatus(StrEnum):

@@ -1,0 +1,125 @@
+"""What an operator asks of a plan beyond its limits: objectives, reserve, fairness, uncertainty.
+
+Every field stands for one wish, and its default asks for nothing: a plan then keeps its limits and
+events at least cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Existing(StrEnum):
+    """What a plan does about a limit that is broken now, without it."""
+
+    HARD = "hard"
+    NOT_WORSE = "not_worse"
+    MAY_WORSEN = "may_worsen"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """One course that the import without control may take: `head_kw` of each interval of the
+    horizon. The probabilities of a plan's scenarios sum to 1."""
+
+    probability: float
+    head_kw: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DynamicRating:
+    """How much a branch carries by air temperature: 100 % at `reference_c`, `above_pct_per_k` less
+    for each kelvin above it, `below_pct_per_k` more for each below (its maker's or a loading
+    guide's figures)."""
+
+    branch: str
+    reference_c: float
+    above_pct_per_k: float
+    below_pct_per_k: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Wishes of the operator.
+
+    - `existing_voltage`, `existing_loading`: limits that are broken already.
+    - `price_per_kwh` of import in each interval (economic dispatch; empty: none);
+      `demand_charge_per_kw` for the highest import, which is `peak_so_far_kw` already;
+      `loss_price_per_kwh`: what a kWh of losses in the feeder costs.
+    - `voltage_band_pu`: a band inside the limits that is kept as if it were the limit.
+    - `ratings` with `temperature_c` of each interval: branches whose rating follows the weather.
+    - `reserve_kw`: what must still be startable in every interval; `ramp_kw_per_h`: how fast the
+      import may change; `return_kw_max`: kW of load groups whose shed may end in one interval.
+    - `fairness`: what an hour's difference in use costs (of the group that is used most, as a share
+      of its season's hours); `strict_priority`: a load group of a higher `priority` is called only
+      when those of lower ones cannot keep the limits.
+    - `scenarios`, in which the import limit is kept on average, with `cvar_weight` (0 … 1) for the
+      worst `1 - cvar_level` of them; `voltage_margin_sigma` with `load_sigma`: voltage rows shrink
+      by so many deviations when all load moves by this share.
+    """
+
+    existing_voltage: Existing = Existing.NOT_WORSE
+    existing_loading: Existing = Existing.HARD
+    price_per_kwh: tuple[float, ...] = ()
+    demand_charge_per_kw: float = 0.0
+    peak_so_far_kw: float = 0.0
+    loss_price_per_kwh: float = 0.0
+    voltage_band_pu: tuple[float, float] | None = None
+    ratings: tuple[DynamicRating, ...] = ()
+    temperature_c: tuple[float, ...] = ()
+    reserve_kw: float = 0.0
+    ramp_kw_per_h: float | None = None
+    return_kw_max: float | None = None
+    fairness: float = 0.0
+    strict_priority: bool = False
+    scenarios: tuple[Scenario, ...] = ()
+    cvar_level: float = 0.9
+    cvar_weight: float = 0.0
+    voltage_margin_sigma: float = 0.0
+    load_sigma: float = 0.0
+    precise: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether a plan is wanted even where no limit asks for one."""
+        return bool(
+            self.price_per_kwh
+            or self.demand_charge_per_kw > 0.0
+            or self.loss_price_per_kwh > 0.0
+            or self.reserve_kw > 0.0
+            or self.ramp_kw_per_h is not None
+            or self.scenarios
+        )
+
+    def mistakes(self, count: int, branches: tuple[str, ...]) -> list[str]:
+        """What does not fit a horizon of `count` intervals or a feeder with `branches`."""
+        found = [
+            f"policy.{name} has {len(values)} values, the horizon {count} intervals"
+            for name, values in (
+                ("price_per_kwh", self.price_per_kwh),
+                ("temperature_c", self.temperature_c),
+                *((f"scenarios[{k}].head_kw", s.head_kw) for k, s in enumerate(self.scenarios)),
+            )
+            if values and len(values) != count
+        ]
+        if self.scenarios and abs(sum(s.probability for s in self.scenarios) - 1.0) > 1e-6:  # noqa: PLR2004
+            found.append("policy.scenarios: the probabilities do not sum to 1")
+        if any(s.probability < 0.0 or not s.head_kw for s in self.scenarios):
+            found.append("policy.scenarios: each needs a probability and head_kw")
+        if self.ratings and not self.temperature_c:
+            found.append("policy.ratings need policy.temperature_c")
+        found += [
+            f"policy.ratings: there is no branch {r.branch}"
+            for r in self.ratings
+            if r.branch not in branches
+        ]
+        if not 0.0 <= self.cvar_level < 1.0 or not 0.0 <= self.cvar_weight <= 1.0:
+            found.append("policy.cvar_level and policy.cvar_weight lie between 0 and 1")
+        band = self.voltage_band_pu
+        if band is not None and not band[0] < band[1]:
+            found.append("policy.voltage_band_pu: the lower end comes first")
+        return found
+
+
+NO_WISHES = Policy()

@@ -1,0 +1,253 @@
+"""Rows and columns that couple resources: what a policy asks of all of them together.
+
+Reserve, staggered return, ramp of the import, fairness, demand charge, scenarios with CVaR. All of
+them are soft or free: none can make a programme infeasible. Rows read `own x + head h + s <= upper`
+with the blocks' columns x, the import h of each interval as the linear model sees it, and columns s
+of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import scipy.sparse as sp
+
+from gridctl.model.policy import Policy
+from gridctl.model.resource import Battery, Generator, LoadGroup
+from optimizer.arrays import FloatArray
+from optimizer.block import Block
+from optimizer.problem import Problem
+
+SLACK_SHARE = 5.0
+"""A kW short of a policy's wish costs so many of the dearest resource's kWh: less than a target."""
+WISH_MIN_KW = 0.5
+WISHES = {
+    "reserve": "reserve",
+    "return": "staggered return",
+    "ramp": "ramp of the import",
+}
+"""Own columns that are slacks in kW, by what a person calls the wish."""
+SCENARIO_PRICE = 100.0
+"""A kWh above the import limit in a scenario costs so many of the dearest resource's kWh, times the
+scenario's probability: as one in the plan's own forecast."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class System:
+    """R rows on n columns of the blocks, T imports and S columns of its own; see the module.
+
+    `names` of the own columns, for the explanation.
+    """
+
+    own: sp.csr_array
+    head: sp.csr_array
+    matrix: sp.csr_array
+    upper: FloatArray
+    column_lower: FloatArray
+    column_upper: FloatArray
+    cost: FloatArray
+    names: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        """R."""
+        return len(self.upper)
+
+    @property
+    def columns(self) -> int:
+        """S."""
+        return len(self.cost)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Builder:
+    count: int
+    own: list[tuple[int, int, float]] = field(default_factory=list)
+    head: list[tuple[int, int, float]] = field(default_factory=list)
+    matrix: list[tuple[int, int, float]] = field(default_factory=list)
+    upper: list[float] = field(default_factory=list)
+    lower_of: list[float] = field(default_factory=list)
+    upper_of: list[float] = field(default_factory=list)
+    cost: list[float] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+
+    def column(self, name: str, cost: float, *, lower: float = 0.0, upper: float = np.inf) -> int:
+        self.names.append(name)
+        self.cost.append(cost)
+        self.lower_of.append(lower)
+        self.upper_of.append(upper)
+        return len(self.names) - 1
+
+    def row(
+        self,
+        *,
+        upper: float,
+        own: Sequence[tuple[int, float]] = (),
+        head: Sequence[tuple[int, float]] = (),
+        columns: Sequence[tuple[int, float]] = (),
+    ) -> None:
+        at = len(self.upper)
+        self.own += [(at, column, value) for column, value in own]
+        self.head += [(at, t, value) for t, value in head]
+        self.matrix += [(at, column, value) for column, value in columns]
+        self.upper.append(upper)
+
+    def built(self, own_columns: int) -> System:
+        def made(entries: list[tuple[int, int, float]], columns: int) -> sp.csr_array:
+            rows, at, values = zip(*entries, strict=True) if entries else ((), (), ())
+            return sp.csr_array(
+                (np.array(values, dtype=np.float64), (rows, at)), shape=(len(self.upper), columns)
+            )
+
+        return System(
+            own=made(self.own, own_columns),
+            head=made(self.head, self.count),
+            matrix=made(self.matrix, len(self.names)),
+            upper=np.array(self.upper),
+            column_lower=np.array(self.lower_of),
+            column_upper=np.array(self.upper_of),
+            cost=np.array(self.cost),
+            names=tuple(self.names),
+        )
+
+
+def system_of(
+    problem: Problem, blocks: Sequence[Block], starts: Sequence[int], *, unit: float
+) -> System:
+    """The rows that the task's policy asks for; `starts`: first column of each block and the number
+    of all, `unit`: price of the dearest resource's kWh."""
+    policy = problem.task.policy
+    build = _Builder(count=problem.grid.count)
+    placed = [(block, int(first)) for block, first in zip(blocks, starts, strict=False)]
+    slack = SLACK_SHARE * unit
+    if policy.reserve_kw > 0.0:
+        _reserve(build, problem, placed, slack)
+    if policy.return_kw_max is not None:
+        _returns(build, problem, placed, policy.return_kw_max, slack)
+    if policy.ramp_kw_per_h is not None:
+        _import_ramp(build, problem, policy.ramp_kw_per_h, slack)
+    if policy.fairness > 0.0:
+        _fairness(build, problem, placed, policy.fairness)
+    if policy.demand_charge_per_kw > 0.0:
+        peak = build.column("peak", policy.demand_charge_per_kw, lower=policy.peak_so_far_kw)
+        for t in range(problem.grid.count):
+            build.row(head=[(t, 1.0)], columns=[(peak, -1.0)], upper=0.0)
+    if policy.scenarios:
+        _scenarios(build, problem, policy, unit)
+    return build.built(int(starts[-1]))
+
+
+def _reserve(
+    build: _Builder, problem: Problem, placed: Sequence[tuple[Block, int]], price: float
+) -> None:
+    """What is on may go up to its full kW, what is off and rested may start, batteries may give
+    what power and energy leave: all of it together is at least the reserve."""
+    resources = {r.mrid: r for r in problem.task.resources}
+    grid = problem.grid
+    for t in range(grid.count):
+        hours = float(grid.hours[t])
+        own: list[tuple[int, float]] = []
+        columns: list[tuple[int, float]] = []
+        held = 0.0
+        for block, first in placed:
+            resource = resources[block.resource]
+            if isinstance(resource, Battery) and block.pair is not None:
+                charge, discharge = (first + int(c[t]) for c in block.pair)
+                stored = first + 2 * grid.count + t
+                power_kw = float(block.upper[block.pair[1][t]])
+                room = build.column(f"headroom {block.resource} {t}", 0.0, upper=2 * power_kw)
+                build.row(
+                    columns=[(room, 1.0)], own=[(discharge, 1.0), (charge, -1.0)], upper=power_kw
+                )
+                least_kwh = float(block.lower[2 * grid.count + t])
+                per_kwh = resource.efficiency / hours
+                build.row(
+                    columns=[(room, 1.0)], own=[(stored, -per_kwh)], upper=-least_kwh * per_kwh
+                )
+                columns.append((room, -1.0))
+            elif block.runs is not None and isinstance(resource, LoadGroup | Generator):
+                rest = range(max(t - block.runs.rules.recovery + 1, 0), t + 1)
+                rules = block.runs.rules
+                left = rules.starts_left.get(int(rules.day[t]), 0)
+                if not rules.active and not (left and rules.may_start[t]):
+                    continue
+                held += block.runs.full_kw
+                own.append((first + t, 1.0))
+                own += [(first + int(block.runs.stop[k]), block.runs.full_kw) for k in rest]
+        missing = build.column(f"reserve {t}", price * hours)
+        build.row(
+            own=own,
+            columns=[*columns, (missing, -1.0)],
+            upper=held - problem.task.policy.reserve_kw,
+        )
+
+
+def _returns(
+    build: _Builder,
+    problem: Problem,
+    placed: Sequence[tuple[Block, int]],
+    most_kw: float,
+    price: float,
+) -> None:
+    """Not everybody comes back in the same interval."""
+    groups = {r.mrid for r in problem.task.resources if isinstance(r, LoadGroup)}
+    for t in range(problem.grid.count):
+        own = [
+            (first + int(block.runs.stop[t]), block.runs.full_kw)
+            for block, first in placed
+            if block.runs is not None and block.resource in groups
+        ]
+        more = build.column(f"return {t}", price * float(problem.grid.hours[t]))
+        build.row(own=own, columns=[(more, -1.0)], upper=most_kw)
+
+
+def _import_ramp(build: _Builder, problem: Problem, per_h: float, price: float) -> None:
+    """The import changes no faster, up or down, than `per_h`."""
+    hours = problem.grid.step_s / 3600.0
+    for t in range(1, problem.grid.count):
+        for sign in (1.0, -1.0):
+            more = build.column(f"ramp {t}", price * hours)
+            build.row(head=[(t, sign), (t - 1, -sign)], columns=[(more, -1.0)], upper=per_h * hours)
+
+
+def _fairness(
+    build: _Builder, problem: Problem, placed: Sequence[tuple[Block, int]], weight: float
+) -> None:
+    """The group that is used most, as a share of its season's hours, is used no more than need."""
+    resources = {r.mrid: r for r in problem.task.resources}
+    most = build.column("most used", weight)
+    for block, first in placed:
+        resource = resources[block.resource]
+        if block.runs is None or not isinstance(resource, LoadGroup):
+            continue
+        season_h = resource.hours_per_season_max
+        share = 1.0 if season_h is None else 1.0 / max(season_h, 1e-9)
+        used_h = problem.states[block.resource].hours_season
+        own = [
+            (first + int(column), share * float(h))
+            for column, h in zip(block.runs.on, problem.grid.hours, strict=True)
+        ]
+        build.row(own=own, columns=[(most, -1.0)], upper=-share * used_h)
+
+
+def _scenarios(build: _Builder, problem: Problem, policy: Policy, unit: float) -> None:
+    """The same plan against every scenario: what each misses of the import limit costs its share,
+    and the worst ones once more (CVaR)."""
+    limit_kw = problem.task.limits.head_import_kw
+    price = SCENARIO_PRICE * unit
+    expected, tail = 1.0 - policy.cvar_weight, policy.cvar_weight
+    at_risk = build.column("value at risk", tail, lower=0.0) if tail > 0.0 else None
+    for k, scenario in enumerate(policy.scenarios):
+        over: list[tuple[int, float]] = []
+        for t in range(problem.grid.count):
+            cost = price * float(problem.grid.hours[t])
+            more = build.column(f"scenario {k} {t}", expected * scenario.probability * cost)
+            shift_kw = scenario.head_kw[t] - float(problem.head_kw[t])
+            build.row(head=[(t, 1.0)], columns=[(more, -1.0)], upper=limit_kw - shift_kw)
+            over.append((more, cost))
+        if at_risk is not None:
+            share = tail * scenario.probability / (1.0 - policy.cvar_level)
+            worse = build.column(f"tail {k}", share)
+            build.row(columns=[*over, (at_risk, -1.0), (worse, -1.0)], upper=0.0)
