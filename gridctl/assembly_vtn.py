@@ -15,11 +15,16 @@ from gridctl.observe import set_up_logging
 from gridctl.openadr.callbacks import CallbackPolicy
 from gridctl.openadr.desk import NoFeeder
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
+from gridctl.platform_api.routes import platform_routes
 from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.supervise import stop_on_signals
 from gridctl.wallclock import system_clock
 
 PREFIX = "/openadr3/3.1.0"
+PLATFORM_PREFIX = "/api/v1"
+TEST_PER_S = 10_000.0
+TEST_BURST = 100_000
+"""A test suite is one caller that asks as fast as it can."""
 HOST = "127.0.0.1"
 CLIENTS = (
     ("bl_client", "business-logic", "1001"),
@@ -46,6 +51,18 @@ async def run_test_vtn(
         app = web.Application()
         app.add_subapp(
             PREFIX, openadr_routes(store=store, desk=NoFeeder(), clock=clock, callbacks=policy)
+        )
+        app.add_subapp(
+            PLATFORM_PREFIX,
+            platform_routes(
+                store=store,
+                desk=NoFeeder(),
+                clock=clock,
+                gate=None,
+                devices=frozenset(),
+                per_s=TEST_PER_S,
+                burst=TEST_BURST,
+            ),
         )
         runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=2.0, max_line_size=LINE_BYTES_MAX

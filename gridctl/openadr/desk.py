@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gridctl.control.ports import Person
+from gridctl.control.ports import Person, PlanView
 from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.planning import Forecast
 from gridctl.model.program import DispatchRequest
@@ -45,6 +46,10 @@ class NoFeeder:
         raise RefusedError(
             Refusal(code="no_feeder", reasons=("this VTN has no feeder: events are kept only",))
         )
+
+    async def plans(self, *, limit: int = 50) -> Sequence[PlanView]:  # noqa: ARG002
+        """There are none."""
+        return ()
 
     async def cancel_request(self, event_id: str, *, person: Person) -> None:  # noqa: ARG002
         """Nothing was submitted."""

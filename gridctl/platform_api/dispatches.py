@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from gridctl.control.ports import Desk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import RefusedError
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.platform_api import wire
 from gridctl.platform_api.caller import ACTOR, Actor
+from gridctl.platform_api.desk import DispatchDesk
 from gridctl.platform_api.http import (
     Json,
     body_and_digest,
@@ -57,7 +57,7 @@ class Member:
 class Dispatches:
     """Handlers of /dispatch-requests. Writes take turns."""
 
-    def __init__(self, *, store: SqlStore, desk: Desk, clock: Clock) -> None:
+    def __init__(self, *, store: SqlStore, desk: DispatchDesk, clock: Clock) -> None:
         self._store = store
         self._desk = desk
         self._clock = clock

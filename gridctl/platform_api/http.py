@@ -84,6 +84,14 @@ def cursor(number: int) -> str:
     return base64.urlsafe_b64encode(f"c1:{number}".encode()).decode().rstrip("=")
 
 
+def text_of(request: web.Request, name: str) -> str | None:
+    """A text of the query, or None."""
+    text = request.query.get(name)
+    if text is not None and not 1 <= len(text) <= 128:  # noqa: PLR2004 - as ids are
+        raise parameter(name, "has 1 to 128 characters")
+    return text
+
+
 def parameter(name: str, message: str) -> ProblemError:
     """A parameter of the query that is wrong."""
     return ProblemError(

@@ -21,6 +21,7 @@ _HEADERS = {
     "If-Match": ("the ETag that you have read", True),
     "Gridctl-Reason": ("why, for the versions and the audit", False),
 }
+_TEXT = {"type": "string", "minLength": 1, "maxLength": 128}
 _OPTIONAL_MATCH = frozenset({"extend", "cancel"})
 
 
@@ -91,7 +92,7 @@ def _parameters(one: Operation) -> Iterable[dict[str, Any]]:
                 schema = {"enum": ["plans", "alarms", "dispatches", "commands"]}
             yield {"name": name, "in": "path", "required": True, "schema": schema}
     for name in one.query:
-        known = dict(PARAMETERS.get(name, {"schema": {"type": "string", "maxLength": 128}}))
+        known = dict(PARAMETERS.get(name, {"schema": _TEXT}))
         if name == "limit" and not one.is_csv:
             known = {"schema": {"type": "integer", "minimum": 1, "maximum": 200, "default": 50}}
         yield {"name": name, "in": "query", **known}
@@ -102,7 +103,7 @@ def _parameters(one: Operation) -> Iterable[dict[str, Any]]:
             "in": "header",
             "required": required and one.act not in _OPTIONAL_MATCH,
             "description": told,
-            "schema": {"type": "string", "maxLength": 500},
+            "schema": {"type": "string"},
         }
 
 
@@ -164,8 +165,9 @@ def _schemas() -> dict[str, Any]:
             "required": ["type", "title", "status"],
             "properties": {
                 "type": {
-                    "enum": [f"urn:gridctl:problem:{code}" for code in CODES]
-                    + [f"urn:gridctl:problem:{code}" for code in CONSOLE_CODES]
+                    "type": "string",
+                    "pattern": "^urn:gridctl:problem:[a-z_]+$",
+                    "description": "Of this API: " + ", ".join(CODES),
                 },
                 "title": {"type": "string"},
                 "status": {"type": "integer"},
@@ -186,10 +188,6 @@ def _schemas() -> dict[str, Any]:
             },
         },
     }
-
-
-CONSOLE_CODES = ("session_idle", "foreign_origin", "csrf")
-"""What the console's gate in front of a session may say."""
 
 
 def page(found: dict[str, Any]) -> str:
@@ -257,7 +255,7 @@ def _schema(name: str, one: dict[str, Any]) -> str:
     needed = set(one.get("required", ()))
     rows = "".join(
         f"<tr><td><code>{escape(field)}</code>{' (required)' if field in needed else ''}</td>"
-        f"<td>{escape(_type(told))}</td><td>{escape(told.get('description', ''))}</td></tr>"
+        f"<td>{escape(type_of(told))}</td><td>{escape(told.get('description', ''))}</td></tr>"
         for field, told in one["properties"].items()
     )
     return (
@@ -266,13 +264,14 @@ def _schema(name: str, one: dict[str, Any]) -> str:
     )
 
 
-def _type(told: dict[str, Any]) -> str:
+def type_of(told: dict[str, Any]) -> str:
+    """The type of a field of a schema, in a word or two."""
     if "$ref" in told:
         return str(told["$ref"].rpartition("/")[2])
     if "anyOf" in told:
-        return " or ".join(_type(one) for one in told["anyOf"])
+        return " or ".join(type_of(one) for one in told["anyOf"])
     if "enum" in told:
         return ", ".join(map(str, told["enum"]))
     if told.get("type") == "array":
-        return f"list of {_type(told.get('items', {}))}"
+        return f"list of {type_of(told.get('items', {}))}"
     return str(told.get("format") or told.get("type") or told.get("const") or "")

@@ -159,6 +159,7 @@ def _rest() -> list[Operation]:
             method="GET", path="/measurements", room="telemetry", act="measurements",
             need=Need.READ, is_csv=True, is_list=True,
             summary="History of a point, or of a resource's quantity, oldest first.",
+            codes=("not_found",),
             query=("point", "resourceId", "quantity", "start", "end", "limit", "format"),
         ),
         Operation(

@@ -26,6 +26,7 @@ from gridctl.platform_api.http import (
     limit_of,
     one,
     page,
+    text_of,
 )
 from gridctl.platform_api.outcome import (
     Asked,
@@ -65,7 +66,7 @@ class Participations:
             limit=limit + 1,
             after=cursor_of(request),
             owner=request[ACTOR].owner,
-            parent=request.query.get("dispatchId"),
+            parent=text_of(request, "dispatchId"),
         )
         dispatches = await self._store.platform.by_ids("dispatch", [p.parent for p in found])
         items = [self._shown(p, dispatches.get(p.parent)) for p in found[:limit]]

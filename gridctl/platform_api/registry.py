@@ -22,6 +22,7 @@ from gridctl.platform_api.http import (
     limit_of,
     one,
     page,
+    text_of,
 )
 from gridctl.platform_api.problem import FieldError, ProblemError
 from gridctl.platform_api.times import LATEST_S, at_s, when
@@ -118,7 +119,7 @@ class Registry:
     async def listed(self, request: web.Request) -> web.Response:
         """A page of those that the caller sees, oldest first."""
         actor, limit = request[ACTOR], limit_of(request)
-        parent = request.query.get(self._kind.parent_field) if self._kind.parent_field else None
+        parent = text_of(request, self._kind.parent_field) if self._kind.parent_field else None
         found = await self._store.platform.page(
             self._kind.kind,
             limit=limit + 1,

@@ -15,13 +15,13 @@ from typing import Final
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gridctl.control.ports import Desk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import RefusedError, UnavailableError
 from gridctl.openadr.auth import Auth
 from gridctl.openadr.ratelimit import RateLimit
 from gridctl.platform_api import openapi
 from gridctl.platform_api.caller import Door, Guard, Handle
+from gridctl.platform_api.desk import DispatchDesk
 from gridctl.platform_api.dispatches import Dispatches
 from gridctl.platform_api.http import one
 from gridctl.platform_api.operations import OPERATIONS, Operation
@@ -66,14 +66,17 @@ class Document:
 def platform_routes(
     *,
     store: SqlStore,
-    desk: Desk,
+    desk: DispatchDesk,
     clock: Clock,
     gate: Guard | None,
     devices: frozenset[str],
     told: Callable[[], None] | None = None,
+    per_s: float = PER_S,
+    burst: int = BURST,
 ) -> web.Application:
     """The sub-application. `gate`: the console's, None where no people sign in; `devices`: mRIDs of
-    the feeder's resources; `told`: called when an OpenADR event was written."""
+    the feeder's resources; `told`: called when an OpenADR event was written; `per_s`, `burst`: what
+    one caller may ask."""
     rooms: Mapping[str, object] = {
         **{kind.path: Registry(kind, store=store, clock=clock, devices=devices) for kind in KINDS},
         "dispatches": Dispatches(store=store, desk=desk, clock=clock),
@@ -86,7 +89,7 @@ def platform_routes(
         middlewares=[
             _identified,
             _problems,
-            _limited(RateLimit(per_s=PER_S, burst=BURST, keys_max=KEYS_MAX), clock),
+            _limited(clock, per_s=per_s, burst=burst),
         ]
     )
     for operation in OPERATIONS:
@@ -140,8 +143,9 @@ async def _problems(request: web.Request, handler: Handler) -> web.StreamRespons
         return answer(ProblemError("too_large", "the body is too large"), request)
 
 
-def _limited(limit: RateLimit, clock: Clock) -> Middleware:
+def _limited(clock: Clock, *, per_s: float, burst: int) -> Middleware:
     """RateLimit headers, by who is calling: token or session, else address."""
+    limit = RateLimit(per_s=per_s, burst=burst, keys_max=KEYS_MAX)
 
     @web.middleware
     async def limited(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -153,15 +157,15 @@ def _limited(limit: RateLimit, clock: Clock) -> Middleware:
         if wait_s > 0:
             problem = ProblemError(
                 "too_many",
-                f"at most {PER_S:g} a second in the long run: again in {wait_s:.2f} s",
+                f"at most {per_s:g} a second in the long run: again in {wait_s:.2f} s",
                 headers={"Retry-After": str(ceil(wait_s))},
             )
             response: web.StreamResponse = answer(problem, request)
         else:
             response = await handler(request)
         left = limit.left(key, now_s)
-        response.headers["RateLimit-Policy"] = f'"default";q={BURST};w={ceil(BURST / PER_S)}'
-        response.headers["RateLimit"] = f'"default";r={int(left)};t={ceil((BURST - left) / PER_S)}'
+        response.headers["RateLimit-Policy"] = f'"default";q={burst};w={ceil(burst / per_s)}'
+        response.headers["RateLimit"] = f'"default";r={int(left)};t={ceil((burst - left) / per_s)}'
         return response
 
     return limited

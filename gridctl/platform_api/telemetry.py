@@ -10,13 +10,13 @@ from typing import Any, Final
 from aiohttp import web
 from pydantic import ValidationError
 
-from gridctl.control.ports import Desk
 from gridctl.model.clock import Clock
 from gridctl.model.measurement import Measurement, Origin, Quality, TimeQuality, Validity
 from gridctl.openadr.report_values import der_point
 from gridctl.platform_api import wire
 from gridctl.platform_api.caller import ACTOR
-from gridctl.platform_api.http import PRIVATE, Json, body_of, parameter
+from gridctl.platform_api.desk import DispatchDesk
+from gridctl.platform_api.http import PRIVATE, Json, body_of, parameter, text_of
 from gridctl.platform_api.problem import ProblemError, of_validation
 from gridctl.platform_api.times import at_s, when, when_or_none
 from gridctl.store.engine import SqlStore
@@ -32,7 +32,7 @@ EXPORTS: Final = ("plans", "alarms", "dispatches", "commands")
 class Telemetry:
     """Handlers of /telemetry, /measurements and /exports."""
 
-    def __init__(self, *, store: SqlStore, desk: Desk, clock: Clock) -> None:
+    def __init__(self, *, store: SqlStore, desk: DispatchDesk, clock: Clock) -> None:
         self._store = store
         self._desk = desk
         self._clock = clock
@@ -102,17 +102,17 @@ class Telemetry:
         return _as_asked(request, "measurements", rows)
 
     async def _point(self, request: web.Request) -> str:
-        actor, query = request[ACTOR], request.query
-        if "resourceId" in query:
-            id_ = query["resourceId"]
+        actor, id_ = request[ACTOR], text_of(request, "resourceId")
+        quantity, point = text_of(request, "quantity"), text_of(request, "point")
+        if id_ is not None:
             if await self._store.platform.one("resource", id_, owner=actor.owner) is None:
-                raise ProblemError("not_found", f"there is no resource {id_[:128]!r}")
-            return der_point(id_, query.get("quantity", "PowerKw"))
-        if "point" not in query:
+                raise ProblemError("not_found", f"there is no resource {id_!r}")
+            return der_point(id_, quantity or "PowerKw")
+        if point is None:
             raise parameter("point", "name a point, or resourceId and quantity")
         if actor.owner is not None:
             raise ProblemError("forbidden", "a VEN reads its own resources: use resourceId")
-        return query["point"]
+        return point
 
     async def export(self, request: web.Request) -> web.StreamResponse:
         """Plans, alarms, dispatches or commands, newest first, as JSON or CSV."""

@@ -302,5 +302,5 @@ class Readings(Said):
     """Up to 1,000 readings; each is answered for itself."""
 
     items: Annotated[list[dict[str, Any]], Field(min_length=1, max_length=1_000)] = Field(
-        json_schema_extra={"items": {"$ref": "#/components/schemas/Reading"}}
+        description="each a Reading; one that is wrong is refused for itself"
     )

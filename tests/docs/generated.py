@@ -15,6 +15,7 @@ from tests.docs.http_page import http_page
 from tests.docs.links_page import links_page
 from tests.docs.mapping_page import mapping_page
 from tests.docs.opcua_page import opcua_page
+from tests.docs.platform_page import platform_page
 from tests.docs.quality_page import quality_page
 from tests.docs.safeguards_page import safeguards_page
 from tests.docs.settings_page import configuration_page
@@ -36,6 +37,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/simulator-faults.md": simulator_page,
     "reference/http.md": http_page,
     "reference/openadr-mapping.md": mapping_page,
+    "reference/platform-api.md": platform_page,
     "reference/link-health.md": links_page,
     "reference/dependencies.md": dependencies_page,
     "adr/README.md": decisions_page,

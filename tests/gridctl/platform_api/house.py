@@ -85,7 +85,7 @@ class House:
 
 
 @asynccontextmanager
-async def running_house() -> AsyncIterator[House]:
+async def running_house(**limits: Any) -> AsyncIterator[House]:
     clock = ManualClock(grid_s=NOON_S, mono_s=100.0)
     async with temporary_store(clock) as store:
         desk = RecordingDesk(store)
@@ -93,7 +93,9 @@ async def running_house() -> AsyncIterator[House]:
         app.add_subapp(OPENADR, openadr_routes(store=store, desk=desk, clock=clock))
         app.add_subapp(
             BASE,
-            platform_routes(store=store, desk=desk, clock=clock, gate=None, devices=DEVICES),
+            platform_routes(
+                store=store, desk=desk, clock=clock, gate=None, devices=DEVICES, **limits
+            ),
         )
         for client_id, role in (("bl", "business-logic"), ("ven", "ven"), ("ven2", "ven")):
             await store.openadr.add_client(client_id, role, SECRET)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from gridctl.platform_api import routes
 from tests.gridctl.platform_api.house import House, running_house
 
 
@@ -172,12 +171,8 @@ async def test_who_may_come_in(house: House) -> None:
     assert told["instance"] == f"urn:gridctl:request:{answer.headers['X-Request-Id']}"
 
 
-async def test_every_answer_carries_its_name_and_what_is_left(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(routes, "BURST", 5)
-    monkeypatch.setattr(routes, "PER_S", 0.5)
-    async with running_house() as house:
+async def test_every_answer_carries_its_name_and_what_is_left() -> None:
+    async with running_house(per_s=0.5, burst=5) as house:
         answer = await house.call("GET", "/customers", X_Request_Id="order-66")
         assert answer.headers["X-Request-Id"] == "order-66"
         assert answer.headers["RateLimit-Policy"] == '"default";q=5;w=10'
