@@ -32,9 +32,11 @@ from gridctl.control.settings import (
 from gridctl.garbage import collect_seldom
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
+from gridctl.model.assets import ThermalAsset
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
 from gridctl.model.mode import Mode
+from gridctl.model.network import Feeder
 from gridctl.model.plan import OnFailure
 from gridctl.observe import set_up_logging
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
@@ -110,6 +112,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
             cycle_s=planning.cycle_s,
             retry_s=min(planning.cycle_s, BLOCKED_RETRY_S),
             path_count=planning.path_count,
+            cvar_weight=planning.cvar_weight,
         ),
         approval=settings.approval.policy(),
         on_failure=OnFailure(dispatch.on_failure),
@@ -133,7 +136,23 @@ def office_settings(settings: Settings) -> OfficeSettings:
         stop_file=settings.field.stop_file,
         plausibility=settings.validation.bounds(),
         weather=WeatherSettings(**settings.weather.model_dump()),
+        transformers=_watched(settings, feeder),
     )
+
+
+def _watched(settings: Settings, feeder: Feeder) -> tuple[ThermalAsset, ...]:
+    """Transformers whose temperatures are watched. Raises ConfigError for one that is not there."""
+    found = tuple(ThermalAsset(**one.model_dump()) for one in settings.transformers)
+    branches = [t.mrid for t in feeder.transformers]
+    for k, one in enumerate(found):
+        if one.branch is not None and one.branch not in branches:
+            raise ConfigError(
+                f"{one.branch!r} is no transformer of the feeder",
+                file=str(settings.file),
+                key=f"transformers.{k}.branch",
+                hint=f"one of {', '.join(branches[:5]) or 'none: leave it out'}",
+            )
+    return found
 
 
 async def run_office(
@@ -278,6 +297,7 @@ async def _listening(
             secure=secure,
             metrics_token=metrics_token(settings),
             forecasts=office.forecasts,
+            assets=office.assets,
         ),
         mounted=[
             (OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock)),

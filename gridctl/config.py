@@ -60,6 +60,18 @@ class WeatherTable(_Table):
     holidays: tuple[date, ...] = ()
 
 
+class TransformerTable(_Table):
+    """`[[transformers]]`: one whose temperatures are watched (IEC 60076-7)."""
+
+    name: str
+    kind: Literal["distribution-onan", "onan", "onaf"]
+    rating_kva: Positive
+    load_point: str
+    power_factor: Annotated[float, Field(gt=0.3, le=1)] = 0.95
+    upgraded: bool = False
+    branch: str | None = None
+
+
 class ClockTable(_Table):
     """`[clock]`: grid time of a pilot; absent in production."""
 
@@ -92,6 +104,7 @@ class PlanningTable(_Table):
     cycle_s: Annotated[float, Field(ge=1)]
     history_days: Annotated[float, Field(ge=1, le=800)] = 35.0
     path_count: Annotated[int, Field(ge=0, le=500)] = 0
+    cvar_weight: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class ApprovalTable(_Table):
@@ -192,6 +205,7 @@ class Settings(_Table):
     validation: ValidationTable = ValidationTable()
     modes: ModesTable = ModesTable()
     weather: WeatherTable = WeatherTable()
+    transformers: tuple[TransformerTable, ...] = ()
     audit: AuditTable = AuditTable()
     web: WebTable
     users: UsersTable = UsersTable()

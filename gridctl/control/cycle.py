@@ -15,7 +15,9 @@ from dataclasses import replace
 
 from gridctl.control.activity import Activity
 from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.assetbook import dynamic_rating
 from gridctl.control.audit import OFFICE, entry
+from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.interlock import Situation, blocked, moved_on
 from gridctl.control.modes import AreaModes
@@ -89,6 +91,8 @@ class Cycle:
         self._modes = modes
         self._participation = participation
         self._weather = weather
+        found = (dynamic_rating(one) for one in settings.transformers)
+        self._ratings = tuple(rating for rating in found if rating is not None)
         self._withdrawn: set[str] = set()
         self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -308,7 +312,16 @@ class Cycle:
             utc_offset_s=settings.utc_offset_s,
             deadline_s=settings.planning.deadline_s,
         )
-        return self._participation.restricted(task)
+        air = None if self._forecast_task is None else self._forecast_task.temperature_c
+        policy = with_forecast(
+            task.policy,
+            forecast,
+            cvar_weight=settings.planning.cvar_weight,
+            cvar_level=settings.planning.quantile,
+            air_c=air,
+            ratings=self._ratings,
+        )
+        return self._participation.restricted(replace(task, policy=policy))
 
     async def _optimize(self, task: PlanningTask) -> PlanningResult:
         return self._participation.told(task, await self._planner.plan(task))

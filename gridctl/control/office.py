@@ -15,6 +15,8 @@ from gridctl.control.activity import Activity
 from gridctl.control.agenda import Agenda, Job
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.assetbook import EVERY_S as ASSETS_EVERY_S
+from gridctl.control.assetbook import AssetBook
 from gridctl.control.audit import FIELD, OFFICE, Unwritten, entry
 from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
@@ -222,6 +224,13 @@ class Office:
             alarms=self.alarms,
             head_point=settings.head_point,
             utc_offset_s=settings.utc_offset_s,
+        )
+        self.assets = AssetBook(
+            store=store,
+            clock=clock,
+            alarms=self.alarms,
+            transformers=settings.transformers,
+            temperature_point=settings.temperature_point,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(
@@ -571,6 +580,11 @@ class Office:
                 name="forecast review",
                 every_s=FORECAST_REVIEW_EVERY_S,
                 run=lambda: self.forecasts.step(self.cycle.forecast),
+            ),
+            Job(
+                name="asset health",
+                every_s=ASSETS_EVERY_S,
+                run=lambda: self.assets.step(self.image.points, self.cycle.forecast),
             ),
             Job(name="audit check", every_s=AUDIT_CHECK_EVERY_S, run=self._check_audit),
         )

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from gridctl.model.approval import ApprovalPolicy
+from gridctl.model.assets import ThermalAsset
 from gridctl.model.limits import LimitSet
 from gridctl.model.mode import Mode
 from gridctl.model.network import Feeder
@@ -19,9 +20,9 @@ from gridctl.model.resource import Resource
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanningSettings:
     """`step_s`, `count`: the horizon, grid seconds. `quantile`: chance level of the head limit.
-    `path_count`: correlated paths of the forecast beside its quantiles. `deadline_s`: real seconds
-    the worker has. `cycle_s`: real seconds between two cycles,
-    `retry_s`: after one that was blocked."""
+    `path_count`: correlated paths of the forecast, against which the limit is held as well;
+    `cvar_weight`: how much the worst of them count (0 … 1). `deadline_s`: real seconds the worker
+    has. `cycle_s`: real seconds between two cycles, `retry_s`: after one that was blocked."""
 
     step_s: float
     count: int
@@ -30,6 +31,7 @@ class PlanningSettings:
     cycle_s: float
     retry_s: float
     path_count: int = 0
+    cvar_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,3 +101,4 @@ class OfficeSettings:
     stop_file: Path
     plausibility: PlausibilityBounds
     weather: WeatherSettings = WeatherSettings()
+    transformers: tuple[ThermalAsset, ...] = ()

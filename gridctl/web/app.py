@@ -18,6 +18,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gridctl.control.assetbook import AssetBook
 from gridctl.control.duty import Duty
 from gridctl.control.forecastbook import ForecastBook
 from gridctl.control.ports import Desk, Store
@@ -27,6 +28,7 @@ from gridctl.model.network import Feeder
 from gridctl.model.resource import Resource
 from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
 from gridctl.web.areas import AreaRules
+from gridctl.web.asset_pages import AssetPages
 from gridctl.web.auth import Gate, Rule
 from gridctl.web.auth import Handler as Handle
 from gridctl.web.command_pages import CommandPages
@@ -91,6 +93,7 @@ class WebParts:
     secure: bool
     metrics_token: str | None = None
     forecasts: ForecastBook
+    assets: AssetBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -320,6 +323,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
             ForecastPages(desk=parts.desk, book=parts.forecasts).forecasts,
             p.VIEW,
         ),
+        ("GET", f"{v1}/assets", AssetPages(parts.assets).assets, p.VIEW),
     ]
     return [
         Route(

@@ -117,6 +117,7 @@ _CONSOLE: Mapping[str, str] = {
     "GET /api/v1/commands/{command}": "One command, and what passed the wire for it.",
     "GET /api/v1/audit": "Audit rows, newest first; `?limit=` up to 500, `?before=` a row number.",
     "GET /api/v1/audit/verify": "Walk the hash chain.",
+    "GET /api/v1/assets": "Asset health: temperatures and where they go, movements counted, EN 50160, data coverage.",
     "GET /api/v1/forecasts": "Forecast in quantiles, what earlier ones said `lead_h` ahead of what came in the last `hours`, skill by lead, a shift of the level.",
     "GET /api/v1/trend": "History of one `?point=` over `?hours=`.",
 }

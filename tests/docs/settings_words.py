@@ -28,6 +28,7 @@ TABLES: Mapping[str, str] = {
     "audit": "The second place of the audit record: signed checkpoints (SG-34).",
     "weather": "What drives the load beside its own history: sun, wind, the weather service, holidays. "
     "The air temperature is `site.temperature_point`.",
+    "transformers": "One for each transformer whose temperatures are watched; the table may be repeated.",
     "web": "Where the console and the HTTP API listen. Plain http is accepted on loopback only.",
     "sim": "Only in a pilot: which story the simulator plays.",
     "limits": "The tables of the file.",
@@ -58,6 +59,15 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "anchor_real_s": "Real time (UTC, s since 1970) at which grid time was `anchor_grid_s`.",
         "anchor_grid_s": "Grid time (UTC, s since 1970) at that moment.",
         "rate": "Grid seconds in one real second.",
+    },
+    "transformers": {
+        "name": "As people call it.",
+        "kind": "Its thermal type (IEC 60076-7).",
+        "rating_kva": "Rating, kVA.",
+        "load_point": "Point of its load, kW.",
+        "power_factor": "kW over kVA, where only kW are measured.",
+        "upgraded": "Thermally upgraded paper: rated at a hot spot of 110 °C, else 98 °C.",
+        "branch": "Its mrid in the feeder's model: then its limit in a plan follows the air temperature.",
     },
     "weather": {
         "sun_point": "Point of the measured irradiance, W/m2, for feeders with PV.",
@@ -123,7 +133,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "deadline_s": "What the optimizer has, real s; then it is killed and there is no plan.",
         "cycle_s": "Time between two planning cycles, real s.",
         "history_days": "Days of history that the forecast reads: from 60 on the best method, 400 for a year.",
-        "path_count": "Correlated paths of the forecast that are kept beside its quantiles; 0: none.",
+        "path_count": "Correlated paths of the forecast that a plan keeps the head's limit in, beside the quantile; 0: none.",
+        "cvar_weight": "How much the worst of those paths count: 0 the mean of all, 1 only the tail beyond `quantile`.",
     },
     "approval": {
         "two_person_kw": "From this much change at the head on, kW, two people must approve.",

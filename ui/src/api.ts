@@ -258,3 +258,25 @@ export interface ForecastSkill {
   lead_s: number; nmae_pct: number; bias_kw: number; naive_pct: number | null;
   skill_pct: number | null; coverage_80_pct: number; count: number;
 }
+
+// GET /api/v1/assets -> AssetPage: the health of transformers, tap changers, switches and voltages.
+export interface AssetPage { note: string; review: AssetReview | null }
+export interface AssetReview {
+  at: string; days: number; score: number | null; worst: string | null; parts: Record<string, number>; coverage: number;
+  transformers: ThermalHealth[]; movements: Movement[]; voltages: VoltageQuality[];
+}
+export interface ThermalHealth {
+  name: string; kind: string; rating_kva: number; why: string; coverage: number;
+  load_pct: number | null; hot_spot_c: number | null; top_oil_c: number | null; hot_spot_max_c: number | null;
+  life_used_pct: number | null; ageing: number | null; is_alarm: boolean;
+  paths: { quantile: number; hot_spot_max_c: number; time_to_limit_min: number | null; headroom: number }[];
+  curve: { t: string[]; top_oil_c: number[]; hot_spot_c: number[]; hot_spot_p90_c: number[] };
+}
+export interface Movement {
+  point: string; equipment: string; operations: number; per_day: number; busiest_day: number;
+  hunting: number; days: number; coverage: number;
+}
+export interface VoltageQuality {
+  point: string; equipment: string; phase: string; means: number; within_10_pct: number;
+  lowest_pu: number; highest_pu: number; longest_outside_min: number; complies: boolean | null; coverage: number;
+}

@@ -15,7 +15,7 @@ from gridctl.wallclock import system_clock
 from gridctl.web.app import WebParts, build_app
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
-from tests.gridctl.web.forecasts import forecasts_of
+from tests.gridctl.web.forecasts import assets_of, forecasts_of
 from tests.gridctl.web.people import people_of
 
 PASSWORD = "correct horse battery"
@@ -65,6 +65,7 @@ async def console() -> AsyncIterator[Console]:
                 utc_offset_s=-18_000.0,
                 secure=False,
                 forecasts=forecasts_of(store, clock),
+                assets=assets_of(store, clock),
             ),
             mounted=[],
         )

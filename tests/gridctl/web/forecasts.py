@@ -1,8 +1,9 @@
-"""The forecast book in front of a real store, without an office."""
+"""The books of forecasts and assets in front of a real store, without an office."""
 
 from __future__ import annotations
 
 from gridctl.control.alarms import AlarmBook
+from gridctl.control.assetbook import AssetBook
 from gridctl.control.forecastbook import ForecastBook
 from gridctl.model.clock import Clock
 from gridctl.store.engine import SqlStore
@@ -16,4 +17,15 @@ def forecasts_of(store: SqlStore, clock: Clock) -> ForecastBook:
         alarms=AlarmBook(store=store, clock=clock),
         head_point="HEAD.W",
         utc_offset_s=0.0,
+    )
+
+
+def assets_of(store: SqlStore, clock: Clock) -> AssetBook:
+    """Without a transformer."""
+    return AssetBook(
+        store=store,
+        clock=clock,
+        alarms=AlarmBook(store=store, clock=clock),
+        transformers=(),
+        temperature_point=None,
     )

@@ -8,11 +8,19 @@ from typing import Any
 
 import pytest
 
+from gridctl.model.assets import (
+    AssetReview,
+    Movements,
+    ThermalAsset,
+    ThermalHealth,
+    VoltageQuality,
+)
 from gridctl.model.command import CommandState
 from gridctl.model.forecasting import ForecastReview, HorizonSkill, Shift
 from gridctl.model.link import Event
 from gridctl.model.measurement import GOOD, Measurement, TimeQuality
 from gridctl.model.record import EvidenceRow
+from gridctl.web.asset_pages import assets_view
 from gridctl.web.forecast_pages import review_view
 from tests.gridctl.store.examples import command
 from tests.gridctl.web.conftest import Console
@@ -63,6 +71,34 @@ async def test_forecasts(signed: Console) -> None:
     assert told["horizons"][0]["skill_pct"] is None
     answer = await signed.client.get("/api/v1/forecasts?lead_h=49")
     assert answer.status == 400
+
+
+async def test_assets(signed: Console) -> None:
+    page = await (await signed.client.get("/api/v1/assets")).json()
+    check("AssetPage", page)
+    assert page["review"] is None
+    asset = ThermalAsset(
+        name="T1", kind="onan", rating_kva=1.0, load_point="HEAD", power_factor=1.0,
+        upgraded=False, branch=None,
+    )  # fmt: skip
+    tap = Movements(
+        point="T", equipment="R", operations=1, per_day=1.0, busiest_day=1, hunting=0, days=7.0,
+        coverage=1.0,
+    )  # fmt: skip
+    volt = VoltageQuality(
+        point="V", equipment="N", phase="A", means=9, within_10_pct=100.0, lowest_pu=0.9,
+        highest_pu=1.0, longest_outside_min=0.0, complies=None, coverage=0.1,
+    )  # fmt: skip
+    told = assets_view(
+        AssetReview(
+            at_s=1.0, days=7.0, score=None, worst=None, parts={}, coverage=0.0, movements=(tap,),
+            transformers=(ThermalHealth(asset=asset, why="no air", coverage=0.0),), voltages=(volt,),
+        )
+    )  # fmt: skip
+    check("AssetReview", told)
+    check("ThermalHealth", told["transformers"][0])
+    check("Movement", told["movements"][0])
+    check("VoltageQuality", told["voltages"][0])
 
 
 async def test_frame(signed: Console) -> None:

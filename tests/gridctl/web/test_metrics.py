@@ -22,7 +22,7 @@ from gridctl.web.app import WebParts, build_app
 from gridctl.web.metrics import LINK_METRICS, SITE_METRICS, MetricsPage, exposition
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
-from tests.gridctl.web.forecasts import forecasts_of
+from tests.gridctl.web.forecasts import assets_of, forecasts_of
 from tests.gridctl.web.people import people_of
 from tests.pilot import make_pilot
 
@@ -48,6 +48,7 @@ async def scraped(token: str | None) -> AsyncIterator[TestClient[web.Request, we
                 utc_offset_s=0.0,
                 secure=False,
                 forecasts=forecasts_of(store, clock),
+                assets=assets_of(store, clock),
                 metrics_token=token,
             ),
             mounted=[],

@@ -16,7 +16,7 @@ from gridctl.web.app import WebParts, build_app
 from gridctl.web.provider import Provider, ProviderSettings, roles_of
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
-from tests.gridctl.web.forecasts import forecasts_of
+from tests.gridctl.web.forecasts import assets_of, forecasts_of
 from tests.gridctl.web.identity_provider import IdentityProvider
 from tests.gridctl.web.people import people_of
 from tests.ports import free_port
@@ -77,6 +77,7 @@ async def site() -> AsyncIterator[Site]:
                 utc_offset_s=0.0,
                 secure=False,
                 forecasts=forecasts_of(store, clock),
+                assets=assets_of(store, clock),
             ),
             mounted=[],
         )

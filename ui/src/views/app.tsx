@@ -22,6 +22,7 @@ import { Users } from "./users";
 import { Commands } from "./commands";
 import { Comms } from "./comms";
 import { Forecasts } from "./forecast";
+import { Health } from "./health";
 import { Login, Mark } from "./login";
 import { Overview } from "./overview";
 import { Plans } from "./plans";
@@ -41,6 +42,7 @@ const SCREENS: { key: string; name: string; icon: string }[] = [
   { key: "overview", name: "Overview", icon: "M4 7h16M9 7v10h8M15 7v5" },
   { key: "plans", name: "Plans", icon: "M5 6h2M10 6h9M5 12h2M10 12h9M5 18h2M10 18h9" },
   { key: "forecast", name: "Forecast", icon: "M4 18l5-6 4 3 7-9M4 20h16" },
+  { key: "health", name: "Health", icon: "M3 12h4l3-7 4 14 3-7h4" },
   { key: "commands", name: "Commands", icon: "M4 19h5v-5h5v-5h5V4" },
   { key: "alarms", name: "Alarms", icon: "M12 4l9 16H3zM12 10v5M12 17.4v.6" },
   { key: "audit", name: "Audit", icon: "M9 12h6M8 8H6a4 4 0 000 8h2M16 8h2a4 4 0 010 8h-2" },
@@ -91,6 +93,7 @@ function Screen(props: { screen: string; id: string | undefined }) {
     case "audit": return <Audit />;
     case "shift": return <Shift />;
     case "forecast": return <Forecasts />;
+    case "health": return <Health />;
     case "comms": return <Comms />;
     case "users": return <Users />;
     case "account": return <Account />;
