@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from gridctl.model.network import EnergyConsumer, Feeder
 from sim.feeder import consumer_branches
+from sim.load_shapes import LoadShapes
 from sim.noise import day_noise, smooth_noise
 from sim.series import RecordedSeries
 from sim.weather import DAY_S, Weather
@@ -30,6 +31,7 @@ _COMMERCIAL_KW: Final = 70.0
 _EDGE_S: Final = 900.0
 _HEATING_BELOW_C: Final = 15.0
 _HEATING_SPAN_C: Final = 25.0
+_NOTHING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,13 +74,15 @@ class Wave:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """What differs from a usual day: electric heating (share of the published kW at full cold),
-    a holiday's habits (Sunday's profiles), what happens on the day itself, a recorded factor."""
+    a holiday's habits (Sunday's profiles), what happens on the day itself, a recorded factor; the
+    load shapes of the feeder, for those who follow one instead of a standard profile."""
 
     heating_share: float = 0.0
     holiday: bool = False
     scale: float = 1.0
     waves: tuple[Wave, ...] = ()
     series: RecordedSeries | None = None
+    shapes: LoadShapes | None = None
 
     def factor(self, at_s: float) -> float:
         """By how much all demand is larger now."""
@@ -116,6 +120,11 @@ class Demand:
         order = {mrid: i for i, mrid in enumerate(dict.fromkeys(self.consumers))}
         self._own_noise = np.array([order[mrid] for mrid in self.consumers])
         self._noises = len(order)
+        # What gives power in the feeder's model gives it all day.
+        total = {c.mrid: sum(c.kw) for c in feeder.consumers}
+        self._steady = np.array([total[mrid] < 0.0 for mrid in self.consumers], dtype=bool)
+        self._followers = None if turn.shapes is None else turn.shapes.follow(self.consumers)
+        self._shaped_kvar = np.ones(len(consumers))
 
     def kw(self, at_s: float) -> NDArray[np.float64]:
         """kW at nominal voltage of each branch, in the order of the engine's load elements."""
@@ -127,12 +136,22 @@ class Demand:
         day = int((at_s + self._weather.climate.utc_offset_s) // DAY_S)
         level = 1 + 0.012 * day_noise(seed=self._seed, stream=_DAY, day=day, memory=2)
         chance = (1 + 0.05 * each[self._own_noise]) * (1 + 0.006 * together[0]) * level
-        found: NDArray[np.float64] = self.nominal_kw * scale * np.clip(chance, 0.5, 1.5)
+        factor = np.where(self._steady, 1.0, scale * np.clip(chance, 0.5, 1.5))
+        if self._followers is not None:
+            local_s = at_s + self._weather.climate.utc_offset_s
+            of_kw, of_kvar = self._followers.factors(local_s)
+            factor[self._followers.at] = of_kw
+            # kvar goes with what is drawn then, so it is the ratio that the shape sets.
+            even = np.abs(of_kw) > _NOTHING
+            ratio = np.divide(of_kvar, of_kw, out=np.zeros_like(of_kw), where=even)
+            self._shaped_kvar[self._followers.at] = ratio
+        found: NDArray[np.float64] = self.nominal_kw * factor
         return found
 
     def kvar(self, kw: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Reactive demand that goes with `kw` at the published power factors."""
-        found: NDArray[np.float64] = kw * self._kvar_per_kw
+        """Reactive demand that goes with `kw` at the published power factors, or at those that the
+        load shapes had when `kw` was asked for last."""
+        found: NDArray[np.float64] = kw * self._kvar_per_kw * self._shaped_kvar
         return found
 
     def _scale(self, kind: CustomerClass, at_s: float) -> float:

@@ -13,6 +13,7 @@ from gridctl.model.network import Feeder
 from sim.demand import Turn, Wave
 from sim.fault_kinds import Fault
 from sim.feeder import load_feeder
+from sim.load_shapes import LoadShapes, shapes_beside
 from sim.scenario_file import ScenarioFile, read_scenario_file
 from sim.series import RecordedSeries, read_series
 from sim.weather import DAY_S, Climate, Front
@@ -96,10 +97,12 @@ def load_scenario(name: str) -> Scenario:
     series = None
     if found.series:
         series = read_series(path.parent / found.series, utc_offset_s=found.utc_offset_h * 3600.0)
-    return _scenario(found, series)
+    return _scenario(found, series, shapes_beside(found.feeder))
 
 
-def _scenario(found: ScenarioFile, series: RecordedSeries | None) -> Scenario:
+def _scenario(
+    found: ScenarioFile, series: RecordedSeries | None, shapes: LoadShapes | None
+) -> Scenario:
     utc_offset_s = found.utc_offset_h * 3600.0
     # The file has local wall-clock time without a zone; reading it as UTC and taking off the
     # offset gives grid time.
@@ -136,6 +139,7 @@ def _scenario(found: ScenarioFile, series: RecordedSeries | None) -> Scenario:
             holiday=found.demand.holiday,
             scale=found.demand.scale,
             series=series,
+            shapes=shapes,
             waves=tuple(
                 Wave(
                     from_s=midnight_s + _hour(w.starts) * 3600.0,

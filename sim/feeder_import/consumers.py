@@ -19,6 +19,7 @@ from gridctl.model.network import (
 from sim.feeder_import.circuit import Circuit, Element, Place
 from sim.feeder_import.places import Places, in_order
 from sim.feeder_import.report import Fate, Report
+from sim.load_shapes import Profile
 
 _MODEL: Final = {
     1: LoadModel.CONSTANT_POWER,
@@ -60,8 +61,8 @@ class Consumers:
     """Generators whose power was taken from a solution."""
     found: list[EnergyConsumer] = field(default_factory=list)
     neutrals: list[EquivalentBranch] = field(default_factory=list)
-    profiles: dict[str, str] = field(default_factory=dict)
-    """Load shape by consumer."""
+    profiles: dict[str, Profile] = field(default_factory=dict)
+    """Load shape by consumer, with what the whole load draws as its base."""
     taken: set[str] = field(default_factory=set)
     numbers: dict[str, int] = field(default_factory=dict)
     """The engine's number of each load."""
@@ -85,8 +86,9 @@ class Consumers:
             ),
             "",
         )
-        if shape:
-            self.profiles.update(dict.fromkeys((c.mrid for c in made), shape.lower()))
+        if shape and self.circuit.text(name, "status").lower().startswith("v"):
+            profile = Profile(shape=shape.lower(), base_kw=rating.kw, base_kvar=rating.kvar)
+            self.profiles.update(dict.fromkeys((c.mrid for c in made), profile))
         self.report.add(name, fate, why)
 
     def generator(self, name: str) -> None:

@@ -21,10 +21,10 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.network import Feeder
 from sim.feeder_import.report import Report
 from sim.feeder_import.resources import DerSite
-from sim.feeder_import.shapes import LoadShape
 from sim.fleet import load_fleet
 from sim.fleet_made import write_fleet
 from sim.instance_points import write_points
+from sim.load_shapes import PROFILES, SHAPES, LoadShape, Profile
 
 FEEDER, REPORT, POINTS, FLEET = "feeder.json", "report.json", "points.csv", "fleet"
 _SEED: Final = 1
@@ -73,22 +73,24 @@ def write_folder(
 
 
 def write_shapes(
-    folder: Path, shapes: Mapping[str, LoadShape], profiles: Mapping[str, str]
+    folder: Path, shapes: Mapping[str, LoadShape], profiles: Mapping[str, Profile]
 ) -> None:
     """Write load shapes as columns (first row: seconds between values) and who follows which."""
     if not shapes:
         return
     columns = {f"{name}.kw": shape.kw_pu for name, shape in shapes.items()}
     columns |= {f"{name}.kvar": shape.kvar_pu for name, shape in shapes.items() if shape.kvar_pu}
-    with (folder / "shapes.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / SHAPES).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerow([shapes[name.rsplit(".", 1)[0]].step_s for name in columns])
         writer.writerows(zip_longest(*columns.values(), fillvalue=""))
-    with (folder / "profiles.csv").open("w", newline="", encoding="utf-8") as file:
+    with (folder / PROFILES).open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["consumer", "shape"])
-        writer.writerows((mrid, shape) for mrid, shape in profiles.items() if shape in shapes)
+        writer.writerow(["consumer", "shape", "base_kw", "base_kvar"])
+        writer.writerows(
+            (mrid, p.shape, p.base_kw or "", p.base_kvar or "") for mrid, p in profiles.items()
+        )
 
 
 def size_of(feeder: Feeder) -> dict[str, float]:

@@ -17,6 +17,7 @@ from sim.feeder_import.net_branches import NetBranches
 from sim.feeder_import.net_file import NetFile, Row
 from sim.feeder_import.report import Fate
 from sim.feeder_import.resources import DerKind, DerSite
+from sim.load_shapes import Profile
 
 _BAND: Final = VoltageResponse(v_min_pu=0.5, v_max_pu=1.5)
 _NEGATIVE: Final = "gives the power of the file, as a load that is negative"
@@ -31,7 +32,7 @@ class NetConsumers:
     found: list[EnergyConsumer] = field(default_factory=list)
     given: list[EnergyConsumer] = field(default_factory=list)
     ders: list[DerSite] = field(default_factory=list)
-    profiles: dict[str, str] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
 
     def run(self) -> None:
         """Everything that draws or gives power at a bus."""
@@ -57,7 +58,7 @@ class NetConsumers:
             consumer = self._even(f"load_{index}", row, kw, kvar)
             self.found.append(self._with_zip(consumer, index))
             if row.get("profile"):
-                self.profiles[consumer.mrid] = f"load.{row['profile']}".lower()
+                self.profiles[consumer.mrid] = Profile(shape=f"load.{row['profile']}".lower())
             self._net.report.add(f"load.{index}", Fate.KEPT)
 
     def _asymmetric(self) -> None:
@@ -133,7 +134,8 @@ class NetConsumers:
         if table == "sgen" and not is_pv:
             self.found.append(at)
             if row.get("profile"):
-                self.profiles[at.mrid] = f"renewables.{row['profile']}".lower()
+                shape = f"renewables.{row['profile']}".lower()
+                self.profiles[at.mrid] = Profile(shape=shape)
             self._net.report.add(name, Fate.APPROXIMATED, _NEGATIVE)
             return
         self.given.append(at)

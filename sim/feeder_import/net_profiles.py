@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gridctl.model.errors import ConfigError
 from sim.feeder_import.net_file import NetFile
-from sim.feeder_import.shapes import LoadShape
+from sim.load_shapes import LoadShape
 
 _QUARTER_S: Final = 900.0
 _TIMES: Final = ("%d.%m.%Y %H:%M", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S")

@@ -29,7 +29,8 @@ from sim.feeder_import.report import Fate, Report
 from sim.feeder_import.resources import DerSite, ders_of
 from sim.feeder_import.sanity import lonely, refuse_nonsense
 from sim.feeder_import.script import Script
-from sim.feeder_import.shapes import LoadShape, shapes_of
+from sim.feeder_import.shapes import shapes_of
+from sim.load_shapes import LoadShape, Profile
 
 _BRANCHES: Final = ("line", "transformer", "autotrans", "reactor", "capacitor")
 _DRAWING: Final = ("load", "generator")
@@ -52,7 +53,7 @@ class Imported:
     reference_v: dict[tuple[str, str], complex]
     ders: tuple[DerSite, ...]
     shapes: dict[str, LoadShape]
-    profiles: dict[str, str]
+    profiles: dict[str, Profile]
     compared: Feeder | None = None
 
 
@@ -108,13 +109,14 @@ class _Importer:
         reference = self._reference(places)
         feeder = self._feeder(source, places, branches, consumers, regulators)
         ders = ders_of(circuit, places, report, live)
+        shapes, profiles = shapes_of(circuit, consumers.profiles, report)
         return Imported(
             feeder=feeder,
             report=report,
             reference_v=reference,
             ders=ders,
-            shapes=shapes_of(circuit, set(consumers.profiles.values())),
-            profiles=consumers.profiles,
+            shapes=shapes,
+            profiles=profiles,
         )
 
     def _refuse_unsolved(self) -> None:

@@ -78,14 +78,14 @@ class _Net:
         consumers.run()
         self._refuse_the_rest()
         feeder = self._feeder(source, branches, consumers)
-        shapes = profiles_of(net, set(consumers.profiles.values()))
+        shapes = profiles_of(net, {p.shape for p in consumers.profiles.values()})
         return Imported(
             feeder=feeder,
             report=net.report,
             reference_v=self._reference(live),
             ders=tuple(consumers.ders),
             shapes=shapes,
-            profiles={c: shape for c, shape in consumers.profiles.items() if shape in shapes},
+            profiles={c: p for c, p in consumers.profiles.items() if p.shape in shapes},
             compared=replace(feeder, consumers=(*feeder.consumers, *consumers.given)),
         )
 

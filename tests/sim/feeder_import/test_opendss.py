@@ -15,6 +15,7 @@ from gridctl.model.network import BranchKind, Connection, Feeder, LoadModel
 from sim.feeder_import.opendss import Imported, import_opendss
 from sim.feeder_import.report import Fate
 from sim.feeder_import.resources import DerKind
+from sim.load_shapes import LoadShape, Profile
 from tests.sim.feeder_import.agreement import CIRCUITS, worst_pu
 
 _SHARED = Path(os.environ.get("GRIDCTL_SHARED", Path(__file__).parents[4] / "shared"))
@@ -73,7 +74,7 @@ def test_split_phase_has_two_legs_and_its_devices_are_told() -> None:
         "roof": DerKind.PV,
         "box": DerKind.STORAGE,
     }
-    assert imported.profiles == {"h3": "home"}
+    assert imported.profiles == {"h3": Profile(shape="home")}
     assert imported.shapes["home"].kw_pu == (0.4, 0.6, 1.0, 0.5)
     assert imported.shapes["home"].step_s == 6 * 3600.0
     switch = imported.feeder.switches[0]
@@ -245,3 +246,30 @@ def test_what_floats_behind_a_delta_may_drift(tmp_path: Path) -> None:
     found = check_feeder(imported.feeder)
     assert found.agrees, found
     assert check_feeder(imported.feeder, imported.reference_v).agrees
+
+
+def test_shapes_of_every_kind(tmp_path: Path) -> None:
+    imported = written(
+        tmp_path,
+        "new circuit.c basekv=12.47 bus1=s",
+        "new loadshape.day npts=4 minterval=360 mult=[0.2 0.4 0.6 0.8] qmult=[0.1 0.1 0.3 0.3]",
+        "new loadshape.kw npts=2 interval=12 useactual=yes mult=[30 60] qmult=[10 20]",
+        "new loadshape.own npts=3 interval=0 hour=[1 2 4] mult=[1 2 4]",
+        "new line.l bus1=s bus2=b r1=0.3 x1=0.6 length=4",
+        "new load.a bus1=b kv=12.47 kw=100 kvar=40 daily=day",
+        "new load.b bus1=b.1.2 phases=2 kv=12.47 kw=90 kvar=60 yearly=kw daily=day",
+        "new load.c bus1=b kv=12.47 kw=100 kvar=40 daily=own",
+        "new load.d bus1=b kv=12.47 kw=100 kvar=40 daily=day status=fixed",
+    )
+    assert imported.profiles == {
+        "a": Profile(shape="day"),
+        "b": Profile(shape="kw", base_kw=60.0, base_kvar=20.0),
+        "c": Profile(shape="own"),
+    }
+    assert imported.shapes == {
+        "day": LoadShape(step_s=21600.0, kw_pu=(0.2, 0.4, 0.6, 0.8), kvar_pu=(0.1, 0.1, 0.3, 0.3)),
+        "kw": LoadShape(step_s=43200.0, kw_pu=(30.0, 60.0), kvar_pu=(10.0, 20.0)),
+        "own": LoadShape(step_s=3600.0, kw_pu=(1.0, 2.0, 3.0, 4.0), kvar_pu=()),
+    }
+    told = {e.element: e.why for e in imported.report.told()}
+    assert told["LoadShape.own"] == "its own hours are read every 3600 s"

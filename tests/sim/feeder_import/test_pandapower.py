@@ -14,6 +14,7 @@ from gridctl.model.network import Connection, LoadModel
 from sim.feeder_import.pandapower import import_pandapower
 from sim.feeder_import.report import Fate
 from sim.feeder_import.resources import DerKind
+from sim.load_shapes import Profile
 from tests.sim.feeder_import.agreement import CIRCUITS
 
 NET = CIRCUITS / "own_net.json"
@@ -166,6 +167,6 @@ def test_profiles_of_simbench_become_load_shapes(tmp_path: Path) -> None:
     document["_object"]["profiles"] = {"load": {"_object": json.dumps(frame)}}
     path.write_text(json.dumps(document))
     imported = import_pandapower(path, "x")
-    assert imported.profiles == {"load_0": "load.h0-a"}
+    assert imported.profiles == {"load_0": Profile(shape="load.h0-a")}
     shape = imported.shapes["load.h0-a"]
     assert (shape.step_s, shape.kw_pu, shape.kvar_pu) == (900.0, (0.2, 0.4, 0.6), (0.1, 0.3, 0.5))
