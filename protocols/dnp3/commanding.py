@@ -196,7 +196,8 @@ class Commander:
         if not session.usable:
             return judge(None, exchange)
         future = session.operate(exchange)
-        limit_s = session.start_timeout_s + 2 * self._settings.response_timeout_s + GRACE_S
+        patience_s = session.conversation.command_patience_s
+        limit_s = patience_s + 2 * self._settings.response_timeout_s + GRACE_S
         end_s = self._clock.monotonic_s() + limit_s
         ending = await _within(future, ABORT_LOOK_S)
         while ending is None and self._clock.monotonic_s() < end_s:

@@ -29,7 +29,7 @@ from protocols.dnp3.indications import Indications
 from protocols.dnp3.linklayer import Allowance, LinkLayer
 from protocols.dnp3.receiver import Receiver
 from protocols.dnp3.stackside import StackSide
-from protocols.dnp3.turns import Asked, Turns, asked, start_timeout_s
+from protocols.dnp3.turns import Asked, Turns, asked, command_patience_s
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,11 @@ class Conversation:
     def heard_s(self) -> float:
         """When the device's last valid frame came, monotonic."""
         return self.link.heard_s
+
+    @property
+    def command_patience_s(self) -> float:
+        """How long a command may wait for its turn."""
+        return command_patience_s(self._response_timeout_s, self._response_max_s)
 
     def from_device(self, octets: bytes) -> tuple[bytes, bytes]:
         """What goes to the stack, and what goes back to the device, after `octets` arrived."""
@@ -412,6 +417,6 @@ class Conversation:
                 self.counters.timeouts += 1
                 if asked.exchange is not None:
                     asked.exchange.ended(Ending.NO_ANSWER)
-        self._turns.give_up(now_s, start_timeout_s(self._response_timeout_s))
+        self._turns.give_up(now_s, self.command_patience_s)
         to_device, to_stack = self._turn_if_free()
         return to_device, told + to_stack

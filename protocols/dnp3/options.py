@@ -109,7 +109,10 @@ OPTION_MEANINGS: Mapping[str, tuple[str, str]] = {
         "30",
         "Silence after which the link status is asked for; unanswered it ends the connection.",
     ),
-    "response_max_s": ("5", "Seconds for all fragments of one response; more on slow lines."),
+    "response_max_s": (
+        "5",
+        "Seconds for all of one response, which a command may wait for; more on slow lines.",
+    ),
     "write_deadbands": ("false", "Write the deadbands of the points file to the device (g34v3)."),
     "freeze_counters_s": ("none", "Freeze all counters in this period, at least 10."),
     "freeze_clears": ("false", "And set them to zero."),

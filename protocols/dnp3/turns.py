@@ -19,8 +19,15 @@ _CLASSES, _CLASS_0 = 60, 1
 
 
 def start_timeout_s(response_timeout_s: float) -> float:
-    """How long a request may wait for its turn before it is dropped unsent."""
+    """How long a request of the stack may wait for its turn before it is dropped unsent."""
     return 1.5 * min(1.0, response_timeout_s)
+
+
+def command_patience_s(response_timeout_s: float, response_max_s: float) -> float:
+    """How long a command may wait for its turn: as long as the longest answer before it may take
+    (on a slow line many seconds), unless its permit or a STOP ends it earlier, which is asked right
+    before it leaves."""
+    return max(start_timeout_s(response_timeout_s), response_max_s)
 
 
 @dataclass(slots=True)

@@ -206,14 +206,37 @@ def test_a_command_that_gets_no_turn_in_time_is_dropped_unsent() -> None:
     (poll,) = stand.asked(stand.line.read(CLASSES))
     exchange, endings = stand.exchange()
     assert stand.asked(stand.line.command(exchange)) == []
-    for part in range(4):
-        stand.now_s += 0.45 * TIMEOUT_S
+    for part in range(6):
+        stand.now_s += 0.95 * TIMEOUT_S
+        assert endings == []  # a slow line: it waits as long as the poll before it may take
         assert stand.answered(poll, VALUE, control=0 if part else FIR) == []
-        poll = Request(poll.control + 1, poll.function, poll.objects, poll.link_control)
+        poll = Request((poll.control + 1) & 0x0F, poll.function, poll.objects, poll.link_control)
         stand.line.tick()
     assert endings == [Ending.BUSY]
     assert stand.answered(poll, VALUE, control=FIN) == []
     assert exchange.stage is Stage.ARMED
+
+
+def test_a_command_behind_a_long_poll_leaves_at_its_end_unless_its_permit_is_over() -> None:
+    for expired in (False, True):
+        stand = Stand()
+        (poll,) = stand.asked(stand.line.read(CLASSES))
+        exchange, endings = stand.exchange()
+        assert stand.asked(stand.line.command(exchange)) == []
+        for part in range(4):
+            stand.now_s += 0.95 * TIMEOUT_S
+            stand.line.tick()
+            if part == 3:
+                exchange.expires_mono_s = stand.now_s + (-0.1 if expired else 0.1)
+            sent = stand.answered(poll, VALUE, control=FIN if part == 3 else 0 if part else FIR)
+            poll = Request(
+                (poll.control + 1) & 0x0F, poll.function, poll.objects, poll.link_control
+            )
+        if expired:
+            assert (sent, endings) == ([], [Ending.ANSWERED])
+            assert exchange.withheld == "the command's time was up"
+        else:
+            assert [one.function for one in sent] == [Function.SELECT]
 
 
 def test_the_answer_to_an_earlier_command_is_nothing_to_the_next_one() -> None:
