@@ -136,6 +136,20 @@ def as_json(run: Run) -> dict[str, Any]:
     return found
 
 
+def run_text(run: Run) -> str:
+    """The run's JSON, as it is stored."""
+    return json.dumps(as_json(run), indent=2, ensure_ascii=False) + "\n"
+
+
+def ask_of(text: str) -> Ask:
+    """What a stored run was asked. Raises ValueError, KeyError or TypeError for another text."""
+    given = dict(json.loads(text)["ask"])
+    given["when"] = date.fromisoformat(given["when"])
+    for name in ("holidays", "event_days"):
+        given[name] = tuple(given[name])
+    return Ask(**given)
+
+
 def write_run(run: Run, readings: Readings, folder: Path, *, methods_file: Path = OWN_FILE) -> Path:
     """Write the run's folder under `folder`. One that is there already is compared, never changed.
 
@@ -145,7 +159,7 @@ def write_run(run: Run, readings: Readings, folder: Path, *, methods_file: Path 
     parts = {
         INPUTS: readings.text(),
         METHODS: methods_file.read_text(encoding="utf-8"),
-        RUN: json.dumps(as_json(run), indent=2, ensure_ascii=False) + "\n",
+        RUN: run_text(run),
         INTERVALS: intervals_csv(run),
         STATEMENT: statement_html(run),
         PRINTED: statement_pdf(run),
@@ -176,12 +190,7 @@ def verify_run(place: Path) -> Run:
     Raises RefusedError when anything differs, ConfigError when the folder cannot be read.
     """
     try:
-        told = json.loads((place / RUN).read_text(encoding="utf-8"))
-        given = dict(told["ask"])
-        given["when"] = date.fromisoformat(given["when"])
-        for name in ("holidays", "event_days"):
-            given[name] = tuple(given[name])
-        ask = Ask(**given)
+        ask = ask_of((place / RUN).read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(error.strerror or "cannot be read", file=str(place / RUN)) from None
     except (ValueError, KeyError, TypeError) as error:
@@ -197,7 +206,7 @@ def verify_run(place: Path) -> Run:
         name
         for name, text in {
             INPUTS: readings.text(),
-            RUN: json.dumps(as_json(run), indent=2, ensure_ascii=False) + "\n",
+            RUN: run_text(run),
             INTERVALS: intervals_csv(run),
             STATEMENT: statement_html(run),
             PRINTED: statement_pdf(run),

@@ -32,6 +32,7 @@ from gridctl.model.record import (
     CommandRow,
     EventRow,
     EvidenceRow,
+    KeptRun,
     PlanStep,
     StoredPlan,
     UseRow,
@@ -147,6 +148,20 @@ class ForecastRecords(Protocol):
         ...
 
 
+class SettlementRecords(Protocol):
+    """Settlement runs: added, never changed."""
+
+    async def add(self, run: KeptRun, *, audit: AuditEntry) -> KeptRun:
+        """As the next version of its event; one of the same id is given back as it was."""
+        ...
+
+    async def one(self, id_: str) -> KeptRun | None: ...
+
+    async def listed(self) -> Sequence[KeptRun]:
+        """The newest first."""
+        ...
+
+
 class Dossiers(Protocol):
     """Reads about one plan, for evidence and for scores."""
 
@@ -250,6 +265,9 @@ class Store(Protocol):
 
     @property
     def forecasts(self) -> ForecastRecords: ...
+
+    @property
+    def settlements(self) -> SettlementRecords: ...
 
     def transaction(self) -> AbstractAsyncContextManager[Transaction]: ...
 
@@ -438,6 +456,10 @@ class Desk(Protocol):
     async def return_to_default(self, *, reason: str, person: Person) -> None: ...
 
     async def acknowledge(self, key: str, *, person: Person) -> None: ...
+
+    async def local_sign_in(self, user: str, *, source: str) -> None:
+        """Somebody came in by a password although there is an identity provider (break-glass)."""
+        ...
 
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
         """A demand event arrived (or changed): kept, alarmed as an event, in the next plan."""

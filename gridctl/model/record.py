@@ -122,3 +122,19 @@ class EvidenceRow:
     def digest(self) -> str:
         """SHA-256 of the lines, hexadecimal."""
         return sha256("\n".join(self.lines).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRun:
+    """A settlement run as it lies in the store. `event`: what is settled (resource, day, hours);
+    `version` counts from 1 for each event. `body` is the run's JSON, `inputs` its readings as CSV,
+    `methods` the programme's data as TOML."""
+
+    id: str
+    event: str
+    version: int
+    made_s: float
+    who: str
+    body: str
+    inputs: str
+    methods: str

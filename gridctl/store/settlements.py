@@ -4,32 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gridctl.model.record import AuditEntry
+from gridctl.model.record import AuditEntry, KeptRun
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
 
 RUNS_MAX = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptRun:
-    """A run as it lies in the store. `event`: what is settled (resource, day, hours); `version`
-    counts from 1 for each event. `body` is the run's JSON, `inputs` its readings as CSV, `methods`
-    the programme's data as TOML."""
-
-    id: str
-    event: str
-    version: int
-    made_s: float
-    who: str
-    body: str
-    inputs: str
-    methods: str
 
 
 class Settlements:
@@ -58,16 +42,7 @@ class Settlements:
                 select(func.max(table.c.version)).where(table.c.event == run.event)
             )
             version = int(newest.scalar() or 0) + 1
-            kept = KeptRun(
-                id=run.id,
-                event=run.event,
-                version=version,
-                made_s=run.made_s,
-                who=run.who,
-                body=run.body,
-                inputs=run.inputs,
-                methods=run.methods,
-            )
+            kept = replace(run, version=version)
             await unit.connection.execute(
                 insert(table).values(
                     id=kept.id,
@@ -90,12 +65,21 @@ class Settlements:
             row = (await connection.execute(select(table).where(table.c.id == id_))).one_or_none()
         return None if row is None else _run(row)
 
-    async def listed(self, *, limit: int = RUNS_MAX) -> Sequence[KeptRun]:
-        """The newest first."""
+    async def listed(self) -> Sequence[KeptRun]:
+        """The newest first, without body, inputs and methods."""
         table = schema.settlement_run
-        query = select(table).order_by(table.c.number.desc()).limit(min(limit, RUNS_MAX))
+        names = ("id", "event", "version", "made_s", "who")
+        query = (
+            select(*(table.c[name] for name in names))
+            .order_by(table.c.number.desc())
+            .limit(RUNS_MAX)
+        )
         async with self._reading("settlement runs") as connection:
-            return [_run(row) for row in await connection.execute(query)]
+            rows = (await connection.execute(query)).all()
+        return [
+            KeptRun(**{name: getattr(row, name) for name in names}, body="", inputs="", methods="")
+            for row in rows
+        ]
 
 
 def _run(row: object) -> KeptRun:

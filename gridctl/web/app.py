@@ -22,6 +22,7 @@ from gridctl.control.assetbook import AssetBook
 from gridctl.control.duty import Duty
 from gridctl.control.forecastbook import ForecastBook
 from gridctl.control.ports import Desk, Store
+from gridctl.control.settlementdesk import SettlementDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import RefusedError, UnavailableError
 from gridctl.model.network import Feeder
@@ -45,6 +46,7 @@ from gridctl.web.provider import Provider
 from gridctl.web.provider_pages import ProviderPages
 from gridctl.web.proving import Proving
 from gridctl.web.roles import Permission
+from gridctl.web.settlement_pages import SettlementPages
 from gridctl.web.signin_pages import SignInPages
 from gridctl.web.stream import Stream
 from gridctl.web.user_pages import UserPages
@@ -226,6 +228,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
     modes = ModePages(parts.duty.modes)
     duty = DutyPages(shifts=parts.duty.shifts, store=parts.store, clock=parts.clock)
     commands = CommandPages(desk=parts.desk, store=parts.store)
+    settled = SettlementPages(SettlementDesk(store=parts.store, clock=parts.clock))
     fresh = partial(Rule, step_up=True)
     table: list[tuple[str, str, Handle, Permission | Rule | None]] = [
         ("GET", "/", _index, None),
@@ -324,6 +327,12 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
             p.VIEW,
         ),
         ("GET", f"{v1}/assets", AssetPages(parts.assets).assets, p.VIEW),
+        ("GET", f"{v1}/settlements", settled.runs, p.VIEW),
+        ("POST", f"{v1}/settlements", settled.settle, p.PROPOSE),
+        ("GET", f"{v1}/settlements/methods", settled.methods, p.VIEW),
+        ("GET", f"{v1}/settlements/{{run}}", settled.run, p.VIEW),
+        ("GET", f"{v1}/settlements/{{run}}/statement.{{form:html|pdf}}", settled.page, p.VIEW),
+        ("GET", f"{v1}/settlements/{{run}}/intervals.{{form:csv}}", settled.page, p.VIEW),
     ]
     return [
         Route(

@@ -118,6 +118,12 @@ _CONSOLE: Mapping[str, str] = {
     "GET /api/v1/audit": "Audit rows, newest first; `?limit=` up to 500, `?before=` a row number.",
     "GET /api/v1/audit/verify": "Walk the hash chain.",
     "GET /api/v1/assets": "Asset health: temperatures and where they go, movements counted, EN 50160, data coverage.",
+    "GET /api/v1/settlements": "Settlement runs, the newest first.",
+    "POST /api/v1/settlements": "Settle `resource` (column of the CSV in the body, or without a body a point of our own history) at `event` (`2026-07-14T15:00/19:00`, local) by `method` against `committed_kw`; `timezone`, `temperature`, `holiday`, `event_day`, `firm_kw`, `netting=true`. 200: the same inputs had made it before.",
+    "GET /api/v1/settlements/methods": "Baseline methods with version and digest.",
+    "GET /api/v1/settlements/{run}": "A run, made again from what was kept; 409 when it comes out otherwise.",
+    "GET /api/v1/settlements/{run}/statement.{form}": "The customer's statement, `html` or `pdf`.",
+    "GET /api/v1/settlements/{run}/intervals.{form}": "One row an interval, `csv`.",
     "GET /api/v1/forecasts": "Forecast in quantiles, what earlier ones said `lead_h` ahead of what came in the last `hours`, skill by lead, a shift of the level.",
     "GET /api/v1/trend": "History of one `?point=` over `?hours=`.",
 }

@@ -92,7 +92,8 @@ async def test_assets(signed: Console) -> None:
     told = assets_view(
         AssetReview(
             at_s=1.0, days=7.0, score=None, worst=None, parts={}, coverage=0.0, movements=(tap,),
-            transformers=(ThermalHealth(asset=asset, why="no air", coverage=0.0),), voltages=(volt,),
+            transformers=(ThermalHealth(asset=asset, why="no air", coverage=0.0),),
+            voltages=(volt,),
         )
     )  # fmt: skip
     check("AssetReview", told)
