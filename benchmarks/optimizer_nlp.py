@@ -124,7 +124,7 @@ def full_space(relaxed: Relaxed) -> tuple[float, float, tuple[int, int]]:
     a_base = sp.hstack([base, sp.csr_array((base.shape[0], wide - columns))], "csr")
     network = sp.hstack([network, sp.csr_array((dofs * count, 2 * rows))], "csr")
     hours = np.repeat(problem.grid.hours, len(live))
-    price = programme._unit * programme._tiers.voltage_pct_pu * hours
+    price = programme._unit * programme.tiers.voltage_pct_pu * hours
     lower, upper = matrices.row_lower[keep], matrices.row_upper[keep]
     equal, above, below = lower == upper, np.isfinite(upper), np.isfinite(lower)
     began_s = time.perf_counter()

@@ -102,12 +102,17 @@ class Programme:
         self._rules = _block_diagonal([b.matrix for b in self.blocks])
         self._charging, self._charging_price = self._comfort()
         self._unit = _unit_price(self.blocks, problem.grid)
-        self._tiers = tiers
-        self._head_price = np.zeros(problem.grid.count)
+        self.tiers = tiers
+        self.trust: tuple[FloatArray, FloatArray] | None = None
+        self.head_price = np.zeros(problem.grid.count)
+        self.loss_price = problem.task.policy.loss_price_per_kwh * problem.grid.hours
         if problem.task.policy.price_per_kwh:
             prices = np.array(problem.task.policy.price_per_kwh)
-            self._head_price = prices * problem.grid.hours
-            self.blocks = [_given_back(b, float(prices.max())) for b in self.blocks]
+            self.head_price = prices * problem.grid.hours
+        worth = max([*problem.task.policy.price_per_kwh, 0.0])
+        worth += problem.task.policy.loss_price_per_kwh
+        if worth > 0.0:
+            self.blocks = [_given_back(b, worth) for b in self.blocks]
         self.system = system_of(problem, self.blocks, self._starts.tolist(), unit=self._unit)
 
     @property
@@ -152,11 +157,11 @@ class Programme:
     def price_head(self, price: FloatArray) -> None:
         """What a kW of import costs in each interval from now on, (T,) in the objective's unit; the
         objective counts it of what the resources change, not of the import without control."""
-        self._head_price = price
+        self.head_price = price
 
     def head_change_kw(self, x: FloatArray) -> FloatArray:
         """(T,): by how much a solution moves the import, as the linear model sees it."""
-        change: FloatArray = self.model.dhead @ self.injection_kw(x)
+        change: FloatArray = (self.model.head_slope * self.injection_kw(x)).sum(axis=0)
         return change
 
     def aftermath_kw(self, x: FloatArray) -> FloatArray:
@@ -201,6 +206,14 @@ class Programme:
                 self.cuts.append(self.model.tangent(row.where, row.interval))
         self.model.shift(u, truth, cautious=cautious)
 
+    def relinearise(self, u: FloatArray, truth: FlowResult) -> None:
+        """As `LinearModel.relinearise`; tangents of loadings that are left behind stay as rows."""
+        for row in list(self.rows):
+            if row.limit is Limit.LOADING and row.cut is None:
+                self.rows.append(replace(row, cut=len(self.cuts)))
+                self.cuts.append(self.model.tangent(row.where, row.interval))
+        self.model.relinearise(u, truth)
+
     def add_broken(self, u: FloatArray) -> int:
         """Add the worst voltage and loading rows that `u` breaks; how many were added."""
         said, known = self.model.say(u), set(self.rows)
@@ -231,9 +244,16 @@ class Programme:
         slack = -sp.eye_array(count, format="csr")
         standing = self.model.say(self._standing_kw)
         a_lazy, lazy_upper, slack_upper, slack_cost = self._lazy(standing)
+        rules = self._rules
+        rules_lower = [b.row_lower for b in self.blocks]
+        rules_upper = [b.row_upper for b in self.blocks]
+        if self.trust is not None:
+            rules = sp.vstack([rules, self._injection], format="csr")
+            rules_lower.append((self.trust[0] - self._standing_kw).ravel())
+            rules_upper.append((self.trust[1] - self._standing_kw).ravel())
         a = sp.block_array(
             [
-                [self._rules, None, None, None, None, None],
+                [rules, None, None, None, None, None],
                 [self._charging, None, None, slack, None, None],
                 [head, slack, None, None, None, None],
                 [head, None, slack, None, None, None],
@@ -243,7 +263,7 @@ class Programme:
             format="csr",
         )
         if a.shape != (
-            self._rules.shape[0] + 3 * count + system.rows + lazy,
+            rules.shape[0] + 3 * count + system.rows + lazy,
             own + 3 * count + system.columns + 2 * lazy,
         ):
             raise ValueError(f"programme has shape {a.shape}")
@@ -258,8 +278,6 @@ class Programme:
                 lazy_upper,
             ]
         )
-        rules_lower = [b.row_lower for b in self.blocks]
-        rules_upper = [b.row_upper for b in self.blocks]
         return Matrices(
             a=a,
             row_lower=np.concatenate([*rules_lower, np.full(len(soft_upper), -np.inf)]),
@@ -273,8 +291,8 @@ class Programme:
             cost=np.concatenate(
                 [
                     self.own_cost_priced(),
-                    self._tiers.import_kw * unit * hours,
-                    self._tiers.target_kw * unit * hours,
+                    self.tiers.import_kw * unit * hours,
+                    self.tiers.target_kw * unit * hours,
                     self._charging_price * hours,
                     system.cost,
                     slack_cost,
@@ -285,15 +303,15 @@ class Programme:
     def head_rows(self) -> sp.csr_array:
         """(T, own columns): by how much each column moves the import, without what stands."""
         count = self.problem.grid.count
-        weight = np.tile(self.model.dhead[:, None], (1, count))
-        return self._by_interval(weight, np.arange(count))
+        return self._by_interval(self.model.head_slope, np.arange(count))
 
     def own_cost_priced(self) -> FloatArray:
         """Cost of the blocks' columns, with what they do to an import that is priced."""
         own = np.concatenate([*(b.cost for b in self.blocks), np.zeros(0)])
-        if not self._head_price.any():
+        if not self.head_price.any() and not self.loss_price.any():
             return own
-        worth = self.model.dhead[:, None] * self._head_price
+        worth = self.model.head_slope * self.head_price
+        worth += (self.model.head_slope + 1.0) * self.loss_price
         priced: FloatArray = own + self._injection.T @ worth.ravel()
         return priced
 
@@ -323,7 +341,8 @@ class Programme:
     def soft_rows(self) -> tuple[slice, slice, slice]:
         """Rows of import, target and lazy limits in `matrices().a`."""
         count = self.problem.grid.count
-        begin = self._rules.shape[0] + count
+        trust = 0 if self.trust is None else self._injection.shape[0]
+        begin = self._rules.shape[0] + trust + count
         lazy = begin + 2 * count + self.system.rows
         return (
             slice(begin, begin + count),
@@ -361,7 +380,7 @@ class Programme:
         count = len(self.rows)
         weight, upper = np.zeros((len(self.members), count)), np.zeros(count)
         first_upper, prices = np.full(count, np.inf), np.zeros((2, count))
-        hours, unit, tiers = self.problem.grid.hours, self._unit, self._tiers
+        hours, unit, tiers = self.problem.grid.hours, self._unit, self.tiers
         for j, row in enumerate(self.rows):
             at = (row.where, row.interval)
             price = unit * float(hours[row.interval])
@@ -378,7 +397,7 @@ class Programme:
             sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
             low = row.limit is Limit.VOLTAGE_LOW
             bound = self.bounds.v_low_pu[at] if low else self.bounds.v_high_pu[at]
-            weight[:, j] = sign * self.model.dv[row.where]
+            weight[:, j] = sign * self.model.dv_at(*at)
             upper[j] = sign * (bound - standing.v_pu[at])
             first_upper[j] = EMERGENCY_BAND_PU * PCT_PU
             prices[:, j] = tiers.voltage_pct_pu * price, tiers.emergency_pct_pu * price

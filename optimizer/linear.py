@@ -21,6 +21,9 @@ from optimizer.regulated import RegulatedNetwork
 NEAR_PCT = 15.0
 """Points below its limit at which a loading is looked at with a slope of its own interval."""
 LOADING_RESIDUAL_PCT = 0.05
+SLOPES_MAX = 50_000_000
+SAME_KW = 1.0
+"""Slopes are those of injections that differ by less than this in sum."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +61,9 @@ class LinearModel:
         sensitivity = network.sensitivity(flow, peak, problem.columns)
         self.dv = sensitivity.dv_pu_per_kw[:, members]
         self.dhead = sensitivity.dhead_kw_per_kw[members]
+        self.head_slope: FloatArray = np.tile(self.dhead[:, None], (1, problem.grid.count))
+        self._own_dv: dict[int, FloatArray] = {}
+        self._slopes_at: dict[int, FloatArray] = {}
         slope = sensitivity.dloading_pct_per_kw[:, members]
         self._shared = slope
         self._own: dict[int, FloatArray] = {}
@@ -69,10 +75,44 @@ class LinearModel:
         loading = self.offsets.loading_pct + self._shared @ u
         for t, slope in self._own.items():
             loading[:, t] = self.offsets.loading_pct[:, t] + slope @ u[:, t]
+        v_pu = self.offsets.v_pu + self.dv @ u
+        for t, slope in self._own_dv.items():
+            v_pu[:, t] = self.offsets.v_pu[:, t] + slope @ u[:, t]
         return Offsets(
-            v_pu=self.offsets.v_pu + self.dv @ u,
-            head_kw=self.offsets.head_kw + self.dhead @ u,
+            v_pu=v_pu,
+            head_kw=self.offsets.head_kw + (self.head_slope * u).sum(axis=0),
             loading_pct=loading,
+        )
+
+    def dv_at(self, where: int, interval: int) -> FloatArray:
+        """Slope of one voltage in one interval, pu per kW of each member."""
+        found: FloatArray = self._own_dv.get(interval, self.dv)[where]
+        return found
+
+    def relinearise(self, u: FloatArray, truth: FlowResult) -> None:
+        """Take the exact slopes of each interval at `u` (where they are not those that are known),
+        and tell the AC truth there. Voltages keep their one slope where those of all intervals
+        would not fit into memory."""
+        apart = truth.v_pu.size * len(self._members) <= SLOPES_MAX
+        for t in range(truth.v_pu.shape[1]):
+            if t in self._slopes_at and np.abs(u[:, t] - self._slopes_at[t]).sum() < SAME_KW:
+                continue
+            self._slopes_at[t] = u[:, t].copy()
+            found = self._network.sensitivity(truth, t, self._problem.columns)
+            self.head_slope[:, t] = found.dhead_kw_per_kw[self._members]
+            self._own[t] = found.dloading_pct_per_kw[:, self._members]
+            if apart:
+                self._own_dv[t] = found.dv_pu_per_kw[:, self._members]
+        self.offsets = Offsets(
+            v_pu=np.zeros_like(truth.v_pu),
+            head_kw=np.zeros_like(truth.head_kw),
+            loading_pct=np.zeros_like(truth.branch_loading_pct),
+        )
+        moved = self.say(u)
+        self.offsets = Offsets(
+            v_pu=truth.v_pu - moved.v_pu,
+            head_kw=truth.head_kw - moved.head_kw,
+            loading_pct=truth.branch_loading_pct - moved.loading_pct,
         )
 
     def tangent(self, where: int, interval: int) -> Cut:

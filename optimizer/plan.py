@@ -30,8 +30,10 @@ from optimizer.findings import findings
 from optimizer.limits import Bounds, Tiers, limit_bounds
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult
+from optimizer.precise import refined
 from optimizer.priority import Order
 from optimizer.problem import Problem, build_problem, default_kw
+from optimizer.refusal import refusals, told
 from optimizer.regulated import RegulatedNetwork
 from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
 from optimizer.verify import base_reasons, verify
@@ -97,6 +99,8 @@ def plan_task(
 ) -> PlanningResult:
     """The plan for `task`; `network` saves building the model again. Never raises for bad data."""
     begun_s = monotonic_s()
+    if reasons := refusals(task):
+        return no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {told(reasons)}")
     try:
         known = network if network is not None else network_of(task)
         result = _plan(
@@ -175,6 +179,8 @@ def _plan(
     programme = Programme(problem, bounds=bounds, network=network, tiers=tiers)
     effort = Effort(left_s=lambda: BUDGET_SHARE * task.deadline_s - elapsed_s())
     attempt = _corrected(programme, network, effort)
+    if attempt.flow.converged and (task.policy.precise or task.policy.loss_price_per_kwh > 0.0):
+        attempt = _refined(programme, network, effort, attempt)
     if not attempt.flow.converged:
         return replace(
             bare,
@@ -291,6 +297,35 @@ def _corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) 
             return attempt
 
 
+def _refined(
+    programme: Programme, network: RegulatedNetwork, effort: Effort, attempt: _Attempt
+) -> _Attempt:
+    """The attempt taken to the optimum of the AC model, with its setpoints as they are written."""
+    problem = programme.problem
+    u = programme.injection_kw(attempt.solution.x)
+    whole = np.zeros((len(problem.task.resources), problem.grid.count))
+    whole[programme.members] = u
+    start = problem.flow(problem.case(whole), network, start=attempt.flow)
+    if not start.converged:
+        return attempt
+    best = refined(programme, network, effort, attempt.solution, start)
+    setpoints = setpoints_of(programme, best.solution)
+    injection_kw = problem.injection_kw(setpoints)
+    linear = programme.model.say(injection_kw[programme.members])
+    flow = problem.flow(problem.case(injection_kw), network, start=best.flow)
+    if not flow.converged:
+        return attempt
+    return replace(
+        attempt,
+        solution=best.solution,
+        setpoints=setpoints,
+        linear=linear,
+        flow=flow,
+        rounds=attempt.rounds + best.steps,
+        agreed=agrees(programme, linear, flow),
+    )
+
+
 def _gap(solution: Solution, relaxed: float) -> float:
     return max(solution.objective - relaxed, 0.0) / max(abs(relaxed), 1.0)
 
@@ -351,7 +386,7 @@ def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ..
 def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setpoint, ...]:
     injection_kw = programme.problem.injection_kw(setpoints)[programme.members]
     row = {block.resource: i for i, block in enumerate(programme.blocks)}
-    effect = -programme.model.dhead[:, None] * injection_kw
+    effect = -programme.model.head_slope * injection_kw
     return tuple(
         replace(s, effect_kw=round(float(effect[row[s.resource], s.interval]), SETPOINT_DIGITS))
         if s.resource in row

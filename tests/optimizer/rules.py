@@ -69,7 +69,8 @@ def _generator(
         and not unit.level_min * unit.rating_kw - TOLERANCE_KW <= kw <= cap + TOLERANCE_KW
     ]
     step = unit.ramp_kw_per_min * task.horizon.step_s / 60.0
-    before = [state.setpoint_kw, *series]
+    was = 0.0 if state.active_since_s is None else min(max(state.setpoint_kw, 0.0), cap)
+    before = [was, *series]
     for k, kw in enumerate(series):
         switched = (before[k] > 0.0) != (kw > 0.0)
         most = max(step, unit.level_min * unit.rating_kw) if switched else step
