@@ -40,7 +40,8 @@ def bindings(programme: Programme, solution: Solution, network: RegulatedNetwork
         )
         for t in np.flatnonzero(price > PRICE_MIN)
     ]
-    for row, price in zip(programme.rows, solution.row_price[lazy], strict=True):
+    # Rows that came when it was too late to solve again have no price.
+    for row, price in zip(programme.rows, solution.row_price[lazy], strict=False):
         if price > PRICE_MIN:
             loading = row.limit is Limit.LOADING
             found.append(

@@ -31,7 +31,14 @@ def european() -> Feeder:
     return generate(nodes=120, style=Style.EUROPEAN_LV, seed=1)
 
 
-@pytest.mark.parametrize("make", [split_phase, all_delta, european])
+def overloaded() -> Feeder:
+    """Some dozen service transformers are beyond their rating on a hot afternoon."""
+    return generate(nodes=600, style=Style.RURAL, seed=1)
+
+
+@pytest.mark.parametrize(
+    "make", [split_phase, all_delta, european, pytest.param(overloaded, marks=pytest.mark.soak)]
+)
 def test_a_plan_keeps_the_limit_and_passes_the_ac_check(tmp_path: Path, make: object) -> None:
     assert callable(make)
     write_folder(tmp_path / "f", make(), about={})
