@@ -20,6 +20,7 @@ from gridctl import __version__
 from gridctl.cli_alarms import alarms_app
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
+from gridctl.cli_estimate import estimate
 from gridctl.cli_evidence import evidence_app, replay_plan
 from gridctl.cli_feeder import feeder_app
 from gridctl.cli_forecast import forecast_app
@@ -31,6 +32,7 @@ from gridctl.cli_probe import probe_app
 from gridctl.cli_settle import settle_app
 from gridctl.cli_sim import sim_app
 from gridctl.cli_trace import trace_link
+from gridctl.cli_user import user_app
 from gridctl.cli_vee import vee_app
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
@@ -49,7 +51,6 @@ app = typer.Typer(
 plan_app = typer.Typer(help="Plans: list, look at, approve or reject.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
-user_app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
 openadr_app = typer.Typer(help="Customer systems: who may trigger events.", no_args_is_help=True)
 client_app = typer.Typer(help="API clients, by role.", no_args_is_help=True)
 dead_app = typer.Typer(help="Notifications that were given up.", no_args_is_help=True)
@@ -72,6 +73,7 @@ app.add_typer(probe_app, name="probe")
 app.command("trace", short_help="What passes a running link, in words.")(trace_link)
 app.add_typer(sim_app, name="sim")
 app.add_typer(health_app, name="health")
+app.command("estimate")(estimate)
 app.add_typer(settle_app, name="settle")
 app.add_typer(vee_app, name="vee")
 openadr_app.add_typer(client_app, name="client")
@@ -391,30 +393,6 @@ def db_fence(
     from gridctl.cli_store import fence_orders  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: fence_orders(instance, epoch=epoch, as_json=as_json))
-
-
-@user_app.command("add")
-def user_add(
-    name: str,
-    role: Annotated[str, typer.Option(help="VIEWER, OPERATOR, SUPERVISOR, SECAUD …")],
-    full_name: Annotated[str, typer.Option(help="Name as colleagues know it.")],
-    instance: Instance = DEFAULT_INSTANCE,
-    as_json: AsJson = False,
-) -> None:
-    """Add a person; the password is made here and printed once. The office must not run."""
-    from gridctl.cli_store import add_user  # noqa: PLC0415 - lazy on purpose
-
-    _run(lambda: add_user(instance, name, role=role, full_name=full_name, as_json=as_json))
-
-
-@user_app.command("password")
-def user_password(
-    name: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False
-) -> None:
-    """Give a person a new password, printed once; ends their sessions. The office must not run."""
-    from gridctl.cli_store import set_password  # noqa: PLC0415 - lazy on purpose
-
-    _run(lambda: set_password(instance, name, as_json=as_json))
 
 
 @client_app.command("add")
