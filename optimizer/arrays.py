@@ -40,5 +40,7 @@ def product(matrix: sp.csr_array, columns: ComplexArray) -> ComplexArray:
 
 def complex_va(kw: FloatArray, kvar: FloatArray) -> ComplexArray:
     """kW and kvar as VA."""
-    result: ComplexArray = (kw + 1j * kvar).astype(np.complex128) * 1e3
+    result = np.empty(np.broadcast_shapes(np.shape(kw), np.shape(kvar)), dtype=np.complex128)
+    np.multiply(kw, 1e3, out=result.real)
+    np.multiply(kvar, 1e3, out=result.imag)
     return result

@@ -13,6 +13,7 @@ by element, for those elements only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 import scipy.sparse as sp
@@ -31,6 +32,9 @@ from optimizer.powerflow import RootSystem
 TOLERANCE_PU = 1e-9
 HEAD_TOLERANCE_KW = 1e-3
 ITERATIONS_MAX = 100
+PILOTS, PILOTS_FROM = 5, 24
+"""Without anything injected, voltages are a smooth function of one factor: this many factors are
+solved first, where there are so many intervals, and all others begin between them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -169,6 +173,21 @@ class _Draw:
         self._afloat = np.conj(afloat_va)
         self._with_current = np.flatnonzero(self._current.any(axis=0))
         self._with_impedance = np.flatnonzero(self._impedance.any(axis=0))
+        self._current = self._current[:, self._with_current]
+        self._impedance = self._impedance[:, self._with_impedance]
+        self._at_factor: FloatArray | None = None
+
+    def _scaled(self, factor: FloatArray) -> None:
+        """What the consumers draw at this factor; most often it is the one of the step before."""
+        if self._at_factor is factor:
+            return
+        self._at_factor = factor
+        column = factor[:, None]
+        single = self._points.single
+        self._power_at = -column * self._power
+        self._power_at[:, :single] += self._given
+        self._current_at = -column * self._current
+        self._impedance_at = -column * self._impedance
 
     def amps(self, volt: ComplexArray, scale: FloatArray) -> ComplexArray:
         """(T, m) current into the roots at `volt` (T, m); `scale` (T,) of all elements."""
@@ -178,16 +197,15 @@ class _Draw:
             v[:, single:] *= points.near_weight
             v[:, single:] -= points.far_weight * volt[:, points.far]
         factor = scale[:, None]
-        power = -factor * self._power
-        power[:, :single] += self._given
-        amps: ComplexArray = np.divide(power, np.conj(v), dtype=np.complex128)
+        self._scaled(scale)
+        amps: ComplexArray = np.divide(self._power_at, np.conj(v), dtype=np.complex128)
         at = self._with_current
         if at.size:
             direction: ComplexArray = v[:, at] / np.abs(v[:, at])
-            amps[:, at] = amps[:, at] - factor * self._current[:, at] * direction
+            amps[:, at] += self._current_at * direction
         at = self._with_impedance
         if at.size:
-            amps[:, at] = amps[:, at] - factor * self._impedance[:, at] * v[:, at]
+            amps[:, at] += self._impedance_at * v[:, at]
         into = np.zeros(volt.shape, dtype=np.complex128)
         into[:, points.near[:single]] = amps[:, :single]
         if len(points.far):
@@ -262,12 +280,40 @@ def iterate(
     factor = np.broadcast_to(scale[0], (periods,)).copy() if common else np.ones(periods)
     meter = None if head_kw is None else _Meter(system, elements, head_kw, injection_va)
     start = None if start_v is None else start_v.T
+    idle = not points.injected.size and not points.afloat.size
+    if start is None and common and idle and periods >= PILOTS_FROM:
+        start = _between(system, elements, points, factor, base_v)
     found = _steps(_Plain(system, draw), factor, base_v=base_v, start=start, meter=meter)
     if not found.converged and elements.band is not None:
         # Low voltages turn loads into impedances, which belong into the matrix.
         folded = _Folded(system, elements, draw, scale)
         found = _steps(folded, factor, base_v=base_v, start=None, meter=meter)
     return found
+
+
+def _between(
+    system: RootSystem,
+    elements: Elements,
+    points: Points,
+    factor: FloatArray,
+    base_v: FloatArray,
+) -> ComplexArray | None:
+    """(T, m) root volts near those at `factor` (T,), None where that is of no use: solved at a few
+    factors (Chebyshev's points of their range), with a polynomial through them."""
+    low, high = float(factor.min()), float(factor.max())
+    if not high > low:
+        return None
+    at = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.pi * np.arange(PILOTS) / (PILOTS - 1))
+    nothing = np.zeros((PILOTS, points.single), dtype=np.complex128)
+    draw = _Draw(points, elements, elements.va[None, :], nothing, nothing[:0, :0])
+    pilots = _steps(_Plain(system, draw), at, base_v=base_v, start=None, meter=None)
+    if not pilots.converged:
+        return None
+    weight = np.ones((len(factor), PILOTS))
+    for k, j in permutations(range(PILOTS), 2):
+        weight[:, k] *= (factor - at[j]) / (at[k] - at[j])
+    near: ComplexArray = weight @ pilots.root_v.T
+    return near
 
 
 class _Plain:

@@ -229,15 +229,11 @@ class NetworkModel:
     ) -> FlowResult:
         system = self.system
         node_v = product(system.spread, fix.root_v)
-        element_scale = self._element_scale(scale)
-        node_a = node_amps(
-            system,
-            self.elements,
-            root_v=fix.root_v,
-            scale=element_scale,
-            injection_va=complex_va(injection_kw, injection_kvar),
-        )
-        drawn = self.elements.drawn_va(product(self.elements.across, node_v), element_scale)
+        element_v = product(self.elements.across, node_v)
+        drawn = self.elements.drawn_va(element_v, self._element_scale(scale))
+        # As `node_amps`, with what the elements draw at hand.
+        node_a = system.injected_amps(complex_va(injection_kw, injection_kvar), node_v)
+        node_a -= product(self.elements.back, np.conj(drawn / element_v))
         head_a = head_amps(system, fix.root_v, node_a)
         head_kva = (fix.root_v[system.source] * np.conj(head_a)).sum(axis=0) / 1e3
         load_kw = drawn.real.sum(axis=0) / 1e3

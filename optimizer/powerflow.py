@@ -84,7 +84,8 @@ class RootSystem:
 
     `spread` (n, m) takes root volts to all node-phases (zero rows where dead), `gather` (m, n) node
     currents to roots; `emf_a` (m,) is the source's Norton current, `y_source` (3, 3) its
-    admittance; `y_passive` is without it; `source` are the positions of its three phases.
+    admittance; `y_passive` is without it; `source` are the positions of its three phases, whose
+    rows of `y_passive` and `gather` are `source_passive` and `source_gather`.
     `centred` (n, n), None where nothing floats: takes node volts to those that an injection sees.
     Where a delta winding leaves no path to earth a device is a star of its own, from the middle of
     the phases of its node; its currents sum to nothing, and its power is what was asked for.
@@ -98,6 +99,8 @@ class RootSystem:
     emf_a: ComplexArray
     y_source: ComplexArray
     source: IntArray
+    source_passive: sp.csr_array
+    source_gather: sp.csr_array
     centred: sp.csr_array | None = None
 
     @property
@@ -126,15 +129,18 @@ def root_system(admittance: Admittance) -> RootSystem:
     y = sp.csc_array(y_passive + sp.coo_array((admittance.y_source.ravel(), where), shape=(m, m)))
     emf_a = np.zeros(m, dtype=np.complex128)
     emf_a[source] = admittance.y_source @ admittance.emf_v
+    gather = sp.csr_array(spread.T)
     return RootSystem(
         spread=spread,
-        gather=sp.csr_array(spread.T),
+        gather=gather,
         y=y,
         y_passive=y_passive,
         lu=factorised(y),
         emf_a=emf_a,
         y_source=admittance.y_source,
         source=source,
+        source_passive=sp.csr_array(y_passive[source]),
+        source_gather=sp.csr_array(gather[source]),
         centred=_centred(admittance),
     )
 
@@ -156,8 +162,9 @@ def _centred(admittance: Admittance) -> sp.csr_array | None:
 
 def head_amps(system: RootSystem, root_v: ComplexArray, node_a: ComplexArray) -> ComplexArray:
     """(3, T) current that the source feeds into the network, by its nodes' balance."""
-    leaving = product(system.y_passive, root_v) - product(system.gather, node_a)
-    result: ComplexArray = leaving[system.source]
+    result: ComplexArray = product(system.source_passive, root_v) - product(
+        system.source_gather, node_a
+    )
     return result
 
 
