@@ -26,9 +26,12 @@ from sim.feeder import consumer_branches, load_element, regulator_element
 from sim.opendss_text import NODE_NUMBER, capacitor_elements, opendss_commands
 
 _OWNER: list[Engine] = []
+TOLERANCE_PU: Final = 1e-9
+ITERATIONS_MIN: Final = 2
 DRIFT_PU: Final = 1e-4
 DRIFT_ITERATIONS: Final = 10
 AT_REST_PU: Final = 1e-7
+_RESTS: Final = 8
 """What floats behind a delta winding has hardly a way to earth: rounding in a switch's large
 admittance moves all its phases together, by more than a narrow tolerance allows and without end.
 Then a wide tolerance is asked for, and everything else is looked at for itself: at rest is what
@@ -189,10 +192,16 @@ class Engine:
         self._write_demands()
         dss = self._dss
         dss.solution.solve_no_control()
-        if not dss.solution.converged and not self._drifts and self._drifting:
-            self._drifts = True
-            self._text(f"set tolerance={DRIFT_PU} miniterations={DRIFT_ITERATIONS}")
-        if not (self._is_at_rest() if self._drifts else dss.solution.converged):
+        looks, found = _RESTS, bool(dss.solution.converged)
+        if not found and self._drifting:
+            # After so many iterations nothing else moves, or it is no drift.
+            looks = 1
+            self._tolerate(drift=True)
+        if self._drifts:
+            found = self._is_at_rest(looks)
+            if not found:
+                self._tolerate(drift=False)
+        if not found:
             raise UnavailableError("the simulator's power flow does not converge")
         kw, kvar = dss.circuit.total_power[:2]
         losses_w = dss.circuit.losses[0]
@@ -207,16 +216,23 @@ class Engine:
             iterations=int(dss.solution.iterations),
         )
 
-    def _is_at_rest(self) -> bool:
-        """Whether more iterations move nothing but floating nodes, all phases alike."""
-        before = _complex(self._dss.circuit.buses_volts)
-        self._dss.solution.solve_no_control()
-        if not self._dss.solution.converged:
-            return False
-        moved = (_complex(self._dss.circuit.buses_volts) - before) / self._base_v
-        for rows in self._drifting:
-            moved[rows] -= moved[rows].mean()
-        return bool(np.abs(moved).max() <= AT_REST_PU)
+    def _tolerate(self, *, drift: bool) -> None:
+        self._drifts = drift
+        wide, few = (DRIFT_PU, DRIFT_ITERATIONS) if drift else (TOLERANCE_PU, ITERATIONS_MIN)
+        self._text(f"set tolerance={wide} miniterations={few}")
+
+    def _is_at_rest(self, looks: int) -> bool:
+        """Whether more iterations move nothing but floating nodes, all phases alike; looked at up
+        to `looks` times."""
+        for _ in range(looks):
+            before = _complex(self._dss.circuit.buses_volts)
+            self._dss.solution.solve_no_control()
+            moved = (_complex(self._dss.circuit.buses_volts) - before) / self._base_v
+            for rows in self._drifting:
+                moved[rows] -= moved[rows].mean()
+            if self._dss.solution.converged and np.abs(moved).max() <= AT_REST_PU:
+                return True
+        return False
 
     def regulator_current(self, regulator: str, phase: str) -> complex:
         """Current through one phase of a regulator in ampere, from source to load, as solved."""
