@@ -10,7 +10,7 @@ import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aiohttp import web
@@ -114,7 +114,9 @@ def office_settings(settings: Settings) -> OfficeSettings:
             path_count=planning.path_count,
             cvar_weight=planning.cvar_weight,
         ),
-        approval=settings.approval.policy(),
+        approval=replace(
+            settings.approval.policy(), second_needs_factor=settings.users.second_approver_factor
+        ),
         on_failure=OnFailure(dispatch.on_failure),
         modes=ModePolicy(
             first=Mode(settings.modes.first),

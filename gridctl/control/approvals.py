@@ -14,7 +14,13 @@ from types import MappingProxyType
 
 from gridctl.control.audit import OFFICE, entry
 from gridctl.control.ports import Person, Store
-from gridctl.model.approval import Approval, ApprovalPolicy, approvals_needed, may_approve
+from gridctl.model.approval import (
+    STRONG_FACTORS,
+    Approval,
+    ApprovalPolicy,
+    approvals_needed,
+    may_approve,
+)
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.inputs import InputPart
@@ -203,6 +209,10 @@ class Approvals:
         refusal = may_approve(plan, shown_digest, person.user, person.session, chosen.approvals)
         if refusal is not None:
             return refusal
+        is_second = bool(chosen.approvals)
+        if is_second and self._policy.second_needs_factor and person.factor not in STRONG_FACTORS:
+            reason = "the second of two persons signs in with a second factor (SG-07)"
+            return Refusal(code="second_factor_missing", reasons=(reason,))
         blocked = self._blocked(chosen)
         if blocked:
             return Refusal(code="blocked", reasons=blocked)

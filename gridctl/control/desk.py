@@ -181,6 +181,18 @@ class OperatorDesk:
         await self._alarms.acknowledge(key, person=person)
         await self._process_alarms.acknowledged(key, person=person)
 
+    async def local_sign_in(self, user: str, *, source: str) -> None:
+        """A break-glass account was used beside the identity provider: everybody sees it."""
+        await self._alarms.raised(
+            Condition(
+                key=f"sign_in.local.{user}",
+                priority=2,
+                text=f"{user} has signed in from {source} without the identity provider",
+                response="ask who it was and why; give the account a new password after use",
+            )
+        )
+        await self._alarms.cleared(f"sign_in.local.{user}")
+
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
         """A demand event arrived or changed: it will be in the next plan. Raises RefusedError."""
         if request.end_s <= request.start_s or request.target_kw <= 0:

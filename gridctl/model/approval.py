@@ -17,6 +17,8 @@ class ApprovalPolicy:
     two_person_customers: int
     plan_life_s: float
     approval_life_s: float
+    second_needs_factor: bool = False
+    """The second of two persons must have shown a second factor (SG-07)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,10 @@ def approvals_needed(plan: Plan, policy: ApprovalPolicy) -> int:
     large = abs(plan.net_kw) >= policy.two_person_kw
     many = plan.customers > policy.two_person_customers
     return 2 if large or many else 1
+
+
+STRONG_FACTORS = frozenset({"code", "key", "provider"})
+"""Proofs that count as a second factor; an identity provider answers for its own."""
 
 
 def may_approve(

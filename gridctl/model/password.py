@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,7 +71,7 @@ def _is_run(small: str) -> bool:
     """Whether most neighbours in it are neighbours in a row too, either way."""
     if len(small) < 2:  # noqa: PLR2004 - a pair
         return False
-    pairs = {a + b for row in _ROWS for a, b in zip(row, row[1:], strict=False)}
+    pairs = {a + b for row in _ROWS for a, b in itertools.pairwise(row)}
     pairs |= {pair[::-1] for pair in pairs}
-    found = sum(a + b in pairs for a, b in zip(small, small[1:], strict=False))
+    found = sum(a + b in pairs for a, b in itertools.pairwise(small))
     return found > 0.6 * (len(small) - 1)

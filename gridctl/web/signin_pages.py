@@ -147,6 +147,8 @@ class SignInPages:
             session=signed.session.id,
             role=signed.session.role,
         )
+        if self._people.local is not None and proved.user.source == "local":
+            await self._desk.local_sign_in(proved.user.name, source=source_of(request))
         response: web.Response
         if page:
             response = web.Response(status=303, headers={"Location": page})

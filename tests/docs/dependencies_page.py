@@ -59,6 +59,22 @@ RECORDS: dict[str, Record] = {
         size_mb=0.5,
         why="command line",
     ),
+    "fido2": Record(
+        versions=("2.2.1",),
+        released="2026-06",
+        licence="BSD-2-Clause; parts Apache-2.0, MPL-2.0",
+        metadata="BSD License",
+        size_mb=0.8,
+        why="security keys, WebAuthn ([ADR 0031](../adr/0031-second-factors.md))",
+    ),
+    "joserfc": Record(
+        versions=("1.8.0",),
+        released="2026-11",
+        licence="BSD-3-Clause",
+        metadata="BSD-3-Clause",
+        size_mb=0.23,
+        why="ID tokens of an identity provider ([ADR 0032](../adr/0032-openid-connect.md))",
+    ),
     "asyncua": Record(
         versions=("2.1.0",),
         released="2026-10",

@@ -185,6 +185,10 @@ class _Shell:
     clock: Any = None
     store: Any = None
     metrics_token: Any = None
+    forecasts: Any = None
+    assets: Any = None
+    people: Any = None
+    provider: Any = None
 
 
 def _roles_table() -> str:

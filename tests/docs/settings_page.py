@@ -9,7 +9,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from gridctl import config, config_field, limitsfile
+from gridctl import config, config_field, config_people, limitsfile
 from gridctl.model import resource
 from sim.process import SimTable
 from tests.docs.settings_words import MEANINGS, TABLES
@@ -82,6 +82,9 @@ def configuration_page() -> str:
             for header, key, nested in _NESTED:
                 parts.append(_section(header, TABLES[key], _model_rows(key, nested)))
             parts.append(_LINKS)
+        if name == "oidc":
+            roles = _model_rows("oidc.roles", config_people.OidcRoleTable)
+            parts.append(_section("[[oidc.roles]]", TABLES["oidc.roles"], roles))
     parts.append(_LIMITS)
     for header, key, limit in (
         ("the file", "limits", limitsfile._File),

@@ -25,6 +25,9 @@ TABLES: Mapping[str, str] = {
     "dispatch": "Waits, and how far the feeder may move before a plan is void (SG-14, SG-17). None of "
     "these moves power by itself, which is why they have defaults.",
     "modes": "How far gridctl may go in an area that nobody has set, and what shadow must show (SG-37).",
+    "users": "How people prove who they are (SG-07, SG-31, SG-33).",
+    "oidc": "An OpenID Connect provider; absent: everybody signs in with a password of gridctl's own.",
+    "oidc.roles": "What the members of a group are here; the first that fits counts.",
     "audit": "The second place of the audit record: signed checkpoints (SG-34).",
     "weather": "What drives the load beside its own history: sun, wind, the weather service, holidays. "
     "The air temperature is `site.temperature_point`.",
@@ -80,6 +83,29 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "first": "Mode of an area that nobody has set yet: `off`, `shadow` or `advisory`.",
         "shadow_plans_min": "Scored shadow plans that an area needs before it may be commanded.",
         "forecast_error_max_pct": "Mean forecast error that they may have, %.",
+    },
+    "users": {
+        "step_up_s": "Real seconds for which a proof counts as fresh before an approval (SG-07).",
+        "second_factor_roles": "Roles that act only with a code generator or a security key.",
+        "second_approver_factor": "Whether the second of two approvals needs a second factor.",
+        "key_file": "Seals the secrets of code generators; made (0600) when missing. None: `users.key` here.",
+        "origin": "The console's address in browsers, behind a proxy; security keys are bound to its name.",
+        "password_profile": "Rules for passwords that people choose: `asvs`, `ieee1686`, `cip007` (SG-33).",
+        "breached_file": "Lost passwords: SHA-1 in hexadecimal, in order, one a line; searched here, nothing leaves.",
+    },
+    "oidc": {
+        "issuer": "Its address, https.",
+        "client_id": "What gridctl is called there.",
+        "client_secret_file": "One line; none: a public client (PKCE is used either way).",
+        "name_claim": "Claim of the ID token that is the user name.",
+        "groups_claim": "Claim that tells the groups.",
+        "roles": "See below.",
+        "local": "Accounts that may still sign in with a password (break-glass); each use is an alarm.",
+    },
+    "oidc.roles": {
+        "group": "As the provider calls it.",
+        "role": "Role here (SG-31).",
+        "areas": 'Areas that its members answer for; `["*"]`: all.',
     },
     "audit": {
         "checkpoints": "File of the checkpoints; none: `audit-checkpoints.jsonl` beside this file.",
@@ -152,6 +178,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "future_s": "A clock that says it is set must not stamp further ahead, grid s (rule 2).",
         "frozen_s": "The head may show one value so long while its resources move, grid s (rule 12).",
         "moved_share": "From this share of the head's power on the resources have moved.",
+        "jump_share": "Of the head's limit: a larger change between two reports is doubted until the next one.",
     },
     "dispatch": {
         "batch_settle_s": "Wait between two batches of commands, grid s.",

@@ -303,6 +303,9 @@ class RecordingDesk:
     async def acknowledge(self, key: str, *, person: Person) -> None:
         self.acts.append(("ack", key, person.user))
 
+    async def local_sign_in(self, user: str, *, source: str) -> None:
+        self.acts.append(("local sign-in", "", user))
+
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
         self.acts.append(("request", request.mrid, person.user))
 
