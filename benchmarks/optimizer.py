@@ -278,7 +278,7 @@ def against_ipopt(python: Path | None, count: int) -> list[Figure]:
             goal="at most 0.3 %", met=None if gap_pct is None else abs(gap_pct) <= 0.3,
         ),
         Figure(
-            name=f"precise mode, {count} periods, {steps} steps, from nothing (IPOPT from our plan)",
+            name=f"precise mode, {count} periods, {steps} steps (IPOPT: from our plan)",
             ours=precise_s * 1e3, peer=_ms(peer_s), unit="ms",
             goal="not slower than IPOPT", met=faster(precise_s, peer_s, 1),
         ),

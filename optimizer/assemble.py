@@ -338,6 +338,13 @@ class Programme:
             lower[column] = upper[column] = value
         return lower, upper
 
+    def without_trust(self, row_price: FloatArray) -> FloatArray:
+        """Prices of the rows as they are without a trust region."""
+        if self.trust is None:
+            return row_price
+        first = self._rules.shape[0]
+        return np.delete(row_price, np.s_[first : first + self._injection.shape[0]])
+
     def soft_rows(self) -> tuple[slice, slice, slice]:
         """Rows of import, target and lazy limits in `matrices().a`."""
         count = self.problem.grid.count

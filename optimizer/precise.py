@@ -9,7 +9,7 @@ stages and the way of each battery stay as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -104,6 +104,7 @@ def refined(
         found = objective_at(programme, trial.x, _shown(tried), tried.losses_kw)
         kept = (value - found) / promised
         if kept > ACCEPT:
+            trial = replace(trial, row_price=programme.without_trust(trial.row_price))
             solution, flow, value, u = trial, tried, found, moved
             programme.relinearise(u, flow)
         if kept > GOOD:
