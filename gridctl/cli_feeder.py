@@ -234,14 +234,28 @@ def _tell_import(said: dict[str, Any], folder: Path, check: FeederCheck) -> None
         f"{size['load_kw']:.0f} kW"
     )
     _say(", ".join(f"{count} {fate}" for fate, count in counts.items()))
-    for entry in said["told"][:SHOWN_MAX]:
-        where = f" ({entry['place']})" if entry["place"] else ""
-        _say(f"  {entry['fate']:<13} {entry['element']}{where}: {entry['why']}")
-    more = len(said["told"]) - SHOWN_MAX
-    if more > 0:
-        _say(f"  and {more} more: {folder / 'report.json'}")
+    alike = _alike(said["told"])
+    for entries in alike[:SHOWN_MAX]:
+        first = entries[0]
+        where = f" ({first['place']})" if first["place"] else ""
+        more = f" and {len(entries) - 1} more" if len(entries) > 1 else ""
+        _say(f"  {first['fate']:<13} {first['element']}{where}{more}: {first['why']}")
+    if len(alike) > SHOWN_MAX:
+        _say(f"  and {sum(map(len, alike[SHOWN_MAX:]))} others")
+    if alike:
+        _say(f"  each by name: {folder / 'report.json'}")
     _tell_check(check)
     _tell_folder(said, folder)
+
+
+def _alike(told: list[dict[str, str]]) -> list[list[dict[str, str]]]:
+    """Elements of one class with one fate for one reason together, what was refused first."""
+    groups: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+    for entry in told:
+        key = entry["fate"], entry["element"].split(".", 1)[0].lower(), entry["why"]
+        groups.setdefault(key, []).append(entry)
+    order = ("refused", "approximated", "kept")
+    return sorted(groups.values(), key=lambda g: order.index(g[0]["fate"]))
 
 
 def _tell_folder(said: dict[str, Any], folder: Path) -> None:

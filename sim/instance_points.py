@@ -69,6 +69,7 @@ class PointRow:
 class _Addresses:
     """The next free index per link and DNP3 group; node ids follow the mRID."""
 
+    leases_from: int = _LEASES_FROM
     used: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def of(self, row: PointRow) -> tuple[str, str]:
@@ -84,17 +85,19 @@ class _Addresses:
         }[row.kind]
         index = self.used[row.link, group]
         self.used[row.link, group] += 1
-        lease = f"{_ANALOG_OUTPUT}:{_LEASES_FROM + index}" if row.has_lease else ""
+        lease = f"{_ANALOG_OUTPUT}:{self.leases_from + index}" if row.has_lease else ""
         return f"{group}:{index}", lease
 
 
 def write_points(path: Path, feeder: Feeder, fleet: Fleet) -> None:
     """Write the points file of `feeder` with `fleet`. FileExistsError if it is there."""
-    addresses = _Addresses()
+    rows = list(chain(_substation(feeder), _groups(fleet), _ders(fleet)))
+    # Leases stand behind the last setpoint, however many there are.
+    addresses = _Addresses(leases_from=max(_LEASES_FROM, sum(r.kind == "setpoint" for r in rows)))
     with path.open("x", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(_COLUMNS)
-        for row in chain(_substation(feeder), _groups(fleet), _ders(fleet)):
+        for row in rows:
             address, lease = addresses.of(row)
             writer.writerow(
                 [

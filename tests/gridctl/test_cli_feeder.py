@@ -9,9 +9,30 @@ import pytest
 from typer.testing import CliRunner
 
 from gridctl.cli import app
+from protocols.pointgroups import PointContext, PointGroup
+from protocols.points import load_points
+from sim.outstation_image import OutstationImage
+from sim.plant import Reading, Verdict
+from sim.plant_points import read_plant_points
 from tests.sim.feeder_import.agreement import CIRCUITS
 
 RUN = CliRunner()
+
+
+class _Nothing:
+    """A plant that is not there."""
+
+    def read(self, point: str) -> Reading:
+        raise KeyError(point)
+
+    def check(self, point: str, value: float) -> Verdict:
+        return Verdict.NOT_SUPPORTED
+
+    def command(self, point: str, value: float, *, lease_s: float | None) -> Verdict:
+        return Verdict.NOT_SUPPORTED
+
+    def revision(self) -> int:
+        return 0
 
 
 @pytest.fixture(autouse=True)
@@ -67,3 +88,28 @@ def test_a_generated_feeder_is_a_folder_like_an_imported_one() -> None:
     drawn = say("draw", "rural-80-7", "--out", "picture.svg")
     assert "map" in drawn
     assert Path("picture.svg").read_text().startswith("<svg")
+
+
+def test_alike_elements_are_told_in_one_line(tmp_path: Path) -> None:
+    told = say("import", str(CIRCUITS / "own_net.json"))
+    lines = [line for line in told.splitlines() if "zero sequence assumed" in line]
+    assert len(lines) == 1
+    assert "and 4 more" in lines[0]
+    assert told.index("refused ") < told.index("approximated  ")
+
+
+def test_points_of_any_feeder_are_a_sound_points_file() -> None:
+    """As the field agent reads them, and as the simulator serves them."""
+    say("import", str(CIRCUITS / "all_delta.dss"))
+    say("generate", "--nodes", "2000", "--style", "european-lv", "--name", "large")
+    context = PointContext(groups={"switches": PointGroup()})
+    for name in ("all_delta", "large"):
+        file = Path(".gridctl/feeders") / name / "points.csv"
+        rows = load_points(file, context)
+        points = read_plant_points(file)
+        assert len(rows) == len(points)
+        assert len({(p.link, p.address) for p in points}) == len(points)
+        taken = {(p.link, p.address) for p in points} & {(p.link, p.lease) for p in points}
+        assert taken == set()
+        for link in ("SUB", "DR"):
+            assert OutstationImage([p for p in points if p.link == link], _Nothing()).points
