@@ -16,6 +16,8 @@ import numpy as np
 import scipy
 
 from gridctl.model.planning import (
+    Finding,
+    FindingKind,
     PlanningResult,
     PlanningTask,
     Setpoint,
@@ -25,9 +27,10 @@ from gridctl.model.planning import (
 from optimizer import harm
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
+from optimizer.conflict import conflict_of, words
 from optimizer.explain import bindings, exclusions, shortfalls
-from optimizer.findings import findings
-from optimizer.limits import Bounds, Tiers, limit_bounds
+from optimizer.findings import Words, findings
+from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult
 from optimizer.precise import refined
@@ -196,7 +199,33 @@ def _plan(
             # Too late for another plan: then this one is shown, with what its check says.
             with contextlib.suppress(SolverError):
                 return _plan(without, network, tiers, elapsed_s, harmless_rounds - 1)
-    return _explained(problem, network, answer, near=attempt.flow)
+    told_of = _explained(problem, network, answer, near=attempt.flow)
+    return _with_conflict(programme, network, told_of, effort)
+
+
+def _with_conflict(
+    programme: Programme, network: RegulatedNetwork, result: PlanningResult, effort: Effort
+) -> PlanningResult:
+    """With the irreducible conflict set of the worst shortfall, said after who stands where."""
+    own = [s for s in result.shortfalls if not s.limit.endswith("without the plan)")]
+    if not own:
+        return result
+    of_import = [s for s in own if s.limit in (Limit.IMPORT.value, Limit.TARGET.value)]
+    worst = max(of_import or own[:1], key=lambda s: s.amount)
+    conflict = conflict_of(programme, network, worst, effort)
+    if conflict is None:
+        return result
+    found = Finding(
+        kind=FindingKind.CONFLICT,
+        text=words(conflict, at=Words(programme.problem).clock(worst.interval)),
+        first=worst.interval,
+        last=worst.interval,
+        amount=round(conflict.least, 3),
+        unit=worst.unit,
+    )
+    place = [k for k, f in enumerate(result.findings) if f.kind is FindingKind.CONFLICT]
+    at = place[-1] + 1 if place else len(result.findings)
+    return replace(result, findings=(*result.findings[:at], found, *result.findings[at:]))
 
 
 def _explained(

@@ -1,0 +1,47 @@
+"""The irreducible conflict set behind a shortfall: against the rules alone, or against limits."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from gridctl.model.planning import FindingKind, PlanningResult, PlanningTask
+from gridctl.model.resource import LoadGroup
+from optimizer.plan import plan_task
+from tests.optimizer.small import BATTERY, demand_event, group, hourly_task, two_nodes
+
+
+def texts(task: PlanningTask) -> list[str]:
+    result: PlanningResult = plan_task(task, monotonic_s=time.monotonic)
+    assert result.shortfalls
+    return [f.text for f in result.findings if f.kind is FindingKind.CONFLICT]
+
+
+def test_too_little_is_a_conflict_with_the_rules_alone() -> None:
+    (found,) = [
+        t for t in texts(hourly_task([900, 1300, 900], group("G"))) if "cannot be kept" in t
+    ]
+    assert found == (
+        "At 13:00: the head import (head) cannot be kept whatever the resources do within their"
+        " rules, also if every other limit were given up."
+    )
+
+
+def test_a_target_and_a_voltage_that_cannot_both_be_kept_are_both_named() -> None:
+    """The event wants the battery out, and its kW lift a voltage that is at its limit."""
+    weak = two_nodes(r_ohm=8.0, x_ohm=2.0)
+    weak = replace(weak, source=replace(weak.source, voltage_pu=1.049))
+    big = replace(BATTERY, rating_kw=900.0, energy_kwh=4000.0)
+    task = hourly_task(
+        [60, 60, 60], big, feeder=weak, limit_kw=5000.0, requests=(demand_event(500, 1, 1),)
+    )
+    (found,) = [t for t in texts(task) if "together" in t]
+    assert "the contract target (Event R)" in found
+    assert "the voltage high (load." in found
+    assert "without any one of them the rest can" in found
+
+
+def test_whole_runs_and_what_comes_back_are_said_when_no_limit_is_in_the_way() -> None:
+    back: LoadGroup = group("G", rebound=(1.0,), duration_max_s=3600.0)
+    found = texts(hourly_task([900, 1050, 995, 900], back))
+    assert any("something comes back" in t for t in found)
