@@ -300,6 +300,7 @@ async def _listening(
             metrics_token=metrics_token(settings),
             forecasts=office.forecasts,
             assets=office.assets,
+            vee=office.vee,
         ),
         mounted=[
             (OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock)),

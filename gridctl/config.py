@@ -135,6 +135,7 @@ class ValidationTable(_Table):
     future_s: Annotated[float, Field(gt=0, le=3600)] = 5.0
     frozen_s: Annotated[float, Field(gt=0, le=86400)] = 300.0
     moved_share: Annotated[float, Field(gt=0, le=1)] = 0.01
+    jump_share: Annotated[float, Field(gt=0, le=100)] = 0.5
 
     def bounds(self) -> PlausibilityBounds:
         """As the office's word."""

@@ -27,6 +27,7 @@ from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
 from gridctl.control.resources import Known, network_state, resource_states
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
+from gridctl.control.veebook import sound
 from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import InvariantViolation, UnavailableError
@@ -152,7 +153,7 @@ class Cycle:
         horizon = Horizon(start_s=start_s, step_s=planning.step_s, count=planning.count)
         history_s = self._settings.history_days * DAY_S // planning.step_s * planning.step_s
         task = ForecastTask(
-            history=await self._baseline(start_s - history_s, start_s),
+            history=await self._history(start_s - history_s, start_s),
             temperature_c=None,
             horizon=horizon,
             quantiles=tuple(sorted({*MEDIAN_AND_BAND, planning.quantile})),
@@ -163,6 +164,15 @@ class Cycle:
         self.forecast = await self._planner.forecast(task, deadline_s=planning.deadline_s)
         self._forecast_task = task
         return self.forecast
+
+    async def _history(self, start_s: float, end_s: float) -> Series:
+        """What the forecast learns from: without us, and without what cannot be believed."""
+        return await asyncio.to_thread(
+            sound,
+            await self._baseline(start_s, end_s),
+            rating_kw=self._settings.plausibility.head_share * self._settings.head_limit_kw,
+            utc_offset_s=self._settings.utc_offset_s,
+        )
 
     async def _baseline(self, start_s: float, end_s: float) -> Series:
         """The head's history as it would have been without us: reductions are added back."""

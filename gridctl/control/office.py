@@ -42,6 +42,8 @@ from gridctl.control.shadow import ShadowScores
 from gridctl.control.shifts import Shifts
 from gridctl.control.stop import StopState
 from gridctl.control.telemetry import ProcessImage
+from gridctl.control.veebook import EVERY_S as VEE_EVERY_S
+from gridctl.control.veebook import VeeBook
 from gridctl.control.views import PictureMaker, PlanViews
 from gridctl.control.watch import StandingAlarms, Watch
 from gridctl.control.weather import EVERY_S as WEATHER_EVERY_S
@@ -63,6 +65,7 @@ from gridctl.model.link import (
 from gridctl.model.measurement import GOOD, Measurement, Origin, TimeQuality
 from gridctl.model.mode import Mode
 from gridctl.model.plan import PlanState
+from gridctl.model.resource import LoadGroup
 
 log = logging.getLogger(__name__)
 
@@ -231,6 +234,21 @@ class Office:
             alarms=self.alarms,
             transformers=settings.transformers,
             temperature_point=settings.temperature_point,
+        )
+        bounds = settings.plausibility
+        self.vee = VeeBook(
+            store=store,
+            clock=clock,
+            alarms=self.alarms,
+            ratings_kw={
+                settings.head_point: bounds.head_share * settings.head_limit_kw,
+                **{
+                    r.points.power: r.rating_kw
+                    * (bounds.group_share if isinstance(r, LoadGroup) else 1.0)
+                    for r in settings.resources
+                },
+            },
+            utc_offset_s=settings.utc_offset_s,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(
@@ -586,6 +604,7 @@ class Office:
                 every_s=ASSETS_EVERY_S,
                 run=lambda: self.assets.step(self.image.points, self.cycle.forecast),
             ),
+            Job(name="validation", every_s=VEE_EVERY_S, run=self.vee.step),
             Job(name="audit check", every_s=AUDIT_CHECK_EVERY_S, run=self._check_audit),
         )
 

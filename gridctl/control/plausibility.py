@@ -1,9 +1,10 @@
 """What a value says against itself, as it comes in: the part of VEE that cannot wait.
 
-Three rules of docs/reference/vee-rules.md run here, once per value, so the loop is kept lean: 5
-(outside what the equipment can do), 2 (stamped in the future by a clock that says it is set) and 12
-for the feeder head (stands still while the resources' power moves). A value that fails stays as it
-was measured; its quality says what is wrong with it, and nothing that decides takes it.
+Four rules of docs/reference/vee-rules.md run here, once per value, so the loop is kept lean: 5
+(outside what the equipment can do), 2 (stamped in the future by a clock that says it is set), and
+for the feeder head 12 (stands still while the resources' power moves) and 8 (a jump larger than any
+plan's is doubted until the next report says the same: a spike never decides). A value that fails
+stays as it was measured; its quality says what is wrong, and nothing that decides takes it.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Plausibility:
         self._bounds = bounds
         self._head = head_point
         self._head_max_kw = bounds.head_share * head_limit_kw
+        self._jump_kw = bounds.jump_share * head_limit_kw
         self._power_max_kw = {
             r.points.power: r.rating_kw
             * (bounds.group_share if isinstance(r, LoadGroup) else bounds.power_share)
@@ -47,6 +49,8 @@ class Plausibility:
         self._power_kw: dict[str, float] = {}
         self._power_sum_kw = 0.0
         self._still: tuple[float, float, float] | None = None
+        self._head_kw: float | None = None
+        self._doubted_kw: float | None = None
 
     def greet(self, points: Mapping[str, Point]) -> None:
         """These are the points from now on."""
@@ -58,6 +62,7 @@ class Plausibility:
         self._power_kw = {mrid: 0.0 for mrid in self._power_max_kw if mrid in points}
         self._power_sum_kw = 0.0
         self._still = None
+        self._head_kw = self._doubted_kw = None
 
     def _range_of(self, point: Point) -> tuple[float, float] | None:
         if point.mrid == self._head:
@@ -83,7 +88,7 @@ class Plausibility:
             if not low <= m.value <= high:
                 told[k] = self._impossible(m)
             elif m.point == self._head:
-                told[k] = self._head_stands(m)
+                told[k] = self._head_stands(self._head_jumps(m))
             elif m.point in self._power_kw:
                 self._note_power(m)
         return told
@@ -102,6 +107,21 @@ class Plausibility:
         if m.quality.is_good:
             self._power_sum_kw += m.value - self._power_kw[m.point]
             self._power_kw[m.point] = m.value
+
+    def _head_jumps(self, m: Measurement) -> Measurement:
+        """Rule 8 for the head, as far as it can be judged before the next report: the first value
+        after a jump is doubted, the next one near it is believed."""
+        if not m.quality.is_good:
+            return m
+        last, doubted = self._head_kw, self._doubted_kw
+        if last is None or abs(m.value - last) <= self._jump_kw:
+            self._head_kw, self._doubted_kw = m.value, None
+            return m
+        if doubted is not None and abs(m.value - doubted) <= self._jump_kw:
+            self._head_kw, self._doubted_kw = m.value, None
+            return m
+        self._doubted_kw = m.value
+        return replace(m, quality=m.quality.degraded(Flag.INCONSISTENT))
 
     def _head_stands(self, m: Measurement) -> Measurement:
         """Rule 12 for the head: the same value for `frozen_s` while its resources moved."""

@@ -23,10 +23,12 @@ from gridctl.control.duty import Duty
 from gridctl.control.forecastbook import ForecastBook
 from gridctl.control.ports import Desk, Store
 from gridctl.control.settlementdesk import SettlementDesk
+from gridctl.control.veebook import VeeBook
 from gridctl.model.clock import Clock
 from gridctl.model.errors import RefusedError, UnavailableError
 from gridctl.model.network import Feeder
 from gridctl.model.resource import Resource
+from gridctl.web.alarm_pages import AlarmPages
 from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
 from gridctl.web.areas import AreaRules
 from gridctl.web.asset_pages import AssetPages
@@ -96,6 +98,7 @@ class WebParts:
     metrics_token: str | None = None
     forecasts: ForecastBook
     assets: AssetBook
+    vee: VeeBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,7 +230,9 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
     field = FieldPages(desk=parts.desk, store=parts.store)
     modes = ModePages(parts.duty.modes)
     duty = DutyPages(shifts=parts.duty.shifts, store=parts.store, clock=parts.clock)
+    alarms = AlarmPages(desk=parts.desk, store=parts.store, clock=parts.clock)
     commands = CommandPages(desk=parts.desk, store=parts.store)
+    assets = AssetPages(parts.assets, parts.vee)
     settled = SettlementPages(SettlementDesk(store=parts.store, clock=parts.clock))
     fresh = partial(Rule, step_up=True)
     table: list[tuple[str, str, Handle, Permission | Rule | None]] = [
@@ -294,7 +299,10 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("POST", f"{v1}/stop", api.stop, p.STOP),
         ("POST", f"{v1}/resume", api.resume, fresh(permission=p.APPROVE, areas=areas.all)),
         ("POST", f"{v1}/return-to-default", api.return_to_default, p.STOP),
-        ("GET", f"{v1}/alarms", api.alarms, p.VIEW),
+        ("GET", f"{v1}/alarms", alarms.alarms, p.VIEW),
+        ("GET", f"{v1}/alarms/history.csv", alarms.history, p.VIEW),
+        ("POST", f"{v1}/alarms/shelve", alarms.shelve, p.ACK),
+        ("POST", f"{v1}/alarms/unshelve", alarms.unshelve, p.ACK),
         ("POST", f"{v1}/alarms/ack", api.acknowledge, p.ACK),
         ("GET", f"{v1}/commands", api.commands, p.VIEW),
         ("GET", f"{v1}/commands/{{command}}", commands.command, p.VIEW),
@@ -326,7 +334,8 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
             ForecastPages(desk=parts.desk, book=parts.forecasts).forecasts,
             p.VIEW,
         ),
-        ("GET", f"{v1}/assets", AssetPages(parts.assets).assets, p.VIEW),
+        ("GET", f"{v1}/assets", assets.assets, p.VIEW),
+        ("GET", f"{v1}/validation", assets.validation, p.VIEW),
         ("GET", f"{v1}/settlements", settled.runs, p.VIEW),
         ("POST", f"{v1}/settlements", settled.settle, p.PROPOSE),
         ("GET", f"{v1}/settlements/methods", settled.methods, p.VIEW),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from gridctl.control.assetbook import AssetBook
+from gridctl.control.veebook import VeeBook, VeeReview
 from gridctl.model.assets import AssetReview, Movements, ThermalHealth, VoltageQuality
 from gridctl.web.json_values import Json, iso, rounded
 
@@ -14,8 +15,9 @@ NOTE = "no failure probability is claimed: life used is that of the insulation a
 class AssetPages:
     """The handlers."""
 
-    def __init__(self, book: AssetBook) -> None:
+    def __init__(self, book: AssetBook, vee: VeeBook) -> None:
         self._book = book
+        self._vee = vee
 
     async def assets(self, request: web.Request) -> web.StreamResponse:
         """`review` is null before the first look."""
@@ -23,6 +25,28 @@ class AssetPages:
         return web.json_response(
             {"note": NOTE, "review": None if review is None else assets_view(review)}
         )
+
+    async def validation(self, request: web.Request) -> web.StreamResponse:
+        """Values of the last day that a rule has marked, by point; null before the first look."""
+        review = self._vee.review
+        return web.json_response({"review": None if review is None else vee_view(review)})
+
+
+def vee_view(review: VeeReview) -> Json:
+    """The worst first."""
+    return {
+        "at": iso(review.at_s),
+        "looked": review.looked,
+        "marked": [
+            {
+                "point": one.point,
+                "samples": one.samples,
+                "rejected": one.rejected,
+                "rules": dict(one.rules),
+            }
+            for one in review.marked
+        ],
+    }
 
 
 def assets_view(review: AssetReview) -> Json:

@@ -16,7 +16,7 @@ from gridctl.wallclock import system_clock
 from gridctl.web.app import WebParts, build_app
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
-from tests.gridctl.web.forecasts import assets_of, forecasts_of
+from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of
 from tests.gridctl.web.people import people_of
 from tests.ports import free_port
 
@@ -54,6 +54,7 @@ class SignInServer:
                         store=store,
                         forecasts=forecasts_of(store, clock),
                         assets=assets_of(store, clock),
+                vee=vee_of(store, clock),
                         people=people_of(store, origin=origin, step_up_s=step_up_s),
                         clock=clock,
                         time_rate=1.0,

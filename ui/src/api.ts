@@ -280,3 +280,7 @@ export interface VoltageQuality {
   point: string; equipment: string; phase: string; means: number; within_10_pct: number;
   lowest_pu: number; highest_pu: number; longest_outside_min: number; complies: boolean | null; coverage: number;
 }
+
+// GET /api/v1/validation -> { review: VeeReview | null }: values of the last day that a rule has marked.
+export interface VeeReview { at: string; looked: number; marked: VeeMarked[] }
+export interface VeeMarked { point: string; samples: number; rejected: number; rules: Record<string, number> }

@@ -117,6 +117,18 @@ def test_2_a_stamp_of_the_future_by_a_clock_that_says_it_is_set() -> None:
     assert judge().judged([seen("X.W", 1.0, ahead_s=99.0)], pace=20.0)[0].quality.is_good
 
 
+def test_8_a_jump_of_the_head_is_doubted_until_the_next_report_says_the_same() -> None:
+    own = judge()
+
+    def good(*values: float) -> list[bool]:
+        return [own.judged([seen(HEAD, v)], pace=1.0)[0].quality.is_good for v in values]
+
+    assert good(800.0, 780.0, 400.0) == [True, True, True], "a plan that works is no jump"
+    assert good(1_900.0, 410.0) == [False, True], "a spike is over before it decides"
+    assert good(1_500.0, 1_510.0, 1_490.0) == [False, True, True], "a level that stays is believed"
+    assert good(300.0, 1_400.0) == [False, True]
+
+
 def test_12_the_head_stands_still_while_its_resources_move() -> None:
     own = judge()
 
@@ -133,7 +145,8 @@ def test_12_the_head_stands_still_while_its_resources_move() -> None:
     assert told(302.0, 1000.5, 80.0).quality.is_good
     # Still, and so are the others: a quiet night.
     assert told(3600.0, 1000.5, 80.0).quality.is_good
-    # A feeder without load stands at zero.
+    # A feeder without load stands at zero: the jump to it is doubted once.
+    assert told(3600.5, 0.0, 80.0).quality.flags == {Flag.INCONSISTENT}
     assert told(3601.0, 0.0, 80.0).quality.is_good
     assert told(7200.0, 0.0, 20.0).quality.is_good
 

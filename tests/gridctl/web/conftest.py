@@ -15,7 +15,7 @@ from gridctl.wallclock import system_clock
 from gridctl.web.app import WebParts, build_app
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
-from tests.gridctl.web.forecasts import assets_of, forecasts_of
+from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of
 from tests.gridctl.web.people import people_of
 
 PASSWORD = "correct horse battery"
@@ -66,6 +66,7 @@ async def console() -> AsyncIterator[Console]:
                 secure=False,
                 forecasts=forecasts_of(store, clock),
                 assets=assets_of(store, clock),
+                vee=vee_of(store, clock),
             ),
             mounted=[],
         )

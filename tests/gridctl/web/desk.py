@@ -303,6 +303,12 @@ class RecordingDesk:
     async def acknowledge(self, key: str, *, person: Person) -> None:
         self.acts.append(("ack", key, person.user))
 
+    async def shelve(self, key: str, *, for_s: float, reason: str, person: Person) -> None:
+        self.acts.append(("shelve", key, person.user))
+
+    async def unshelve(self, key: str, *, person: Person) -> None:
+        self.acts.append(("unshelve", key, person.user))
+
     async def local_sign_in(self, user: str, *, source: str) -> None:
         self.acts.append(("local sign-in", "", user))
 

@@ -79,3 +79,21 @@ async def test_alarm_figures_over_http(console: Console) -> None:
     assert (found["raised"], found["judged"]) == (0, [])
     check("AlarmFigures", found)
     assert (await console.client.get("/api/v1/alarms/figures?hours=x")).status == 400
+
+
+async def test_sg28_shelving_over_http_and_the_history_as_csv(console: Console) -> None:
+    csrf = await console.sign_in("op")
+    headers = {"X-CSRF-Token": csrf}
+    body = {"key": "head", "hours": 1.5, "reason": "feeder works"}
+    done = await console.client.post("/api/v1/alarms/shelve", json=body, headers=headers)
+    assert done.status == 200
+    assert console.desk.acts == [("shelve", "head", "op")]
+    bad = await console.client.post(
+        "/api/v1/alarms/shelve", json={**body, "hours": True}, headers=headers
+    )
+    assert (bad.status, console.desk.acts) == (400, [("shelve", "head", "op")])
+    told = await (await console.client.get("/api/v1/alarms")).json()
+    assert told == {"alarms": [], "flood": None}
+    history = await console.client.get("/api/v1/alarms/history.csv?days=31")
+    assert history.content_type == "text/csv"
+    assert (await history.text()).splitlines() == ["at,alarm,priority,what,by"]

@@ -22,7 +22,7 @@ from gridctl.web.app import WebParts, build_app
 from gridctl.web.metrics import LINK_METRICS, SITE_METRICS, MetricsPage, exposition
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
-from tests.gridctl.web.forecasts import assets_of, forecasts_of
+from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of
 from tests.gridctl.web.people import people_of
 from tests.pilot import make_pilot
 
@@ -49,6 +49,7 @@ async def scraped(token: str | None) -> AsyncIterator[TestClient[web.Request, we
                 secure=False,
                 forecasts=forecasts_of(store, clock),
                 assets=assets_of(store, clock),
+                vee=vee_of(store, clock),
                 metrics_token=token,
             ),
             mounted=[],

@@ -16,7 +16,7 @@ from gridctl.web.app import WebParts, build_app
 from gridctl.web.provider import Provider, ProviderSettings, roles_of
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
-from tests.gridctl.web.forecasts import assets_of, forecasts_of
+from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of
 from tests.gridctl.web.identity_provider import IdentityProvider
 from tests.gridctl.web.people import people_of
 from tests.ports import free_port
@@ -78,6 +78,7 @@ async def site() -> AsyncIterator[Site]:
                 secure=False,
                 forecasts=forecasts_of(store, clock),
                 assets=assets_of(store, clock),
+                vee=vee_of(store, clock),
             ),
             mounted=[],
         )

@@ -1,6 +1,6 @@
 // The health of what carries the power: parts and data coverage, never a probability of failure.
 import { useEffect, useState } from "preact/hooks";
-import type { AssetPage, AssetReview, ThermalHealth } from "../api";
+import type { AssetPage, AssetReview, ThermalHealth, VeeReview } from "../api";
 import { duration, number, SITE_TIME, UNKNOWN } from "../format";
 import { call, explain } from "../net";
 import { Empty, Panel, Time } from "../parts/bits";
@@ -20,14 +20,18 @@ const share = (v: number): string => `${number(100 * v)} %`;
 
 export function Health() {
   const [page, setPage] = useState<AssetPage | null>(null);
+  const [vee, setVee] = useState<VeeReview | null>(null);
   const [failure, setFailure] = useState("");
   useEffect(() => {
     let gone = false;
     const load = async (): Promise<void> => {
-      const answer = await call<AssetPage>("GET", "assets");
+      const [answer, marks] = await Promise.all([
+        call<AssetPage>("GET", "assets"), call<{ review: VeeReview | null }>("GET", "validation"),
+      ]);
       if (gone) return;
       setFailure(answer.ok ? "" : explain(answer.problem));
       if (answer.ok) setPage(answer.value);
+      if (marks.ok) setVee(marks.value.review);
     };
     void load();
     const timer = setInterval(() => void load(), REFRESH_MS);
@@ -42,6 +46,7 @@ export function Health() {
         : <Parts of={review} note={page.note} />}
       {review?.transformers.map((one) => <Transformer key={one.name} of={one} />)}
       {review ? <><Moves of={review} /><Voltages of={review} /></> : null}
+      {vee ? <Validation of={vee} /> : null}
     </>
   );
 }
@@ -133,6 +138,27 @@ function Voltages(props: { of: AssetReview }) {
                 <td class="num r">{v.means ? number(v.lowest_pu, 3) : UNKNOWN}</td>
                 <td class="num r">{v.means ? number(v.highest_pu, 3) : UNKNOWN}</td>
                 <td class="num r">{duration(60 * v.longest_outside_min)}</td><td class="num r">{share(v.coverage)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+    </Panel>
+  );
+}
+
+function Validation(props: { of: VeeReview }) {
+  const { marked, looked } = props.of;
+  return (
+    <Panel title="Validation: values of the last day that a rule has marked" aside={<span class="small">{number(looked)} points looked at, <Time at={props.of.at} dated /></span>}>
+      {marked.length === 0 ? <Empty>No value is marked{looked === 0 ? ": no point has two days of history yet" : ""}.</Empty> : (
+        <table class="data">
+          <thead><tr><th>Point</th><th class="r">Rejected</th><th class="r">Of</th><th>Rules</th></tr></thead>
+          <tbody>
+            {marked.map((m) => (
+              <tr key={m.point}>
+                <th scope="row">{m.point}</th><td class="num r">{number(m.rejected)}</td><td class="num r">{number(m.samples)}</td>
+                <td class="wrap">{Object.entries(m.rules).map(([rule, n]) => `rule ${rule} (${n})`).join("; ")}</td>
               </tr>
             ))}
           </tbody>
