@@ -199,9 +199,23 @@ def test_a_file_that_does_not_fit_says_so_by_line(mirror: Path, tmp_path: Path) 
 def test_a_dnp3_device_by_its_address(mirror: Path) -> None:
     settings = (mirror / "gridctl.toml").read_text()
     port = settings.split('id = "DR"')[1].split("port = ")[1].split()[0]
-    done = gridctl("probe", "dnp3", f"127.0.0.1:{port}", "--master", "1", "--outstation", "20")
+    device = (f"127.0.0.1:{port}", "--master", "1", "--outstation", "20")
+    done = gridctl("probe", "dnp3", *device, "--trace")
     assert done.returncode == 0, done.stderr
     assert "× g30v5\n    30:0  = " in done.stdout
+    # What passed the wire, in words and apart from what was found: asked, then answered.
+    lines = done.stderr.splitlines()
+    asked = next(n for n, line in enumerate(lines) if "→ device" in line and "READ" in line)
+    assert any("← device RESPONSE" in line for line in lines[asked:]), done.stderr
+
+
+def test_an_opcua_device_with_its_trace(mirror: Path) -> None:
+    done = gridctl("probe", "link", "DER", "-i", mirror, "--trace", "--json")
+    assert done.returncode == 0, done.stderr
+    assert len(json.loads(done.stdout)["points"]) > 50
+    lines = done.stderr.splitlines()
+    asked = next(n for n, line in enumerate(lines) if "Browse" in line)
+    assert any("Read" in line for line in lines[asked:]), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,24 @@ async def test_server_refuses_our_certificate(peer: PeerServer, tmp_path: Path, 
     )
 
 
+async def test_server_whose_certificate_has_expired(make: str, tmp_path: Path) -> None:
+    """Trusted by a person or not: after its last day it is nobody's any more."""
+    over = certificate("expired-server", uri=SERVER_URI, starts_days=-3.0, days=1.0)
+    trust = TrustList(tmp_path / "trust")
+    trust.remember(over)
+    trust.accept(thumbprint(over))
+    changes = {"trust_list": str(tmp_path / "trust")}
+    async with (
+        server_of(make, tmp_path, pair=over, variables=5) as peer,
+        link_to(peer, counters(peer), folder=tmp_path, events=None, **changes) as link,
+    ):
+        assert await link.until(
+            lambda: "BadCertificateTimeInvalid" in link.driver.health().detail, BACK_S
+        ), link.driver.health()
+        assert link.driver.health().state == "down"
+        assert not any(one.quality.is_good for one in link.seen)
+
+
 async def test_wrong_password(peer: PeerServer, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.password"
     wrong.write_text("not this one\n")
