@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from gridctl.model.clock import Clock
 from gridctl.openadr.auth import Auth
+from gridctl.openadr.broker_notifier import BrokerNotifier, MqttPolicy
 from gridctl.openadr.callbacks import CallbackPolicy
 from gridctl.openadr.crud import Crud
 from gridctl.openadr.desk import DemandDesk
@@ -37,6 +38,7 @@ def openadr_routes(
     clock: Clock,
     token_url: str | None = None,
     callbacks: CallbackPolicy = STRICT,
+    mqtt: MqttPolicy | None = None,
 ) -> web.Application:
     """The VTN's sub-application, with the task that carries its notifications.
 
@@ -56,21 +58,32 @@ def openadr_routes(
         "/vens": Vens(store=store, clock=clock, auth=auth),
         "/resources": Resources(store=store, clock=clock, auth=auth),
     }
-    notifiers = Notifiers(auth=auth)
-    app = web.Application(middlewares=[problems, _waking(notifier)])
+    notifiers = Notifiers(auth=auth, store=store, mqtt=mqtt)
+    wakes = [notifier.wake]
+    contexts = [lambda _: _carrying(notifier)]
+    if mqtt is not None:
+        broker = BrokerNotifier(store=store, clock=clock, policy=mqtt)
+        store.objects.publishes = True
+        wakes.append(broker.wake)
+        contexts.append(lambda _: broker.carrying())
+    app = web.Application(middlewares=[problems, _waking(wakes)])
     app.add_routes(
         [
             web.get("/auth/server", auth.server, allow_head=False),
             web.post("/auth/token", auth.token),
             web.get("/notifiers", notifiers.list, allow_head=False),
             *(
-                web.get(f"/notifiers/mqtt/topics{path}", notifiers.topics(scopes), allow_head=False)
+                web.get(
+                    f"/notifiers/mqtt/topics{path}",
+                    notifiers.topics(path, scopes),
+                    allow_head=False,
+                )
                 for path, scopes in TOPICS
             ),
             *(route for path, room in rooms.items() for route in _routes(path, room)),
         ]
     )
-    app.cleanup_ctx.append(lambda _: _carrying(notifier))
+    app.cleanup_ctx.extend(contexts)
     return app
 
 
@@ -85,12 +98,13 @@ def _routes(path: str, room: Crud) -> list[web.RouteDef]:
     ]
 
 
-def _waking(notifier: Notifier) -> Middleware:
+def _waking(wakes: Sequence[Callable[[], None]]) -> Middleware:
     @web.middleware
     async def wake(request: web.Request, handler: Handler) -> web.StreamResponse:
         answer = await handler(request)
         if request.method != "GET":
-            notifier.wake()
+            for wake_one in wakes:
+                wake_one()
         return answer
 
     return wake

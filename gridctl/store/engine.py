@@ -48,6 +48,7 @@ from gridctl.store.modes import Modes
 from gridctl.store.openadr import Clients
 from gridctl.store.openadr_objects import Objects
 from gridctl.store.openadr_outbox import Outbox
+from gridctl.store.openadr_publications import Publications
 from gridctl.store.plans import Plans
 from gridctl.store.platform import Platform
 from gridctl.store.settlements import Settlements
@@ -85,6 +86,7 @@ class SqlStore:
             transaction=self.transaction, reading=self._reading, is_sole_writer=lock is not None
         )
         self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
+        self.publications = Publications(transaction=self.transaction, reading=self._reading)
         self.dossiers = Dossiers(reading=self._reading)
         self.modes = Modes(reading=self._reading)
         self.duties = Duties(reading=self._reading)

@@ -34,6 +34,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.openadr_outbox import announce, forget
+from gridctl.store.openadr_publications import publish
 from gridctl.store.transaction import SqlTransaction
 
 TABLES: Final[Mapping[str, Table]] = {
@@ -122,6 +123,8 @@ class Objects:
         self._reading = reading
         self._generation = 0
         self._is_sole_writer = is_sole_writer
+        self.publishes = False
+        """Whether changes are also written down for an MQTT broker."""
 
     @property
     def generation(self) -> int | None:
@@ -150,7 +153,7 @@ class Objects:
             await unit.connection.execute(insert(TABLES[new.kind]).values(values))
             await _write_targets(unit.connection, new)
             await _write_callbacks(unit.connection, new, callbacks)
-            await announce(unit.connection, new, "CREATE")
+            await self._tell(unit.connection, new, "CREATE")
             await unit.audit(entry)
         return None
 
@@ -169,7 +172,7 @@ class Objects:
             await _clear_targets(unit.connection, changed.kind, changed.id)
             await _write_targets(unit.connection, changed)
             await _write_callbacks(unit.connection, changed, callbacks)
-            await announce(unit.connection, changed, "UPDATE")
+            await self._tell(unit.connection, changed, "UPDATE")
             await unit.audit(entry)
         return None
 
@@ -185,10 +188,25 @@ class Objects:
                 query = select(TABLES[kind]).where(TABLES[kind].c[column] == gone.id)
                 for row in (await unit.connection.execute(query)).all():
                     part = await _object(unit.connection, kind, row)
-                    await _delete(unit.connection, part)
-            await _delete(unit.connection, gone)
+                    await self._delete(unit.connection, part)
+            await self._delete(unit.connection, gone)
             await unit.audit(entry)
         return None
+
+    async def _tell(self, connection: AsyncConnection, one: StoredObject, operation: str) -> None:
+        """Into the outbox of subscribers, and of the broker where there is one."""
+        await announce(connection, one, operation)
+        if self.publishes:
+            await publish(connection, one, operation)
+
+    async def _delete(self, connection: AsyncConnection, gone: StoredObject) -> None:
+        table = TABLES[gone.kind]
+        if gone.kind == "subscription":
+            await forget(connection, gone.id)
+        # told before its grants are gone, so that those who could see it learn of it
+        await self._tell(connection, gone, "DELETE")
+        await _clear_targets(connection, gone.kind, gone.id)
+        await connection.execute(delete(table).where(table.c.id == gone.id))
 
     async def one(self, kind: str, id_: str, *, reader: Reader) -> StoredObject | None:
         """An object by its id; None also for one that `reader` may not see."""
@@ -351,16 +369,6 @@ async def _write_callbacks(
     ]
     if rows:
         await connection.execute(insert(table), rows)
-
-
-async def _delete(connection: AsyncConnection, gone: StoredObject) -> None:
-    table = TABLES[gone.kind]
-    if gone.kind == "subscription":
-        await forget(connection, gone.id)
-    # told before its grants are gone, so that those who could see it learn of it
-    await announce(connection, gone, "DELETE")
-    await _clear_targets(connection, gone.kind, gone.id)
-    await connection.execute(delete(table).where(table.c.id == gone.id))
 
 
 async def _targets(

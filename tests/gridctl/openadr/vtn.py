@@ -10,13 +10,15 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gridctl.control.ports import Desk, Person, Picture, PlanView
+from gridctl.control.ports import Person, Picture, PlanView
 from gridctl.model.clock import ManualClock
 from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.measurement import Snapshot
 from gridctl.model.planning import Forecast, Horizon
 from gridctl.model.program import DispatchRequest, RequestState
+from gridctl.openadr.broker_notifier import MqttPolicy
 from gridctl.openadr.callbacks import CallbackPolicy
+from gridctl.openadr.desk import DemandDesk
 from gridctl.openadr.routes import STRICT, openadr_routes
 from gridctl.store.engine import SqlStore, temporary_store
 
@@ -157,13 +159,15 @@ class Vtn:
 
 
 @asynccontextmanager
-async def running_vtn(callbacks: CallbackPolicy = STRICT) -> AsyncIterator[Vtn]:
+async def running_vtn(
+    callbacks: CallbackPolicy = STRICT, mqtt: MqttPolicy | None = None
+) -> AsyncIterator[Vtn]:
     clock = ManualClock(grid_s=NOON_S, mono_s=100.0)
     async with temporary_store(clock) as store:
         recording = RecordingDesk(store)
-        desk: Desk = recording
+        desk: DemandDesk = recording
         app = web.Application()
-        routes = openadr_routes(store=store, desk=desk, clock=clock, callbacks=callbacks)
+        routes = openadr_routes(store=store, desk=desk, clock=clock, callbacks=callbacks, mqtt=mqtt)
         app.add_subapp(BASE, routes)
         await store.openadr.add_client("bl", "business-logic", SECRET)
         await store.openadr.add_client("ven", "ven", SECRET)
