@@ -16,6 +16,7 @@ from pathlib import Path
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from gridctl.assembly_apis import LOOPBACK, mqtt_policy, platform
 from gridctl.assembly_people import people_of, provider_of
 from gridctl.config import Settings, load_feeder, load_resources, load_settings
 from gridctl.control.agenda import Job
@@ -41,14 +42,11 @@ from gridctl.model.plan import OnFailure
 from gridctl.observe import set_up_logging
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
-from gridctl.platform_api.routes import platform_routes
 from gridctl.provenance import check_provenance
 from gridctl.store.engine import SqlStore, open_store
 from gridctl.supervise import hangup_on_signal, keep_alive, stop_on_signals
 from gridctl.wallclock import check_machine_clock, system_clock
 from gridctl.web.app import WebParts, build_app
-from gridctl.web.auth import Gate
-from gridctl.web.people import People
 from optimizer.client import COMMAND as WORKER
 from optimizer.client import WorkerClient
 
@@ -65,7 +63,6 @@ FIRST_USERS = (
 )
 FIRST_CLIENT = "customer-system"
 SECRET_BYTES = 15
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 SHUTDOWN_DEADLINE_S = 5.0
 METRICS_TOKEN_MIN = 16
 
@@ -303,8 +300,13 @@ async def _listening(
             vee=office.vee,
         ),
         mounted=[
-            (OPENADR_PREFIX, openadr_routes(store=store, desk=office.desk, clock=clock)),
-            (PLATFORM_PREFIX, _platform(part, office, store, clock, people, secure=secure)),
+            (
+                OPENADR_PREFIX,
+                openadr_routes(
+                    store=store, desk=office.desk, clock=clock, mqtt=mqtt_policy(settings)
+                ),
+            ),
+            (PLATFORM_PREFIX, platform(part, office.desk, store, clock, people, secure=secure)),
         ],
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, max_line_size=LINE_BYTES_MAX)
@@ -327,26 +329,6 @@ async def _listening(
         yield f"{'https' if secure else 'http'}://{table.host}:{table.port}"
     finally:
         await runner.cleanup()
-
-
-def _platform(
-    part: OfficeSettings,
-    office: Office,
-    store: SqlStore,
-    clock: Clock,
-    people: People,
-    *,
-    secure: bool,
-) -> web.Application:
-    """The platform API: behind the tokens of OpenADR and the console's own gate."""
-    gate = Gate(
-        people.users,
-        secure=secure,
-        step_up_s=people.step_up_s,
-        factor_roles=people.factor_roles,
-    )
-    devices = frozenset(resource.mrid for resource in part.resources)
-    return platform_routes(store=store, desk=office.desk, clock=clock, gate=gate, devices=devices)
 
 
 def metrics_token(settings: Settings) -> str | None:

@@ -51,6 +51,7 @@ app = typer.Typer(
 plan_app = typer.Typer(help="Plans: list, look at, approve or reject.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit chain.", no_args_is_help=True)
 db_app = typer.Typer(help="The database.", no_args_is_help=True)
+mqtt_app = typer.Typer(help="The MQTT broker that tells changes.", no_args_is_help=True)
 openadr_app = typer.Typer(help="Customer systems: who may trigger events.", no_args_is_help=True)
 client_app = typer.Typer(help="API clients, by role.", no_args_is_help=True)
 dead_app = typer.Typer(help="Notifications that were given up.", no_args_is_help=True)
@@ -78,6 +79,7 @@ app.add_typer(settle_app, name="settle")
 app.add_typer(vee_app, name="vee")
 openadr_app.add_typer(client_app, name="client")
 openadr_app.add_typer(dead_app, name="dead")
+openadr_app.add_typer(mqtt_app, name="mqtt")
 
 Instance = Annotated[
     Path,
@@ -434,6 +436,14 @@ def openadr_secret(
     from gridctl.cli_openadr import set_secret  # noqa: PLC0415 - lazy on purpose
 
     _run(lambda: set_secret(instance, client_id, as_json=as_json))
+
+
+@mqtt_app.command("acl")
+def openadr_mqtt_acl(instance: Instance = DEFAULT_INSTANCE) -> None:
+    """Who may read which topic, as mosquitto's acl_file; again after a VEN or client is new."""
+    from gridctl.cli_openadr import mqtt_acl  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: mqtt_acl(instance))
 
 
 @dead_app.command("list")

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gridctl.cli_store import journal_entry, opened, told
+from gridctl.config import load_settings
 from gridctl.model.errors import Refusal, RefusedError
 
 SECRET_BYTES = 24
@@ -60,6 +61,23 @@ async def revoke_client(instance: Path, client_id: str, *, as_json: bool) -> Non
             raise RefusedError(Refusal(code="no_such_client", reasons=(reason,)))
     value = {"client_id": client_id, "revoked": True}
     told(value, f"Client {client_id} is revoked.", as_json=as_json)
+
+
+async def mqtt_acl(instance: Path) -> None:
+    """`gridctl openadr mqtt acl`: the broker's ACL for the clients and VENs of now."""
+    from gridctl.openadr.topics import acl  # noqa: PLC0415 - lazy on purpose
+
+    settings = load_settings(instance / "gridctl.toml")
+    if settings.mqtt is None:
+        reason = f"{settings.file} has no table [mqtt]"
+        raise RefusedError(Refusal(code="no_broker", reasons=(reason,)))
+    async with opened(instance, read_only=True) as store:
+        clients = [one for one in await store.openadr.clients() if one.revoked_s is None]
+        named = []
+        for one in clients:
+            ven = await store.objects.ven_of(one.client_id)
+            named.append((one.client_id, one.role, None if ven is None else ven.id))
+    print(acl(settings.mqtt.prefix, settings.mqtt.user, named), end="")
 
 
 async def list_dead(instance: Path, *, as_json: bool) -> None:

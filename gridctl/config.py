@@ -192,6 +192,20 @@ class WebTable(_Table):
     metrics_token_file: Path | None = None
 
 
+class MqttTable(_Table):
+    """`[mqtt]`: a broker that OpenADR's changes are told by, beside webhooks. TLS unless the broker
+    is on this machine and no `ca` is named."""
+
+    host: str
+    port: Port
+    uris: list[str] = Field(min_length=1)
+    user: str = "gridctl"
+    password_file: Path | None = None
+    ca: Path | None = None
+    authentication: Literal["ANONYMOUS", "OAUTH2_BEARER_TOKEN"] = "OAUTH2_BEARER_TOKEN"
+    prefix: str = Field(default="openadr", pattern=r"^[A-Za-z0-9_-]{1,64}(/[A-Za-z0-9_-]{1,64})*$")
+
+
 class Settings(_Table):
     """The whole file. `file` is where it came from."""
 
@@ -211,6 +225,7 @@ class Settings(_Table):
     web: WebTable
     users: UsersTable = UsersTable()
     oidc: OidcTable | None = None
+    mqtt: MqttTable | None = None
     sim: dict[str, Any] | None = None
     file: Path
 
@@ -264,6 +279,8 @@ _PATHS = {
     ("users", "key_file"),
     ("users", "breached_file"),
     ("oidc", "client_secret_file"),
+    ("mqtt", "password_file"),
+    ("mqtt", "ca"),
     ("web", "certificate"),
     ("web", "metrics_token_file"),
     ("web", "key"),

@@ -32,6 +32,7 @@ TABLES: Mapping[str, str] = {
     "weather": "What drives the load beside its own history: sun, wind, the weather service, holidays. "
     "The air temperature is `site.temperature_point`.",
     "transformers": "One for each transformer whose temperatures are watched; the table may be repeated.",
+    "mqtt": "A broker that tells OpenADR's changes, beside webhooks; without this table there is none. TLS, except to loopback without a `ca`. Its ACL: `gridctl openadr mqtt acl`.",
     "web": "Where the console and the HTTP API listen. Plain http is accepted on loopback only.",
     "sim": "Only in a pilot: which story the simulator plays.",
     "limits": "The tables of the file.",
@@ -192,6 +193,16 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "dispatch is blocked, s.",
         "confirm_timeout_s": "Time in which a feedback point must follow its command, real s (SG-18).",
         "on_failure": "`hold`, `continue` or `roll back`, written into each plan before its approval (SG-20).",
+    },
+    "mqtt": {
+        "host": "Where the broker is, as this host sees it.",
+        "port": "Its port.",
+        "uris": "What clients are told to connect to, such as `mqtts://broker.example:8883`.",
+        "user": "Our user there: the only one that may publish.",
+        "password_file": "A file with our password, one line.",
+        "ca": "CA of the broker's certificate (PEM); without it those of the system.",
+        "authentication": "What clients are told: `OAUTH2_BEARER_TOKEN` (user is the client's id, the password its token; the broker has to check it) or `ANONYMOUS`.",
+        "prefix": "What all topics begin with.",
     },
     "web": {
         "host": "Address to listen on.",

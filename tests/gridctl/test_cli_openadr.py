@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from gridctl.assembly_apis import mqtt_policy
 from gridctl.cli import app
 from gridctl.config import load_settings
 from gridctl.model.record import AuditEntry
@@ -89,3 +90,44 @@ def test_a_dead_notification_is_seen_and_tried_again(pilot: Path) -> None:
     assert (shown["number"], shown["client_id"]) == (number, "customer")
     assert gridctl(pilot, "replay", str(number)).exit_code == 0
     assert json.loads(gridctl(pilot, "list", "--json").stdout) == []
+
+
+MQTT = """
+[mqtt]
+host = "127.0.0.1"
+port = 1883
+uris = ["mqtt://127.0.0.1:1883"]
+"""
+
+
+def test_the_acl_of_a_broker_is_that_of_the_clients(pilot: Path) -> None:
+    def acl() -> Result:
+        return CliRunner().invoke(app, ["openadr", "mqtt", "acl", "--instance", str(pilot)])
+
+    assert "has no table [mqtt]" in acl().output
+    file = pilot / "gridctl.toml"
+    file.write_text(file.read_text() + MQTT)
+
+    async def clients() -> None:
+        store = await open_store(load_settings(file).database.url, clock=system_clock())
+        await store.openadr.add_client("customer", "business-logic", "a-secret-of-the-customer")
+        await store.openadr.add_client("site", "ven", "a-secret-of-the-site-itself")
+        ven = StoredObject(
+            kind="ven", id="ven-7", client_id="site", keys={"name": "site"}, targets=(),
+            body="{}", created_s=0.0, modified_s=0.0,
+        )  # fmt: skip
+        assert await store.objects.add(ven, entry(), reader=READER) is None
+        await store.close()
+
+    asyncio.run(clients())
+    assert acl().output.split("\n\n") == [
+        "user gridctl\ntopic write openadr/#",
+        (
+            "user customer\ntopic read openadr/bl/#\ntopic read openadr/open/#\n"
+            "topic read openadr/vens/#"
+        ),
+        "user site\ntopic read openadr/open/#\ntopic read openadr/vens/ven-7/#\n",
+    ]
+    policy = mqtt_policy(load_settings(file))
+    assert policy is not None
+    assert (policy.broker.tls, policy.told()["URIS"]) == (None, ["mqtt://127.0.0.1:1883"])
