@@ -119,6 +119,35 @@ def _floods(times_s: Sequence[float], end_s: float) -> tuple[int, int, float]:
     return most, floods, flood_s
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flood:
+    """A flood that lasts: when it began, how many alarms it has brought, and which came first: the
+    one to look at first (first-out, SG-30)."""
+
+    since_s: float
+    count: int
+    first_out: str
+
+
+def flood_now(events: Sequence[AlarmEvent], at_s: float) -> Flood | None:
+    """The flood that lasts at `at_s`, or None. `events`: oldest first, of some hours."""
+    window: deque[AlarmEvent] = deque()
+    flood: Flood | None = None
+    for event in (e for e in events if e.what == "raised" and e.at_s <= at_s):
+        if flood is not None and _over_s([e.at_s for e in window], event.at_s) is not None:
+            flood = None
+        while window and window[0].at_s <= event.at_s - WINDOW_S:
+            window.popleft()
+        window.append(event)
+        if flood is not None:
+            flood = replace(flood, count=flood.count + 1)
+        elif len(window) > FLOOD_BEGINS:
+            flood = Flood(since_s=event.at_s, count=len(window), first_out=window[0].key)
+    if flood is not None and _over_s([e.at_s for e in window], at_s) is not None:
+        return None
+    return flood
+
+
 def _over_s(window: Sequence[float], until_s: float) -> float | None:
     """When, before `until_s`, fewer than FLOOD_ENDS of `window` are in the last 10 minutes."""
     if len(window) < FLOOD_ENDS:

@@ -13,13 +13,15 @@ from types import MappingProxyType
 
 from gridctl.control.audit import entry
 from gridctl.control.ports import Person, Store
-from gridctl.model.alarm import Alarm, AlarmState
+from gridctl.model.alarm import Alarm, AlarmState, Shelf
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError, UnavailableError
 
 log = logging.getLogger(__name__)
 
 PRIORITIES = (1, 2, 3)
+SHELF_MAX_S = 8 * 3_600.0
+SHELF_REASON_MIN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class AlarmBook:
         self._store = store
         self._clock = clock
         self._alarms: dict[str, Alarm] = {}
+        self._shelves: dict[str, Shelf] = {}
 
     @property
     def all(self) -> Mapping[str, Alarm]:
@@ -58,13 +61,22 @@ class AlarmBook:
         return MappingProxyType(self._alarms)
 
     def listed(self) -> tuple[Alarm, ...]:
-        """Worst first, then newest."""
-        return tuple(sorted(self._alarms.values(), key=lambda a: (a.priority, -a.raised_s, a.key)))
+        """Worst first, then newest; without those that are put aside."""
+        aside = self.shelved
+        seen = [a for a in self._alarms.values() if a.key not in aside]
+        return tuple(sorted(seen, key=lambda a: (a.priority, -a.raised_s, a.key)))
+
+    @property
+    def shelved(self) -> Mapping[str, Shelf]:
+        """What is put aside now, by key: it comes back by itself (SG-28)."""
+        now_s = self._clock.now_s()
+        return {k: s for k, s in self._shelves.items() if s.until_s > now_s}
 
     async def load(self) -> None:
         """Take over what the store remembers from before a restart."""
         for alarm in await self._store.alarms(active_only=True):
             self._alarms.setdefault(alarm.key, alarm)
+        self._shelves = {s.key: s for s in await self._store.duties.shelves()}
 
     async def raised(self, condition: Condition) -> None:
         """The condition is there. Nothing happens while it is known already, except that a new
@@ -128,6 +140,48 @@ class AlarmBook:
             )
         self._remember(after)
 
+    async def shelve(self, key: str, *, for_s: float, reason: str, person: Person) -> Shelf:
+        """Put an alarm aside for at most 8 h, whatever its condition does meanwhile. Not one of
+        priority 1: that asks for an act now. Raises RefusedError."""
+        known = self._alarms.get(key)
+        if known is None:
+            raise _refused("no_such_alarm", f"there is no open alarm {key}")
+        if known.priority == PRIORITIES[0]:
+            raise _refused("priority_1", "an alarm of priority 1 cannot be put aside")
+        if not 0 < for_s <= SHELF_MAX_S:
+            raise _refused("shelf_time", f"for at most {SHELF_MAX_S / 3600:g} h (SG-28)")
+        if len(reason.strip()) < SHELF_REASON_MIN:
+            raise _refused("no_reason", "say why, for those who read it")
+        now_s = self._clock.now_s()
+        shelf = Shelf(
+            key=key, by=person.user, reason=reason.strip(), at_s=now_s, until_s=now_s + for_s
+        )
+        async with self._store.transaction() as unit:
+            await unit.put_shelf(shelf)
+            await unit.audit(
+                entry(
+                    at_s=now_s,
+                    person=person,
+                    action="alarm.shelve",
+                    object_=key,
+                    after=f"until {shelf.until_s:.0f}",
+                    reason=shelf.reason,
+                )
+            )
+        self._shelves[key] = shelf
+        return shelf
+
+    async def unshelve(self, key: str, *, person: Person) -> None:
+        """Back into the list before its time. Raises RefusedError."""
+        if key not in self.shelved:
+            raise _refused("not_shelved", f"{key} is not put aside")
+        async with self._store.transaction() as unit:
+            await unit.remove_shelf(key)
+            await unit.audit(
+                entry(at_s=self._clock.now_s(), person=person, action="alarm.unshelve", object_=key)
+            )
+        self._shelves.pop(key, None)
+
     async def acknowledged_by_device(self, key: str, *, link: str) -> None:
         """The device behind `link` says that somebody has acknowledged its alarm, here or there."""
         known = self._alarms.get(key)
@@ -149,3 +203,7 @@ class AlarmBook:
             self._alarms.pop(alarm.key, None)
         else:
             self._alarms[alarm.key] = alarm
+
+
+def _refused(code: str, reason: str) -> RefusedError:
+    return RefusedError(Refusal(code=code, reasons=(reason,)))

@@ -181,6 +181,14 @@ class OperatorDesk:
         await self._alarms.acknowledge(key, person=person)
         await self._process_alarms.acknowledged(key, person=person)
 
+    async def shelve(self, key: str, *, for_s: float, reason: str, person: Person) -> None:
+        """Put an alarm aside for a while (SG-28). Raises RefusedError."""
+        await self._alarms.shelve(key, for_s=for_s, reason=reason, person=person)
+
+    async def unshelve(self, key: str, *, person: Person) -> None:
+        """Take it back. Raises RefusedError."""
+        await self._alarms.unshelve(key, person=person)
+
     async def local_sign_in(self, user: str, *, source: str) -> None:
         """A break-glass account was used beside the identity provider: everybody sees it."""
         await self._alarms.raised(

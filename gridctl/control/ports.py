@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from gridctl.model.alarm import Alarm
+from gridctl.model.alarm import Alarm, Shelf
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
 from gridctl.model.duty import AlarmEvent, DutyKind, DutyRecord, Handover, ManualStep
@@ -113,6 +113,10 @@ class DutyRecords(Protocol):
 
     async def alarm_events(self, *, start_s: float, end_s: float) -> Sequence[AlarmEvent]:
         """Oldest first."""
+        ...
+
+    async def shelves(self) -> Sequence[Shelf]:
+        """Alarms that were put aside, those whose time is over too."""
         ...
 
 
@@ -228,6 +232,10 @@ class Transaction(Protocol):
     async def put_alarm(self, alarm: Alarm, *, at_s: float) -> None:
         """Insert or replace by key; what has happened to it goes into its journal."""
         ...
+
+    async def put_shelf(self, shelf: Shelf) -> None: ...
+
+    async def remove_shelf(self, key: str) -> None: ...
 
     async def put_mode(self, mode: AreaMode) -> None: ...
 
@@ -456,6 +464,12 @@ class Desk(Protocol):
     async def return_to_default(self, *, reason: str, person: Person) -> None: ...
 
     async def acknowledge(self, key: str, *, person: Person) -> None: ...
+
+    async def shelve(self, key: str, *, for_s: float, reason: str, person: Person) -> None:
+        """Put an alarm aside for a while (SG-28)."""
+        ...
+
+    async def unshelve(self, key: str, *, person: Person) -> None: ...
 
     async def local_sign_in(self, user: str, *, source: str) -> None:
         """Somebody came in by a password although there is an identity provider (break-glass)."""

@@ -33,6 +33,29 @@ class Alarm:
     state: AlarmState
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """An alarm that somebody put aside until `until_s` (grid), and why (SG-28)."""
+
+    key: str
+    by: str
+    reason: str
+    at_s: float
+    until_s: float
+
+
+SYSTEM = (
+    "agenda.", "audit", "dispatch.fault", "events.lost", "field.mismatch", "link", "restart",
+    "sign_in.", "store", "timestamp", "validation",
+)  # fmt: skip
+"""How the keys of alarms about gridctl and its lines begin; the others are about the grid."""
+
+
+def is_system(key: str) -> bool:
+    """Whether an alarm belongs into the list of the system, apart from the grid's (SG-30)."""
+    return key.startswith(SYSTEM)
+
+
 PROCESS = "process:"
 """How the key of an alarm begins that a device keeps itself."""
 

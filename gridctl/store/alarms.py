@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gridctl.model.alarm import Alarm, AlarmState
+from gridctl.model.alarm import Alarm, AlarmState, Shelf
 from gridctl.store import schema
 
 
@@ -51,3 +51,21 @@ async def listed(connection: AsyncConnection, *, active_only: bool, limit: int) 
 def _alarm(row: RowMapping) -> Alarm:
     found: dict[str, Any] = {**row}
     return Alarm(**found | {"state": AlarmState(found["state"])})
+
+
+async def put_shelf(connection: AsyncConnection, shelf: Shelf) -> None:
+    """One shelf a key."""
+    await remove_shelf(connection, shelf.key)
+    await connection.execute(insert(schema.alarm_shelf).values(asdict(shelf)))
+
+
+async def remove_shelf(connection: AsyncConnection, key: str) -> None:
+    """Nothing happens when there is none."""
+    table = schema.alarm_shelf
+    await connection.execute(delete(table).where(table.c.key == key))
+
+
+async def shelves(connection: AsyncConnection) -> Sequence[Shelf]:
+    """All that are kept, those whose time is over too."""
+    rows = await connection.execute(select(schema.alarm_shelf))
+    return [Shelf(**row) for row in rows.mappings()]

@@ -8,9 +8,10 @@ from contextlib import AbstractAsyncContextManager
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from gridctl.model.alarm import Shelf
 from gridctl.model.canonical import canonical_json
 from gridctl.model.duty import AlarmEvent, DutyKind, DutyRecord, Handover, ManualStep
-from gridctl.store import schema
+from gridctl.store import alarms, schema
 from gridctl.store.restore import restored
 
 EVENTS_MAX = 100_000
@@ -55,6 +56,11 @@ class Duties:
             AlarmEvent(key=row.key, priority=row.priority, what=row.what, at_s=row.at_s, by=row.by)
             for row in rows
         ]
+
+    async def shelves(self) -> Sequence[Shelf]:
+        """Alarms that were put aside."""
+        async with self._reading("shelves") as connection:
+            return await alarms.shelves(connection)
 
 
 def _record(number: int, kind: str, body: str) -> DutyRecord:

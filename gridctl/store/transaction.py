@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gridctl.model.alarm import Alarm
+from gridctl.model.alarm import Alarm, Shelf
 from gridctl.model.approval import Approval
 from gridctl.model.command import Command, CommandState
 from gridctl.model.duty import DutyRecord, Handover, ManualStep
@@ -106,6 +106,14 @@ class SqlTransaction:
     async def put_alarm(self, alarm: Alarm, *, at_s: float) -> None:
         """Insert or replace by key; what has happened to it goes into its journal."""
         await alarms.put(self.connection, alarm, at_s)
+
+    async def put_shelf(self, shelf: Shelf) -> None:
+        """An alarm is put aside; an older shelf of it is replaced."""
+        await alarms.put_shelf(self.connection, shelf)
+
+    async def remove_shelf(self, key: str) -> None:
+        """The alarm is back before its time."""
+        await alarms.remove_shelf(self.connection, key)
 
     async def add_duty(self, body: Handover | ManualStep) -> int:
         """A new duty record; its number."""

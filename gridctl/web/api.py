@@ -36,12 +36,13 @@ async def body_object(request: web.Request) -> dict[str, Any]:
     return raw
 
 
-async def body_of(request: web.Request, **fields: type) -> dict[str, Any]:
+async def body_of(request: web.Request, **fields: type | tuple[type, ...]) -> dict[str, Any]:
     """The JSON object of the request with exactly the `fields` asked for. Raises BadBody."""
     raw = await body_object(request)
     for name, kind in fields.items():
-        if not isinstance(raw.get(name), kind):
-            raise BadBody(f"field {name!r} must be a {kind.__name__}")
+        if not isinstance(raw.get(name), kind) or isinstance(raw.get(name), bool):
+            word = kind.__name__ if isinstance(kind, type) else "number"
+            raise BadBody(f"field {name!r} must be a {word}")
     unknown = set(raw) - set(fields)
     if unknown:
         raise BadBody(f"unknown field {sorted(unknown)[0]!r}")
@@ -151,10 +152,6 @@ class Api:
         body = await body_of(request, reason=str)
         await self._desk.return_to_default(reason=body["reason"], person=person_of(request))
         return web.json_response({})
-
-    async def alarms(self, request: web.Request) -> web.StreamResponse:
-        found = await self._store.alarms(active_only=False)
-        return web.json_response({"alarms": [views.alarm_view(a) for a in found]})
 
     async def acknowledge(self, request: web.Request) -> web.StreamResponse:
         body = await body_of(request, key=str)

@@ -203,7 +203,13 @@ export interface CommandRow {
 export interface CommandDetail extends CommandRow { evidence: Evidence[] }
 // One line a message: time, direction, words " | " octets.
 export interface Evidence { state: CommandState; at: string; sha256: string; lines: string[] }
-// GET /api/v1/alarms -> { alarms: Alarm[] }
+// GET /api/v1/alarms -> AlarmList. `system`: about gridctl itself. `first_out`: what came first.
+export interface AlarmRow extends Alarm {
+  system: boolean; shelved: { by: string; reason: string; until: string } | null;
+}
+export interface AlarmList {
+  alarms: AlarmRow[]; flood: { since: string; count: number; first_out: string } | null;
+}
 // GET /api/v1/modes -> { areas: AreaMode[] }.  POST /api/v1/modes {area, mode, reason}; …/approve {area}
 export interface AreaMode {
   area: string; mode: "off" | "shadow" | "advisory"; since: string | null; by: string; reason: string;

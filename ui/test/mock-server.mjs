@@ -111,7 +111,7 @@ function serve(response, user, { key, id, verb, url, body }) {
     case "GET events": return send(response, 200, { events: [] });
     case "GET alarms":
       if (id === "figures") return send(response, 200, { start: "", end: "", hours: 24, start_s: 0, end_s: 86400, raised: 3, per_day: 3, per_10_min: 0.02, most_in_10_min: 2, floods: 0, flood_s: 0, chattering: [], stale: [], top: [["head", 2]], priorities: [[2, 3]], acknowledged_after_s: 31, judged: [] });
-      return send(response, 200, { alarms: world.alarms });
+      return send(response, 200, { alarms: world.alarms.map((a) => ({ ...a, system: false, shelved: null })), flood: null });
     case "POST alarms": {
       const alarm = world.alarms.find((a) => a.key === body.key);
       if (!alarm) return refuse(response, 404, "no_alarm", "There is no such alarm");

@@ -8,6 +8,7 @@ import {
   listenForStop, mayOperate, question, StopButton, StopDialogs, stopped,
 } from "../parts/stop";
 import { askForProof, ProofDialog } from "../parts/prove";
+import { listenForAlarms } from "../state/sound";
 import { href, route } from "../router";
 import {
   announcement, connected, feeder, feederProblem, fresh, live, loadFeeder, now, palette, second,
@@ -30,6 +31,7 @@ import { Review } from "./review";
 
 listenForStop();
 whenStepUp(askForProof);
+listenForAlarms();
 
 export function App() {
   if (session.value === undefined) return <p class="waiting" role="status">gridctl is starting…</p>;
