@@ -22,7 +22,6 @@ from protocols.dnp3.fragments import (
     UNS,
     Fragment,
     Function,
-    Iin,
     parse_fragment,
 )
 from protocols.dnp3.indications import Indications
@@ -50,8 +49,6 @@ _PASSED: Final = frozenset(
 """Requests that pass as they are. DIRECT OPERATE is not among them, nor is a restart (SG-01)."""
 _ANSWERS: Final = frozenset({Function.RESPONSE, Function.UNSOLICITED_RESPONSE})
 _DELAY_ZERO: Final = bytes((52, 2, 0x07, 1, 0, 0))
-_FOR_STACK: Final = Iin.DEVICE_RESTART | Iin.NEED_TIME | Iin.EVENT_BUFFER_OVERFLOW
-"""Indications that the stack has something to do about."""
 _GIVEN_UP_S: Final = 0.1
 """So long after its response timeout the stack has given a request up for certain."""
 
@@ -87,12 +84,17 @@ class Conversation:
         began_s = monotonic_s()
         self._unsolicited = Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_S, began_s)
         self.link = LinkLayer(master=master, outstation=outstation, monotonic_s=monotonic_s)
-        self._stack = StackSide(master=master, outstation=outstation)
+        self.indications = Indications()
+        self._stack = StackSide(
+            master=master,
+            outstation=outstation,
+            indications=self.indications,
+            response_timeout_s=response_timeout_s,
+        )
         self._asked: Asked | None = None
         self._turns = Turns()
         self._confirmable: dict[int, bool] = {}
         self._last_unsolicited = b""
-        self.indications = Indications()
         self.counters = self.link.counters
         self.integrities = 0
         self.lean = False
@@ -163,13 +165,13 @@ class Conversation:
             # Our confirm was lost: confirmed again as it was, its data not taken again.
             self.counters.repeated += 1
             self._confirm_taken(response, taken=True, by_line=self.lean)
-            return b"" if self.lean else self._pass(response, response.iin, b"")
+            return b"" if self.lean else self._stack.passed(response, b"", self.heard_s)
         kept, taken = self._take(response, first=True)
         self._last_unsolicited = octets if taken else b""
         self._confirm_taken(response, taken=taken, by_line=self.lean)
         if self.lean:
             response = response._replace(control=response.control & ~CON)
-        return self._pass(response, response.iin, self._shown(response, kept))
+        return self._stack.passed(response, self._shown(response, kept), self.heard_s)
 
     def _answer(self, asked: Asked, response: Fragment) -> bytes:
         asked.fragments += 1
@@ -194,13 +196,13 @@ class Conversation:
         else:
             asked.expected = (asked.expected + 1) & SEQ
         if lean and not asked.own:
-            passed = self._summed_up(asked, response)
+            passed = self._stack.summed_up(asked, response, self.heard_s)
         else:
             asked.shown_s = self.heard_s
             passed = (
-                self._indicated(asked, response)
+                self._stack.indicated(asked, response, self.heard_s)
                 if asked.own
-                else self._pass(response, response.iin, shown)
+                else self._stack.passed(response, shown, self.heard_s)
             )
         if response.final and asked.integrity and taken:
             self.integrities += 1
@@ -230,27 +232,6 @@ class Conversation:
         else:
             self.counters.withheld_confirms += 1
 
-    def _summed_up(self, asked: Asked, response: Fragment) -> bytes:
-        """A series of fragments as one for the stack, or as few as keep it from timing out."""
-        waiting = self.heard_s - asked.shown_s < self._response_timeout_s / 4
-        if not response.final and waiting:
-            return b""
-        control = (asked.request.sequence + asked.shown) & SEQ
-        control |= (FIR if asked.shown == 0 else 0) | (FIN if response.final else 0)
-        asked.shown, asked.shown_s = asked.shown + 1, self.heard_s
-        return self._pass(response._replace(control=control), asked.iin, b"")
-
-    def _indicated(self, asked: Asked, response: Fragment) -> bytes:
-        """What an answer to the line's own read indicates, where the stack has to act on it: as
-        an empty unsolicited response, for it has asked nothing."""
-        if not response.final:
-            return b""
-        iin = self.indications.shown(asked.iin, self.heard_s)
-        if not iin & _FOR_STACK:
-            return b""
-        control = FIR | FIN | UNS | asked.request.sequence
-        return self._stack.shown(Fragment(control, Function.UNSOLICITED_RESPONSE, iin, b""))
-
     def _shown(self, response: Fragment, kept: int) -> bytes:
         return b"" if self.lean else self._receiver.for_stack(response.objects[:kept])
 
@@ -265,11 +246,6 @@ class Conversation:
         if kept < len(response.objects):
             self.counters.undecoded += 1
         return kept, True
-
-    def _pass(self, response: Fragment, told_iin: int, objects: bytes) -> bytes:
-        iin = self.indications.shown(told_iin, self.heard_s)
-        shown = Fragment(response.control, response.function, iin, objects)
-        return self._stack.shown(shown)
 
     # --- from the stack ---------------------------------------------------------------------
 
