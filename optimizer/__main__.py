@@ -66,6 +66,8 @@ def _json(path: Path) -> Any:
 def words(task: PlanningTask, result: PlanningResult) -> Iterator[str]:
     """The plan as lines for a person."""
     yield f"{result.status.value}: {result.reason or 'the plan holds every limit'}"
+    if asked := task.policy.told():
+        yield f"asked besides limits and events: {'; '.join(asked)}"
     if result.rounds:
         yield (
             f"solver {result.solver}, {result.rounds} round(s) with the AC check, "

@@ -92,6 +92,59 @@ class Policy:
             or self.scenarios
         )
 
+    def told(self) -> list[str]:
+        """What is wished, in words; empty for the default."""
+        found = [
+            words
+            for words, is_asked in (
+                ("least cost at import prices", bool(self.price_per_kwh)),
+                (
+                    (
+                        f"least peak at {self.demand_charge_per_kw:g} per kW above"
+                        f" {self.peak_so_far_kw:g} kW"
+                    ),
+                    self.demand_charge_per_kw > 0.0,
+                ),
+                (
+                    f"least losses at {self.loss_price_per_kwh:g} per kWh",
+                    self.loss_price_per_kwh > 0.0,
+                ),
+                (f"{len(self.ratings)} ratings by temperature", bool(self.ratings)),
+                (f"a reserve of {self.reserve_kw:g} kW", self.reserve_kw > 0.0),
+                ("fair use", self.fairness > 0.0),
+                ("strict order by priority", self.strict_priority),
+                (
+                    f"{len(self.scenarios)} scenarios, CVaR weight {self.cvar_weight:g}",
+                    bool(self.scenarios),
+                ),
+                ("the precise mode", self.precise),
+                (
+                    (
+                        f"voltage rows shrunk by {self.voltage_margin_sigma:g} x"
+                        f" {100 * self.load_sigma:g} % of load"
+                    ),
+                    self.voltage_margin_sigma > 0.0,
+                ),
+                (
+                    f"voltages broken now: {self.existing_voltage.value.replace('_', ' ')}",
+                    self.existing_voltage is not Existing.NOT_WORSE,
+                ),
+                (
+                    f"loadings broken now: {self.existing_loading.value.replace('_', ' ')}",
+                    self.existing_loading is not Existing.HARD,
+                ),
+            )
+            if is_asked
+        ]
+        if self.voltage_band_pu is not None:
+            low, high = self.voltage_band_pu
+            found.append(f"voltages within {low:g} to {high:g} pu")
+        if self.ramp_kw_per_h is not None:
+            found.append(f"an import that changes by {self.ramp_kw_per_h:g} kW an hour at most")
+        if self.return_kw_max is not None:
+            found.append(f"at most {self.return_kw_max:g} kW that come back at once")
+        return found
+
     def mistakes(self, count: int, branches: tuple[str, ...]) -> list[str]:
         """What does not fit a horizon of `count` intervals or a feeder with `branches`."""
         found = [

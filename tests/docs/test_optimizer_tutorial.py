@@ -25,7 +25,7 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
     blocks = re.findall(
         r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     done = run(tmp_path, "-c", "\n".join(blocks))
     assert done.returncode == 0, done.stderr
     status, ok, highest_kw = re.findall(
@@ -35,6 +35,11 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
     assert float(highest_kw) <= 1000.5
     assert " coolers " in done.stdout
     assert "would save" in done.stdout, "the findings say why"
+    dispatch = re.search(r"^dispatch (\w+) \[(.*)\]$", done.stdout, re.MULTILINE)
+    assert dispatch is not None
+    assert dispatch.group(1) in ("optimal", "feasible")
+    by_hour = [int(kw) for kw in dispatch.group(2).split(", ")]
+    assert by_hour[3] > 0 > min(by_hour[0], by_hour[1]), "sells at the dearest hour, buys before"
     svg = (tmp_path / "head.svg").read_text("utf-8")
     assert svg.count("<polyline") == 2
 

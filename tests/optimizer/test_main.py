@@ -75,3 +75,37 @@ def test_no_plan_has_an_exit_code_of_its_own(
     told = capsys.readouterr().out
     assert told.startswith("infeasible: head import cannot be kept")
     assert "1 excluded" in told
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        ({"price_per_kwh": [0.1, 9.0, 0.1]}, "least cost at import prices"),
+        ({"demand_charge_per_kw": 50.0, "peak_so_far_kw": 800.0}, "least peak at 50 per kW"),
+        ({"loss_price_per_kwh": 500.0}, "least losses"),
+        ({"voltage_band_pu": [0.98, 1.02]}, "voltages within 0.98 to 1.02 pu"),
+        ({"reserve_kw": 50.0, "fairness": 1.0}, "a reserve of 50 kW; fair use"),
+        ({"strict_priority": True, "precise": True}, "strict order by priority; the precise mode"),
+        (
+            {"scenarios": [{"probability": 1.0, "head_kw": [900.0, 1160.0, 900.0]}]},
+            "1 scenarios",
+        ),
+        (
+            {
+                "ratings": [
+                    {"branch": "line", "reference_c": 30.0, "above_pct_per_k": 1.0,
+                     "below_pct_per_k": 1.0}
+                ],
+                "temperature_c": [30.0, 30.0, 30.0],
+            },
+            "1 ratings by temperature",
+        ),
+    ],
+)  # fmt: skip
+def test_each_objective_can_be_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], policy: dict[str, Any], words: str
+) -> None:
+    assert main([str(problem(tmp_path, policy=policy))]) == 0
+    out = capsys.readouterr().out
+    assert f"asked besides limits and events: {words}" in out
+    assert "AC check" in out
