@@ -9,29 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from py1815 import FunctionCode, OutstationServer
-from py1815.control import (
-    AnalogOutput,
-    CommandStatus,
-    ControlRelayOutputBlock,
-    OperationType,
-    TripCloseCode,
-)
-from py1815.events import EventBuffers, EventClass
-from py1815.objects import AnalogPoint, BinaryPoint
-from py1815.session import Control
+from py1815.application import ObjectHeader
+from py1815.events import EventClass
+from py1815.objects import AnalogPoint, BinaryPoint, CounterPoint
 
 from gridctl.model.clock import Clock
 from sim.fault_kinds import Fault
 from sim.line_troubles import LineTroubles, TroubledWriter, reset
-from sim.outstation_image import ObjectKey, OutstationImage, parse_address, to_plant
+from sim.outstation_controls import OutstationControls
+from sim.outstation_events import DoubleBitPoint, OutstationEvents
+from sim.outstation_forms import PointForm, double_bits
+from sim.outstation_image import OutstationImage
 from sim.outstation_session import OutstationSession
 from sim.outstation_tls import OutstationTls
-from sim.plant import Plant, PlantPoint, Verdict
+from sim.plant import Plant, PlantPoint
 
 log = logging.getLogger(__name__)
 
@@ -41,118 +36,8 @@ SELECT_TIMEOUT_S = 5.0
 PORT_TRIES = 20
 PORT_PAUSE_S = 0.1
 
-_STATUS = {
-    Verdict.ACCEPTED: CommandStatus.SUCCESS,
-    Verdict.OUT_OF_RANGE: CommandStatus.OUT_OF_RANGE,
-    Verdict.LOCAL: CommandStatus.LOCAL,
-    Verdict.BLOCKED: CommandStatus.BLOCKED,
-    Verdict.NOT_SUPPORTED: CommandStatus.NOT_SUPPORTED,
-}
-_ANALOG_OUTPUT, _BINARY_OUTPUT = 40, 10
-_ANALOG_COMMAND = 41
-_BINARY_INPUT, _ANALOG_INPUT = 1, 30
+_BINARY_INPUT, _DOUBLE_BIT_INPUT, _ANALOG_INPUT = 1, 3, 30
 _CHATTER = 0x20
-
-
-class _Controls:
-    """What a master may command, and what the plant says to it (py1815's ControlProvider)."""
-
-    def __init__(self, image: OutstationImage, plant: Plant) -> None:
-        self._image = image
-        self._plant = plant
-        self._leases_s: dict[int, float] = {}
-        self._enabled: set[int] = set()
-        self._pending: dict[PlantPoint, tuple[float, float | None]] = {}
-        self.reject_select = False
-        self.operates = 0
-
-    def select(self, controls: Sequence[Control]) -> Sequence[CommandStatus]:
-        if self.reject_select:
-            return [CommandStatus.LOCAL for _ in controls]
-        return [self._judge(control, operate=False) for control in controls]
-
-    def operate(self, controls: Sequence[Control]) -> Sequence[CommandStatus]:
-        return [self._judge(control, operate=True) for control in controls]
-
-    def _judge(self, control: Control, *, operate: bool) -> CommandStatus:
-        wire = _wire_value(control)
-        if isinstance(wire, CommandStatus):
-            return wire
-        group = _ANALOG_OUTPUT if control.group == _ANALOG_COMMAND else _BINARY_OUTPUT
-        key = ObjectKey(group, control.index)
-        if group == _ANALOG_OUTPUT and key.index in self._image.leases:
-            return self._hold(key, wire, operate=operate)
-        if group == _BINARY_OUTPUT and key.index in self._image.enables:
-            return self._enable(key, wire != 0.0, operate=operate)
-        point = self._image.outputs.get(key)
-        if point is None:
-            return CommandStatus.NOT_SUPPORTED
-        value = to_plant(point, wire)
-        if not operate:
-            return _STATUS[self._plant.check(point.mrid, value)]
-        self.operates += 1
-        lease_s = self._lease_of(point)
-        if point.enable and parse_address(point.enable).index not in self._enabled:
-            verdict = self._plant.check(point.mrid, value)
-            if verdict is Verdict.ACCEPTED:
-                self._pending[point] = value, lease_s
-        else:
-            verdict = self._plant.command(point.mrid, value, lease_s=lease_s)
-        if verdict is Verdict.ACCEPTED:
-            self._image.operated(key, wire)
-        return _STATUS[verdict]
-
-    def _hold(self, key: ObjectKey, seconds: float, *, operate: bool) -> CommandStatus:
-        """A lease point: seconds until the device goes home, for the setpoint written next."""
-        if seconds < 0:
-            return CommandStatus.OUT_OF_RANGE
-        if operate:
-            self._leases_s[key.index] = seconds
-            self._image.operated(key, seconds)
-        return CommandStatus.SUCCESS
-
-    def _enable(self, key: ObjectKey, on: bool, *, operate: bool) -> CommandStatus:
-        """The output that puts setpoints in force (IEEE 1815.2 BO17): those that wait for it take
-        effect now. Switching it off lets a present setpoint run out with its lease."""
-        if not operate:
-            return CommandStatus.SUCCESS
-        self._image.operated(key, float(on))
-        if not on:
-            self._enabled.discard(key.index)
-            return CommandStatus.SUCCESS
-        self._enabled.add(key.index)
-        worst = Verdict.ACCEPTED
-        for point in self._image.enables[key.index]:
-            waiting = self._pending.pop(point, None)
-            if waiting is not None:
-                value, lease_s = waiting
-                verdict = self._plant.command(point.mrid, value, lease_s=lease_s)
-                worst = verdict if worst is Verdict.ACCEPTED else worst
-        return _STATUS[worst]
-
-    def _lease_of(self, point: PlantPoint) -> float | None:
-        """The lease that was written for this setpoint; used up by it."""
-        for index, points in self._image.leases.items():
-            if point in points:
-                return self._leases_s.pop(index, None)
-        return None
-
-
-def _wire_value(control: Control) -> float | CommandStatus:
-    """The number that a command carries, or why it carries none that this device takes."""
-    match control.command:
-        case AnalogOutput(value=value):
-            return float(value) if math.isfinite(value) else CommandStatus.OUT_OF_RANGE
-        case ControlRelayOutputBlock() as crob:
-            if crob.queued:
-                return CommandStatus.FORMAT_ERROR
-            if crob.count != 1 or crob.trip_close is not TripCloseCode.NUL:
-                return CommandStatus.NOT_SUPPORTED
-            if crob.operation is OperationType.LATCH_ON:
-                return 1.0
-            if crob.operation is OperationType.LATCH_OFF:
-                return 0.0
-            return CommandStatus.NOT_SUPPORTED
 
 
 class _PowerSwitch(OutstationServer):
@@ -199,6 +84,7 @@ class SimOutstation:
         plant: Plant,
         clock: Clock,
         tls: OutstationTls | None = None,
+        forms: Mapping[str, PointForm] | None = None,
     ) -> None:
         self.link = link
         self._tls = tls
@@ -208,11 +94,11 @@ class SimOutstation:
         self._outstation_address = outstation_address
         self._clock = clock
         mine = [point for point in points if point.link == link]
-        self._image = OutstationImage(mine, plant)
-        self._controls = _Controls(self._image, plant)
+        self._image = OutstationImage(mine, plant, forms)
+        self._controls = OutstationControls(self._image, plant)
         self._server: _PowerSwitch | None = None
         self._session: OutstationSession | None = None
-        self._events = EventBuffers(capacity=EVENTS_PER_CLASS, analog_latest_only=True)
+        self._events = OutstationEvents(capacity=EVENTS_PER_CLASS)
         self._clock_error_s = 0.0
         self._wrong_s = 0.0
         self._storm_events = 0
@@ -289,7 +175,7 @@ class SimOutstation:
         """Power on: listen. Raises OSError when the port stays taken for 2 s."""
         if self._server is not None:
             return
-        self._events = EventBuffers(capacity=EVENTS_PER_CLASS, analog_latest_only=True)
+        self._events = OutstationEvents(capacity=EVENTS_PER_CLASS)
         session = OutstationSession(
             self._image,
             control_provider=self._controls,
@@ -299,6 +185,7 @@ class SimOutstation:
             select_timeout=SELECT_TIMEOUT_S,
             clock=self._clock.monotonic_s,
             time_sink=self._set_time,
+            freeze_provider=self,
             need_time=True,
             disabled_functions=(FunctionCode.DIRECT_OPERATE, FunctionCode.DIRECT_OPERATE_NR),
             unsolicited=True,
@@ -311,6 +198,11 @@ class SimOutstation:
             authorized_peers=None if self._tls is None else frozenset({self._tls.client_name}),
         )
         server.line = self.line
+        session.forms = {
+            key.index: form.event
+            for key, form in self._image.forms.items()
+            if key.group == _ANALOG_INPUT and form.event
+        }
         session.lose_operates, session.deaf = self._lose_operates, self.line.silent
         for attempt in range(PORT_TRIES):
             try:
@@ -352,6 +244,13 @@ class SimOutstation:
                     event_class=EventClass.CLASS_1,
                     timestamp_ms=stamp_ms,
                 )
+            elif key.group == _DOUBLE_BIT_INPUT:
+                self._events.record_double(
+                    key.index,
+                    DoubleBitPoint(double_bits(value), flags),
+                    event_class=EventClass.CLASS_1,
+                    timestamp_ms=stamp_ms,
+                )
         if self._storm_events:
             self._storm()
         self._server.notify()
@@ -390,6 +289,23 @@ class SimOutstation:
                 self._events.prime_analog(key.index, AnalogPoint(value, flags))
             elif key.group == _BINARY_INPUT:
                 self._events.prime_binary(key.index, BinaryPoint(bool(value), flags))
+            elif key.group == _DOUBLE_BIT_INPUT:
+                self._events.prime_double(key.index, DoubleBitPoint(double_bits(value), flags))
+
+    def freeze(self, headers: Sequence[ObjectHeader], *, clear: bool) -> None:
+        """A master freezes counters: kept for group 21, and told as events of class 3."""
+        before = dict(self._image.frozen)
+        self._image.freeze(headers, clear=clear)
+        stamp_ms = round((self._clock.now_s() + self._clock_error_s + self._wrong_s) * 1000)
+        for index, kept in self._image.frozen.items():
+            if before.get(index) is not kept:
+                value, flags = kept
+                self._events.record_frozen_counter(
+                    index,
+                    CounterPoint(value, flags),
+                    event_class=EventClass.CLASS_3,
+                    timestamp_ms=stamp_ms,
+                )
 
     def _set_time(self, ms: int) -> None:
         """A master sets the device's clock: whatever it says is the time from now on."""

@@ -1,13 +1,12 @@
 """What a simulated outstation shows: its objects, encoded from the plant at the moment of a read.
 
 Static data is read from the plant when a master asks, so a poll never shows an old picture.
-Variations with flags only, floats for analogs (g30v5, g40v3): an integer would drop the fraction.
+Floats for analogs (g30v5, g40v3) unless a point has a form of its own: an integer would drop the
+fraction.
 """
 
 from __future__ import annotations
 
-import math
-import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,14 +14,11 @@ from py1815 import UnknownObject, object_header
 from py1815.application import ObjectHeader
 from py1815.session import ParameterError
 
+from sim.outstation_forms import COUNTER, FROZEN, STATIC, USUAL, PointForm, encode_static
 from sim.plant import Plant, PlantPoint, Reading
 
 _ONLINE = 0x01
 _COMM_LOST = 0x04
-_OVER_RANGE = 0x20
-_STATE = 0x80
-_DOUBLE_OFF, _DOUBLE_ON = 0x40, 0x80
-_FLOAT32_MAX = 3.4028234663852886e38
 _COUNTER_MODULUS = 1 << 32
 INDEX_MAX = 65_535
 
@@ -32,8 +28,7 @@ BLOCK_OCTETS_MAX = 1_000
 GROUP_OF: Mapping[int, int] = {1: 1, 3: 3, 10: 10, 12: 10, 20: 20, 30: 30, 40: 40, 41: 40}
 """The static group that shows a point of the addressed group (outputs show their status)."""
 
-_VARIATION: Mapping[int, int] = {1: 2, 3: 2, 10: 2, 20: 1, 30: 5, 40: 3}
-_SIZE: Mapping[int, int] = {1: 1, 3: 1, 10: 1, 20: 5, 30: 5, 40: 5}
+_SIZE_MAX: Mapping[int, int] = {1: 1, 3: 1, 10: 1, 20: 5, 21: 5, 30: 9, 40: 9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +70,17 @@ class OutstationImage:
     Outputs that the plant does not show by themselves show what was last operated.
     """
 
-    def __init__(self, points: Sequence[PlantPoint], plant: Plant) -> None:
+    def __init__(
+        self,
+        points: Sequence[PlantPoint],
+        plant: Plant,
+        forms: Mapping[str, PointForm] | None = None,
+    ) -> None:
         self._plant = plant
+        self.forms = {_static_key(a): form for a, form in (forms or {}).items()}
+        self.frozen: dict[int, tuple[int, int]] = {}
+        """Value and flags of each counter at its last freeze."""
+        self._cleared: dict[int, int] = {}
         self.points: dict[ObjectKey, PlantPoint] = {}
         self.outputs: dict[ObjectKey, PlantPoint] = {}
         self.leases: dict[int, list[PlantPoint]] = {}
@@ -99,7 +103,7 @@ class OutstationImage:
         shown = set(self.points) | {ObjectKey(40, index) for index in self.leases}
         shown |= {ObjectKey(10, index) for index in self.enables}
         self._indices: dict[int, list[int]] = {
-            group: sorted(key.index for key in shown if key.group == group) for group in _VARIATION
+            group: sorted(key.index for key in shown if key.group == group) for group in USUAL
         }
 
     def operated(self, key: ObjectKey, wire: float) -> None:
@@ -114,7 +118,10 @@ class OutstationImage:
                 reading = self._plant.read(point.mrid)
             except KeyError:
                 return self._operated.get(key, 0.0), _ONLINE, None
-            return to_wire(point, reading.value), flags_of(reading), reading.at_s
+            wire = to_wire(point, reading.value) - self._cleared.get(key.index, 0) * (
+                key.group == COUNTER
+            )
+            return wire, flags_of(reading), reading.at_s
         return self._operated.get(key, 0.0), _ONLINE, None
 
     def read(self, headers: Sequence[ObjectHeader]) -> bytes:
@@ -125,58 +132,75 @@ class OutstationImage:
         blocks: list[bytes] = []
         for header in headers:
             if header.event_class == 0:
-                for group in _VARIATION:
-                    blocks += self._blocks(group, self._indices[group])
+                for group in USUAL:
+                    blocks += self._blocks(group, self._of_group(group), 0)
             elif header.event_class is not None:
                 continue
             else:
-                blocks += self._blocks(header.group, self._asked(header))
+                asked = self._asked(header)
+                blocks += self._blocks(header.group, asked, header.variation)
         return blocks
 
+    def freeze(self, headers: Sequence[ObjectHeader], *, clear: bool) -> None:
+        """Keep the counters that `headers` name as they stand, and start them anew on `clear`
+        (py1815's FreezeProvider)."""
+        for header in headers:
+            if header.group != COUNTER:
+                raise UnknownObject(f"group {header.group} cannot be frozen")
+            for index in self._in_range(header, self._indices[COUNTER]):
+                value, flags, _ = self.reading(ObjectKey(COUNTER, index))
+                self.frozen[index] = round(value) % _COUNTER_MODULUS, flags
+                if clear:
+                    self._cleared[index] = self._cleared.get(index, 0) + round(value)
+
+    def _of_group(self, group: int) -> list[int]:
+        return sorted(self.frozen) if group == FROZEN else self._indices[group]
+
     def _asked(self, header: ObjectHeader) -> list[int]:
-        variation = _VARIATION.get(header.group)
-        if variation is None or header.variation not in (0, variation):
+        served = STATIC.get(header.group)
+        if served is None or (header.variation and header.variation not in served):
             raise UnknownObject(f"g{header.group}v{header.variation} is not served")
-        indices = self._indices[header.group]
+        return self._in_range(header, self._of_group(header.group))
+
+    def _in_range(self, header: ObjectHeader, indices: list[int]) -> list[int]:
         if header.start is not None and header.stop is not None:
             indices = [i for i in indices if header.start <= i <= header.stop]
             if not indices:
                 raise ParameterError(f"no g{header.group} in {header.start}..{header.stop}")
         return indices
 
-    def _blocks(self, group: int, indices: Sequence[int]) -> Iterator[bytes]:
-        room = max(1, BLOCK_OCTETS_MAX // _SIZE[group])
-        for run in _runs(indices, room):
-            body = b"".join(self._encode(ObjectKey(group, index)) for index in run)
-            yield object_header(group, _VARIATION[group], start=run[0], stop=run[-1]) + body
+    def _blocks(self, group: int, indices: Sequence[int], asked: int) -> Iterator[bytes]:
+        """Objects of a group, in the variation that was asked for, else each in its own."""
+        room = max(1, BLOCK_OCTETS_MAX // _SIZE_MAX[group])
+        form = {i: asked or self._own_form(group, i) for i in indices}
+        for run in _runs(indices, room, form):
+            variation = form[run[0]]
+            body = b"".join(self._encode(ObjectKey(group, i), variation) for i in run)
+            yield object_header(group, variation, start=run[0], stop=run[-1]) + body
 
-    def _encode(self, key: ObjectKey) -> bytes:
-        value, flags, _ = self.reading(key)
-        match key.group:
-            case 1 | 10:
-                return bytes([flags | (_STATE if value else 0)])
-            case 3:
-                return bytes([flags | (_DOUBLE_ON if value else _DOUBLE_OFF)])
-            case 20:
-                return bytes([flags]) + struct.pack("<I", round(value) % _COUNTER_MODULUS)
-            case _:
-                return pack_float(value, flags)
+    def _own_form(self, group: int, index: int) -> int:
+        form = self.forms.get(ObjectKey(group, index))
+        return (form.static if form else 0) or USUAL[group]
 
-
-def pack_float(value: float, flags: int) -> bytes:
-    """Flag octet and float32; what does not fit saturates and is marked OVER_RANGE."""
-    if math.isnan(value):
-        return bytes([flags & ~_ONLINE]) + struct.pack("<f", 0.0)
-    if abs(value) > _FLOAT32_MAX:
-        return bytes([flags | _OVER_RANGE]) + struct.pack("<f", math.copysign(_FLOAT32_MAX, value))
-    return bytes([flags]) + struct.pack("<f", value)
+    def _encode(self, key: ObjectKey, variation: int) -> bytes:
+        if key.group == FROZEN:
+            value, flags = self.frozen[key.index]
+            return encode_static(FROZEN, variation, value, flags)
+        wire, flags, _ = self.reading(key)
+        return encode_static(key.group, variation, wire, flags)
 
 
-def _runs(indices: Sequence[int], room: int) -> Iterator[Sequence[int]]:
-    """Contiguous runs of at most `room` indices."""
+def _static_key(address: str) -> ObjectKey:
+    found = parse_address(address)
+    return ObjectKey(GROUP_OF[found.group], found.index)
+
+
+def _runs(indices: Sequence[int], room: int, form: Mapping[int, int]) -> Iterator[Sequence[int]]:
+    """Contiguous runs of at most `room` indices of one form."""
     run: list[int] = []
     for index in indices:
-        if run and (index != run[-1] + 1 or len(run) >= room):
+        apart = run and (index != run[-1] + 1 or form[index] != form[run[-1]])
+        if run and (apart or len(run) >= room):
             yield run
             run = []
         run.append(index)

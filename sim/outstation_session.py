@@ -1,24 +1,26 @@
 """The simulated outstation's protocol session: py1815's, with float events and a way to hang.
 
-py1815 0.3 sends analog events as integers only (g32v1-v4). g32v7 (float with time) has the same
-size as g32v3, so its blocks are re-written here after py1815 has chosen, ordered and counted them.
+py1815 0.3 sends analog events as integers only (g32v1-v4) and knows no double-bit inputs. So its
+blocks are made anew here, each event in the form of its point, after py1815 has chosen and ordered
+them; it fits them into fragments afterwards.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from py1815 import FunctionCode, Session
 from py1815.application import ObjectHeader
 from py1815.events import AnalogEvent, Event
-from py1815.objects import encode_time
 
-from sim.outstation_image import pack_float
+from sim.outstation_events import DoubleBitEvent
+from sim.outstation_forms import ANALOG_EVENTS, USUAL_ANALOG_EVENT, encode_analog_event
 
-_ANALOG_EVENT = 32
-_INT32_WITH_TIME = 3
-_FLOAT_WITH_TIME = 7
+_BINARY_EVENT, _DOUBLE_EVENT, _ANALOG_EVENT = 2, 4, 32
+_PY1815_ANALOG_MAX = 4
+_STATE_SHIFT, _QUALITY = 6, 0x3F
 HELD_OCTETS_MAX = 65_536
 
 
@@ -35,6 +37,8 @@ class OutstationSession(Session):
         self._hung = False
         self._backlog: list[bytes | None] = []
         self._late_answers = b""
+        self.forms: Mapping[int, int] = {}
+        """Event variations of analog inputs that have one of their own."""
         self.deaf = False
         """Half-open: what arrives is gone, nothing is sent, the socket stays open."""
         self.lose_operates = False
@@ -89,26 +93,65 @@ class OutstationSession(Session):
             return b""
         return super()._handle_fragment(fragment)
 
+    def _reads_events(self, header: ObjectHeader) -> bool:
+        if header.event_class is None and header.group == _DOUBLE_EVENT:
+            return header.variation in (0, 1, 2, 3)
+        if header.event_class is None and header.group == _ANALOG_EVENT:
+            return header.variation == 0 or header.variation in ANALOG_EVENTS
+        return super()._reads_events(header)
+
+    def _held(self, header: ObjectHeader, limit: int) -> list[Event]:
+        if header.event_class is None and header.group == _DOUBLE_EVENT and self._events:
+            return self._events.peek_kind(DoubleBitEvent, limit=limit)
+        return super()._held(header, limit)
+
+    def _smallest_event(self, headers: Sequence[ObjectHeader]) -> int:
+        return super()._smallest_event([_known(header) for header in headers])
+
     def _event_blocks(
         self, chosen: Sequence[tuple[Event, int]], headers: Sequence[ObjectHeader]
     ) -> Any:
-        blocks = super()._event_blocks(chosen, headers)
-        for block in blocks:
-            if (block.group, block.variation) != (_ANALOG_EVENT, _INT32_WITH_TIME):
-                continue
-            if any(
-                headers[i].variation == _INT32_WITH_TIME
-                for _, i, _ in block.members
-                if headers[i].event_class is None
-            ):
-                continue  # the master asked for integers by name
-            block.variation = _FLOAT_WITH_TIME
-            block.members = [
-                (event, i, _float_event(event) if isinstance(event, AnalogEvent) else encoded)
-                for event, i, encoded in block.members
-            ]
+        blocks: list[Any] = []
+        of: Any = None
+        for block in super()._event_blocks(chosen, [_known(header) for header in headers]):
+            for event, i, encoded in block.members:
+                named = headers[i].variation if headers[i].event_class is None else 0
+                group, variation, octets = self._formed(event, named, block, encoded)
+                last = blocks[-1] if blocks else None
+                joined = of is block or not (block.prefix or (last is not None and last.prefix))
+                if last is not None and joined and (last.group, last.variation) == (
+                    group, variation,
+                ):  # fmt: skip
+                    last.members.append((event, i, octets))
+                else:
+                    # A piece of its own needs the common time again that its times count from.
+                    blocks.append(replace(block, group=group, variation=variation,
+                                          members=[(event, i, octets)]))  # fmt: skip
+                of = block
         return blocks
 
+    def _formed(
+        self, event: object, named: int, block: Any, encoded: bytes
+    ) -> tuple[int, int, bytes]:
+        """Group, variation and octets of an event, in the form that was asked for or its own."""
+        if isinstance(event, AnalogEvent):
+            own = self.forms.get(event.index, 0) or USUAL_ANALOG_EVENT
+            point = event.point
+            octets = encode_analog_event(named or own, point.value, point.flags, event.timestamp_ms)
+            return _ANALOG_EVENT, named or own, octets
+        if isinstance(event, DoubleBitEvent):
+            flags = event.point.flags & _QUALITY | event.point.state << _STATE_SHIFT
+            return _DOUBLE_EVENT, block.variation, bytes([flags]) + encoded[1:]
+        return block.group, block.variation, encoded
 
-def _float_event(event: AnalogEvent) -> bytes:
-    return pack_float(event.point.value, event.point.flags) + encode_time(event.timestamp_ms)
+
+def _known(header: ObjectHeader) -> ObjectHeader:
+    """A header as py1815 knows it: double-bit events are read as it reads binary ones, and of
+    analog events it has the integers only."""
+    if header.event_class is not None:
+        return header
+    if header.group == _DOUBLE_EVENT:
+        return replace(header, group=_BINARY_EVENT)
+    if header.group == _ANALOG_EVENT and header.variation > _PY1815_ANALOG_MAX:
+        return replace(header, variation=0)
+    return header

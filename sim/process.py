@@ -23,6 +23,7 @@ from sim.faults import FaultBoard, LinkServer
 from sim.fleet import load_fleet
 from sim.instructor import Instructor
 from sim.outstation import SimOutstation
+from sim.outstation_forms import VARIATIONS, read_forms
 from sim.outstation_tls import OutstationTls
 from sim.pace import Pace
 from sim.plant import PlantPoint
@@ -116,7 +117,9 @@ class Simulator:
         settings = _read_settings(self.file)
         self.table = _sim_table(settings, self.file)
         self.clock = _clock(settings)
-        points = read_plant_points(instance / _text(settings, "field", "points", self.file))
+        table = instance / _text(settings, "field", "points", self.file)
+        points = read_plant_points(table)
+        self._forms = read_forms(table.with_name(VARIATIONS))
         feeder = _read_feeder(instance / _text(settings, "site", "feeder", self.file))
         scenario = load_scenario(self.table.scenario)
         self.world = World(
@@ -179,6 +182,11 @@ class Simulator:
                             points=mine,
                             plant=self.playback or self.world,
                             clock=self.clock,
+                            forms={
+                                address: form
+                                for (link_id, address), form in self._forms.items()
+                                if link_id == name
+                            },
                         )
                     )
                 case "opcua":

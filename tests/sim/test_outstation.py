@@ -17,7 +17,8 @@ from protocols.dnp3.driver import Dnp3Driver
 from protocols.driver import LinkSettings, PointAddress, Result
 from protocols.inbox import Inbox
 from sim.outstation import SimOutstation
-from sim.outstation_image import OutstationImage, pack_float, parse_address
+from sim.outstation_forms import ANALOG, encode_static
+from sim.outstation_image import OutstationImage, parse_address
 from sim.plant import Reading, Verdict
 from tests.contracts import driver_peer as bench
 from tests.contracts.driver_peer import BenchPlant, Wire, bench_points, plant_points
@@ -229,9 +230,9 @@ def test_an_address_that_dnp3_does_not_have_is_refused(address: str) -> None:
 
 
 def test_floats_saturate_and_say_so() -> None:
-    assert pack_float(1e300, 0x01)[0] == 0x21
-    assert pack_float(float("nan"), 0x01)[0] == 0x00
-    assert pack_float(1.5, 0x01) == b"\x01\x00\x00\xc0\x3f"
+    assert encode_static(ANALOG, 5, 1e300, 0x01)[0] == 0x21
+    assert encode_static(ANALOG, 5, float("nan"), 0x01)[0] == 0x00
+    assert encode_static(ANALOG, 5, 1.5, 0x01) == b"\x01\x00\x00\xc0\x3f"
 
 
 async def test_a_latch_goes_to_the_plant_as_one_and_zero(tmp_path: Path) -> None:
