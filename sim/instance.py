@@ -223,6 +223,16 @@ def _setting_tables(
         yield toml_table("[[field.links]]", _dnp3_link(link, port, address))
     yield toml_table("[[field.links]]", _opcua_link(ports.der))
     yield toml_table(
+        "[[transformers]]",
+        {
+            "name": "Substation",
+            "kind": "onan",
+            # Such that the head's limit is what it carries with a usual reserve.
+            "rating_kva": round(1.2 * limit_kw, -1),
+            "load_point": "FDR.TotW",
+        },
+    )
+    yield toml_table(
         "[planning]",
         {"step_s": 900.0, "count": 24, "quantile": 0.9, "deadline_s": 20.0, "cycle_s": 30.0},
     )

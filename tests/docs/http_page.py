@@ -191,6 +191,7 @@ class _Shell:
     metrics_token: Any = None
     forecasts: Any = None
     assets: Any = None
+    vee: Any = None
     people: Any = None
     provider: Any = None
 
