@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Final
 
+from gridctl.exam_watch import RegulatorWatch, held, nowcast
 from gridctl.model.network import Feeder
 from gridctl.model.planning import (
     Forecast,
@@ -19,6 +20,7 @@ from gridctl.model.planning import (
     Series,
     SolveStatus,
 )
+from gridctl.model.policy import Existing, Policy
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.forecast import forecast
 from optimizer.plan import network_of, plan_task
@@ -40,6 +42,8 @@ STALE_S: Final = 120.0
 CONFIRM_S: Final = 60.0
 TRUST_AGAIN_S: Final = 1_800.0
 DAY_S: Final = 86_400.0
+PLAN_AGAIN_S: Final = 180.0
+"""While the head is above its limit a plan is not let stand for longer than this."""
 DEADLINE_S: Final = 20.0
 _TOLERANCE_KW: Final = 0.5
 _STILL_KW: Final = 1e-3
@@ -80,7 +84,9 @@ class ScriptedOperator:
         self._released_s: dict[str, float] = {}
         self._starts: dict[tuple[str, int], int] = {}
         self._network: RegulatedNetwork | None = None
-        self._planned_slot = -1
+        self._planned_slot, self._planned_at_s = -1, 0.0
+        self._watch = RegulatorWatch()
+        self._held: frozenset[str] = frozenset()
         self.plans = 0
         self.idle: list[str] = []
         """Why there was no plan, in words, one entry each time."""
@@ -95,11 +101,14 @@ class ScriptedOperator:
         """Keep the books; at the start of an interval plan and send."""
         self._book(now_s)
         self._confirm(now_s)
-        slot = self._slot_of(now_s)
-        if slot == self._planned_slot:
+        self._watch.look(self._world.grid.beyond_band_v(), now_s)
+        slot, head = self._slot_of(now_s), self._known(self._world_head, now_s)
+        is_over = head is not None and head > self._story.head_limit_kw
+        if slot == self._planned_slot and not (
+            is_over and now_s - self._planned_at_s >= PLAN_AGAIN_S
+        ):
             return
-        self._planned_slot = slot
-        head = self._known(self._world_head, now_s)
+        self._planned_slot, self._planned_at_s = slot, now_s
         if head is None:
             self.idle.append("the head is not known")
             return
@@ -214,12 +223,17 @@ class ScriptedOperator:
         horizon = Horizon(start_s=self._slot_of(now_s) * STEP_S, step_s=STEP_S, count=COUNT)
         try:
             ahead = self._forecast(horizon)
+            ahead = nowcast(ahead, QUANTILE, head_kw + self._relief_kw(now_s))
         except ValueError as error:
             self.idle.append(f"no forecast: {error}")
             return None
-        world, story = self._world, self._story
+        world, story, stuck = self._world, self._story, self._watch.stuck(now_s)
+        if stuck != self._held:
+            self._held, self._network = stuck, None
         task = PlanningTask(
-            feeder=world.feeder,
+            feeder=held(world.feeder, stuck),
+            # With a tap changer that does not help, voltage is the loads' to mend.
+            policy=Policy(existing_voltage=Existing.HARD) if stuck else Policy(),
             resources=self._resources,
             states=tuple(self._state(r, now_s) for r in self._resources),
             network=NetworkState(

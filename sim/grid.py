@@ -56,6 +56,15 @@ class Grid:
                 moved = True
         return moved
 
+    def beyond_band_v(self) -> Mapping[str, float]:
+        """By how much the worst relay of each regulator is beyond its band, as its meter shows."""
+        found: dict[str, float] = {}
+        for control in self.regulators:
+            own = control.regulator
+            off_v = abs(control.off_v(self._seen(control))) - own.band_v / 2
+            found[own.mrid] = max(found.get(own.mrid, 0.0), off_v)
+        return found
+
     def settle(self) -> Solution:
         """Move taps without their delays until every relay is content; demands as last set."""
         for _ in range(_SETTLE_STEPS_MAX):

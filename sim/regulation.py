@@ -44,6 +44,10 @@ class RegulatorControl:
         self._outside_s = 0.0
         self._last_step = 0
 
+    def off_v(self, seen: PhaseReading) -> float:
+        """What the relay's voltmeter shows above its set voltage."""
+        return relay_volts(self.regulator, self.index, seen) - self.regulator.vreg_v[self.index]
+
     def wanted(self, seen: PhaseReading) -> int:
         """The step the relay asks for now: -1, 0 or 1 tap, never past the end."""
         r = self.regulator

@@ -55,9 +55,11 @@ The judge looks at the truth, not at what the links showed: head import above it
 outside its band in pu·min, energy not served in kWh, commands wasted (refused, or repeated within a minute), and
 customer-hours under shed. A tick without a power flow is never passed over: such a run fails.
 
-The scripted operator is the real forecast and the real optimizer, planning each quarter of an hour on what the links
-tell. It is no oracle: it knows no holidays, no clouds and no stuck tap changers, and fails the scenarios that turn
-on them (`holiday`, `cloud-front`, `stuck-regulator`). What only exists on a wire (late, lost and doubled replies, storms
+The scripted operator is the real forecast and the real optimizer on what the links tell. It plans each quarter of an
+hour, and again after three minutes while the head is above its limit. It does what a good operator does beside the
+plan: it moves a forecast that is off to what the head draws now, and holds a tap changer in its model that has been
+beyond its band for five minutes. It passes every bundled scenario, and whoever does nothing fails every one (`make
+soak`). What only exists on a wire (late, lost and doubled replies, storms
 of events) is passed over in a stepped run; for these record a run against the real servers, and judge that."""
 
 

@@ -117,13 +117,19 @@ async def test_alone_it_prints_what_it_serves_and_ends_at_a_signal(tmp_path: Pat
     assert "Throw a fault in" in page
 
 
-def test_who_does_nothing_fails_the_hot_afternoon_and_passes_the_holiday() -> None:
+def test_who_does_nothing_fails_the_hot_afternoon() -> None:
     hot = gridctl("exam", "hot-afternoon", "--operator", "nobody")
     assert hot.exit_code == EXIT_REFUSED
     assert "FAILED head above its limit" in hot.stdout
-    holiday = gridctl("exam", "holiday", "--operator", "nobody", "--json")
-    assert holiday.exit_code == 0
-    assert json.loads(holiday.stdout)["score"]["passed"] is True
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("name", scenario_names())
+def test_a_good_operator_passes_and_who_does_nothing_fails(name: str) -> None:
+    idle = examined(name, operator="nobody")["score"]
+    acted = examined(name, operator="scripted")["score"]
+    assert not idle["passed"], "nothing had to be done"
+    assert acted["passed"], acted["failed"]
 
 
 @pytest.mark.parametrize(
