@@ -1,5 +1,6 @@
 """A customer system as in the README, then two operators at the command line as in section 3 of
-docs/tutorial/loop-without-a-browser.md."""
+docs/tutorial/loop-without-a-browser.md; a VEN reports, and the customer system reads what came of
+it."""
 
 from __future__ import annotations
 
@@ -9,20 +10,28 @@ import os
 import re
 import subprocess
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gridctl.config import load_settings
 from gridctl.instructor import Instructor
+from gridctl.store.engine import open_store
 from tests.journeys.running_demo import RunningDemo, gridctl, make_quick_pilot, running_demo
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).parents[2]
 PLAN_S = 60.0
 FOLLOW_S = 60.0
+SECRETS = {
+    "customer-system": "a-secret-of-the-customer-system",
+    "site-7": "a-secret-of-the-site-of-a-ven",
+}
 
 
 class Operator:
@@ -77,7 +86,7 @@ def demand_event_of_the_readme(demo: RunningDemo) -> Any:
     assert ":8080/" in block
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block.replace(":8080/", f":{demo.port}/")],
-        env={**os.environ, "SECRET": demo.secrets["customer-system"]},
+        env={**os.environ, "SECRET": SECRETS["customer-system"]},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -88,10 +97,71 @@ def demand_event_of_the_readme(demo: RunningDemo) -> Any:
     return json.loads(done.stdout)
 
 
+async def add_clients(instance: Path) -> None:
+    """As `gridctl openadr client add` does, before the first start."""
+    settings = load_settings(instance / "gridctl.toml")
+    store = await open_store(settings.database.url, clock=settings.grid_clock())
+    try:
+        await store.openadr.add_client(
+            "customer-system", "business-logic", SECRETS["customer-system"]
+        )
+        await store.openadr.add_client("site-7", "ven", SECRETS["site-7"])
+    finally:
+        await store.close()
+
+
+class Client:
+    """A system of somebody else's, with a token."""
+
+    def __init__(self, demo: RunningDemo, client_id: str) -> None:
+        self._url = demo.url
+        form = {"grant_type": "client_credentials", "client_id": client_id}
+        data = urllib.parse.urlencode({**form, "client_secret": SECRETS[client_id]}).encode()
+        url = f"{self._url}/openadr3/3.1.0/auth/token"
+        with urllib.request.urlopen(url, data, timeout=20) as answer:  # noqa: S310 - our own
+            self._token = json.load(answer)["access_token"]
+
+    def asks(self, path: str, body: object = None) -> Any:
+        """The JSON of a GET, or of a POST of `body`."""
+        request = urllib.request.Request(  # noqa: S310 - our own
+            self._url + path,
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310 - our own
+            return json.load(answer)
+
+
+def reports_about(event: Any, ven: Client) -> None:
+    """A site that has a meter and no field device says what it did."""
+    openadr = "/openadr3/3.1.0"
+    found = ven.asks(f"{openadr}/vens", {"venName": "site 7"})
+    ven.asks(f"{openadr}/resources", {"resourceName": "meter", "venID": found["id"]})
+    assert event["id"] in [e["id"] for e in ven.asks(f"{openadr}/events?active=true")]
+    payloads = [
+        {"type": "READING", "values": [371.5]},
+        {"type": "DATA_QUALITY", "values": ["OK"]},
+    ]
+    interval = {"id": 0, "payloads": payloads}
+    ven.asks(
+        f"{openadr}/reports",
+        {
+            "eventID": event["id"],
+            "clientName": "site-7",
+            "resources": [{"resourceName": "meter", "intervals": [interval]}],
+        },
+    )
+
+
 def test_two_operators_at_the_command_line(tmp_path: Path) -> None:
-    with running_demo(make_quick_pilot(tmp_path / "pilot"), rate=10.0) as demo:
+    pilot = make_quick_pilot(tmp_path / "pilot")
+    asyncio.run(add_clients(pilot))
+    with running_demo(pilot, rate=10.0) as demo:
         first, second = Operator(demo, "operator-a"), Operator(demo, "operator-b")
         event = demand_event_of_the_readme(demo)
+        customer, ven = Client(demo, "customer-system"), Client(demo, "site-7")
+        outcome = f"/api/v1/dispatch-requests/{event['id']}/outcome"
+        assert customer.asks(outcome)["summary"]["took_part"] == 0
         assert event["eventName"] == "hot afternoon", event
         requests = first.asks("status")["requests"]
         mine = [r["id"] for r in requests if r["event_id"] == event["id"]]
@@ -115,6 +185,19 @@ def test_two_operators_at_the_command_line(tmp_path: Path) -> None:
         done = second.says(*approve)
         assert "2 of 2" in done.stdout, done.stderr
         until(lambda: at_devices(demo) > 0, FOLLOW_S, demo.why)
+
+        reports_about(event, ven)
+
+        def came_of_it() -> Any:
+            told = customer.asks(outcome)
+            by_device = {p["device"]: p["outcome"] for p in told["participants"]}
+            took_part = [d for d, word in by_device.items() if d and word == "took_part"]
+            return told if took_part else None
+
+        told = until(came_of_it, FOLLOW_S, demo.why)
+        assert plan["id"] in [p["id"] for p in told["plans"]]
+        (site,) = [p for p in told["participants"] if p["openadrResource"] == "meter"]
+        assert site["outcome"] == "took_part"
 
         status = first.says("status")
         assert "Feeder head" in status.stdout
