@@ -29,8 +29,9 @@ export interface Session {
 // Every 4xx/5xx: application/problem+json
 export interface Problem {
   type: string; title: string; status: number; code: string; detail: string; reasons: string[];
-  ticket?: string; methods?: Proof[]; // with code "second_factor"
 }
+// With code "second_factor".
+export interface Unproved extends Problem { ticket: string; methods: Proof[] }
 
 // POST /api/v1/session answers 401 "second_factor" with a ticket where more than a password is
 // needed; session/code and session/key take it. 403 "step_up": session/prove gives another ticket.

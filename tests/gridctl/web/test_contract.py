@@ -138,7 +138,7 @@ async def test_plan_detail(signed: Console) -> None:
     check("Case", plan["check"]["before"])
     assert plan["rows"][0]["how"] == "OPC UA"
     assert plan["rows"][0]["series_kw"] == [60.0, 40.0]
-    assert plan["controls"] == {"load_group": 0, "battery": 1, "pv": 0}
+    assert plan["controls"] == {"load_group": 0, "battery": 1, "generator": 0, "pv": 0}
 
 
 async def test_a_command_in_full(signed: Console) -> None:

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "preact/hooks";
-import type { Proof, Session, Ways } from "../api";
+import type { Proof, Session, Unproved, Ways } from "../api";
 import { call, explain } from "../net";
 import { Failure } from "../parts/dialog";
 import { otherOrigin, Prove } from "../parts/prove";
@@ -25,9 +25,8 @@ export function Login() {
     const answer = await call<Session>("POST", "session", { user: user.trim(), password });
     setBusy(false);
     if (answer.ok) signIn(answer.value);
-    else if (answer.problem.code === "second_factor" && answer.problem.ticket) {
-      setMore({ ticket: answer.problem.ticket, methods: answer.problem.methods ?? [] });
-    } else setFailure(answer.problem.status === 401
+    else if (answer.problem.code === "second_factor") setMore(answer.problem as Unproved);
+    else setFailure(answer.problem.status === 401
       ? "User or password is not right." : explain(answer.problem));
   };
   const secret = { autoComplete: "current-password", required: true, value: password, spellcheck: false };
