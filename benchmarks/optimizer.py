@@ -265,7 +265,8 @@ def against_ipopt(python: Path | None, count: int) -> list[Figure]:
     precise_s = ours.solve_s + more_s
     apart_pct: float | None = None
     if gap_pct is not None:
-        apart_pct = 100.0 * (objective - found["objective"]) / abs(found["objective"])
+        optimum = ours.objective / (1.0 + gap_pct / 100.0)
+        apart_pct = 100.0 * (objective - optimum) / abs(optimum)
     return [
         Figure(
             name=f"AC-corrected plan, {count} periods, against IPOPT from our plan as its start"

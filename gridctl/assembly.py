@@ -134,6 +134,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         history_days=planning.history_days,
         stop_file=settings.field.stop_file,
         plausibility=settings.validation.bounds(),
+        policy=settings.policy.policy(),
         weather=WeatherSettings(**settings.weather.model_dump()),
         transformers=_watched(settings, feeder),
     )
@@ -295,6 +296,7 @@ async def _listening(
             utc_offset_s=part.utc_offset_s,
             secure=secure,
             metrics_token=metrics_token(settings),
+            office_key=load_private_ed25519(settings.link.office_key),
             forecasts=office.forecasts,
             assets=office.assets,
             vee=office.vee,

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from gridctl.config_field import FieldLinkTable as FieldLinkTable  # noqa: PLC0414 - theirs too
 from gridctl.config_field import FieldTable
 from gridctl.config_people import OidcTable, UsersTable
+from gridctl.config_policy import PolicyTable
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
@@ -218,6 +219,7 @@ class Settings(_Table):
     approval: ApprovalTable
     dispatch: DispatchTable = DispatchTable()
     validation: ValidationTable = ValidationTable()
+    policy: PolicyTable = PolicyTable()
     modes: ModesTable = ModesTable()
     weather: WeatherTable = WeatherTable()
     transformers: tuple[TransformerTable, ...] = ()

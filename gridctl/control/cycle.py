@@ -321,6 +321,7 @@ class Cycle:
             now_s=now_s,
             utc_offset_s=settings.utc_offset_s,
             deadline_s=settings.planning.deadline_s,
+            policy=settings.policy,
         )
         air = None if self._forecast_task is None else self._forecast_task.temperature_c
         policy = with_forecast(

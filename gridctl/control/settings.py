@@ -14,6 +14,7 @@ from gridctl.model.mode import Mode
 from gridctl.model.network import Feeder
 from gridctl.model.plan import OnFailure
 from gridctl.model.plausibility import PlausibilityBounds
+from gridctl.model.policy import NO_WISHES, Policy
 from gridctl.model.resource import Resource
 
 
@@ -100,5 +101,6 @@ class OfficeSettings:
     history_days: float
     stop_file: Path
     plausibility: PlausibilityBounds
+    policy: Policy = NO_WISHES
     weather: WeatherSettings = WeatherSettings()
     transformers: tuple[ThermalAsset, ...] = ()

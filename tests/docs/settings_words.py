@@ -24,6 +24,7 @@ TABLES: Mapping[str, str] = {
     "The rules are those of the VEE reference; none of these moves power.",
     "dispatch": "Waits, and how far the feeder may move before a plan is void (SG-14, SG-17). None of "
     "these moves power by itself, which is why they have defaults.",
+    "policy": "What a plan is asked for beyond limits and events ([rules of a plan](plan-rules.md)).",
     "modes": "How far gridctl may go in an area that nobody has set, and what shadow must show (SG-37).",
     "users": "How people prove who they are (SG-07, SG-31, SG-33).",
     "oidc": "An OpenID Connect provider; absent: everybody signs in with a password of gridctl's own.",
@@ -79,6 +80,21 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "forecast_file": "CSV of the weather service, written anew with each of its runs: timestamp, "
         "temperature_c, sun_w_m2, wind_ms. Each version is archived.",
         "holidays": "Local days that are like Sundays.",
+    },
+    "policy": {
+        "existing_voltage": "A voltage that is broken now: `hard` mends it, `not_worse` lets it be, `may_worsen`.",
+        "existing_loading": "The same for a branch that is overloaded now.",
+        "demand_charge_per_kw": "What a kW of the highest import costs, in the optimizer's money.",
+        "peak_so_far_kw": "The highest import of the billing period until now, kW.",
+        "loss_price_per_kwh": "What a kWh of losses in the feeder costs.",
+        "reserve_kw": "What must still be startable in every interval, kW.",
+        "ramp_kw_per_h": "How fast the import may change, kW an hour; left out: at will.",
+        "return_kw_max": "kW of load groups that may come back in one interval; left out: all.",
+        "fairness": "What an hour's difference in use between load groups costs.",
+        "strict_priority": "A load group of a higher `priority` is called only when lower ones are not enough.",
+        "voltage_margin_sigma": "Voltage limits shrink by so many deviations of the load.",
+        "load_sigma": "One deviation of the load, as a share of it.",
+        "precise": "Go on to the optimum of the AC model.",
     },
     "modes": {
         "first": "Mode of an area that nobody has set yet: `off`, `shadow` or `advisory`.",
@@ -251,7 +267,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "power_factor": "Of the load that is shed.",
         "customers": "How many it affects; counts for the two-person rule.",
         "cost_per_kwh": "What a shed kWh costs, in the optimizer's money.",
-        "priority": "Kept with the resource; the optimizer decides by cost and does not read it yet.",
+        "priority": "Class of the strict order (`policy.strict_priority`): lower ones are called first.",
         "duration_min_s": "Shortest shed, s.",
         "duration_max_s": "Longest shed, s.",
         "recovery_s": "Least pause after a shed, s.",
