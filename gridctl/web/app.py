@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gridctl.control.assetbook import AssetBook
 from gridctl.control.duty import Duty
@@ -36,6 +37,7 @@ from gridctl.web.auth import Gate, Rule
 from gridctl.web.auth import Handler as Handle
 from gridctl.web.command_pages import CommandPages
 from gridctl.web.duty_pages import DutyPages
+from gridctl.web.evidence_pages import EvidencePages
 from gridctl.web.factor_pages import FactorPages
 from gridctl.web.field_pages import FieldPages
 from gridctl.web.forecast_pages import ForecastPages
@@ -96,6 +98,7 @@ class WebParts:
     utc_offset_s: float
     secure: bool
     metrics_token: str | None = None
+    office_key: Ed25519PrivateKey | None = None
     forecasts: ForecastBook
     assets: AssetBook
     vee: VeeBook
@@ -231,6 +234,9 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
     modes = ModePages(parts.duty.modes)
     duty = DutyPages(shifts=parts.duty.shifts, store=parts.store, clock=parts.clock)
     alarms = AlarmPages(desk=parts.desk, store=parts.store, clock=parts.clock)
+    evidence = EvidencePages(
+        desk=parts.desk, store=parts.store, clock=parts.clock, key=parts.office_key
+    )
     commands = CommandPages(desk=parts.desk, store=parts.store)
     assets = AssetPages(parts.assets, parts.vee)
     settled = SettlementPages(SettlementDesk(store=parts.store, clock=parts.clock))
@@ -326,6 +332,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
             fresh(permission=p.APPROVE, areas=areas.of_body),
         ),
         ("GET", f"{v1}/audit", api.audit, p.AUDIT),
+        ("GET", f"{v1}/evidence/{{about}}", evidence.pack, p.AUDIT),
         ("GET", f"{v1}/audit/verify", api.audit_verify, p.AUDIT),
         ("GET", f"{v1}/trend", api.trend, p.VIEW),
         (

@@ -118,6 +118,7 @@ _CONSOLE: Mapping[str, str] = {
     "POST /api/v1/alarms/ack": "Acknowledge the alarm with `key`.",
     "GET /api/v1/commands": "The command journal; `?plan=` for one plan.",
     "GET /api/v1/commands/{command}": "One command, and what passed the wire for it.",
+    "GET /api/v1/evidence/{about}": "The signed evidence pack (zip) of a plan or an event.",
     "GET /api/v1/audit": "Audit rows, newest first; `?limit=` up to 500, `?before=` a row number.",
     "GET /api/v1/audit/verify": "Walk the hash chain.",
     "GET /api/v1/assets": "Asset health: temperatures and where they go, movements counted, EN 50160, data coverage.",
@@ -189,6 +190,7 @@ class _Shell:
     clock: Any = None
     store: Any = None
     metrics_token: Any = None
+    office_key: Any = None
     forecasts: Any = None
     assets: Any = None
     vee: Any = None

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import ClientSession, CookieJar, web
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.wallclock import system_clock
@@ -19,6 +20,7 @@ from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of
 from tests.gridctl.web.people import people_of
 
 PASSWORD = "correct horse battery"
+OFFICE_KEY = Ed25519PrivateKey.generate()
 
 
 @dataclass
@@ -64,6 +66,7 @@ async def console() -> AsyncIterator[Console]:
                 voltage_max_pu=1.05,
                 utc_offset_s=-18_000.0,
                 secure=False,
+                office_key=OFFICE_KEY,
                 forecasts=forecasts_of(store, clock),
                 assets=assets_of(store, clock),
                 vee=vee_of(store, clock),

@@ -7,8 +7,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from gridctl.control.evidence import inconsistent
+from gridctl.evidencepack import read_pack
+from gridctl.model.plan import PlanState
 from gridctl.web.app import ROUTES, Route
-from tests.gridctl.web.conftest import PASSWORD, Console
+from tests.gridctl.web.conftest import OFFICE_KEY, PASSWORD, Console
 from tests.gridctl.web.desk import PLAN
 
 UNSAFE = ("POST", "DELETE", "PUT", "PATCH")
@@ -203,3 +206,18 @@ async def test_names_are_escaped_on_plain_pages(console: Console) -> None:
         allow_redirects=True,
     )
     assert "<script>x" not in await answer.text()
+
+
+async def test_sg34_a_pack_over_http_is_signed_and_verifies(console: Console) -> None:
+    """The same pack as `gridctl evidence` writes."""
+    at_s = console.store.clock.now_s()
+    async with console.store.transaction() as unit:
+        await unit.add_plan(PLAN, PlanState.PROPOSED, at_s)
+    await console.sign_in("op")
+    answer = await console.client.get(f"/api/v1/evidence/{PLAN.mrid}")
+    assert answer.content_type == "application/zip"
+    pack = read_pack(await answer.read(), key=OFFICE_KEY.public_key())
+    assert pack.plans == (PLAN.mrid,)
+    assert inconsistent(pack.files, pack.plans) == ()
+    nothing = await console.client.get("/api/v1/evidence/P-nothing")
+    assert nothing.status == 409

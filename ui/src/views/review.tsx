@@ -252,6 +252,9 @@ function Origin(props: { plan: PlanDetail }) {
         <dt>Input</dt><dd>snapshot {number(p.snapshot_revision)}, {plural(p.horizon.count, "interval")} of {duration(p.horizon.step_s)} from {minuteOf(p.horizon.start)} {SITE_TIME}</dd>
         <dt>Solver</dt><dd>{p.solver}: {p.status} in {number(p.solve_s, 2)} s, {plural(p.rounds, "round")} with the AC check</dd>
         <dt>Digest</dt><dd class="mono wrap">{p.digest}</dd>
+        {session.value?.may.includes("audit") ? (
+          <><dt>Evidence</dt><dd><a href={`/api/v1/evidence/${encodeURIComponent(p.id)}`}>signed pack (zip)</a></dd></>
+        ) : null}
       </dl>
     </Panel>
   );
