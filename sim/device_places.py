@@ -10,10 +10,14 @@ from typing import Final
 
 from gridctl.model.network import (
     NEUTRAL,
+    ACLineSegment,
     BranchKind,
     EnergyConsumer,
     EquivalentBranch,
     Feeder,
+    PowerTransformer,
+    Switch,
+    VoltageRegulator,
 )
 
 SHARE: Final = 0.4
@@ -79,13 +83,17 @@ def rooms_kva(feeder: Feeder) -> dict[str, float]:
 
 def _equipment(feeder: Feeder) -> Iterator[tuple[str, str, float]]:
     nodes = feeder.node_index()
-    for line in (*feeder.lines, *(s for s in feeder.switches if not s.is_open)):
+    lines: list[ACLineSegment | Switch] = list(feeder.lines)
+    lines += [s for s in feeder.switches if not s.is_open]
+    for line in lines:
         kva = inf
         if line.rating_a is not None:
             phases = sum(p != NEUTRAL for p in line.phases)
             kva = line.rating_a * nodes[line.from_node].nominal_kv / sqrt(3.0) * phases
         yield line.from_node, line.to_node, kva
-    for item in (*feeder.transformers, *feeder.regulators):
+    rated: list[PowerTransformer | VoltageRegulator] = list(feeder.transformers)
+    rated += feeder.regulators
+    for item in rated:
         yield item.from_node, item.to_node, item.rating_kva
     for branch in feeder.equivalents:
         ends = branch.nodes()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gridctl.exam_watch import STUCK_AFTER_S, RegulatorWatch, held, nowcast
@@ -43,7 +44,7 @@ def test_a_regulator_is_stuck_when_it_stays_beyond_its_band() -> None:
 def test_a_held_regulator_does_not_move_in_the_model() -> None:
     feeder = load_feeder("ieee123")
     low = {r.mrid: (r.tap_min,) * len(r.phases) for r in feeder.regulators}
-    load = [0.8, 0.8]
+    load = np.full(2, 0.8)
     free = RegulatedNetwork(feeder, taps=low)
     still = RegulatedNetwork(held(feeder, {r.mrid for r in feeder.regulators}), taps=low)
     assert free.taps(free.solve(load_scale=load), 1) != low

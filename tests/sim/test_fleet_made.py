@@ -60,5 +60,6 @@ def test_devices_stand_where_the_equipment_carries_them(tmp_path: Path, style: S
     fleet, rooms = load_fleet(feeder, str(tmp_path / "f")), rooms_kva(feeder)
     found = [s.resource for s in fleet.batteries], [s.resource for s in fleet.pvs]
     assert [len(kind) for kind in found] == [4, 4]
-    for resource in (*found[0], *found[1]):
-        assert resource.rating_kw <= 0.41 * rooms[resource.terminals[0].node], resource.mrid
+    for kind in found:
+        for resource in kind:
+            assert resource.rating_kw <= 0.41 * rooms[resource.terminals[0].node], resource.mrid
