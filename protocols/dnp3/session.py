@@ -20,7 +20,6 @@ from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import Measurement
 from protocols.dnp3.callbacks import Application, Listener, Quiet, Readings
 from protocols.dnp3.capture import Capture
-from protocols.dnp3.clocksetting import PLAUSIBLE_SINCE_S
 from protocols.dnp3.codec import Binding, PointTable, Sample, decode_all
 from protocols.dnp3.conversation import Conversation
 from protocols.dnp3.dialing import device_until_s, dial
@@ -33,7 +32,8 @@ from protocols.dnp3.polls import Polls, range_read, reads_of
 from protocols.dnp3.scans import Occasions, add_scans, configure_device
 from protocols.dnp3.selftest import SelfTest, readable_by_stack
 from protocols.dnp3.settings import Dnp3Settings, Way
-from protocols.dnp3.stack import manager, milliseconds, off_loop, total
+from protocols.dnp3.stack import manager, off_loop, total
+from protocols.dnp3.stackconfig import channel_retry, stack_config
 from protocols.dnp3.turns import start_timeout_s
 from protocols.dnp3.values import Decoder
 
@@ -44,8 +44,6 @@ LIFECYCLE_DEADLINE_S = 3.0
 READ_BACKS_MAX = 64
 GIVEN_UP_MAX = 3
 """So many polls that the native stack does not take are no accident."""
-NEVER_S = 86_400.0
-_FAST_RETRY_S, _SLOW_RETRY_S = 0.05, 1.0
 
 
 class Session:
@@ -151,42 +149,23 @@ class Session:
                 self._add_channel(address)
 
     def _add_channel(self, address: tuple[str, int]) -> None:
-        retry = o.ChannelRetry(milliseconds(_FAST_RETRY_S), milliseconds(_SLOW_RETRY_S))
-        # Without it a peer that accepts and closes costs 3,090 reconnects/s and a core (G6).
-        retry.reconnectDelay = milliseconds(NEVER_S)
         self._channel = manager().AddTCPClient(
             f"{self._link}#{self._generation}",
             o.levels.NOTHING,
-            retry,
+            channel_retry(),
             [o.IPEndpoint(*address)],
             "127.0.0.1",
             self._listener,
         )
         master = self._channel.AddMaster(
-            self._link, self._readings, self._application, self._stack_config()
+            self._link,
+            self._readings,
+            self._application,
+            stack_config(self._settings, scan_s=self.scan_s, now_s=self._clock.now_s()),
         )
         # Before it begins: the whole start-up can be over before this thread runs again.
         self._master = master
         master.Enable()
-
-    def _stack_config(self) -> o.MasterStackConfig:
-        settings = self._settings
-        config = o.MasterStackConfig()
-        config.link.LocalAddr = settings.master_address
-        config.link.RemoteAddr = settings.outstation_address
-        # Commands pile up behind the stack's own keep-alive and go out late (G8); the line's has
-        # no queue behind it and closes the connection.
-        config.link.KeepAliveTimeout = milliseconds(NEVER_S)
-        config.master.responseTimeout = milliseconds(settings.response_timeout_s)
-        config.master.taskStartTimeout = milliseconds(self.start_timeout_s)
-        config.master.taskRetryPeriod = milliseconds(self.scan_s)
-        config.master.maxTaskRetryPeriod = milliseconds(self.scan_s)
-        config.master.disableUnsolOnStartup = settings.disable_unsolicited_at_start
-        if settings.time_sync != "none" and self._clock.now_s() >= PLAUSIBLE_SINCE_S:
-            config.master.timeSyncMode = (
-                o.TimeSyncMode.LAN if settings.time_sync == "lan" else o.TimeSyncMode.NonLAN
-            )
-        return config
 
     async def close(self) -> None:
         """Let go of device and stack; whoever waits is told. Returns in `LIFECYCLE_DEADLINE_S`."""

@@ -334,9 +334,9 @@ async def test_g11_a_read_can_be_awaited_and_says_when_it_did_not_come() -> None
 async def test_g12_link_state_and_statistics_come_from_the_line() -> None:
     async with bench_of(Outstation(script=steady), ROWS) as bench:
         await bench.up()
-        await bench.pump(0.5)
-        health = bench.driver.health()
-        assert health.bytes_in > 100 < health.bytes_out
+        told = bench.driver.health
+        assert await bench.until(lambda: told().bytes_in > 100 < told().bytes_out)
+        health = told()
         assert health.frames_in >= 3 <= health.frames_out
         assert health.round_trip_p99_s is not None
         assert 0.0 < health.round_trip_p99_s < 1.5
