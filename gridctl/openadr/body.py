@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from http import HTTPStatus
@@ -13,6 +14,9 @@ from pydantic import BaseModel, ValidationError
 from gridctl.openadr.problem import ProblemError
 
 BYTES_MAX = 262_144
+BODY_S = 20.0
+"""Real seconds in which a body has to be there: who sends slower holds nothing of ours."""
+RAW: web.RequestKey[bytes] = web.RequestKey("raw", bytes)
 DEPTH_MAX = 16
 _INTEGER_MAX = 2**53
 _ERRORS_SHOWN = 8
@@ -21,15 +25,29 @@ M = TypeVar("M", bound=BaseModel)
 
 
 async def read_bytes(request: web.Request, *, bytes_max: int = BYTES_MAX) -> bytes:
-    """The body; 400 when it is longer than `bytes_max`, whatever Content-Length says."""
+    """The body; 400 when it is longer than `bytes_max`, whatever Content-Length says, 408 when it
+    takes longer than BODY_S. What was read once is there for the next one who asks."""
+    if RAW in request:
+        return request[RAW]
     if request.content_length is not None and request.content_length > bytes_max:
         raise ProblemError(HTTPStatus.BAD_REQUEST, f"a body has at most {bytes_max} bytes")
     found = bytearray()
-    async for chunk in request.content.iter_any():
-        found += chunk
-        if len(found) > bytes_max:
-            raise ProblemError(HTTPStatus.BAD_REQUEST, f"a body has at most {bytes_max} bytes")
-    return bytes(found)
+    try:
+        async with asyncio.timeout(BODY_S):
+            async for chunk in request.content.iter_any():
+                found += chunk
+                if len(found) > bytes_max:
+                    raise ProblemError(
+                        HTTPStatus.BAD_REQUEST, f"a body has at most {bytes_max} bytes"
+                    )
+    except TimeoutError as error:
+        raise ProblemError(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the body did not come within {BODY_S:g} s",
+            headers={"Connection": "close"},
+        ) from error
+    request[RAW] = bytes(found)
+    return request[RAW]
 
 
 async def read_model(request: web.Request, kind: type[M]) -> M:

@@ -18,6 +18,7 @@ from aiohttp import web
 from gridctl.model.clock import Clock
 from gridctl.openadr import listing
 from gridctl.openadr.auth import Auth, Caller
+from gridctl.openadr.body import read_bytes
 from gridctl.openadr.memory import Answer, Memory
 from gridctl.openadr.problem import ProblemError
 from gridctl.store.engine import SqlStore
@@ -114,6 +115,7 @@ class Crud:
     async def create(self, request: web.Request) -> web.Response:
         """POST: 201 with the object; 409 for a name that is taken or a reference to nothing."""
         caller = await self._auth.need(request, self.write_scopes)
+        await read_bytes(request)  # before our turn: nobody waits for a slow sender
         async with self._turn:
             draft = await self.draft(request, caller, None)
             now_s = self._clock.now_s()
@@ -182,6 +184,7 @@ class Crud:
     async def update(self, request: web.Request) -> web.Response:
         """PUT: 200 with the object. What does not change anything is not a change."""
         caller = await self._auth.need(request, self.write_scopes)
+        await read_bytes(request)
         async with self._turn:
             view = await self._view(request, caller)
             old = view.one

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from aiohttp import web
@@ -39,7 +40,8 @@ async def body_and_digest(request: web.Request, kind: type[M]) -> tuple[M, str]:
         text = await read_bytes(request)
         found = kind.model_validate(parsed(text))
     except OpenadrError as error:
-        raise ProblemError("bad_request", error.detail) from error
+        code = "too_slow" if error.status == HTTPStatus.REQUEST_TIMEOUT else "bad_request"
+        raise ProblemError(code, error.detail, headers=error.headers) from error
     except ValidationError as error:
         raise of_validation(error) from error
     seen = f"{request.method} {request.path}\n".encode() + text

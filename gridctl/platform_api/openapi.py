@@ -117,7 +117,7 @@ def _responses(one: Operation) -> dict[str, Any]:
     if "{" in one.path:
         codes.append("not_found")
     if one.body is not None:
-        codes += ["bad_body", "too_large"]
+        codes += ["bad_body", "too_large", "too_slow"]
     by_status: dict[str, list[str]] = {}
     for code in codes:
         by_status.setdefault(str(CODES[code][0].value), []).append(code)

@@ -28,6 +28,7 @@ CODES: Final[Mapping[str, tuple[HTTPStatus, str]]] = {
     "in_use": (HTTPStatus.CONFLICT, "Something still belongs to it"),
     "wrong_state": (HTTPStatus.CONFLICT, "Not in this state"),
     "changed": (HTTPStatus.PRECONDITION_FAILED, "It has changed since"),
+    "too_slow": (HTTPStatus.REQUEST_TIMEOUT, "The body did not come in time"),
     "too_large": (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     "no_match": (HTTPStatus.PRECONDITION_REQUIRED, "If-Match is missing"),
     "key_reused": (HTTPStatus.UNPROCESSABLE_ENTITY, "The key stands for another request"),
