@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +16,8 @@ import typer
 from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
+    from optimizer.forecasting.backtest import Run
+    from optimizer.forecasting.grid import LoadGrid
     from optimizer.forecasting.settings import BacktestSettings
 
 EXIT_CONFIG = 3
@@ -26,6 +30,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout,
 def backtest(
     file: Annotated[Path, typer.Argument(help="CSV of load and weather (may be .gz).")],
     config: Annotated[Path, typer.Option("--config", help="TOML: which column means what.")],
+    forecasts: Annotated[
+        Path | None, typer.Option(help="Write every forecast to this CSV: quantiles and actual.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score the forecaster on a CSV file by the frozen protocol, beside what it must beat.
@@ -37,7 +44,7 @@ def backtest(
     from optimizer.forecasting.settings import load_settings  # noqa: PLC0415 - lazy on purpose
 
     try:
-        found = scored(file, load_settings(config))
+        found = scored(file, load_settings(config), forecasts=forecasts)
     except ConfigError as wrong:
         print(f"gridctl: {wrong}", file=sys.stderr)
         raise typer.Exit(EXIT_CONFIG) from None
@@ -51,12 +58,16 @@ def backtest(
     print(f"weather: {found['weather']}")
 
 
-def scored(file: Path, settings: BacktestSettings) -> dict[str, Any]:
-    """The report of all load columns. Raises ConfigError for what cannot be scored."""
+def scored(
+    file: Path, settings: BacktestSettings, *, forecasts: Path | None = None
+) -> dict[str, Any]:
+    """The report of all load columns. `forecasts`: a CSV to write. Raises ConfigError for what
+    cannot be scored, or written."""
     from optimizer.forecasting.readings import read_csv  # noqa: PLC0415 - lazy on purpose
-    from optimizer.forecasting.report import mean_of, series_report  # noqa: PLC0415
+    from optimizer.forecasting.report import mean_of, protocol_of, series_report  # noqa: PLC0415
 
     readings = read_csv(file, settings)
+    runs: dict[str, Run] = {}
     series = [
         series_report(
             grid,
@@ -65,9 +76,16 @@ def scored(file: Path, settings: BacktestSettings) -> dict[str, Any]:
             column=name,
             vintages=readings.vintages,
             marks=readings.marks[name],
+            keep=partial(runs.__setitem__, name),
         )
         for name, grid in readings.grids.items()
     ]
+    if forecasts is not None:
+        leads = {
+            name: protocol_of(grid, settings.backtest, file=str(file), column=name).leads
+            for name, grid in readings.grids.items()
+        }
+        _write(forecasts, readings.grids, leads, runs)
     known = settings.weather
     weather = "none"
     if known.temperature or known.sun or known.wind:
@@ -79,6 +97,26 @@ def scored(file: Path, settings: BacktestSettings) -> dict[str, Any]:
         "mean": mean_of(series),
         "series": series,
     }
+
+
+def _write(
+    place: Path,
+    grids: Mapping[str, LoadGrid],
+    leads: Mapping[str, Sequence[int]],
+    runs: Mapping[str, Run],
+) -> None:
+    from optimizer.forecasting.conformal import LEVELS  # noqa: PLC0415 - lazy on purpose
+    from optimizer.forecasting.report import forecast_rows  # noqa: PLC0415
+
+    try:
+        with place.open("w", encoding="utf-8", newline="") as text:
+            rows = csv.writer(text, lineterminator="\n")
+            header = ["series", "origin", "target", "lead_h", "actual_kw"]
+            rows.writerow([*header, *(f"q{level:g}" for level in LEVELS)])
+            for name, grid in grids.items():
+                rows.writerows([name, *row] for row in forecast_rows(grid, leads[name], runs[name]))
+    except OSError as wrong:
+        raise ConfigError(wrong.strerror or "cannot be written", file=str(place)) from None
 
 
 def _line(figures: Mapping[str, Any]) -> str:

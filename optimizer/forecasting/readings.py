@@ -12,7 +12,7 @@ import gzip
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TextIO
 from zoneinfo import ZoneInfo
@@ -38,6 +38,8 @@ MINUTE = timedelta(minutes=1)
 MINUTES_PER_DAY = 1440
 MINUTES_PER_HOUR = 60
 STEP_MIN_MIN, STEP_MIN_MAX = 5, 60
+DELIMITERS = (",", ";", "\t", "|")
+UNIX_FORMATS = {"unix": 1.0, "unix_ms": 1e3}
 GAP_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "-"})
 OFF_GRID_SHARE_MAX = 0.01
 DOUBLE_SHARE_MAX = 0.01
@@ -116,7 +118,8 @@ def _read(file: Path, settings: BacktestSettings) -> _Table:
     name = str(file)
     try:
         with _open(file) as text:
-            reader = csv.reader(text, delimiter=settings.delimiter)
+            delimiter = settings.delimiter or _delimiter(text)
+            reader = csv.reader(text, delimiter=delimiter)
             header = [cell.strip() for cell in next(reader, [])]
             columns = _columns(name, header, settings)
             minutes, lines, cells = _cells(name, reader, columns, settings)
@@ -145,6 +148,13 @@ def _read(file: Path, settings: BacktestSettings) -> _Table:
         marks=tuple(marks),
     )
     return _once(table, settings)
+
+
+def _delimiter(text: TextIO) -> str:
+    """The one of the header that stands there most often; a comma where there is none."""
+    header = text.readline()
+    text.seek(0)
+    return max(DELIMITERS, key=header.count)
 
 
 def _columns(file: str, header: Sequence[str], settings: BacktestSettings) -> dict[str, int]:
@@ -227,7 +237,9 @@ def _cells(
             )
         minutes.append(minute)
         lines.append(number)
-        cells.append([_number(file, row[k].strip(), number, c) for c, k in others])
+        cells.append(
+            [_number(file, row[k].strip(), number, c, settings.decimal) for c, k in others]
+        )
     return minutes, lines, cells
 
 
@@ -235,22 +247,30 @@ def _stamp(file: str, text: str, line: int, settings: BacktestSettings) -> datet
     try:
         if settings.timestamp_format is None:
             return datetime.fromisoformat(text)
+        if settings.timestamp_format in UNIX_FORMATS:
+            second = float(text) / UNIX_FORMATS[settings.timestamp_format]
+            return datetime.fromtimestamp(second, UTC)
         return datetime.strptime(text, settings.timestamp_format)  # noqa: DTZ007 - local time
-    except ValueError:
-        wanted = settings.timestamp_format or "2017-03-26T01:30, with or without an offset"
+    except (ValueError, OverflowError):
+        wanted = settings.timestamp_format or (
+            "2017-03-26T01:30, with or without an offset; for others timestamp_format"
+        )
         raise ConfigError(
             f"{text!r} is no timestamp", file=file, line=line, key=settings.timestamp, hint=wanted
         ) from None
 
 
-def _number(file: str, text: str, line: int, column: str) -> float:
+def _number(file: str, text: str, line: int, column: str, decimal: str) -> float:
     """NaN for a gap."""
     try:
-        value = float(text)
+        value = float(text if decimal == "." else text.replace(".", "").replace(",", "."))
     except ValueError:
         if text.lower() in GAP_WORDS:
             return math.nan
-        raise ConfigError(f"{text!r} is no number", file=file, line=line, key=column) from None
+        hint = 'decimal = ","?' if decimal == "." and "," in text else ""
+        raise ConfigError(
+            f"{text!r} is no number", file=file, line=line, key=column, hint=hint
+        ) from None
     if math.isinf(value):
         raise ConfigError(f"{text!r} is not finite", file=file, line=line, key=column)
     return value

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from optimizer.forecasting import floors
 from optimizer.forecasting.backtest import (
     Fit,
     Protocol,
+    Run,
     ensemble_fit,
     horizon_scores,
     run,
@@ -79,10 +80,14 @@ def series_report(
     column: str,
     vintages: Sequence[Vintage] = (),
     marks: Sequence[Mark] = (),
+    keep: Callable[[Run], None] | None = None,
 ) -> dict[str, object]:
-    """Run the forecaster, and the floors beside it. Raises ConfigError as `protocol_of`."""
+    """Run the forecaster, and the floors beside it; `keep` gets our run, forecast by forecast.
+    Raises ConfigError as `protocol_of`."""
     protocol = protocol_of(grid, settings.backtest, file=file, column=column)
     found = run(grid, protocol, ensemble_fit(grid, protocol.leads, vintages))
+    if keep is not None:
+        keep(found)
     whole = score(found.actual, found.quantiles)
     if whole is None:
         raise ConfigError("there is no target with a value to score", file=file, key=column)
@@ -143,3 +148,26 @@ def mean_of(series: Sequence[Mapping[str, object]]) -> dict[str, float]:
         values = [one[name] for one in series]
         result[name] = float(f"{np.mean(np.array(values, dtype=np.float64)):.4g}")
     return result
+
+
+def forecast_rows(grid: LoadGrid, leads: Sequence[int], found: Run) -> Iterator[list[str]]:
+    """Each scored target of a run as text: origin (end of the last known interval) and start of
+    the target in local time, hours from the origin to the target's end, actual ("" for a gap), the
+    nine quantiles; kW."""
+    step = timedelta(days=1) / grid.per_day
+    zero = datetime(1970, 1, 1)  # noqa: DTZ001 - local civil time, as the file has it
+    for origin, quantiles, actual in zip(
+        found.origins.tolist(), found.quantiles, found.actual, strict=True
+    ):
+        known = zero + (grid.calendar.first + origin + 1) * step
+        for lead, row, came in zip(leads, quantiles, actual.tolist(), strict=True):
+            if not np.isfinite(row).all():
+                continue
+            target = zero + (grid.calendar.first + origin + lead) * step
+            yield [
+                known.isoformat(timespec="minutes"),
+                target.isoformat(timespec="minutes"),
+                f"{lead * 24.0 / grid.per_day:g}",
+                "" if came != came else repr(came),  # noqa: PLR0124 - NaN
+                *(repr(float(kw)) for kw in row),
+            ]

@@ -48,7 +48,8 @@ class BacktestSettings(_Table):
     timestamp_format: str | None = None
     load: tuple[str, ...] = ("load",)
     unit: Literal["W", "kW", "MW"]
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    decimal: Literal[".", ","] = "."
     timezone: str | None = None
     stamp: Literal["begin", "end"] = "begin"
     step_min: Annotated[int, Field(ge=5, le=60)] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -86,3 +87,33 @@ def test_a_configuration_that_is_wrong_is_refused(
     done = RUNNER.invoke(app, ["forecast", "backtest", str(data), "--config", str(config)])
     assert done.exit_code == 3
     assert words in done.stderr
+
+
+def test_the_written_forecasts_give_the_same_figures(
+    feeder: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, config = feeder
+    text = data.read_text().replace(",", ";").replace(".", ",")
+    data.write_text(text)
+    config.write_text('decimal = ","\n' + CONFIG)
+    out = tmp_path / "forecasts.csv"
+    arguments = ["forecast", "backtest", str(data), "--config", str(config), "--json"]
+    done = RUNNER.invoke(app, [*arguments, "--forecasts", str(out)])
+    assert done.exit_code == 0, done.output
+    with out.open(newline="") as text_of:
+        rows = [row for row in csv.DictReader(text_of) if row["actual_kw"]]
+    actual = [float(row["actual_kw"]) for row in rows]
+    level = sum(abs(kw) for kw in actual)
+    error = sum(abs(kw - float(row["q0.5"])) for kw, row in zip(actual, rows, strict=True))
+    inside = sum(
+        float(row["q0.1"]) <= kw <= float(row["q0.9"]) for kw, row in zip(actual, rows, strict=True)
+    )
+    one = json.loads(done.stdout)["series"][0]
+    assert one["count"] == len(rows)
+    assert one["nmae_pct"] == pytest.approx(100.0 * error / level, rel=1e-3)
+    assert one["coverage_80_pct"] == pytest.approx(100.0 * inside / len(rows), rel=1e-3)
+    row = rows[0]
+    ahead = datetime.fromisoformat(row["target"]) - datetime.fromisoformat(row["origin"])
+    assert ahead + timedelta(hours=1) == timedelta(hours=float(row["lead_h"]))
+    refused = RUNNER.invoke(app, [*arguments, "--forecasts", str(tmp_path / "no" / "x.csv")])
+    assert refused.exit_code == 3
