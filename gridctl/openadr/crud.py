@@ -48,6 +48,8 @@ class Draft:
     callbacks: Callbacks = ()
     result: str = "done"
     """What the audit row says came of it."""
+    read: object = None
+    """What a kind has read for it and needs again in `written`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import ClassVar
 from aiohttp import web
 
 from gridctl.model.clock import Clock
-from gridctl.model.errors import RefusedError
+from gridctl.model.errors import InvariantViolation, RefusedError
 from gridctl.model.program import RequestState
 from gridctl.openadr import listing
 from gridctl.openadr.auth import Auth, Caller
@@ -62,14 +62,18 @@ class Events(Crud):
             targets=event.targets or (),
             body=body,
             result=_said(self._asked(event, program, "", caller.client.client_id)),
+            read=(event, program),
         )
 
     async def written(
         self, one: StoredObject, old: StoredObject | None, draft: Draft, caller: Caller
     ) -> dict[str, str]:
         """What it asked before is withdrawn, what it asks now is submitted."""
-        event = EventRequest.model_validate({**draft.body, "targets": list(one.targets) or None})
-        ask = self._asked(event, await self._program(event, caller), one.id, one.client_id)
+        match draft.read:
+            case (EventRequest() as event, ProgramRequest() as program):
+                ask = self._asked(event, program, one.id, one.client_id)
+            case _:
+                raise InvariantViolation("an event was written without having been read")
         if old is not None:
             await self._withdraw(one.id, ask, caller)
         return await self._submit(ask, one, caller)

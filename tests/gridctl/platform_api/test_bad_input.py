@@ -19,8 +19,8 @@ from tests.gridctl.platform_api.house import BASE, House, running_house
 
 WORDS: tuple[Any, ...] = (
     None, True, 0, -1, 1e308, 2**63, 2**200, "", "\x00", "\ud800", "a" * 300, "P9999Y",
-    "0001-01-01", "2026-08-05T16:00:00Z", "9999-12-31T23:59:59Z", [], {}, [[]], {"type": "x"}, float("nan"),
-    float("inf"), "NaN", {"a": {"b": {"c": 1}}},
+    "0001-01-01", "2026-08-05T16:00:00Z", "9999-12-31T23:59:59Z", [], {}, [[]], {"type": "x"},
+    float("nan"), float("inf"), "NaN", {"a": {"b": {"c": 1}}},
 )  # fmt: skip
 RAW = (
     b"", b"{", b"null", b"[]", b"\xff\xfe{}", b'{"a": NaN}', b'{"a": 1e999}', b'{"a":1,"a":2}',
