@@ -30,7 +30,8 @@ CYCLE_S = 300.0
 WORKERS = 2
 SHARE = 0.93
 """Of its peak, that the sum of imports may reach."""
-NODE_KW = 22.5
+LOAD_KW = 2250.0
+"""Of each feeder's consumers, however many nodes it has: a feeder of its size is not overloaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +55,14 @@ class Cycle:
 
 def feeder_task(k: int, size: Size) -> PlanningTask:
     """Feeder number `k` of a case, with an evening peak of its own."""
-    load_kw = NODE_KW * size.nodes
-    feeder = grown(size.nodes, seed=k, load_kw=load_kw, mrid=f"F{k}")
+    feeder = grown(size.nodes, seed=k, load_kw=LOAD_KW, mrid=f"F{k}")
     groups = max(1, round(0.4 * size.controls))
     batteries = max(1, round(0.3 * size.controls))
     pvs = max(size.controls - groups - batteries, 0)
     fleet = fleet_of(feeder, groups=groups, batteries=batteries, pvs=pvs, seed=k)
     return evening_task(
-        feeder, fleet, count=size.periods, peak_kw=(0.65 + 0.05 * (k % 5)) * load_kw,
-        limit_kw=1.1 * load_kw,
+        feeder, fleet, count=size.periods, peak_kw=(0.65 + 0.05 * (k % 5)) * LOAD_KW,
+        limit_kw=1.1 * LOAD_KW,
     )  # fmt: skip
 
 
