@@ -7,17 +7,21 @@ import os
 import signal
 import sqlite3
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.control.ports import Store
 from gridctl.model.clock import ManualClock
 from gridctl.model.errors import ConfigError, UnavailableError
+from gridctl.model.measurement import Measurement
 from gridctl.model.plan import PlanState
 from gridctl.store.engine import SqlStore, open_store, temporary_store
+from gridctl.store.samples import BATCH_ROWS, Samples
 from gridctl.store.sqlite_build import check_version, sqlite_dbapi
-from tests.gridctl.store.examples import T0, entry, plan
+from tests.gridctl.store.examples import T0, entry, measurement, plan
 
 CLOCK = ManualClock(grid_s=T0)
 
@@ -71,6 +75,7 @@ from gridctl.model.clock import ManualClock
 from gridctl.store.engine import open_store
 sys.path.insert(0, ".")
 from tests.gridctl.store.examples import entry, plan
+from gridctl.model.measurement import Measurement
 from gridctl.model.plan import PlanState
 async def main():
     store = await open_store(sys.argv[1], clock=ManualClock())
@@ -183,3 +188,27 @@ async def test_a_cancellation_that_comes_together_with_its_turn_is_not_lost(turn
         assert waiting.cancelled()
         async with asyncio.timeout(2.0), store.transaction() as unit:
             await unit.set_flag("still", "open")
+
+
+async def test_the_history_lets_a_chain_of_others_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command's journal never waits for two of the history's transactions in a row."""
+    order: list[str] = []
+    add = Samples.add
+
+    async def noted(
+        self: Samples, connection: AsyncConnection, some: Sequence[Measurement]
+    ) -> None:
+        order.append("history")
+        await add(self, connection, some)
+
+    monkeypatch.setattr(Samples, "add", noted)
+    async with temporary_store(CLOCK) as store:
+        values = [measurement(f"P{i}") for i in range(5 * BATCH_ROWS)]
+        history = asyncio.create_task(store.add_samples(values))
+        while not history.done():
+            async with store.transaction():
+                order.append("journal")
+        await history
+    first = order.index("history")
+    assert order.count("history") == 5
+    assert "history history" not in " ".join(order[first:])
