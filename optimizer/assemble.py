@@ -7,7 +7,8 @@ they stay in it between solves. Every limit is soft (`optimizer.limits`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -26,6 +27,8 @@ from optimizer.system import WISH_MIN_KW, WISHES, system_of
 from optimizer.timegrid import IntArray, TimeGrid
 
 ROWS_PER_SIDE_MAX = 8
+CUTS_KEPT = 2
+"""Tangents that are left behind, of one branch in one interval."""
 RECHARGE_SHARE = 0.9
 """Batteries fill up again freely only while the import stays below this share of its limit."""
 VOLTAGE_TOLERANCE_PU = 2e-5
@@ -200,22 +203,37 @@ class Programme:
         """Move the linear model to the AC truth at `u`; tangents of loadings that it leaves behind
         stay as rows. `cautious` as in `LinearModel.shift`."""
         bent = set(self.model.bent(u, truth))
-        for row in list(self.rows):
-            if row.limit is Limit.LOADING and row.cut is None and row.interval in bent:
-                self.rows.append(replace(row, cut=len(self.cuts)))
-                self.cuts.append(self.model.tangent(row.where, row.interval))
+        self._leave_behind(lambda row: row.interval in bent)
         self.model.shift(u, truth, cautious=cautious)
 
     def relinearise(self, u: FloatArray, truth: FlowResult) -> None:
         """As `LinearModel.relinearise`; tangents of loadings that are left behind stay as rows."""
-        for row in list(self.rows):
-            if row.limit is Limit.LOADING and row.cut is None:
-                self.rows.append(replace(row, cut=len(self.cuts)))
-                self.cuts.append(self.model.tangent(row.where, row.interval))
+        self._leave_behind(lambda _: True)
         self.model.relinearise(u, truth)
 
+    def _leave_behind(self, which: Callable[[LazyRow], bool]) -> None:
+        """Keep the present tangents of loading rows as cuts. Of one place and interval the last few
+        are kept, the oldest gives its row to the newest: on a feeder with many overloaded branches
+        every round would add a row for each of them in each interval."""
+        cuts: dict[tuple[int, int], list[int]] = {}
+        for j, row in enumerate(self.rows):
+            if row.cut is not None:
+                cuts.setdefault((row.where, row.interval), []).append(j)
+        for row in list(self.rows):
+            if row.limit is not Limit.LOADING or row.cut is not None or not which(row):
+                continue
+            cut = replace(row, cut=len(self.cuts))
+            self.cuts.append(self.model.tangent(row.where, row.interval))
+            kept = cuts.get((row.where, row.interval), [])
+            if len(kept) < CUTS_KEPT:
+                self.rows.append(cut)
+            else:
+                self.rows[min(kept, key=lambda j: self.rows[j].cut or 0)] = cut
+
     def add_broken(self, u: FloatArray) -> int:
-        """Add the worst voltage and loading rows that `u` breaks; how many were added."""
+        """Add the worst voltage and loading rows that `u` breaks; how many were added. An interval
+        that has some already may get as many again, so that it takes few rounds until a chain of
+        lines that carry the same current is in."""
         said, known = self.model.say(u), set(self.rows)
         families = (
             (Limit.VOLTAGE_LOW, self.bounds.v_low_pu - said.v_pu, VOLTAGE_TOLERANCE_PU),
@@ -223,11 +241,12 @@ class Programme:
             (Limit.LOADING, said.loading_pct - self.bounds.loading_pct, LOADING_TOLERANCE_PCT),
         )
         added = 0
+        there = Counter((row.limit, row.interval) for row in self.rows if row.cut is None)
         for limit, excess, tolerance in families:
             for t in np.flatnonzero((excess > tolerance).any(axis=0)):
-                new = 0
+                new, most = 0, max(ROWS_PER_SIDE_MAX, there[limit, int(t)])
                 for where in np.argsort(-excess[:, t]):
-                    if excess[where, t] <= tolerance or new == ROWS_PER_SIDE_MAX:
+                    if excess[where, t] <= tolerance or new == most:
                         break
                     row = LazyRow(limit=limit, where=int(where), interval=int(t))
                     if row not in known:

@@ -90,6 +90,10 @@ ELSEWHERE: Mapping[str, str] = {
     ".venv/bin/gridctl serve --profile openadr-test --port 8081": "tests/docs/test_connect.py",
     ".venv/bin/python -m optimizer problem.json --svg again.svg": "tests/docs/"
     "test_optimizer_tutorial.py",
+    ".venv/bin/python -m optimizer.substation substation.json --workers 2": "tests/optimizer/"
+    "substation/test_main.py",
+    ".venv/bin/python -m benchmarks.worth --write": "by hand, 2026-11: 336 plans, ten minutes on a"
+    " busy machine; table and picture of docs/explanation/worth.md",
     ".venv/bin/gridctl openadr client add YOUR-SYSTEM": HERE,
     ".venv/bin/gridctl openadr dead list": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl evidence pack P-5ffff1089f -o pack.zip": COMMAND_LINE,
