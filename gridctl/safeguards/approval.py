@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gridctl.config import ApprovalTable
+from gridctl.config_people import UsersTable
 from gridctl.control.approvals import BREAK_GLASS_REASON_MIN
-from gridctl.safeguards.register import Safeguard, Standing, fixed, key_of
+from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of
 
 APPROVAL: tuple[Safeguard, ...] = (
     Safeguard(
@@ -29,11 +30,25 @@ APPROVAL: tuple[Safeguard, ...] = (
     Safeguard(
         number=7,
         title="Proposer is no approver, two sessions",
-        what="The proposer never counts; two approvals are two users in two sessions.",
-        seen="plan review: why this person cannot approve",
-        standing=Standing.IN_PART,
-        missing="renewed sign-in before an approval; a second factor",
+        what="The proposer never counts; two approvals are two users in two sessions. Before an "
+        "approval, a break-glass release, a resume or a change of users the person's proof is "
+        "fresh: by code generator or security key where one is enrolled, else by password, or at "
+        "the identity provider. A code is good once. Second factors can be asked of roles and of "
+        "the second approver.",
+        seen="plan review: why this person cannot approve; proof dialog; account",
+        standing=Standing.IN_FORCE,
+        settings=(
+            key_of(UsersTable, "[users]", "step_up_s", "s"),
+            Setting(name="[users].second_factor_roles", default="none", range="roles"),
+            Setting(name="[users].second_approver_factor", default="false", range="true, false"),
+        ),
         tests=(
+            "test_sg07_an_approval_needs_a_fresh_proof",
+            "test_sg07_with_a_generator_the_password_alone_opens_nothing",
+            "test_sg07_a_security_key_signs_in",
+            "test_sg07_a_used_code_and_all_before_it_are_refused",
+            "test_sg07_who_has_a_second_factor_proves_himself_by_it",
+            "test_sg07_sign_in_with_a_security_key",
             "test_sg07_two_approvals_are_two_persons_in_two_sessions",
             "test_sg07_same_person_twice_and_sg09_other_digest_are_refused",
         ),
@@ -83,7 +98,7 @@ APPROVAL: tuple[Safeguard, ...] = (
         what="A plan that heals limits which are broken without it may be released by one person "
         "with a reason; all other rules stay. It is an alarm of priority 1, an audit row of its "
         "own and a task of review for the next shift.",
-        seen="alarm; shift: steps; `gridctl plan break-glass`",
+        seen="plan review: Break glass…; alarm; shift: steps; `gridctl plan break-glass`",
         standing=Standing.IN_FORCE,
         settings=(fixed("reason, at least", f"{BREAK_GLASS_REASON_MIN} characters"),),
         tests=("test_sg11_one_person_releases_an_emergency_and_everybody_sees_it",),

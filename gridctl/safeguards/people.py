@@ -11,11 +11,19 @@ PEOPLE: tuple[Safeguard, ...] = (
         number=31,
         title="Roles",
         what="Each route asks for one permission; unlisted means no. Security administration may "
-        "not operate, operators may not manage users.",
-        seen="what a person cannot do is disabled, with the reason",
-        standing=Standing.IN_PART,
-        missing="areas of responsibility; roles INSTALLER and RBACMNT",
+        "not operate, operators may not manage users; SECADM makes accounts, RBACMNT gives roles, "
+        "nobody does either to himself. Who approves, rejects, resumes or sets a mode answers for "
+        "all areas of the act; STOP is everybody's, everywhere.",
+        seen="what a person cannot do is disabled or refused, with the reason; users",
+        standing=Standing.IN_FORCE,
+        settings=(
+            Setting(name="areas of a user", default="none until RBACMNT gives some", range="areas"),
+            Setting(name="[[oidc.roles]]", default="none", range="group → role, areas"),
+        ),
         tests=(
+            "test_sg31_each_role_on_each_route",
+            "test_sg31_outside_its_areas_the_same_role_is_refused",
+            "test_sg31_accounts_by_one_person_roles_by_another_and_a_link_to_begin",
             "test_sg31_no_role_has_what_another_must_keep_apart",
             "test_sg31_viewer_may_look_and_nothing_else",
             "test_sg31_every_route_with_a_permission_refuses_a_stranger",
@@ -44,12 +52,22 @@ PEOPLE: tuple[Safeguard, ...] = (
     Safeguard(
         number=33,
         title="Passwords",
-        what="Length, no composition rules, kept as argon2id only.",
-        seen="`gridctl user`",
-        standing=Standing.IN_PART,
-        missing="a list of breached passwords; profiles IEEE 1686 and CIP-007",
-        settings=(fixed("shortest", f"{PASSWORD_LENGTH_MIN} characters"),),
+        what="Length and no composition rules, or the profile of those who must have them; not "
+        "one's name, a row of the keyboard or a password of a list of lost ones, which lies on "
+        "this host. Kept as argon2id only. Those that gridctl makes have 120 random bits.",
+        seen="set-up link; `gridctl user`",
+        standing=Standing.IN_FORCE,
+        settings=(
+            fixed("shortest", f"{PASSWORD_LENGTH_MIN} characters (IEEE 1686: 9)"),
+            Setting(
+                name="[users].password_profile", default="asvs", range="asvs, ieee1686, cip007"
+            ),
+            Setting(name="[users].breached_file", default="none", range="a file of SHA-1 digests"),
+        ),
         tests=(
+            "test_sg33_what_is_guessed_first_is_refused",
+            "test_sg33_profiles_of_those_who_must",
+            "test_sg33_every_line_is_found_and_nothing_else",
             "test_sg33_bad_users_are_refused",
             "test_sg33_only_an_argon2id_hash_is_kept",
         ),
@@ -79,6 +97,7 @@ PEOPLE: tuple[Safeguard, ...] = (
             "test_sg34_a_chain_that_was_computed_anew_is_found",
             "test_sg34_without_a_record_nothing_leaves_but_stop_and_default_do",
             "test_sg34_a_pack_holds_the_whole_life_of_a_plan",
+            "test_sg34_a_pack_over_http_is_signed_and_verifies",
         ),
     ),
     Safeguard(
@@ -109,9 +128,13 @@ PEOPLE: tuple[Safeguard, ...] = (
         "beside the one who asks.",
         seen="top bar; `gridctl mode list`; excluded, with the reason",
         standing=Standing.IN_PART,
-        missing="closed loop, with its envelope and demotion by itself: it is refused, because a "
-        "plan that no person approves needs an envelope that the field enforces too, and the "
-        "field's guard knows only orders that name who approved them",
+        missing="closed loop, with its envelope and demotion by itself. It is refused, and stays "
+        "so until every gate of it is there: a plan that no person approves needs an envelope "
+        "(kW, devices, hours, rate, 12 h) in OT's own limits file, enforced by the field, whose "
+        "guard today knows only orders that name who approved them; demotion by flood, stale "
+        "data, two unverified commands, disagreement of the checker or a clock fault would take "
+        "away what does not exist, and in advisory mode each of these blocks approval already "
+        "(SG-12, SG-14, SG-18)",
         settings=(
             Setting(name="[modes].first", default="advisory", range="off, shadow, advisory"),
             key_of(ModesTable, "[modes]", "shadow_plans_min", "plans"),

@@ -75,7 +75,7 @@ def test_sg31_no_role_has_what_another_must_keep_apart() -> None:
     operate = {Permission.APPROVE, Permission.PROPOSE, Permission.STOP, Permission.ACK}
     assert not operate & PERMISSIONS[Role.SECADM]
     assert not operate & PERMISSIONS[Role.SECAUD]
-    assert PERMISSIONS[Role.VIEWER] == {Permission.VIEW}
+    assert PERMISSIONS[Role.VIEWER] == {Permission.VIEW, Permission.OWN}
     for role in (Role.OPERATOR, Role.SUPERVISOR, Role.ENGINEER):
         assert Permission.USERS not in PERMISSIONS[role]
     assert [r for r in Role if Permission.SECOND_APPROVAL in PERMISSIONS[r]] == [Role.SUPERVISOR]
