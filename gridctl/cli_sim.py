@@ -175,8 +175,15 @@ def list_scenarios(as_json: AsJson = False) -> None:
 def sim_exam(
     scenario: Annotated[str, typer.Argument(help="Its name, or a .toml file of your own.")],
     operator: Annotated[
-        str, typer.Option(help="Who acts: nobody, or scripted (the forecast and the optimizer).")
+        str,
+        typer.Option(
+            help="Who acts: nobody, scripted (the forecast and the optimizer, stepped), or office "
+            "(all of gridctl over real protocols, plans approved over HTTP)."
+        ),
     ] = "scripted",
+    rate: Annotated[
+        float, typer.Option(min=1, max=120, help="Grid time against real, for the office.")
+    ] = 30.0,
     recording: Annotated[
         Path | None,
         typer.Option(help="Judge this recorded run instead (`gridctl sim --record FILE`)."),
@@ -188,7 +195,9 @@ def sim_exam(
     from gridctl.exam import examined  # noqa: PLC0415 - lazy on purpose
 
     with _Errors():
-        outcome = examined(scenario, operator=operator, recording=recording, record=record)
+        outcome = examined(
+            scenario, operator=operator, recording=recording, record=record, rate=rate
+        )
     if as_json:
         print(json.dumps(outcome, indent=2, ensure_ascii=False))
     else:

@@ -3,7 +3,8 @@
 The scripted operator is the real forecast and the real optimizer in this process, with the office's
 rules in short: it plans on what the links tell, leaves out what is stale, bad, local or faulty, and
 does not plan at all while the head is not known. Left out are approval (a plan is carried out as
-soon as it is verified), the wire (no socket is opened) and the settlement.
+soon as it is verified), the wire (no socket is opened) and the settlement. With `office` as the
+operator none of these is left out (`gridctl.exam_served`), and it takes its time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from gridctl.exam_operator import ScriptedOperator
+from gridctl.exam_served import run_served
 from gridctl.model.clock import ManualClock
 from gridctl.model.errors import ConfigError, UnavailableError
 from sim.fleet import load_fleet
@@ -26,7 +28,8 @@ from sim.step_field import StepField, links_of
 from sim.timeline import Timeline
 from sim.world import World
 
-OPERATORS: Final = ("nobody", "scripted")
+OPERATORS: Final = ("nobody", "scripted", "office")
+SERVED_RATE: Final = 30.0
 
 
 class Operator(Protocol):
@@ -45,7 +48,12 @@ class Nobody:
 
 
 def examined(
-    scenario: str, *, operator: str, recording: Path | None = None, record: Path | None = None
+    scenario: str,
+    *,
+    operator: str,
+    recording: Path | None = None,
+    record: Path | None = None,
+    rate: float = SERVED_RATE,
 ) -> dict[str, Any]:
     """Run and judge `scenario`, or judge a recorded run of it.
 
@@ -65,10 +73,14 @@ def examined(
                 f"there is no operator {operator!r}",
                 file="gridctl sim exam",
                 key="--operator",
-                hint=" or ".join(OPERATORS),
+                hint=", ".join(OPERATORS[:-1]) + f" or {OPERATORS[-1]}",
             )
         began_s = time.monotonic()
-        who, moments = operator, asyncio.run(run_stepped(story, operator, record))
+        if operator == "office":
+            run = run_served(story, scenario, rate=rate, record=record)
+        else:
+            run = run_stepped(story, operator, record)
+        who, moments = operator, asyncio.run(run)
         real_s = time.monotonic() - began_s
     try:
         score = judge(moments, story)

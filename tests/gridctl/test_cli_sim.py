@@ -136,7 +136,7 @@ def test_a_good_operator_passes_and_who_does_nothing_fails(name: str) -> None:
     ("words", "said"),
     [
         (("exam", "hot-morning"), "known scenarios"),
-        (("exam", "holiday", "--operator", "somebody"), "nobody or scripted"),
+        (("exam", "holiday", "--operator", "somebody"), "nobody, scripted or office"),
         (("exam", "holiday", "--recording", "absent.csv"), "cannot be read"),
     ],
 )
@@ -162,6 +162,15 @@ def test_the_scripted_operator_decides_the_same_twice(tmp_path: Path) -> None:
     story = short_story(tmp_path)
     first, second = (examined(story, operator="scripted")["score"] for _ in range(2))
     assert first == second
+
+
+@pytest.mark.soak
+def test_the_office_sits_the_exam_over_the_wire(tmp_path: Path) -> None:
+    """Real office, field agent, DNP3 and OPC UA; approvals over HTTP."""
+    score = examined(short_story(tmp_path), operator="office", rate=20.0)["score"]
+    assert score["commands"] > 0
+    assert score["diverged_ticks"] == 0
+    assert not any("covers" in reason for reason in score["failed"]), score["failed"]
 
 
 def short_story(tmp_path: Path) -> str:
