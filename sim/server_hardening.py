@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 from asyncua import ua
 from asyncua.common.utils import ServiceError
 from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.crypto.security_policies import SecurityPolicyFactory, SecurityPolicyNone
 from asyncua.server.address_space import AddressSpace, AttributeService
 from asyncua.server.binary_server_asyncio import BinaryServer, OPCUAProtocol
 from asyncua.server.internal_server import InternalServer
@@ -46,6 +47,13 @@ WriteGuard: TypeAlias = Callable[[ua.DataValue], Awaitable[ua.StatusCode]]
 """Judges and carries out one write from outside; its status goes to the client."""
 
 _TOKEN_BYTES = 32
+_DISCOVERY = frozenset(
+    ua.NodeId(ua.Int32(kind))
+    for kind in (
+        ObjectIds.GetEndpointsRequest_Encoding_DefaultBinary,
+        ObjectIds.FindServersRequest_Encoding_DefaultBinary,
+    )
+)
 _ACTIVATE = ua.NodeId(ua.Int32(ObjectIds.ActivateSessionRequest_Encoding_DefaultBinary))
 
 
@@ -165,10 +173,13 @@ class _Processor(UaProcessor):
     """One connection: its session is its own, and dies with a failed activation."""
 
     iserver: HardenedInternalServer
+    discovers = False
+    """Whether the channel is one without security, on which endpoints are told and nothing else."""
 
     def open_secure_channel(self, algohdr: Any, seqhdr: Any, body: Any) -> None:
         trusted = self.iserver.trusted_client
-        if trusted is not None and algohdr.SenderCertificate != trusted:
+        self.discovers = algohdr.SecurityPolicyURI == SecurityPolicyNone.URI
+        if not self.discovers and trusted is not None and algohdr.SenderCertificate != trusted:
             raise _UntrustedError
         super().open_secure_channel(algohdr, seqhdr, body)  # type: ignore[no-untyped-call]
 
@@ -194,6 +205,8 @@ class _Processor(UaProcessor):
         return self.session is not None
 
     async def _process_message(self, typeid: Any, requesthdr: Any, seqhdr: Any, body: Any) -> Any:
+        if self.discovers and typeid not in _DISCOVERY:
+            raise ServiceError(StatusCodes.BadSecurityPolicyRejected)
         if typeid != _ACTIVATE:
             return await super()._process_message(typeid, requesthdr, seqhdr, body)  # type: ignore[no-untyped-call]
         session = self.session
@@ -266,7 +279,13 @@ class HardenedServer(Server):
         host, port = self.socket_address
         listening = _LoopbackServer(self.iserver, host, port, self.limits)
         listening.line = self.line
-        listening.set_policies(self._policies)
+        # Endpoints are asked for before anybody can have agreed on security.
+        listening.set_policies(
+            [
+                *self._policies,
+                SecurityPolicyFactory(SecurityPolicyNone, ua.MessageSecurityMode.None_),  # type: ignore[no-untyped-call]
+            ]
+        )
         self.bserver = listening
         try:
             await self.bserver.start()

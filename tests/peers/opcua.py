@@ -218,6 +218,13 @@ def node_opcua_server(options: PeerOptions) -> PeerServer:
     )
 
 
+def node_client() -> list[str]:
+    """The command of a client on node-opcua. Skips the test where no Node.js can be had."""
+    node, _ = _node_and_npm()
+    _install_node_opcua()
+    return [*node, str(NODE_OPCUA / "client.js")]
+
+
 def o6_server(options: PeerOptions) -> PeerServer:
     """A server on open62541 by way of o6. Skips the test where no wheel exists for the machine."""
     site = _install_o6()
@@ -227,6 +234,12 @@ def o6_server(options: PeerOptions) -> PeerServer:
         namespace=APPLICATION_URI,
         environ={"PYTHONPATH": str(site)},
     )
+
+
+def o6_client() -> tuple[list[str], dict[str, str]]:
+    """The command of a client on o6, and the environment that it needs beside the usual one."""
+    site = _install_o6()
+    return [sys.executable, str(O6 / "client.py")], {"PYTHONPATH": str(site)}
 
 
 SERVERS = {"node-opcua": node_opcua_server, "o6": o6_server}
