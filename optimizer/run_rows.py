@@ -16,6 +16,8 @@ from optimizer.runs import BoolArray, RunRules, best_runs
 from optimizer.timegrid import IntArray, TimeGrid
 
 ROUNDING = 1e-6
+LONG = 10**6
+"""Intervals; what lasts longer lasts for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +59,9 @@ def rules_of(state: ResourceState, grid: TimeGrid, limits: RunLimits) -> RunRule
     told = announced(state, grid)
     held = max(held, limits.still)
     rules = RunRules(
-        length_min=np.maximum(length_min, 1).astype(np.int64),
-        length_max=length_max.astype(np.int64),
-        recovery=math.ceil(limits.rest_s / grid.step_s - ROUNDING),
+        length_min=np.clip(length_min, 1, LONG).astype(np.int64),
+        length_max=np.minimum(length_max, LONG).astype(np.int64),
+        recovery=math.ceil(min(limits.rest_s / grid.step_s, LONG) - ROUNDING),
         may_start=grid.begin_s >= rested_s - ROUNDING,
         day=grid.day,
         starts_left=left,

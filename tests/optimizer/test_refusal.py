@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
@@ -93,6 +93,8 @@ CHANGES = st.lists(
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES)
+@example([(("resources", 0, "duration_max_s"), 3.3e22)])
+@example([(("states", 3, "setpoint_kw"), 7201.0)])
 def test_any_number_may_be_anything(changes: list[tuple[tuple[str | int, ...], float]]) -> None:
     fuzzed(changes)
 
