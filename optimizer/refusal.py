@@ -12,6 +12,9 @@ from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Re
 ROWS_MAX = 1_000_000
 """Rows of the linear programme that a task may have before a voltage row is added."""
 INTERVALS_MAX = 10_000
+STEP_MAX_S = 31 * 86_400.0
+TIME_MAX_S = 1e11
+"""More than three thousand years: no time at all."""
 TOLD_MAX = 5
 _ROWS_PER_INTERVAL = {LoadGroup: 9, Generator: 9, Battery: 4, PvInverter: 0}
 
@@ -53,7 +56,7 @@ def _grid(task: PlanningTask) -> Iterator[str]:
     horizon = task.horizon
     if not 1 <= horizon.count <= INTERVALS_MAX:
         yield f"horizon: {horizon.count} intervals, 1 to {INTERVALS_MAX} are possible"
-    if not (math.isfinite(horizon.step_s) and horizon.step_s > 0.0):
+    if not 0.0 < horizon.step_s <= STEP_MAX_S:
         yield f"horizon: steps of {horizon.step_s} s"
     for name, value in (
         ("horizon.start_s", horizon.start_s),
@@ -61,7 +64,7 @@ def _grid(task: PlanningTask) -> Iterator[str]:
         ("utc_offset_s", task.utc_offset_s),
         ("deadline_s", task.deadline_s),
     ):
-        if not math.isfinite(value):
+        if not abs(value) <= TIME_MAX_S:
             yield f"{name} is {value}"
 
 

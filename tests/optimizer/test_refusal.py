@@ -94,6 +94,7 @@ CHANGES = st.lists(
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(CHANGES)
 @example([(("resources", 0, "duration_max_s"), 3.3e22)])
+@example([(("horizon", "step_s"), 1e300)])
 @example([(("states", 3, "setpoint_kw"), 7201.0)])
 def test_any_number_may_be_anything(changes: list[tuple[tuple[str | int, ...], float]]) -> None:
     fuzzed(changes)
