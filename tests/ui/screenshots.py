@@ -25,7 +25,9 @@ from tests.ui.pilot import Pilot
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"1920": (1920, 1080), "1366": (1366, 768)}
 PALETTES = ("dark", "light")
-SCREENS = ("overview", "plans", "commands", "alarms", "audit", "shift", "comms")
+SCREENS = (
+    "overview", "plans", "forecast", "health", "commands", "alarms", "audit", "shift", "comms",
+)  # fmt: skip
 RATE = 20.0
 SETTLE_MS = 700
 DOCUMENTED = {
