@@ -218,7 +218,9 @@ class _Draw:
         self._add(into, volt, factor, points.odd, correct=False)
         if points.afloat.size:
             ends = points.afloat_ends
-            into += product(sp.csr_array(ends.T), self._afloat / np.conj(product(ends, volt.T))).T
+            seen = np.conj(product(ends, volt.T))
+            drawn: ComplexArray = np.divide(self._afloat, seen, dtype=np.complex128)
+            into += product(sp.csr_array(ends.T), drawn).T
         return into
 
     def _add(
