@@ -25,6 +25,7 @@ from gridctl.web.views import FrameView
 
 log = logging.getLogger(__name__)
 
+FIRST_SHARED_S = 0.25
 QUEUE_FRAMES_MAX = 4
 PERIOD_S = 1.0
 SESSION_CHECK_S = 30.0
@@ -60,6 +61,9 @@ class Stream:
         self._clock = clock
         self._clients: set[_Client] = set()
         self._seq = 0
+        self._first = ""
+        self._first_mono_s = float("-inf")
+        self._making_first = asyncio.Lock()
 
     async def frame(self, *, full: bool) -> dict[str, Any]:
         """The frame of now; the full one carries the recent trend."""
@@ -110,7 +114,7 @@ class Stream:
         socket = web.WebSocketResponse(heartbeat=20.0, max_msg_size=1024)
         await socket.prepare(request)
         client = _Client()
-        client.put(json.dumps(await self.frame(full=True), separators=(",", ":")))
+        client.put(await self._first_frame())
         self._clients.add(client)
         reader = asyncio.create_task(self._drain(socket))
         try:
@@ -124,6 +128,15 @@ class Stream:
                 await reader
             await socket.close()
         return socket
+
+    async def _first_frame(self) -> str:
+        """The full frame for a new client. Those who come together share one: after a restart
+        every console of the room is back in the same second."""
+        async with self._making_first:
+            if self._clock.monotonic_s() - self._first_mono_s > FIRST_SHARED_S:
+                self._first = json.dumps(await self.frame(full=True), separators=(",", ":"))
+                self._first_mono_s = self._clock.monotonic_s()
+            return self._first
 
     async def _pump(
         self, request: web.Request, socket: web.WebSocketResponse, client: _Client
