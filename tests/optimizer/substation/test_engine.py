@@ -3,33 +3,18 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import Any
 
 import distributed
 import pytest
 
-from optimizer.substation.engine import BATCH, Dask, Failure, Here, Job, Ledger, Pool
+from optimizer.substation.engine import BATCH, Dask, Failure, Here, Ledger, Pool
 from optimizer.substation.levels import plan_substation
 from tests.optimizer.substation.cases import substation
+from tests.optimizer.substation.jobs import job, work
 
 DISTRIBUTED: Any = distributed
 """It has no types."""
-
-
-def job(feeder: str, payload: bytes = b"") -> Job:
-    return Job(cycle="1", feeder=feeder, kind="test", digest=payload.hex(), payload=payload)
-
-
-def work(one: Job) -> tuple[str, int]:
-    """Does what the payload says; its own process id."""
-    if one.payload == b"die":
-        os._exit(3)
-    if one.payload == b"sleep":
-        time.sleep(5.0)
-    if one.payload == b"fail":
-        raise ValueError("no such feeder")
-    return one.feeder, os.getpid()
 
 
 def test_a_bad_job_is_a_reason_and_the_next_is_done() -> None:
