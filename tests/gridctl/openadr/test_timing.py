@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from gridctl.openadr.periods import written
@@ -34,6 +34,7 @@ EVENTS = st.fixed_dictionaries(
     {"programID": st.just("p"), "intervals": INTERVALS},
     optional={"intervalPeriod": PERIODS, "duration": DURATIONS},
 ).map(EventRequest.model_validate)
+WHATEVER_CAN_BE_TOLD = settings(suppress_health_check=[HealthCheck.filter_too_much])
 
 
 def found_in(event: EventRequest) -> list[Window]:
@@ -44,12 +45,14 @@ def found_in(event: EventRequest) -> list[Window]:
         raise
 
 
+@WHATEVER_CAN_BE_TOLD
 @given(EVENTS)
 def test_windows_run_forward_and_only_the_last_of_a_row_may_be_endless(event: EventRequest) -> None:
     for window in found_in(event):
         assert window.end_s is None or window.end_s >= window.start_s
 
 
+@WHATEVER_CAN_BE_TOLD
 @given(EVENTS)
 def test_the_end_is_that_of_the_last_window(event: EventRequest) -> None:
     found = found_in(event)
@@ -62,6 +65,7 @@ def test_the_end_is_that_of_the_last_window(event: EventRequest) -> None:
         assert told == max(e for e in ends if e is not None)
 
 
+@WHATEVER_CAN_BE_TOLD
 @given(INTERVALS, st.integers(0, 100_000), st.integers(1, 100_000))
 def test_nothing_of_an_event_lies_beyond_its_duration(
     intervals: list[dict[str, object]], length: int, total: int
@@ -110,6 +114,7 @@ def test_a_longer_duration_repeats_the_intervals_until_it_is_over(
     assert found[-1].end_s == pytest.approx(NOON_S + total)
 
 
+@WHATEVER_CAN_BE_TOLD
 @given(EVENTS)
 def test_now_for_no_time_means_cancelled_and_nothing_else_does(event: EventRequest) -> None:
     period = event.interval_period
