@@ -96,6 +96,7 @@ ELSEWHERE: Mapping[str, str] = {
     " busy machine; table and picture of docs/explanation/worth.md",
     ".venv/bin/gridctl openadr client add YOUR-SYSTEM": HERE,
     ".venv/bin/gridctl openadr dead list": "tests/gridctl/test_cli_openadr.py",
+    ".venv/bin/gridctl openadr mqtt acl": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl evidence pack P-5ffff1089f -o pack.zip": COMMAND_LINE,
     ".venv/bin/gridctl evidence verify pack.zip --key office.pub": COMMAND_LINE,
     ".venv/bin/gridctl replay P-5ffff1089f": COMMAND_LINE,
