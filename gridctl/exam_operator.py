@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,6 +43,7 @@ STALE_S: Final = 120.0
 CONFIRM_S: Final = 60.0
 TRUST_AGAIN_S: Final = 1_800.0
 DAY_S: Final = 86_400.0
+REFUSALS_ENOUGH: Final = 4
 PLAN_AGAIN_S: Final = 180.0
 """While the head is above its limit a plan is not let stand for longer than this."""
 DEADLINE_S: Final = 20.0
@@ -295,6 +297,7 @@ class ScriptedOperator:
 
     def _carry_out(self, result: PlanningResult, now_s: float) -> None:
         wanted = {s.resource: s.kw for s in result.setpoints if s.interval == 0}
+        refusals: Counter[type[Resource]] = Counter()
         for resource in self._resources:
             if self._why_excluded(resource, now_s) is not None:
                 continue
@@ -304,7 +307,12 @@ class ScriptedOperator:
             idle = last is None or abs(last.kw - default) <= _STILL_KW
             if idle and abs(kw - default) <= _STILL_KW:
                 continue
+            # Where several of a kind have said no, the others behind the same station will.
+            if refusals[type(resource)] >= REFUSALS_ENOUGH:
+                self._distrust(resource.mrid, now_s)
+                continue
             self._send(resource, kw, now_s)
+            refusals[type(resource)] += not self._sent[resource.mrid].taken
 
     def _send(self, resource: Resource, kw: float, now_s: float) -> None:
         mrid = resource.mrid
