@@ -64,7 +64,8 @@ soak`). What only exists on a wire (late, lost and doubled replies, storms of ev
 `--operator office` leaves nothing out: simulator, field agent, office and optimizer run as in a pilot, `--rate` times
 as fast as real time (30 unless said otherwise), two scripted persons approve over HTTP what passed its AC check, and
 commands go over DNP3 and OPC UA. A scenario of 4.5 h takes nine minutes. What comes out is not the same twice, and
-who plans by a clock that runs 30 times too fast has less time to think: it need not pass what the stepped one does."""
+who plans by a clock that runs 30 times too fast has less time to think: it need not pass what the stepped one does
+(seen: the hot afternoon at 45 times real time on a busy machine, 11,800 kW·min; 58,700 when nobody acts; 5,000 pass)."""
 
 
 def simulator_page() -> str:
