@@ -92,8 +92,6 @@ ELSEWHERE: Mapping[str, str] = {
     "test_optimizer_tutorial.py",
     ".venv/bin/python -m optimizer.substation substation.json --workers 2": "tests/optimizer/"
     "substation/test_main.py",
-    ".venv/bin/python -m benchmarks.worth --write": "by hand, 2026-11: 336 plans, ten minutes on a"
-    " busy machine; table and picture of docs/explanation/worth.md",
     ".venv/bin/gridctl openadr client add YOUR-SYSTEM": HERE,
     ".venv/bin/gridctl openadr dead list": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl openadr mqtt acl": "tests/gridctl/test_cli_openadr.py",
@@ -105,6 +103,8 @@ ELSEWHERE: Mapping[str, str] = {
 """Command → the file that runs it."""
 
 BY_PATTERN: Mapping[str, str] = {
+    r"\.venv/bin/python -m benchmarks\.worth --write": "by hand, 2026-11: 336 plans, "
+    "ten minutes on a busy machine; table and picture of docs/explanation/worth.md",
     r"(office|agent)/bin/.*|python3 -m venv (office|agent)": "by hand, 2026-11: both environments "
     "made from their locks, `serve` and `field` run in them against the simulator",
 }

@@ -62,4 +62,4 @@ def test_what_is_not_permissive_in_the_lock_is_known() -> None:
             continue
         if "GPL" in said or "MPL" in said or "Mozilla" in said:
             other.add(name)
-    assert other == {"asyncua", "certifi", "pathspec"}
+    assert other == {"asyncua", "certifi", "fido2", "pathspec"}

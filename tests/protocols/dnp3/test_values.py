@@ -107,7 +107,7 @@ def test_the_self_test_wants_one_poll_of_everything_from_both_sides() -> None:
     assert test.verdict is None
     assert test.conclude() == "the stack has taken no poll of everything"
     test.whole()
-    assert (test.verdict, test.conclude()) == ("", "")
+    assert [test.verdict, test.conclude()] == ["", ""]
 
 
 @pytest.mark.parametrize("key", VARIATIONS)
