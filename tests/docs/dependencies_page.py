@@ -236,7 +236,7 @@ for pilots. "Released" is the month of the newest locked version; sizes are thos
 
 The lock of everything together has {count} packages. All of their licences are permissive except
 asyncua's (LGPL-3.0-or-later), which is used unchanged, as a package of its own that anybody can
-exchange, and certifi's and pathspec's (MPL-2.0)."""
+exchange, certifi's and pathspec's (MPL-2.0), and fido2's list of public suffixes (MPL-2.0)."""
 
 
 def dependencies_page() -> str:
