@@ -1,7 +1,8 @@
 """Passwords that others have lost: a look into a list on this host; nothing leaves it.
 
 The list is one that the operator has fetched: SHA-1 in hexadecimal, in order, one a line, with or
-without `:count` behind it. It is searched by halves where it lies, so that its size does not matter.
+without `:count` behind it. It is searched by halves where it lies, so that it may
+be of any size.
 """
 
 from __future__ import annotations

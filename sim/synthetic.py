@@ -61,8 +61,8 @@ _HOUSES_PER_STREET: Final = 12
 _ON_LEGS: Final = 0.5
 """Share of customers with a part of their load on the single legs."""
 _SERVICE_MARGIN: Final = 1.1
-"""Rating of a service transformer over what its customers draw. A hot day is a fifth more: then some
-are overloaded, as they are in towns."""
+"""Rating of a service transformer over what its customers draw. A hot day is a fifth more: then
+some are overloaded, as they are in towns."""
 _THREE_PHASE: Final = 0.4
 """Share of European customers with three phases."""
 

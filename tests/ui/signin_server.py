@@ -54,7 +54,7 @@ class SignInServer:
                         store=store,
                         forecasts=forecasts_of(store, clock),
                         assets=assets_of(store, clock),
-                vee=vee_of(store, clock),
+                        vee=vee_of(store, clock),
                         people=people_of(store, origin=origin, step_up_s=step_up_s),
                         clock=clock,
                         time_rate=1.0,

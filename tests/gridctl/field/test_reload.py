@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.field.intake import TELEMETRY_S
 from gridctl.field.configuration import Change, difference, load_configuration, objections
+from gridctl.field.intake import TELEMETRY_S
 from gridctl.field.reload import ReloadWatch, answer_file, request_file
 from gridctl.model.command import CommandState
 from gridctl.model.link import FieldAlarm, Hello, Telemetry
