@@ -94,6 +94,7 @@ def check_feeder(
         told=tuple(
             _strange(
                 network,
+                feeder,
                 (float(flow.v_pu[low, 0]), _name(network, int(low))),
                 (float(flow.v_pu[high, 0]), _name(network, int(high))),
             )
@@ -121,12 +122,13 @@ def _name(network: NetworkModel, row: int) -> str:
 
 
 def _strange(
-    network: NetworkModel, lowest: tuple[float, str], highest: tuple[float, str]
+    network: NetworkModel, feeder: Feeder, lowest: tuple[float, str], highest: tuple[float, str]
 ) -> list[str]:
     said = []
     if lowest[0] < _STRANGE_PU:
         said.append(
-            f"{lowest[0]:.3f} pu at {lowest[1]}: loads there are too large for what feeds them"
+            f"{lowest[0]:.3f} pu at {lowest[1]}: loads there are too large for what feeds them; "
+            f"the largest: {_largest(feeder)}"
         )
     if highest[0] > _STRANGE_HIGH_PU:
         said.append(f"{highest[0]:.3f} pu at {highest[1]}: no feeder has such a voltage")
@@ -153,8 +155,6 @@ def _strange(
 
 def _lost(network: NetworkModel, feeder: Feeder) -> str:
     """Where the load is furthest beyond what the network can bring, in words."""
-    largest = sorted(feeder.consumers, key=lambda c: -sum(c.kw))[:3]
-    named = ", ".join(f"{c.mrid} {sum(c.kw):g} kW at {c.node}" for c in largest)
     last = "it has no consumers"
     for scale in (0.8, 0.6, 0.4, 0.2, 0.1):
         flow = network.solve(load_scale=np.array([scale]))
@@ -166,4 +166,12 @@ def _lost(network: NetworkModel, feeder: Feeder) -> str:
             break
     else:
         last = "not even a tenth of its load can be carried"
-    return f"the power flow of {feeder.mrid} does not converge: {last}; largest loads: {named}"
+    return (
+        f"the power flow of {feeder.mrid} does not converge: {last}; "
+        f"largest loads: {_largest(feeder)}"
+    )
+
+
+def _largest(feeder: Feeder) -> str:
+    largest = sorted(feeder.consumers, key=lambda c: -sum(c.kw))[:3]
+    return ", ".join(f"{c.mrid} {sum(c.kw):g} kW at {c.node}" for c in largest)

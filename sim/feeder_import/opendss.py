@@ -69,7 +69,7 @@ def import_opendss(
     """
     dss = opendss_engine()
     report = Report(source=str(master))
-    script = Script(dss, report, passing)
+    script = Script(dss, report, passing, look=lambda: refuse_nonsense(dss, report))
     script.run(master)
     passing("a look at all figures")
     refuse_nonsense(dss, report)

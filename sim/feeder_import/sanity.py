@@ -50,6 +50,9 @@ def _transformer(circuit: Circuit, element: str) -> Iterator[str]:
 
 def _line(circuit: Circuit, element: str) -> Iterator[str]:
     """The engine shows sequences and matrices, of which only those count that were given."""
+    length = circuit.number(element, "length")
+    if not (isfinite(length) and length > 0.0):
+        yield f"its length is {length:g}"
     by_sequence = [circuit.text(element, what) for what in ("r1", "x1")]
     matrices = [circuit.text(element, what) for what in ("rmatrix", "xmatrix")]
     if by_sequence == ["0", "0"] or not any(letter in "123456789" for letter in "".join(matrices)):

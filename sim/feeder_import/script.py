@@ -50,19 +50,33 @@ _DATA: Final = re.compile(
     r"\b(file|csvfile|dblfile|sngfile|pqcsvfile)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s,)\]]+)",
     re.IGNORECASE,
 )
+_SOLVES: Final = re.compile(r"calcv")
+_WORD: Final = re.compile(
+    r"(?<![\w%])(kv|kw|kva|kvar|kvs|kvas|pf|r1|x1|r0|x0|c1|c0|basekv|pu|length|kwrated|kwhrated|pmpp|"
+    r"xhl|xht|xlt|normamps|emergamps|vminpu|vmaxpu)\s*=\s*([A-Za-z]+)(?=[\s,]|$)",
+    re.IGNORECASE,
+)
+"""A word where a number belongs: the engine takes it for 0."""
 _SERIES: Final = ("loadshape", "growthshape", "tempshape", "priceshape", "xycurve", "spectrum")
 """Classes that a snapshot can do without."""
 _SHORTEST: Final = 3
 
 
 class Script:
-    """Feeds one master file; `problems` are (place, what the engine says)."""
+    """Feeds one master file; `problems` are (place, what the engine says). `look` is called before
+    a line that makes the engine solve: it may raise for figures that would crash it."""
 
     def __init__(
-        self, dss: Any, report: Report, passing: Callable[[str], None] = lambda _: None
+        self,
+        dss: Any,
+        report: Report,
+        passing: Callable[[str], None] = lambda _: None,
+        *,
+        look: Callable[[], None] = lambda: None,
     ) -> None:
         self._dss = dss
         self._passing = passing
+        self._look = look
         self._report = report
         self.problems: list[tuple[str, str]] = []
         self.has_voltage_bases = False
@@ -171,6 +185,12 @@ class Script:
         if verb == "set" and ("datapath" in low or "editor" in low or "cmdlog" in low):
             return
         self.has_voltage_bases |= (verb == "set" and "voltagebases" in low) or verb == "setkvbase"
+        if _SOLVES.match(verb):
+            if self.problems:  # told at the end; the engine may not survive what is missing
+                return
+            self._look()
+        for key, word in _WORD.findall(line):
+            self.problems.append((place, f"{key}={word} is no number: {line[:80]!r}"))
         found = _DATA.sub(self._data_file, line)
         if defined and "\0" in found and defined[1].lower() in _SERIES:
             why = f"its file of numbers is not there ({place})"

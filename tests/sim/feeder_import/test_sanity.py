@@ -26,6 +26,13 @@ New Load.ok bus1=c kv=0.48 kw=50 pf=0.9
             "New Line.z bus1=b.1 bus2=d.1 phases=1 rmatrix=[0] xmatrix=[0]",
             r"m.dss:5: line.z: a line without impedance",
         ),
+        ("New Line.z bus1=b bus2=d length=0", r"m.dss:5: line.z: its length is 0"),
+        (
+            "New Line.z bus1=b bus2=d r1=0 x1=0\nSet voltagebases=[12.47]\nCalcvoltagebases",
+            r"m.dss:5: line.z: a line without impedance",
+        ),
+        ("New Load.w bus1=b kv=12.47 kw=NaN", r"m.dss:5: kw=NaN is no number"),
+        ("New Load.w bus1=b kv=12.47 kw=many pf=.9", r"m.dss:5: kw=many is no number"),
         ("New Reactor.z bus1=b bus2=d x=0 r=0", r"m.dss:5: reactor.z: a reactor without"),
         ("Edit Vsource.source pu=0", r"m.dss:1: vsource.source: pu is 0"),
         ("Set frequency=0", r"the frequency is 0 Hz"),
