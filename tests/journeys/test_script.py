@@ -103,7 +103,8 @@ def test_the_whole_loop(scripts: Scripts) -> None:
     assert told["plan"]["id"]
     assert len(bytes.fromhex(told["plan"]["digest"])) == 32
     assert told["plan"]["kw"] > 300
-    assert told["plan"]["controls"].keys() == {"load_group", "battery", "pv"}
+    kinds = {"load_group", "battery", "pv", "generator"}
+    assert told["plan"]["controls"].keys() == kinds
     before, after = told["verification"]["before"], told["verification"]["after"]
     assert {"worst_voltage_pu", "worst_loading_pct", "violations"} == before.keys() == after.keys()
     assert after["violations"] <= before["violations"]
