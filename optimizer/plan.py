@@ -9,6 +9,7 @@ Nothing here raises for a hard problem: the status and a reason in words say wha
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ import numpy as np
 import scipy
 
 from gridctl.model.planning import (
+    Exclusion,
     Finding,
     FindingKind,
     PlanningResult,
@@ -172,10 +174,7 @@ def _plan(
         return _explained(problem, network, replace(bare, reason=_not_needed(problem, broken)))
     if len(problem.excluded) == len(task.resources):
         what = broken[0].limit if broken else "a limit"
-        reason = (
-            f"{what} cannot be kept: no resource may be used ({len(task.resources)} "
-            "excluded, each with its reason)"
-        )
+        reason = f"{what} cannot be kept: no resource may be used{_mostly(bare.excluded)}"
         return _explained(
             problem, network, replace(bare, status=SolveStatus.INFEASIBLE, reason=reason)
         )
@@ -236,6 +235,15 @@ def _explained(
     near: FlowResult | None = None,
 ) -> PlanningResult:
     return replace(result, findings=findings(problem, network, result, near=near))
+
+
+def _mostly(excluded: Sequence[Exclusion]) -> str:
+    """How many are excluded and the reason that most of them have, in brackets."""
+    if not excluded:
+        return " (there is none)"
+    (reason, count), *others = Counter(one.reason for one in excluded).most_common()
+    more = f", {len(others)} other reasons" if others else ""
+    return f" ({len(excluded)} excluded; {count}: {reason}{more})"
 
 
 def _needed(problem: Problem, bounds: Bounds) -> bool:

@@ -104,11 +104,14 @@ class Cycle:
         """Import at the head without control, as last forecast."""
         self.view: CycleView | None = None
         self.proposed: OpenPlan | None = None
+        self.is_held_up = False
+        """The last step lacked what may come any moment: the field, or anybody who may be used."""
 
     async def step(self, now_s: float, *, asked: bool = False) -> CycleView:
         """One pass. `asked`: a person wants it, so a recent rejection does not hold it back."""
         async with self._one_at_a_time:
             self.proposed = None
+            self.is_held_up = False
             try:
                 await self._participation.load()
                 known = self._observe()
@@ -116,11 +119,13 @@ class Cycle:
                 requests = await self._wanted(forecast.horizon, asked=asked)
                 task = self._task(known, forecast, requests, now_s)
                 result = await self._optimize(task)
+                self.is_held_up = 0 < len(task.resources) <= len(result.excluded)
                 self._verify(result)
                 self.proposed = await self._propose(task, result, known.snapshot)
                 status, reason = str(result.status), f"plan {self.proposed.plan.mrid} is proposed"
             except NoPlan as end:
                 status, reason = end.status, end.reason
+                self.is_held_up |= status == "blocked"
             except UnavailableError as error:
                 status, reason = "unavailable", str(error)
             await self._shadow(now_s)

@@ -502,10 +502,10 @@ class Office:
             if self._clock.monotonic_s() >= next_s or self._wake.is_set():
                 self._wake.clear()
                 began_s, planning = self._clock.monotonic_s(), self._settings.planning
-                ended = await self.cycle.step(self._clock.now_s())
+                await self.cycle.step(self._clock.now_s())
                 # At the start and after a lost line: as soon as it can be planned, it is.
-                is_blocked = ended.status == "blocked"
-                next_s = began_s + (planning.retry_s if is_blocked else planning.cycle_s)
+                held_up = self.cycle.is_held_up
+                next_s = began_s + (planning.retry_s if held_up else planning.cycle_s)
             await asyncio.sleep(WATCH_S)
 
     async def _dispatch_loop(self) -> None:

@@ -23,7 +23,8 @@ class PlanningSettings:
     """`step_s`, `count`: the horizon, grid seconds. `quantile`: chance level of the head limit.
     `path_count`: correlated paths of the forecast, against which the limit is held as well;
     `cvar_weight`: how much the worst of them count (0 … 1). `deadline_s`: real seconds the worker
-    has. `cycle_s`: real seconds between two cycles, `retry_s`: after one that was blocked."""
+    has. `cycle_s`: real seconds between two cycles, `retry_s`: after one that was
+    held up by what may come any moment."""
 
     step_s: float
     count: int

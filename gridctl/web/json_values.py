@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, TypeAlias
 
 Json: TypeAlias = dict[str, Any]
@@ -15,5 +16,5 @@ def iso(at_s: float) -> str:
 
 
 def rounded(value: float | None, digits: int = 3) -> float | None:
-    """`value` for the wire; null stays null."""
-    return None if value is None else round(value, digits)
+    """`value` for the wire; null stays null, and what JSON has no number for becomes it."""
+    return None if value is None or not isfinite(value) else round(value, digits)

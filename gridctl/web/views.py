@@ -213,7 +213,7 @@ def resource_view(view: ResourceView, at_s: float, time_rate: float) -> Json:
         "lease_left_s": None if lease is None else round(max(0.0, (lease - at_s) / time_rate), 0),
         "excluded": view.excluded,
         "quality": view.quality.validity,
-        "age_s": round(view.age_s, 1),
+        "age_s": rounded(view.age_s, 1),
     }
 
 

@@ -38,6 +38,7 @@ from gridctl.model.permit import Permit
 from gridctl.model.plan import OnFailure
 from gridctl.model.planning import (
     CaseResult,
+    Exclusion,
     Forecast,
     ForecastTask,
     PlanningResult,
@@ -303,6 +304,8 @@ class ToyPlanner:
         self.shed_kw = dict(SHED_KW)
         self.asked = 0
         self.intervals = 2
+        self.nobody = ""
+        """Why nobody may be used, when that is so."""
 
     async def forecast(self, task: ForecastTask, *, deadline_s: float) -> Forecast:
         return Forecast(
@@ -338,7 +341,11 @@ class ToyPlanner:
             head_after_kw=after,
             cost=1.0,
             verification=_checked(before, after),
-            excluded=(),
+            excluded=tuple(
+                Exclusion(resource=s.resource, reason=self.nobody)
+                for s in task.states
+                if self.nobody
+            ),
             bindings=(),
             shortfalls=(),
             solver="toy",

@@ -101,7 +101,7 @@ export interface ResourceState {
   lease_left_s: number | null;
   excluded: string | null;
   quality: Validity;
-  age_s: number;
+  age_s: number | null; // null: never heard of
 }
 export interface LinkState {
   id: string; protocol: string; endpoint: string; state: "up" | "connecting" | "down";

@@ -74,7 +74,7 @@ export function silence(value: { rx: number } | undefined, nowMs: number): numbe
   return value ? Math.max(0, nowMs - value.rx) / 1000 : 0;
 }
 
-/** Age of a value now: what it had when it came, plus the time since. */
-export function ageOf(value: { age_s: number; rx: number }, nowMs: number): number {
-  return value.age_s + Math.max(0, nowMs - value.rx) / 1000;
+/** Age of a value now: what it had when it came, plus the time since. Null: it never came. */
+export function ageOf(value: { age_s: number | null; rx: number }, nowMs: number): number | null {
+  return value.age_s === null ? null : value.age_s + Math.max(0, nowMs - value.rx) / 1000;
 }
