@@ -58,7 +58,7 @@ customer-hours under shed. A tick without a power flow is never passed over: suc
 The scripted operator is the real forecast and the real optimizer on what the links tell. It plans each quarter of an
 hour, and again after three minutes while the head is above its limit. It does what a good operator does beside the
 plan: it moves a forecast that is off to what the head draws now, and holds a tap changer in its model that has been
-beyond its band for five minutes. It passes every bundled scenario, and whoever does nothing fails every one (`make
+beyond its band for five minutes. It has passed each bundled scenario, and whoever does nothing fails every one (`make
 soak`). What only exists on a wire (late, lost and doubled replies, storms of events) is passed over in a stepped run.
 
 `--operator office` leaves nothing out: simulator, field agent, office and optimizer run as in a pilot, `--rate` times
