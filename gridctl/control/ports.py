@@ -38,6 +38,7 @@ from gridctl.model.record import (
     UseRow,
 )
 from gridctl.model.resource import Resource
+from gridctl.model.tag import Tag
 
 __all__ = [
     "AuditEntry",
@@ -117,6 +118,14 @@ class DutyRecords(Protocol):
 
     async def shelves(self) -> Sequence[Shelf]:
         """Alarms that were put aside, those whose time is over too."""
+        ...
+
+
+class TagRecords(Protocol):
+    """Reads about tags."""
+
+    async def all(self) -> Sequence[Tag]:
+        """The oldest first."""
         ...
 
 
@@ -247,6 +256,12 @@ class Transaction(Protocol):
 
     async def add_score(self, score: ShadowScore) -> None: ...
 
+    async def put_tag(self, tag: Tag) -> None:
+        """Insert or replace by its name."""
+        ...
+
+    async def remove_tag(self, id_: str) -> None: ...
+
     async def next_sequence(self) -> tuple[int, int]:
         """(epoch, sequence) for the next order; strictly increasing, survives a restart."""
         ...
@@ -264,6 +279,9 @@ class Store(Protocol):
 
     @property
     def duties(self) -> DutyRecords: ...
+
+    @property
+    def tags(self) -> TagRecords: ...
 
     @property
     def dossiers(self) -> Dossiers: ...

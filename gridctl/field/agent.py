@@ -248,6 +248,7 @@ class FieldAgent:
             epoch_seen=state.epoch,
             sequence_seen=state.sequence,
             stopped=self._stop.stopped,
+            tags=state.tags,
         )
         return hello, self._image.all()
 
@@ -304,7 +305,7 @@ class FieldAgent:
                 self._memory.expire_all(self._clock.now_s())
             case OrderKind.ACKNOWLEDGE:
                 self._spawn(self._device_alarms.acknowledge(order))
-            case OrderKind.STOP | OrderKind.RESUME:
+            case OrderKind.STOP | OrderKind.RESUME | OrderKind.TAG | OrderKind.UNTAG:
                 self._tell_heartbeat()
 
     async def _watch(self) -> None:
@@ -378,6 +379,7 @@ class FieldAgent:
                 + self._inbox.dropped
                 + self._events.dropped
                 + self._client.events_dropped,
+                tags=tuple(tag.id for tag in self._memory.state.tags),
             )
         )
 

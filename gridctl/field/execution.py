@@ -156,14 +156,14 @@ class Executor:
             reached = state
             self._step(command.mrid, order.mrid, state, "", "")
 
-        unsent = self._unsent(admission)
+        unsent = self._unsent(admission, command.point)
         if unsent is not None:
             self._end(command, order.mrid, *unsent)
             return
         since_s = self._clock.now_s()
         try:
             execution = await driver.execute(
-                permit, aborted=lambda: self._stop.stopped, stage=stage
+                permit, aborted=lambda: self._forbidden(command.point), stage=stage
             )
         except (GridctlError, OSError, TimeoutError) as error:
             log.exception("field: driver %s broke while executing", driver.link)
@@ -173,6 +173,8 @@ class Executor:
         if execution.result in (Result.REJECTED, Result.ABORTED):
             # The device has answered, and it said no (or was never asked): it holds what it held.
             state, status, detail = CommandState.FAILED, execution.status, execution.detail
+            if execution.result is Result.ABORTED and not self._stop.stopped:
+                detail += "".join(f" {tag.words()}" for tag in self._guard.tags_on(command.point))
             self._end(command, order.mrid, state, status, detail, evidence=execution.evidence)
             return
         if execution.result is Result.ACCEPTED:
@@ -190,7 +192,11 @@ class Executor:
         self._take_lease(command, order.mrid)
         self._spawn(self._settle(command, order.mrid, reached, execution, since_s=since_s))
 
-    def _unsent(self, admission: Admission) -> tuple[CommandState, str, str] | None:
+    def _forbidden(self, point: str) -> bool:
+        """STOP or a tag that came after the order was let through."""
+        return self._stop.stopped or bool(self._guard.tags_on(point))
+
+    def _unsent(self, admission: Admission, point: str) -> tuple[CommandState, str, str] | None:
         """Why a command whose turn has come must not be sent after all."""
         late_s = self._clock.now_s() - admission.order.not_after_s
         if late_s > 0:
@@ -198,6 +204,8 @@ class Executor:
             return (CommandState.EXPIRED, "TOO_LATE", detail)
         if self._stop.stopped:
             return (CommandState.FAILED, "STOPPED", "STOP came before it was sent")
+        for tag in self._guard.tags_on(point):
+            return (CommandState.FAILED, "TAGGED", f"a tag came before it was sent: {tag.words()}")
         return None
 
     async def _settle(

@@ -16,6 +16,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gridctl.field.spool import FieldMemory, Lease, UnderWay
+from gridctl.field.tags import FieldTags
 from gridctl.link import is_genuine
 from gridctl.model.budget import Move, count, last_s, moved_kw, spent_kw
 from gridctl.model.clock import Clock
@@ -26,6 +27,7 @@ from gridctl.model.link import SignedOrder
 from gridctl.model.measurement import Measurement, PointKind
 from gridctl.model.order import COMMANDS_PER_ORDER_MAX, Order, OrderKind
 from gridctl.model.permit import Permit, mint
+from gridctl.model.tag import Tag
 from protocols.driver import PointAddress
 
 PERMIT_LIFE_S = 60.0
@@ -99,8 +101,9 @@ class Guard:
         self._devices: Mapping[str, DeviceLimit] = {d.point: d for d in limits.devices}
         self._areas: Mapping[str, AreaLimit] = {a.area: a for a in limits.areas}
         self._inhibited = frozenset(limits.inhibited)
-        self.use(addresses)
         self._memory = memory
+        self._tags = FieldTags(memory, limited=self._devices)
+        self.use(addresses)
         self._plant = plant
         self._clock = clock
         self._default_numbers = itertools.count(1)
@@ -109,6 +112,11 @@ class Guard:
         """Judge orders by these points from now on."""
         self._addresses = {a.point.mrid: a for a in addresses}
         self._switches = _switches(addresses)
+        self._tags.use(addresses)
+
+    def tags_on(self, point: str) -> tuple[Tag, ...]:
+        """Blocking tags on the device of `point`."""
+        return self._tags.on(point)
 
     def admit(self, signed: SignedOrder) -> Admission | Refusal:
         """Let the whole order through, remembered on disk before this returns, or refuse it."""
@@ -127,6 +135,10 @@ class Guard:
             case OrderKind.ACKNOWLEDGE:
                 objections = [*self._fence(order), *self._window(order), *_bare(order)]
                 objections += self._acknowledgement(order)
+            case OrderKind.TAG | OrderKind.UNTAG:
+                # Heeded while STOP holds and with a doubtful clock: a tag only forbids, and to take
+                # one away needs the people that it asks for.
+                objections = [*self._fence(order), *_bare(order), *self._tags.objections(order)]
             case OrderKind.DISPATCH:
                 objections = [*self._fence(order), *self._window(order), *self._dispatch(order)]
         if objections:
@@ -137,7 +149,8 @@ class Guard:
         """A permit of the field's own, to write a point's default when its lease has run out.
 
         Given while STOP holds too: back to the default is the safe direction (SG-22). Never for an
-        inhibited point: there the device's own timer has to do it (SG-26).
+        inhibited point, or a device on which somebody works: there the device's own timer has to do
+        it (SG-26).
         """
         limit = self._devices.get(lease.point)
         address = self._addresses.get(lease.point)
@@ -145,6 +158,9 @@ class Guard:
             return _refusal([("no_limit", f"{lease.point} has no limits: it is not ours to move")])
         if lease.point in self._inhibited:
             return _refusal([("inhibited", f"{lease.point} is inhibited (SG-26)")])
+        for tag in self.tags_on(lease.point):
+            if tag.kind.blocks_default:
+                return _refusal([("tagged", f"{lease.point}: {tag.words()}")])
         now_s = self._clock.now_s()
         command = Command(
             mrid=f"default-{lease.command}-{next(self._default_numbers)}",
@@ -176,6 +192,8 @@ class Guard:
         try:
             if order.kind is OrderKind.RESUME:
                 self._memory.set_stopped(False, epoch=order.epoch, sequence=order.sequence)
+            elif order.kind in (OrderKind.TAG, OrderKind.UNTAG):
+                self._tags.keep(order)
             else:
                 self._memory.admit(
                     epoch=order.epoch,
@@ -273,6 +291,8 @@ class Guard:
             yield ("repeated", f"{name}: command {command.mrid} was let through before (SG-19)")
         if name in self._inhibited:
             yield ("inhibited", f"{name} is inhibited (SG-26)")
+        for tag in self.tags_on(name):
+            yield ("tagged", f"{name}: {tag.words()}")
         if self._plant.busy(name):
             yield ("busy", f"{name}: a command is in flight (SG-03)")
         yield from self._expectation(command, address)

@@ -2,8 +2,8 @@
 
 One JSON file, replaced whole (write aside, fsync, rename, fsync the folder), so that a kill at any
 moment leaves either the old state or the new one. It holds what the guard must not forget: the
-highest epoch and sequence, what was let through and when, which commands are under way and which
-setpoints are held.
+highest epoch and sequence, what was let through and when, which commands are under way, which
+setpoints are held and which devices are tagged.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from gridctl.model.budget import Move
 from gridctl.model.command import Command
 from gridctl.model.errors import ConfigError
+from gridctl.model.tag import Tag
 
 SPOOL_VERSION = 1
 ADMITTED_REMEMBERED = 4_096
@@ -58,6 +59,7 @@ class FieldState:
     moves: tuple[Move, ...] = ()
     under_way: tuple[UnderWay, ...] = ()
     leases: tuple[Lease, ...] = ()
+    tags: tuple[Tag, ...] = ()
 
 
 # "| None" only because pydantic takes no config for a bare dataclass; a null file is refused.
@@ -123,6 +125,11 @@ class FieldMemory:
         if stopped:
             self._state = changed
         self._replace(changed)
+
+    def set_tags(self, tags: tuple[Tag, ...], *, epoch: int, sequence: int) -> None:
+        """Remember which devices are tagged and save. Raises OSError; the state is then what it
+        was."""
+        self._replace(replace(self._state, tags=tags, epoch=epoch, sequence=sequence))
 
     def hold(self, lease: Lease) -> None:
         """A setpoint is (or may be) in force: hold it, and the command is not under way any more.

@@ -14,8 +14,9 @@ from typing import Literal, TypeAlias
 from gridctl.model.command import CommandState
 from gridctl.model.measurement import Measurement, Point
 from gridctl.model.order import Order
+from gridctl.model.tag import Tag
 
-FRAME_VERSION = 4
+FRAME_VERSION = 5
 MEASUREMENTS_PER_FRAME_MAX = 500
 EVENTS_PER_FRAME_MAX = 1_000
 POINTS_PER_FRAME_MAX = 4_000
@@ -100,7 +101,8 @@ class Hello:
     """First frame up: who the agent is, what it can see, and which limits it enforces.
 
     Told again on the same line when the agent has loaded other points. More points than fit into a
-    frame come behind it, in MorePoints; `points_total` says how many there are in all.
+    frame come behind it, in MorePoints; `points_total` says how many there are in all. `tags`: the
+    blocking ones that it holds, in full.
     """
 
     type: Literal["hello"] = "hello"
@@ -113,6 +115,7 @@ class Hello:
     epoch_seen: int
     sequence_seen: int
     stopped: bool
+    tags: tuple[Tag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +249,8 @@ class LeaseInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
-    """Once a second: the agent lives, these are its links, leases and whether it is stopped."""
+    """Once a second: the agent lives, these are its links, leases and whether it is stopped.
+    `tags`: the names of those that it holds."""
 
     type: Literal["heartbeat"] = "heartbeat"
     at_s: float
@@ -254,6 +258,7 @@ class Heartbeat:
     links: tuple[LinkHealth, ...]
     leases: tuple[LeaseInfo, ...]
     dropped: int
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

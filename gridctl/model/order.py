@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from gridctl.model.canonical import canonical_json
 from gridctl.model.command import Command
+from gridctl.model.tag import Tag
 
 COMMANDS_PER_ORDER_MAX = 64
 
@@ -14,13 +15,16 @@ COMMANDS_PER_ORDER_MAX = 64
 class OrderKind(StrEnum):
     """DISPATCH carries commands; STOP forbids all that follow until RESUME; DEFAULT returns every
     leased device to its default; ACKNOWLEDGE tells a device that a person has seen one of its own
-    alarms. Only DISPATCH carries commands."""
+    alarms; TAG and UNTAG hang a tag on a device and take it away (SG-26). Only DISPATCH carries
+    commands."""
 
     DISPATCH = "dispatch"
     STOP = "stop"
     RESUME = "resume"
     DEFAULT = "default"
     ACKNOWLEDGE = "acknowledge"
+    TAG = "tag"
+    UNTAG = "untag"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +35,7 @@ class Order:
     in this epoch; `plan_digest` is what the approvers approved; `approved_by` their names;
     `limits_digest` the limits that the office planned with. Times in grid seconds. `link`,
     `subject`, `comment`: of an ACKNOWLEDGE, whose alarm, which one, and the person's words.
+    `tag`: of a TAG or UNTAG.
     """
 
     mrid: str
@@ -47,6 +52,7 @@ class Order:
     link: str = ""
     subject: str = ""
     comment: str = ""
+    tag: Tag | None = None
 
     def signed_bytes(self) -> bytes:
         """What the Ed25519 signature covers: the canonical JSON of every field."""

@@ -52,6 +52,7 @@ from gridctl.store.openadr_publications import Publications
 from gridctl.store.plans import Plans
 from gridctl.store.platform import Platform
 from gridctl.store.settlements import Settlements
+from gridctl.store.tags import Tags
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
 
@@ -90,6 +91,7 @@ class SqlStore:
         self.dossiers = Dossiers(reading=self._reading)
         self.modes = Modes(reading=self._reading)
         self.duties = Duties(reading=self._reading)
+        self.tags = Tags(reading=self._reading)
         self.platform = Platform(transaction=self.transaction, reading=self._reading)
         self.forecasts = Forecasts(transaction=self.transaction, reading=self._reading)
         self.settlements = Settlements(transaction=self.transaction, reading=self._reading)

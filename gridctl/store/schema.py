@@ -566,6 +566,15 @@ dr_limit = Table(
 )
 """What an enrolment or an opt-out allows of a device, as the planning reads it."""
 
+tag = Table(
+    "tag",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("device", Text, nullable=False),
+    Column("body", Text, nullable=False),
+)
+"""Tags that hang on devices now; what became of the others is in the audit record."""
+
 # --- forecasts, weather, settlement ---------------------------------------------------------------
 
 forecast_made = Table(

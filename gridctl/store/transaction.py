@@ -15,6 +15,7 @@ from gridctl.model.mode import AreaMode, ShadowScore
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.model.record import AuditEntry, AuditRow, EvidenceRow
+from gridctl.model.tag import Tag
 from gridctl.store import (
     alarms,
     audit,
@@ -26,6 +27,7 @@ from gridctl.store import (
     modes,
     plans,
     requests,
+    tags,
 )
 
 
@@ -130,6 +132,14 @@ class SqlTransaction:
     async def add_score(self, score: ShadowScore) -> None:
         """The score of a shadow plan, once."""
         await modes.add_score(self.connection, score)
+
+    async def put_tag(self, tag: Tag) -> None:
+        """Insert or replace by its name."""
+        await tags.put(self.connection, tag)
+
+    async def remove_tag(self, id_: str) -> None:
+        """Nothing happens when there is none."""
+        await tags.remove(self.connection, id_)
 
     async def next_sequence(self) -> tuple[int, int]:
         """(epoch, sequence) for the next order; UnavailableError when another office took over."""
