@@ -12,8 +12,10 @@ by element, for those elements only.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -149,7 +151,7 @@ def _odd(elements: Elements) -> BoolArray:
     return odd if elements.band is None else odd | (elements.band.dropout_pu > 0.0)
 
 
-class _Draw:
+class Draw:
     """The currents of all points at given root volts."""
 
     def __init__(
@@ -272,7 +274,7 @@ def iterate(
     # Constant power behind an ideal tie is the same constant power at its root.
     np.add.at(given.T, points.at, injection_va[points.injected])
     common = scale.shape[0] == 1
-    draw = _Draw(
+    draw = Draw(
         points,
         elements,
         elements.va[None, :] if common else (elements.va[:, None] * elements.reached(scale)).T,
@@ -280,35 +282,46 @@ def iterate(
         injection_va[points.afloat],
     )
     factor = np.broadcast_to(scale[0], (periods,)).copy() if common else np.ones(periods)
-    meter = None if head_kw is None else _Meter(system, elements, head_kw, injection_va)
+    meter = None if head_kw is None else Meter(system, elements, head_kw, injection_va)
     start = None if start_v is None else start_v.T
     idle = not points.injected.size and not points.afloat.size
     if start is None and common and idle and periods >= PILOTS_FROM:
-        start = _between(system, elements, points, factor, base_v)
-    found = _steps(_Plain(system, draw), factor, base_v=base_v, start=start, meter=meter)
+        start = between(lambda pilots, _: _Plain(system, pilots), elements, points, factor, base_v)
+    found = steps(_Plain(system, draw), factor, base_v=base_v, start=start, meter=meter)
     if not found.converged and elements.band is not None:
         # Low voltages turn loads into impedances, which belong into the matrix.
         folded = _Folded(system, elements, draw, scale)
-        found = _steps(folded, factor, base_v=base_v, start=None, meter=meter)
+        found = steps(folded, factor, base_v=base_v, start=None, meter=meter)
     return found
 
 
-def _between(
-    system: RootSystem,
+class Law(Protocol):
+    """One step of a fixed point; `no_load` (m,) or (T, m) are the volts to begin from."""
+
+    no_load: ComplexArray
+
+    def moved(self, volt: ComplexArray, factor: FloatArray) -> ComplexArray:
+        """The next volts (T, m)."""
+        ...
+
+
+def between(
+    law_of: Callable[[Draw, int], Law],
     elements: Elements,
     points: Points,
     factor: FloatArray,
     base_v: FloatArray,
 ) -> ComplexArray | None:
-    """(T, m) root volts near those at `factor` (T,), None where that is of no use: solved at a few
-    factors (Chebyshev's points of their range), with a polynomial through them."""
+    """(T, m) volts near those at `factor` (T,), None where that is of no use: solved at a few
+    factors (Chebyshev's points of their range), with a polynomial through them. `law_of` these
+    draws and so many columns."""
     low, high = float(factor.min()), float(factor.max())
     if not high > low:
         return None
     at = 0.5 * (low + high) - 0.5 * (high - low) * np.cos(np.pi * np.arange(PILOTS) / (PILOTS - 1))
     nothing = np.zeros((PILOTS, points.single), dtype=np.complex128)
-    draw = _Draw(points, elements, elements.va[None, :], nothing, nothing[:0, :0])
-    pilots = _steps(_Plain(system, draw), at, base_v=base_v, start=None, meter=None)
+    draw = Draw(points, elements, elements.va[None, :], nothing, nothing[:0, :0])
+    pilots = steps(law_of(draw, PILOTS), at, base_v=base_v, start=None, meter=None)
     if not pilots.converged:
         return None
     weight = np.ones((len(factor), PILOTS))
@@ -321,7 +334,7 @@ def _between(
 class _Plain:
     """One step of V = w + Y^-1 i(V)."""
 
-    def __init__(self, system: RootSystem, draw: _Draw) -> None:
+    def __init__(self, system: RootSystem, draw: Draw) -> None:
         self._lu, self._draw = system.lu, draw
         self.no_load: ComplexArray = system.lu.solve(system.emf_a)
 
@@ -339,7 +352,7 @@ class _Folded:
     """
 
     def __init__(
-        self, system: RootSystem, elements: Elements, draw: _Draw, scale: FloatArray
+        self, system: RootSystem, elements: Elements, draw: Draw, scale: FloatArray
     ) -> None:
         across = sp.csr_array(elements.across @ system.spread)
         va = np.conj(elements.va) * elements.reached(scale).mean(axis=1)
@@ -357,15 +370,19 @@ class _Folded:
         return result
 
 
-def _steps(
-    law: _Plain | _Folded,
+def steps(
+    law: Law,
     factor: FloatArray,
     *,
     base_v: FloatArray,
     start: ComplexArray | None,
-    meter: _Meter | None,
+    meter: Meter | None,
+    tolerance_pu: float = TOLERANCE_PU,
 ) -> Fixpoint:
-    volt = np.repeat(law.no_load[None, :], len(factor), axis=0) if start is None else start
+    """Step by step until no volts move more than `tolerance_pu`, and the meter is content."""
+    volt: ComplexArray = np.broadcast_to(law.no_load, (len(factor), law.no_load.shape[-1]))
+    if start is not None:
+        volt = start
     converged, iterations = False, 0
     per_square = 1.0 / base_v**2
     with np.errstate(all="ignore"):
@@ -378,14 +395,14 @@ def _steps(
             volt = moved
             if not np.isfinite(step):
                 break
-            converged = step < TOLERANCE_PU
+            converged = step < tolerance_pu
             if meter is not None:
                 factor, met = meter.corrected(volt, factor)
                 converged = converged and met
     return Fixpoint(root_v=volt.T, scale=factor, converged=converged, iterations=iterations)
 
 
-class _Meter:
+class Meter:
     """Moves the consumers' common factor towards a wanted import."""
 
     def __init__(

@@ -75,6 +75,22 @@ class Relay:
                 return tap
             tap, last = tap + step, step
 
+    def contented(
+        self, solved_tap: IntArray, volts: ComplexArray, amps: ComplexArray
+    ) -> tuple[IntArray, IntArray]:
+        """The lowest and the highest tap (T,) at which it is content, or the last one on the way
+        there. Where the lowest is the higher one there is none, as its band is too narrow."""
+        r = self.regulator
+        taps = np.arange(r.tap_min, r.tap_max + 1)
+        ratio = (1.0 + taps * r.step_pu)[:, None] / (1.0 + solved_tap * r.step_pu)
+        drop = complex(r.ldc_r_v[self.phase], r.ldc_x_v[self.phase])
+        drop_v = drop * amps / r.ct_primary_a if drop else 0.0
+        error_v = np.abs(volts * ratio / r.pt_ratio - drop_v) - r.vreg_v[self.phase]
+        # Readings rise with the tap.
+        low = np.count_nonzero(error_v < -r.band_v / 2, axis=0)
+        high = len(taps) - 1 - np.count_nonzero(error_v > r.band_v / 2, axis=0)
+        return taps[np.minimum(low, len(taps) - 1)], taps[np.maximum(high, 0)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bank:
@@ -244,13 +260,7 @@ def followed(
     for i in sorted(range(len(relays)), key=lambda k: len(relays[k].upstream)):
         relay, at = relays[i], int(start[i])
         seen = volts[i] * ratio[list(relay.upstream)].prod(axis=0)
-        for t in range(solved.shape[1]):
-            here, v, a = int(solved[i, t]), complex(seen[t]), complex(amps[i, t])
-            content = (
-                stay and relay.acts and not relay.wanted(here, solved_tap=here, volts=v, amps=a)
-            )
-            at = here if content else relay.settled_tap(at, solved_tap=here, volts=v, amps=a)
-            found[i, t] = at
+        found[i] = _taps(relay, at, solved[i], seen, amps[i], stay=stay)
         step = relay.regulator.step_pu
         ratio[i] = (1.0 + found[i] * step) / (1.0 + solved[i] * step)
     for j, bank in enumerate(banks):
@@ -261,3 +271,31 @@ def followed(
             at = bank.settled(at, solved=int(solved[row, t]), mean_pu=seen_pu)
             found[row, t] = at
     return found
+
+
+def _taps(
+    relay: Relay,
+    start: int,
+    solved: IntArray,
+    volts: ComplexArray,
+    amps: ComplexArray,
+    *,
+    stay: bool,
+) -> IntArray:
+    """(T,) the taps of one relay, interval after interval; arguments as `followed`."""
+    if not relay.acts:
+        return np.full(len(solved), start, dtype=np.intp)
+    low, high = relay.contented(solved, volts, amps)
+    held = (volts == 0.0).tolist()
+    at, found = start, solved.tolist()
+    for t, (here, least, most) in enumerate(
+        zip(solved.tolist(), low.tolist(), high.tolist(), strict=True)
+    ):
+        if least > most:
+            v, a = complex(volts[t]), complex(amps[t])
+            content = stay and not relay.wanted(here, solved_tap=here, volts=v, amps=a)
+            at = here if content else relay.settled_tap(at, solved_tap=here, volts=v, amps=a)
+        elif not held[t]:
+            at = here if stay and least <= here <= most else min(max(at, least), most)
+        found[t] = at
+    return np.array(found, dtype=np.intp)

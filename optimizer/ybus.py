@@ -166,7 +166,7 @@ def build_admittance(
         if (c.is_closed if closed_capacitors is None else c.mrid in closed_capacitors)
     )
     same = like is not None and like.closed == closed
-    y = like.y if like is not None and same else _with_capacitors(stamps, closed)
+    y = like.y if like is not None and same else with_capacitors(stamps, closed)
     source_rows = np.array(index.rows(feeder.source.node, "ABC", "source"), dtype=np.intp)
     ties, root_of, ratio = spanning_forest(
         feeder_ties(feeder, index, taps=taps, open_switches=open_switches), index, source_rows
@@ -199,7 +199,8 @@ def build_admittance(
     )
 
 
-def _with_capacitors(stamps: Stamps, closed: Collection[str]) -> sp.csr_array:
+def with_capacitors(stamps: Stamps, closed: Collection[str]) -> sp.csr_array:
+    """(n, n) admittance with the capacitors `closed`."""
     entries = _Entries()
     for capacitor in stamps.feeder.capacitors:
         if capacitor.mrid in closed:
