@@ -66,19 +66,7 @@ def probe_dnp3(
     as_json: AsJson = False,
 ) -> None:
     """A DNP3 outstation: device attributes, and every point with its variation."""
-    host, _, port = endpoint.rpartition(":")
-    if not host or not port.isdecimal():
-        _leave(f"{endpoint!r} is not HOST:PORT", EXIT_USAGE)
-    options: dict[str, Any] = {
-        "host": host.strip("[]"),
-        "port": int(port),
-        "master_address": master,
-        "outstation_address": outstation,
-        "response_timeout_s": 2.0,
-        "select_timeout_s": 10.0,
-        "time_sync": "none",
-    }
-    settings = _settings("dnp3", link, options | _more(more))
+    settings = dnp3_settings(endpoint, master, outstation, link=link, more=more)
     extent = Extent(points_max=points_max, timeout_s=timeout_s)
     _probe(settings, write, extent, trace=trace, as_json=as_json)
 
@@ -102,7 +90,7 @@ def probe_opcua(
     as_json: AsJson = False,
 ) -> None:
     """An OPC UA server: its build, and every variable with type, unit, range and access."""
-    options: dict[str, Any] = {"url": url, "security_policy": policy, "publishing_ms": 500}
+    options: dict[str, Any] = {"security_policy": policy}
     for name, value in (
         ("certificate", certificate),
         ("key", key),
@@ -113,7 +101,7 @@ def probe_opcua(
     ):
         if value is not None:
             options[name] = str(value.resolve()) if isinstance(value, Path) else value
-    settings = _settings("opcua", link, options | _more(more))
+    settings = opcua_settings(url, link=link, options=options, more=more)
     extent = Extent(points_max=points_max, timeout_s=timeout_s)
     _probe(settings, write, extent, trace=trace, as_json=as_json)
 
@@ -137,6 +125,33 @@ def probe_link(
         leave_with(error)
     extent = Extent(points_max=points_max, timeout_s=timeout_s)
     _probe(settings, write, extent, trace=trace, as_json=as_json)
+
+
+def dnp3_settings(
+    endpoint: str, master: int, outstation: int, *, link: str, more: Sequence[str] | None
+) -> LinkSettings:
+    """A link to an outstation that stands in no file. Leaves when `endpoint` is no HOST:PORT."""
+    host, _, port = endpoint.rpartition(":")
+    if not host or not port.isdecimal():
+        _leave(f"{endpoint!r} is not HOST:PORT", EXIT_USAGE)
+    options: dict[str, Any] = {
+        "host": host.strip("[]"),
+        "port": int(port),
+        "master_address": master,
+        "outstation_address": outstation,
+        "response_timeout_s": 2.0,
+        "select_timeout_s": 10.0,
+        "time_sync": "none",
+    }
+    return _settings("dnp3", link, options | _more(more))
+
+
+def opcua_settings(
+    url: str, *, link: str, options: Mapping[str, Any], more: Sequence[str] | None
+) -> LinkSettings:
+    """A link to an OPC UA server that stands in no file."""
+    basic = {"url": url, "security_policy": "Basic256Sha256", "publishing_ms": 500}
+    return _settings("opcua", link, basic | dict(options) | _more(more))
 
 
 def configured_link(instance: Path, link: str) -> LinkSettings:

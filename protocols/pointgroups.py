@@ -43,14 +43,17 @@ class LinkDefaults:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointContext:
     """What rows may name. `scan_s`: period in real seconds of each scan class, by its name.
-    `links` None: a link's name is not looked at."""
+    None: names of that kind are not looked at (a scan class has SOME_PERIOD_S then)."""
 
     links: frozenset[str] | None = None
-    scan_s: Mapping[str, float] = field(default_factory=dict)
-    groups: Mapping[str, PointGroup] = field(default_factory=dict)
+    scan_s: Mapping[str, float] | None = field(default_factory=dict)
+    groups: Mapping[str, PointGroup] | None = field(default_factory=dict)
     defaults: Mapping[str, LinkDefaults] = field(default_factory=dict)
 
 
 NO_CONTEXT = PointContext()
+BY_ITSELF = PointContext(links=None, scan_s=None, groups=None)
+"""For a file without its `gridctl.toml`: to be looked at, not to be run."""
+SOME_PERIOD_S = 60.0
 NO_GROUP = PointGroup()
 NO_DEFAULTS = LinkDefaults()

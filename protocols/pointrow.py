@@ -11,7 +11,14 @@ from typing import TypeAlias, TypeVar
 from gridctl.model.measurement import Point, PointKind
 from gridctl.model.quantity import Phase, Unit
 from protocols.driver import PointAddress
-from protocols.pointgroups import NO_DEFAULTS, NO_GROUP, LinkDefaults, PointContext, PointGroup
+from protocols.pointgroups import (
+    NO_DEFAULTS,
+    NO_GROUP,
+    SOME_PERIOD_S,
+    LinkDefaults,
+    PointContext,
+    PointGroup,
+)
 from protocols.sheet import Sheet
 
 Mistake: TypeAlias = tuple[int, str, str]
@@ -179,11 +186,12 @@ class RowReader:
         name = self._cells["group"] or defaults.group
         if not name:
             return "", NO_GROUP
-        group = self._context.groups.get(name)
-        if group is None:
-            self._known("group", name, self._context.groups, "group")
+        groups = self._context.groups
+        if groups is None:
             return name, NO_GROUP
-        return name, group
+        if name not in groups:
+            self._known("group", name, groups, "group")
+        return name, groups.get(name, NO_GROUP)
 
     def _scan_s(self, group: PointGroup, defaults: LinkDefaults) -> float:
         """The row's own period or scan class, else its group's class, else its link's."""
@@ -195,11 +203,12 @@ class RowReader:
         if not name:
             self._wrong("scan_s", "is empty, and there is no scan class for it")
             return math.nan
-        period_s = self._context.scan_s.get(name)
-        if period_s is None:
-            self._known("scan", name, self._context.scan_s, "scan class")
-            return math.nan
-        return period_s
+        classes = self._context.scan_s
+        if classes is None:
+            return SOME_PERIOD_S
+        if name not in classes:
+            self._known("scan", name, classes, "scan class")
+        return classes.get(name, math.nan)
 
     # --- what must fit together --------------------------------------------------------------
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -152,13 +154,15 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             process.terminate()
 
 
-def gridctl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def gridctl(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "gridctl.cli", *map(str, arguments)],
         capture_output=True,
         text=True,
         timeout=90,
         check=False,
+        cwd=cwd,
+        env=None if cwd is None else os.environ | {"COLUMNS": "200"},
     )
 
 
@@ -207,6 +211,60 @@ def test_a_dnp3_device_by_its_address(mirror: Path) -> None:
     lines = done.stderr.splitlines()
     asked = next(n for n, line in enumerate(lines) if "→ device" in line and "READ" in line)
     assert any("← device RESPONSE" in line for line in lines[asked:]), done.stderr
+
+
+def test_a_file_and_a_dnp3_address_need_no_instance(mirror: Path, tmp_path: Path) -> None:
+    """What somebody has who was handed a sheet and an address: no folder, no gridctl.toml."""
+    file = tmp_path / "sheet.csv"
+    file.write_text((mirror / "points.csv").read_text())
+    port = (
+        (mirror / "gridctl.toml").read_text().split('id = "DR"')[1].split("port = ")[1].split()[0]
+    )
+    device = ("--dnp3", f"127.0.0.1:{port}", "--outstation", "20")
+    alone = gridctl("points", "check", file, cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    assert "no mistakes\nread by itself" in alone.stdout
+    several = gridctl("points", "check", file, *device, cwd=tmp_path)
+    assert several.returncode == 3
+    assert "rows of several links (hint: --link DER or --link DR" in several.stderr
+    held = gridctl("points", "check", file, *device, "--link", "DR", cwd=tmp_path)
+    assert held.returncode == 0, held.stdout + held.stderr
+    assert held.stdout.endswith("fits\n")
+    file.write_text(file.read_text().replace(",DR,20:0,", ",DR,20:999,"))
+    other = gridctl("points", "check", file, *device, "--link", "DR", cwd=tmp_path)
+    assert other.returncode == 1
+    assert "DR.HB the device does not have it" in other.stdout
+
+
+def test_a_file_and_an_opcua_address_need_no_instance(mirror: Path, tmp_path: Path) -> None:
+    file = tmp_path / "sheet.csv"
+    file.write_text((mirror / "points.csv").read_text())
+    der = tomllib.loads((mirror / "gridctl.toml").read_text())["field"]["links"]
+    found = next(link for link in der if link["id"] == "DER")
+    paths = ("certificate", "key", "server_certificate", "password_file")
+    options = [f"--set={k}={(mirror / found[k]).resolve()}" for k in paths]
+    options += [f"--set={k}={found[k]}" for k in ("user", "application_uri")]
+    held = gridctl(
+        "points", "check", file, "--opcua", found["url"], "--link", "DER", *options, cwd=tmp_path
+    )
+    assert held.returncode == 0, held.stdout + held.stderr
+    assert held.stdout.endswith("fits\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ([], 3, "name the points file: gridctl points check FILE"),
+        (["nowhere.csv"], 3, "nowhere.csv: cannot be read"),
+        (["x.csv", "--dnp3", "127.0.0.1:9"], 2, "an outstation has a link address"),
+        (["x.csv", "--dnp3", "127.0.0.1:9", "--opcua", "opc.tcp://x"], 2, "one device at a time"),
+    ],
+)
+def test_a_check_that_cannot_be_says_why(
+    arguments: list[str], code: int, told: str, tmp_path: Path
+) -> None:
+    done = gridctl("points", "check", *arguments, cwd=tmp_path)
+    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
 
 
 def test_an_opcua_device_with_its_trace(mirror: Path) -> None:
