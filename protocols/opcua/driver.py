@@ -47,6 +47,7 @@ _REFUSED_CAP_S: Final = 30.0
 _STEADY_S: Final = 10.0  # a session that lived this long starts the pauses from the beginning
 _RETRY_S: Final = 10.0
 _BACKFILL_S: Final = 5.0  # the link is not up meanwhile: what is older than this stays a gap
+_FIRST_PUBLISHINGS: Final = 3.0  # so many publishing intervals after its start a point has spoken
 _LEVEL_END_S: Final = 1.0
 _TICK_MAX_S: Final = 0.5
 _STOP_S: Final = 5.0
@@ -304,7 +305,11 @@ class OpcUaDriver:
         return session
 
     async def _backfill(self, session: Session) -> None:
-        """Tell what happened in the gap before anything newer is told: events have an order."""
+        """Tell what happened in the gap before anything newer is told: events have an order.
+
+        The subscription is older than this reading, so both know the changes in between. Where the
+        subscription begins, the history ends: each change is told by one of them.
+        """
         since_s = self._image.since_s()
         nodes = {
             index: node
@@ -313,8 +318,15 @@ class OpcUaDriver:
         }
         try:
             async with asyncio.timeout(_BACKFILL_S):
+                live_ticks = await session.first_changes(
+                    nodes, within_s=_FIRST_PUBLISHINGS * self._settings.publishing_ms / 1000.0
+                )
                 gap = await read_gap(
-                    session.connection, nodes, since_s=since_s, until_s=self._clock.now_s()
+                    session.connection,
+                    nodes,
+                    since_s=since_s,
+                    until_s=self._clock.now_s(),
+                    live_ticks=live_ticks,
                 )
         except WIRE_ERRORS as error:
             _log.warning("link %s: the gap stays: %s", self._link, reason_of(error))
@@ -333,10 +345,12 @@ class OpcUaDriver:
                 await self._backfill(current)
             self._opened += 1
             self._take_charge(current)
+            current.activate()
             while (successor := await self._hold(current)) is not None:
                 async with self._command_lock:  # no command is on its way through the former one
                     former, current = current, successor
                     self._take_charge(current)
+                    current.activate(self._image.untold)
                 self._counts.switches += 1
                 self._counts.gaps += former.gaps
                 await former.close()
@@ -354,7 +368,6 @@ class OpcUaDriver:
         self._told_lost = False
         self._enter("up", "")
         _log.info("link %s is up: %s", self._link, session.url)
-        session.activate()
 
     def _down(self, reason: str) -> None:
         if reason != self._detail or self._state != "down":

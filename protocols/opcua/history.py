@@ -17,13 +17,13 @@ from asyncua.ua.uaerrors import UaStatusCodeError
 
 from protocols.opcua.codec import is_bad, status_name
 from protocols.opcua.connection import Connection
-from protocols.opcua.wire import HistoryPart, Sample, decode_history, ticks_of
+from protocols.opcua.wire import GRACE_TICKS, HistoryPart, Sample, decode_history, ticks_of
 
 VALUES_MAX: Final = 10_000
 """Values of one point in one gap; a longer story is cut, and said so."""
 _PER_ANSWER: Final = 1_000
 _NODES_MAX: Final = 50
-_GRACE_TICKS: Final = 10  # a float of seconds holds microseconds, the server's clock finer ones
+_NEVER_TICKS: Final = 2**63
 _NO_HISTORY: Final = frozenset(
     {
         "BadHistoryOperationUnsupported",
@@ -51,9 +51,11 @@ async def read_gap(
     *,
     since_s: Mapping[int, float],
     until_s: float,
+    live_ticks: Mapping[int, int],
 ) -> Gap:
     """The values of each point from after `since_s` (its last known source time) to `until_s`, UTC
-    seconds. Raises what the connection raises; a point without history is a note."""
+    seconds, and before `live_ticks`, where its subscription begins (source time; 0 or absent: not
+    known). Raises what the connection raises; a point without history is a note."""
     samples: list[Sample] = []
     notes: list[str] = []
     size = min(_NODES_MAX, connection.limit("history"))
@@ -64,7 +66,10 @@ async def read_gap(
         first_s = min(since_s[index] for index in batch)
         found = await _read(connection, {i: nodes[i] for i in batch}, first_s, until_s, notes)
         samples += [
-            one for one in found if one.source_ticks > ticks_of(since_s[one.handle]) + _GRACE_TICKS
+            one
+            for one in found
+            if one.source_ticks > ticks_of(since_s[one.handle]) + GRACE_TICKS
+            and one.source_ticks < (live_ticks.get(one.handle) or _NEVER_TICKS)
         ]
     samples.sort(key=lambda one: one.source_ticks)
     return Gap(samples=tuple(samples), notes=tuple(notes))

@@ -23,7 +23,7 @@ from protocols.opcua.codec import (
     status_name,
     unreadable,
 )
-from protocols.opcua.wire import Sample
+from protocols.opcua.wire import GRACE_TICKS, Sample, ticks_of
 
 _FAULTS_SHOWN: Final = 3
 _HEARTBEAT_MISSES: Final = 3.0
@@ -155,6 +155,30 @@ class PointImage:
                 for one in samples
             ]
         )
+
+    def untold(self, samples: Sequence[Sample]) -> list[Sample]:
+        """Changes that another server of the link has kept, in their order, without what the former
+        one told already: of each point everything up to the change that was told last. A point
+        whose last change is not among them is told whole; doubled is better than lost."""
+        first: dict[int, int] = {}
+        for at, one in enumerate(samples):
+            known = self._known[one.handle]
+            if known is not None and self._is_same(one, known):
+                first[one.handle] = at + 1
+        return [one for at, one in enumerate(samples) if at >= first.get(one.handle, 0)]
+
+    def _is_same(self, sample: Sample, known: Measurement) -> bool:
+        if abs(sample.source_ticks - ticks_of(known.source_time_s)) > GRACE_TICKS:
+            return False
+        index = sample.handle
+        again = measurement_of(
+            self._rows[index],
+            sample,
+            element=self._elements[index],
+            last=None,
+            received_s=known.received_time_s,
+        )
+        return again.value == known.value and again.quality == known.quality
 
     def refuse(self, index: int, code: int) -> None:
         """The server does not let us monitor this target."""

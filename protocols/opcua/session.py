@@ -34,6 +34,8 @@ _ORPHAN_LIFE_S: Final = 60.0  # how long the server keeps a subscription that no
 _SILENCE_MAX_S: Final = 60.0  # a server that revises its keep-alive beyond this is refused
 _PUBLISHERS: Final = 2
 _EVERY_CHANGE: Final = 100  # queue of a point of which every single change counts
+_KEPT_MAX: Final = 20_000  # changes kept back until `activate`
+_OVERFLOW: Final = 0x480  # info bits of a value before which others were lost (OPC 10000-4 §7.39)
 _SEQUENCE_MAX: Final = 2**32 - 1
 HEALTHY: Final = 200
 """ServiceLevel from which on a server is whole (OPC 10000-4 §6.6.2.4.2)."""
@@ -47,7 +49,8 @@ class Session:
 
     `report` is called from the event loop with samples whose handle is the target's index;
     `refused` with (index, status code) for a target that the server does not let us monitor.
-    Until `activate` samples are kept back: a session that is not in charge tells nothing.
+    Until `activate` samples are kept back: a session that is not in charge tells nothing. Of a
+    point of which every change counts they are all kept, of the others the newest.
     """
 
     def __init__(
@@ -69,6 +72,9 @@ class Session:
         self._refused = refused
         self._clock = clock
         self._kept: dict[int, Sample] | None = {}
+        self._kept_changes: list[Sample] = []
+        self._first_ticks: dict[int, int] = {}
+        self._first_heard = asyncio.Event()
         self._kept_refusals: list[tuple[int, int]] = []
         self._methods: dict[tuple[NodeAddress, str], tuple[ua.NodeId, ua.NodeId]] = {}
         self._subscription = 0
@@ -109,14 +115,30 @@ class Session:
         await self._monitor(range(len(self._targets)))
         self.alive_s = self._clock.monotonic_s()
 
-    def activate(self) -> None:
-        """From now on samples are told as they come, what came so far at once."""
+    async def first_changes(self, indices: Iterable[int], *, within_s: float) -> dict[int, int]:
+        """Wait until each of these points of which every change counts has told its first value,
+        or is refused, at most `within_s` seconds. The source times of those first values, in ticks:
+        from there on the subscription brings every change. Those that were silent are left out."""
+        wanted = set(indices)
+        try:
+            async with asyncio.timeout(within_s):
+                while wanted - self._first_ticks.keys() - self._unmonitored.keys():
+                    self._first_heard.clear()
+                    await self._first_heard.wait()
+        except TimeoutError:
+            pass
+        return {index: self._first_ticks[index] for index in wanted & self._first_ticks.keys()}
+
+    def activate(self, choose: Callable[[list[Sample]], list[Sample]] = list) -> None:
+        """From now on samples are told as they come, what came so far at once; of the changes that
+        were kept those that `choose` lets pass."""
         kept, self._kept = self._kept, None
+        changes, self._kept_changes = self._kept_changes, []
         for index, code in self._kept_refusals:
             self._refused(index, code)
         self._kept_refusals.clear()
-        if kept:
-            self._report(list(kept.values()))
+        if told := [*choose(changes), *(kept or {}).values()]:
+            self._report(told)
 
     async def close(self) -> None:
         """Let go within 3 s, whatever the server does; never raises one of WIRE_ERRORS."""
@@ -310,6 +332,7 @@ class Session:
             self._kept_refusals.append((index, code))
 
     def _item(self, index: int, node: ua.NodeId) -> ua.MonitoredItemCreateRequest:
+        every_change = self._targets[index].row.soe
         return ua.MonitoredItemCreateRequest(
             ItemToMonitor=ua.ReadValueId(
                 NodeId=node,
@@ -317,11 +340,12 @@ class Session:
                 IndexRange=self._range(index),
             ),
             MonitoringMode=ua.MonitoringMode.Reporting,
-            # Queue of one: the newest value is the one that counts, as in our inbox.
+            # Queue of one: the newest value is the one that counts, as in our inbox. Where every
+            # change counts: as fast as the server can (0), sampled between changes it misses some.
             RequestedParameters=ua.MonitoringParameters(
                 ClientHandle=index,
-                SamplingInterval=self._settings.publishing_ms,
-                QueueSize=_EVERY_CHANGE if self._targets[index].row.soe else 1,
+                SamplingInterval=0.0 if every_change else self._settings.publishing_ms,
+                QueueSize=_EVERY_CHANGE if every_change else 1,
                 DiscardOldest=True,
             ),
         )
@@ -378,10 +402,21 @@ class Session:
             self._take(publication.samples)
 
     def _take(self, samples: Sequence[Sample]) -> None:
-        if self._kept is None:
+        kept = self._kept
+        if kept is None:
             self._report(samples)
             return
-        self._kept.update((one.handle, one) for one in samples)
+        for one in samples:
+            index = one.handle
+            if index >= len(self._targets) or not self._targets[index].row.soe:
+                kept[index] = one
+                continue
+            self._first_ticks.setdefault(index, one.source_ticks)
+            if len(self._kept_changes) < _KEPT_MAX:
+                self._kept_changes.append(one)
+            else:  # the newest is told all the same, and that others were lost before it
+                kept[index] = one._replace(status=one.status | _OVERFLOW)
+        self._first_heard.set()
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -25,6 +25,8 @@ from asyncua.ua.ua_binary import (
 
 ITEMS_MAX: Final = 1_000_000
 """More values in one answer than any server may have; a lying count must not eat the memory."""
+GRACE_TICKS: Final = 10
+"""A float of seconds holds microseconds, a server's clock finer ones."""
 _EPOCH_TICKS: Final = 116_444_736_000_000_000  # 1601 to 1970 in 100 ns (OPC 10000-6 §5.2.2.5)
 _WINDOW: Final = 8
 

@@ -33,7 +33,8 @@ _FEATURES: Mapping[str, str] = {
     "Loss": "Three keep-alives of silence, a broken socket, or an ended subscription. Then a new session, all items "
     "anew in requests that the server's limits allow; pauses of 0.5 to 1.5 s while it is away, up to 30 s while it "
     "refuses us.",
-    "Values": "By subscription, newest wins; a point of a sequence-of-events group has a queue of 100 and no deadband. "
+    "Values": "By subscription, newest wins; a point of a sequence-of-events group has a queue of 100, "
+    "no deadband, and is sampled as fast as the server can. "
     "A gap in the sequence numbers is followed by a reading of everything.",
     "Unknown points": "A configuration error each, tried again every 10 s; the others run.",
     "Namespaces": "By URI, resolved at each connect.",
@@ -43,7 +44,8 @@ _FEATURES: Mapping[str, str] = {
     "Redundancy": "`backup_urls`: the first server with a ServiceLevel of 200 or more, else the best; asked each "
     "second; the new session is open before the old one is left; commands go to the active one only.",
     "Gap": "`backfill = true` reads the history of sequence-of-events points between the last known source time and "
-    "the return; at most 5 s and 10,000 values a point.",
+    "the return; at most 5 s and 10,000 values a point. The history ends where the new subscription begins (its first "
+    "value is waited for, three publishing intervals at most): each change is told once, in its order.",
     "Alarms": "`conditions = true` follows the server's conditions with refresh into the operators' alarm list "
     "(severity from 801 on priority 1, from 401 on 2, else 3); an operator's acknowledgement is told to the server, "
     "and what it answers stands with the alarm. A lost link clears none. Not over an unencrypted link.",

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from asyncua import ua
 
 from protocols.events import EventQueue
+from protocols.opcua import driver as driver_module
+from protocols.opcua.connection import Connection
+from protocols.opcua.history import Gap, read_gap
 from tests.peers.opcua import SERVERS
 from tests.peers.opcua_link import link_to, row, server_of
 
@@ -51,6 +57,49 @@ async def test_every_change_of_the_gap_is_told_in_order(make: str, tmp_path: Pat
     assert times == sorted(times)
     assert newest.value >= values[-1] - 1
     assert newest.source_time_s >= times[-1] - 0.2
+
+
+async def test_changes_while_the_history_is_read_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The subscription lives already: it knows changes that the history knows, and changes that
+    came after it was read. The pauses make both certain, and the publishing late."""
+    pauses = 0
+
+    async def slow(
+        connection: Connection,
+        nodes: Mapping[int, ua.NodeId],
+        *,
+        since_s: Mapping[int, float],
+        until_s: float,
+        live_ticks: Mapping[int, int],
+    ) -> Gap:
+        nonlocal pauses
+        pauses += bool(nodes)
+        await asyncio.sleep(0.35)
+        gap = await read_gap(
+            connection, nodes, since_s=since_s, until_s=until_s + 0.35, live_ticks=live_ticks
+        )
+        await asyncio.sleep(0.35)
+        return gap
+
+    monkeypatch.setattr(driver_module, "read_gap", slow)
+    async with server_of("node-opcua", tmp_path, variables=1, hz=10.0, history=True) as peer:
+        past = replace(row(peer, "Past"), soe=True)
+        events = EventQueue(["Past"])
+        async with link_to(
+            peer, [past], folder=tmp_path, events=events, backfill=True, publishing_ms=200.0
+        ) as link:
+            await link.up()
+            await link.until(lambda: False, 0.5)
+            link.proxy.cut()
+            assert await link.until(link.all_lost, 5.0)
+            await link.up(BACK_S)
+            await link.until(lambda: False, 0.7)
+            told = [e.measurement for e in events.take() if e.measurement.quality.is_good]
+    values = [one.value for one in told]
+    assert pauses == 1
+    assert values == [values[0] + n for n in range(len(values))]
 
 
 async def test_server_without_history_costs_nothing(tmp_path: Path) -> None:
