@@ -26,7 +26,7 @@ from gridctl.openadr.ratelimit import RateLimit
 from gridctl.openadr.scopes import BUSINESS_LOGIC, granted
 from gridctl.store.engine import SqlStore
 from gridctl.store.openadr import ClientRow
-from gridctl.store.openadr_objects import Reader
+from gridctl.store.openadr_kinds import Reader
 
 TOKEN_LIFE_S = 3_600
 FORM_BYTES_MAX = 16_384

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -64,14 +65,9 @@ async def read_model(request: web.Request, kind: type[M]) -> M:
 def parsed(text: bytes) -> Any:
     """JSON without NaN, infinity, double keys, NUL, broken Unicode or needless depth; else 400."""
     try:
-        found = json.loads(
-            text.decode(),
-            parse_constant=_no_constant,
-            parse_float=_finite,
-            parse_int=_small,
-            object_pairs_hook=_unique,
-        )
-        _check(found, 0)
+        found = _DECODER.decode(text.decode())
+        # without an escape no text can hold NUL, which JSON forbids, or half a surrogate pair
+        _check(found, 0, texts=b"\\u" in text)
     except (ValueError, RecursionError) as error:
         detail = f"the body is not usable JSON: {str(error)[:200]}"
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from error
@@ -99,22 +95,32 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands twice in one object")
-    for key in found:
-        _check_text(key)
     return found
 
 
-def _check(value: object, depth: int) -> None:
+_DECODER: Final = json.JSONDecoder(
+    parse_constant=_no_constant,
+    parse_float=_finite,
+    parse_int=_small,
+    object_pairs_hook=_unique,
+)
+
+
+def _check(value: object, depth: int, *, texts: bool) -> None:
+    """`texts`: whether strings can hold what they must not."""
+    if isinstance(value, dict):
+        inner: Iterable[object] = (*value, *value.values()) if texts else value.values()
+    elif isinstance(value, list):
+        inner = value
+    else:
+        if texts and isinstance(value, str):
+            _check_text(value)
+        return
     if depth > DEPTH_MAX:
         raise ValueError(f"more than {DEPTH_MAX} levels deep")
-    if isinstance(value, str):
-        _check_text(value)
-    elif isinstance(value, dict):
-        for item in value.values():
-            _check(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _check(item, depth + 1)
+    for item in inner:
+        if texts or isinstance(item, dict | list):
+            _check(item, depth + 1, texts=texts)
 
 
 def _check_text(text: str) -> None:

@@ -15,7 +15,7 @@ from gridctl.model.errors import UnavailableError
 from gridctl.openadr import listing, topics
 from gridctl.openadr.mqtt import KEEP_ALIVE_S, Broker, BrokerError, Publisher
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr_objects import StoredObject
+from gridctl.store.openadr_kinds import StoredObject
 from gridctl.store.openadr_publications import Publication
 
 log = logging.getLogger(__name__)

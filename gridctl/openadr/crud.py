@@ -22,14 +22,8 @@ from gridctl.openadr.body import read_bytes
 from gridctl.openadr.memory import Answer, Memory
 from gridctl.openadr.problem import ProblemError
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr_objects import (
-    TARGETED,
-    Callbacks,
-    Conflict,
-    Search,
-    StoredObject,
-    body_text,
-)
+from gridctl.store.openadr_kinds import TARGETED, Callbacks, Conflict, StoredObject, body_text
+from gridctl.store.openadr_objects import Search
 
 JSON = "application/json"
 
@@ -85,6 +79,9 @@ class Crud:
 
     # --- what a kind adds ---------------------------------------------------------------------
 
+    async def check(self, request: web.Request) -> None:
+        """What a write has to wait for outside of this process; nobody else waits meanwhile."""
+
     async def draft(self, request: web.Request, caller: Caller, old: StoredObject | None) -> Draft:
         """What the body of `request` says; ProblemError when it cannot be."""
         raise NotImplementedError
@@ -118,6 +115,7 @@ class Crud:
         """POST: 201 with the object; 409 for a name that is taken or a reference to nothing."""
         caller = await self._auth.need(request, self.write_scopes)
         await read_bytes(request)  # before our turn: nobody waits for a slow sender
+        await self.check(request)
         async with self._turn:
             draft = await self.draft(request, caller, None)
             now_s = self._clock.now_s()
@@ -187,6 +185,8 @@ class Crud:
         """PUT: 200 with the object. What does not change anything is not a change."""
         caller = await self._auth.need(request, self.write_scopes)
         await read_bytes(request)
+        await self._view(request, caller)  # what is not there, or not the caller's, needs no check
+        await self.check(request)
         async with self._turn:
             view = await self._view(request, caller)
             old = view.one

@@ -16,15 +16,17 @@ from gridctl.openadr.auth import Auth, Caller
 from gridctl.openadr.body import read_model
 from gridctl.openadr.crud import Crud, Draft, Filters
 from gridctl.openadr.desk import DemandDesk
-from gridctl.openadr.mapping import Ask, asked, forecast_peak
+from gridctl.openadr.mapping import Ask, asked, forecast_peak, of_event
 from gridctl.openadr.problem import ProblemError
 from gridctl.openadr.scopes import READ_TARGETED
 from gridctl.openadr.timing import ends_s
 from gridctl.openadr.wire import EventRequest, ProgramRequest
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr_objects import Search, StoredObject
+from gridctl.store.openadr_kinds import StoredObject
+from gridctl.store.openadr_objects import Search
 
 OPEN = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
+PROGRAMS_MAX = 1_000
 NOT_ACTED_ON = "Gridctl-Not-Acted-On"
 """Header of a 200 or 201 answer to an event that is kept but asks nothing of us: the reason."""
 
@@ -40,6 +42,8 @@ class Events(Crud):
     def __init__(self, *, store: SqlStore, desk: DemandDesk, clock: Clock, auth: Auth) -> None:
         super().__init__(store=store, clock=clock, auth=auth)
         self._desk = desk
+        self._programs: dict[str, ProgramRequest] = {}
+        self._programs_of: int | None = None
 
     def search(self, request: web.Request) -> Search:
         """As every list; `active` leaves out what is over."""
@@ -51,29 +55,29 @@ class Events(Crud):
         """What the body says of an event; 409 when there is no such program."""
         event = await read_model(request, EventRequest)
         program = await self._program(event, caller)
-        body = event.model_dump(by_alias=True, mode="json")
+        body = event.model_dump(by_alias=True)
         now_s = self._clock.now_s()
+        client_id = caller.client.client_id if old is None else old.client_id
+        ask = self._asked(event, program, client_id)
         return Draft(
-            client_id=caller.client.client_id if old is None else old.client_id,
+            client_id=client_id,
             keys={
                 "program_id": event.program_id,
                 "ends_s": ends_s(event, program, now_s=now_s),
             },
             targets=event.targets or (),
             body=body,
-            result=_said(self._asked(event, program, "", caller.client.client_id)),
-            read=(event, program),
+            result=_said(ask),
+            read=ask,
         )
 
     async def written(
         self, one: StoredObject, old: StoredObject | None, draft: Draft, caller: Caller
     ) -> dict[str, str]:
         """What it asked before is withdrawn, what it asks now is submitted."""
-        match draft.read:
-            case (EventRequest() as event, ProgramRequest() as program):
-                ask = self._asked(event, program, one.id, one.client_id)
-            case _:
-                raise InvariantViolation("an event was written without having been read")
+        if not isinstance(draft.read, Ask):
+            raise InvariantViolation("an event was written without having been read")
+        ask = of_event(draft.read, one.id)
         if old is not None:
             await self._withdraw(one.id, ask, caller)
         return await self._submit(ask, one, caller)
@@ -83,18 +87,29 @@ class Events(Crud):
         await self._withdraw(gone.id, Ask(), caller)
 
     async def _program(self, event: EventRequest, caller: Caller) -> ProgramRequest:
-        found = await self._store.objects.one("program", event.program_id, reader=caller.reader())
+        """The event's program; remembered until one is written, for whom every program is seen."""
+        objects, id_ = self._store.objects, event.program_id
+        written = objects.generation_of("program")
+        if written != self._programs_of:
+            self._programs.clear()
+            self._programs_of = written
+        known = self._programs.get(id_) if caller.is_business_logic else None
+        if known is not None:
+            return known
+        found = await objects.one("program", id_, reader=caller.reader())
         if found is None:
-            raise ProblemError(HTTPStatus.CONFLICT, f"there is no program {event.program_id!r}")
-        return ProgramRequest.model_validate_json(found.body)
+            raise ProblemError(HTTPStatus.CONFLICT, f"there is no program {id_!r}")
+        program = ProgramRequest.model_validate_json(found.body)
+        if written is not None and written == objects.generation_of("program"):
+            if len(self._programs) >= PROGRAMS_MAX:
+                self._programs.clear()
+            self._programs[id_] = program
+        return program
 
-    def _asked(
-        self, event: EventRequest, program: ProgramRequest, event_id: str, client_id: str
-    ) -> Ask:
+    def _asked(self, event: EventRequest, program: ProgramRequest, client_id: str) -> Ask:
         return asked(
             event,
             program,
-            event_id=event_id,
             client_id=client_id,
             now_s=self._clock.now_s(),
             peak_kw=forecast_peak(self._desk.picture().forecast),

@@ -14,7 +14,7 @@ from aiohttp import web
 from gridctl.openadr.periods import written
 from gridctl.openadr.problem import ProblemError
 from gridctl.openadr.wire import ID_PATTERN
-from gridctl.store.openadr_objects import StoredObject
+from gridctl.store.openadr_kinds import StoredObject
 
 LIMIT_MAX: Final = 50
 _INTEGER_MAX: Final = 2**31 - 1

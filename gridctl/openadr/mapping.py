@@ -18,7 +18,7 @@ What is not acted on, and why, is `NOT_ACTED_ON`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gridctl.model.planning import Forecast
 from gridctl.model.program import DispatchRequest, RequestState
@@ -119,12 +119,12 @@ def asked(
     event: EventRequest,
     program: ProgramRequest,
     *,
-    event_id: str,
     client_id: str,
     now_s: float,
     peak_kw: Peak,
 ) -> Ask:
-    """What `event` asks at grid time `now_s`. Pure; never raises for what a client wrote."""
+    """What `event` asks at grid time `now_s`, its requests numbered (`of_event` names them). Pure;
+    never raises for what a client wrote."""
     if is_cancelled(event):
         return Ask(reason="the event is cancelled (now, for no time)", cancels=True)
     try:
@@ -137,8 +137,8 @@ def asked(
             raise _NothingToDoError(f"it has more than {REQUESTS_MAX} intervals")
         requests = [
             DispatchRequest(
-                mrid=f"{event_id}-{index}",
-                event_id=event_id,
+                mrid=str(index),
+                event_id="",
                 name=event.event_name or program.program_name,
                 source=client_id,
                 start_s=window.start_s,
@@ -157,6 +157,12 @@ def asked(
     if not requests:
         return Ask(reason="nothing is left to reduce: it is over, or asks for 0 kW")
     return Ask(requests=tuple(requests))
+
+
+def of_event(ask: Ask, event_id: str) -> Ask:
+    """`ask` in the name of the event that was kept: its requests are told from other events'."""
+    named = (replace(r, mrid=f"{event_id}-{r.mrid}", event_id=event_id) for r in ask.requests)
+    return replace(ask, requests=tuple(named))
 
 
 def forecast_peak(forecast: Forecast | None) -> Peak:

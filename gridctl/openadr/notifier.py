@@ -33,7 +33,7 @@ from gridctl.openadr.callbacks import (
 )
 from gridctl.openadr.scopes import BUSINESS_LOGIC
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr_objects import TARGETED, StoredObject
+from gridctl.store.openadr_kinds import TARGETED, StoredObject
 from gridctl.store.openadr_outbox import Message
 
 log = logging.getLogger(__name__)

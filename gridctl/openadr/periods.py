@@ -10,7 +10,10 @@ import calendar
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
+REMEMBERED = 4_096
+"""Texts whose meaning is kept: the intervals of an event repeat a few of them over and over."""
 DURATION_PATTERN = (
     r"^(-?)P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)([DW]))?"
     r"(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$"
@@ -56,6 +59,7 @@ class Duration:
         return start.replace(year=year, month=month + 1, day=day).timestamp() + self.seconds
 
 
+@lru_cache(REMEMBERED)
 def duration(text: str) -> Duration:
     """Parse an ISO 8601 duration. ValueError for anything that the contract's pattern refuses."""
     match = _DURATION.match(text)
@@ -73,6 +77,7 @@ def duration(text: str) -> Duration:
     )
 
 
+@lru_cache(REMEMBERED)
 def instant(text: str) -> float | None:
     """Grid seconds of an RFC 3339 text; None for 0001-01-01…, which means "now".
 

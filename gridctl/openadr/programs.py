@@ -9,7 +9,7 @@ from gridctl.openadr.body import read_model
 from gridctl.openadr.crud import Crud, Draft
 from gridctl.openadr.scopes import READ_TARGETED
 from gridctl.openadr.wire import ProgramRequest
-from gridctl.store.openadr_objects import StoredObject
+from gridctl.store.openadr_kinds import StoredObject
 
 
 class Programs(Crud):

@@ -15,7 +15,8 @@ from gridctl.openadr.problem import ProblemError
 from gridctl.openadr.report_values import measurements
 from gridctl.openadr.scopes import READ_OWN
 from gridctl.openadr.wire import ReportRequest
-from gridctl.store.openadr_objects import Search, StoredObject
+from gridctl.store.openadr_kinds import StoredObject
+from gridctl.store.openadr_objects import Search
 
 RESOURCES_MAX = 10_000
 

@@ -66,7 +66,7 @@ def openadr_routes(
         store.objects.publishes = True
         wakes.append(broker.wake)
         contexts.append(lambda _: broker.carrying())
-    app = web.Application(middlewares=[problems, _waking(wakes)])
+    app = web.Application(middlewares=[problems, _waking(store, wakes)])
     app.add_routes(
         [
             web.get("/auth/server", auth.server, allow_head=False),
@@ -98,11 +98,14 @@ def _routes(path: str, room: Crud) -> list[web.RouteDef]:
     ]
 
 
-def _waking(wakes: Sequence[Callable[[], None]]) -> Middleware:
+def _waking(store: SqlStore, wakes: Sequence[Callable[[], None]]) -> Middleware:
+    """Whoever carries an outbox looks at once after a write that put something in."""
+
     @web.middleware
     async def wake(request: web.Request, handler: Handler) -> web.StreamResponse:
+        told = store.objects.told
         answer = await handler(request)
-        if request.method != "GET":
+        if store.objects.told != told:
             for wake_one in wakes:
                 wake_one()
         return answer

@@ -21,7 +21,8 @@ from gridctl.openadr.problem import ProblemError
 from gridctl.openadr.scopes import READ_OWN
 from gridctl.openadr.wire import ObjectOperation, SubscriptionRequest
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr_objects import Search, StoredObject
+from gridctl.store.openadr_kinds import StoredObject
+from gridctl.store.openadr_objects import Search
 
 OBJECT_TYPES = ("PROGRAM", "EVENT", "REPORT", "SUBSCRIPTION", "VEN", "RESOURCE")
 _BEARER = re.compile(r"^[A-Za-z0-9._~+/=-]+$")
@@ -63,11 +64,15 @@ class Subscriptions(Crud):
             super().search(request), object_types=frozenset(objects) if objects else None
         )
 
-    async def draft(self, request: web.Request, caller: Caller, old: StoredObject | None) -> Draft:
-        """What the body says of a subscription; every new callback has answered its challenge."""
+    async def check(self, request: web.Request) -> None:
+        """Every callback has to answer its challenge."""
         asked = await read_model(request, SubscriptionRequest)
         for number, operation in enumerate(asked.object_operations):
-            await self._check(operation, f"objectOperations.{number}")
+            await self._challenge(operation, f"objectOperations.{number}")
+
+    async def draft(self, request: web.Request, caller: Caller, old: StoredObject | None) -> Draft:
+        """What the body says of a subscription, whose callbacks have been checked."""
+        asked = await read_model(request, SubscriptionRequest)
         callbacks = [
             {
                 "object_type": object_type,
@@ -88,7 +93,7 @@ class Subscriptions(Crud):
             result=f"{len(callbacks)} kinds of change for {asked.client_name}",
         )
 
-    async def _check(self, operation: ObjectOperation, where: str) -> None:
+    async def _challenge(self, operation: ObjectOperation, where: str) -> None:
         bearer = operation.bearer_token
         if bearer is not None and _BEARER.match(bearer) is None:
             raise ProblemError(

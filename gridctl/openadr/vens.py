@@ -14,7 +14,7 @@ from gridctl.openadr.crud import Crud, Draft, Filters
 from gridctl.openadr.problem import ProblemError
 from gridctl.openadr.scopes import READ_OWN
 from gridctl.openadr.wire import ResourceRequest, VenRequest
-from gridctl.store.openadr_objects import StoredObject
+from gridctl.store.openadr_kinds import StoredObject
 
 WRITE = ("write_vens",)
 

@@ -55,10 +55,14 @@ Targets = Annotated[list[Name], Field(max_length=200)]
 
 
 class Wire(BaseModel):
-    """Base: camelCase names; an optional field that was not given leaves as null, except where
-    the contract does not allow null (`omitted`): there it is left out."""
+    """Base: camelCase names; an optional field that was not given leaves as null."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True)
+
+
+class Sparse(Wire):
+    """Where the contract does not allow null (`omitted`) what was not given is left out."""
+
     omitted: ClassVar[frozenset[str]] = frozenset()
 
     @model_serializer(mode="wrap")
@@ -81,7 +85,7 @@ class ValuesMap(Wire):
     values: Annotated[list[Number | StrictBool | StrictStr | XY], Field(max_length=1_000)]
 
 
-class IntervalPeriod(Wire):
+class IntervalPeriod(Sparse):
     """When, how long, and by how much clients shift their start."""
 
     omitted = frozenset({"start", "duration", "randomizeStart"})
@@ -90,7 +94,7 @@ class IntervalPeriod(Wire):
     randomize_start: Duration | None = None
 
 
-class Interval(Wire):
+class Interval(Sparse):
     """A window with its payloads; its own period overrides the event's."""
 
     omitted = frozenset({"intervalPeriod"})
@@ -146,7 +150,7 @@ class ProgramDescription(Wire):
     url: Annotated[StrictStr, Field(alias="URL", min_length=2, max_length=8_000)]
 
 
-class ProgramRequest(Wire):
+class ProgramRequest(Sparse):
     """What a client says about a program."""
 
     omitted = frozenset({"intervalPeriod"})
@@ -158,7 +162,7 @@ class ProgramRequest(Wire):
     targets: Targets | None = None
 
 
-class EventRequest(Wire):
+class EventRequest(Sparse):
     """What a client says about an event."""
 
     omitted = frozenset({"intervalPeriod", "duration", "intervals"})
@@ -203,7 +207,7 @@ class ResourceRequest(Wire):
     attributes: Annotated[list[ValuesMap], Field(max_length=100)] | None = None
 
 
-class ReportResource(Wire):
+class ReportResource(Sparse):
     """The values that were reported for one resource."""
 
     omitted = frozenset({"intervalPeriod"})
@@ -237,7 +241,7 @@ class ObjectOperation(Wire):
     bearer_token: Annotated[StrictStr, Field(max_length=8_000)] | None = None
 
 
-class SubscriptionRequest(Wire):
+class SubscriptionRequest(Sparse):
     """What a client says about a subscription."""
 
     omitted = frozenset({"programID"})

@@ -27,7 +27,7 @@ from gridctl.platform_api.http import (
 from gridctl.platform_api.problem import FieldError, ProblemError
 from gridctl.platform_api.times import LATEST_S, at_s, when
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr_objects import Reader
+from gridctl.store.openadr_kinds import Reader
 from gridctl.store.platform import ChangedError, NameTakenError, PlatformObject
 
 S = TypeVar("S", bound=wire.Said)

@@ -25,7 +25,8 @@ from gridctl.platform_api.caller import Actor
 from gridctl.platform_api.registry import EVERYTHING
 from gridctl.platform_api.times import at_s
 from gridctl.store.engine import SqlStore
-from gridctl.store.openadr_objects import Search, StoredObject, body_text
+from gridctl.store.openadr_kinds import StoredObject, body_text
+from gridctl.store.openadr_objects import Search
 from gridctl.store.platform import PlatformObject
 
 log = logging.getLogger(__name__)

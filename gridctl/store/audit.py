@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,31 +16,59 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gridctl.model.chain import GENESIS, link
 from gridctl.model.record import AuditEntry, AuditRow, ChainCheck
 from gridctl.store import schema
+from gridctl.store.visit import Prepared, Run
 
 _PAGE_ROWS = 2_000
+
+
+_HEAD: Final = Prepared(
+    select(schema.audit_head.c.sequence, schema.audit_head.c.hash).with_for_update()
+)
+_ADD: Final = Prepared(insert(schema.audit), keys=schema.audit.c.keys())
+_FIRST_HEAD: Final = Prepared(insert(schema.audit_head), keys=("id", "sequence", "hash"))
+_MOVE_HEAD: Final = Prepared(update(schema.audit_head), keys=("sequence", "hash"))
 
 
 async def append(connection: AsyncConnection, entry: AuditEntry) -> AuditRow:
     """Chain `entry` in the transaction of the act that it tells of."""
     head = schema.audit_head
-    last = (await connection.execute(select(head).with_for_update())).one_or_none()
-    previous, sequence = (GENESIS, 1) if last is None else (last.hash, last.sequence + 1)
-    row = AuditRow(
+    last = (await connection.execute(_HEAD.statement)).one_or_none()
+    row = _linked(None if last is None else (last.sequence, last.hash), entry)
+    await connection.execute(insert(schema.audit).values(_columns(row)))
+    now = {"sequence": row.sequence, "hash": row.hash}
+    if last is None:
+        await connection.execute(insert(head).values(id=1, **now))
+    else:
+        await connection.execute(update(head).values(now))
+    return row
+
+
+def chained(run: Run, entry: AuditEntry) -> None:
+    """The same in a unit of work that is one visit to the database."""
+    last = run(_HEAD).rows
+    row = _linked(tuple(last[0]) if last else None, entry)
+    run(_ADD, _columns(row))
+    now = {"sequence": row.sequence, "hash": row.hash}
+    if last:
+        run(_MOVE_HEAD, now)
+    else:
+        run(_FIRST_HEAD, {"id": 1, **now})
+
+
+def _linked(last: tuple[int, str] | None, entry: AuditEntry) -> AuditRow:
+    """The row that follows the one with this (sequence number, hash)."""
+    previous, sequence = (GENESIS, 1) if last is None else (last[1], last[0] + 1)
+    return AuditRow(
         sequence=sequence,
         entry=entry,
         previous=previous,
         hash=link(previous, sequence, entry),
     )
-    await connection.execute(
-        insert(schema.audit).values(
-            asdict(entry) | {"sequence": sequence, "previous": previous, "hash": row.hash}
-        )
-    )
-    if last is None:
-        await connection.execute(insert(head).values(id=1, sequence=sequence, hash=row.hash))
-    else:
-        await connection.execute(update(head).values(sequence=sequence, hash=row.hash))
-    return row
+
+
+def _columns(row: AuditRow) -> dict[str, Any]:
+    linked = {"sequence": row.sequence, "previous": row.previous, "hash": row.hash}
+    return asdict(row.entry) | linked
 
 
 async def listed(

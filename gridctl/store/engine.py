@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -55,6 +56,9 @@ from gridctl.store.settlements import Settlements
 from gridctl.store.tags import Tags
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
+from gridctl.store.visit import Run, carried_out
+
+T = TypeVar("T")
 
 YIELD_S = 0.02
 """So long the history lets others go first, between two of its transactions; again, when one came,
@@ -84,7 +88,9 @@ class SqlStore:
         self.factors = Factors(transaction=self.transaction, reading=self._reading)
         self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
         self.objects = Objects(
-            transaction=self.transaction, reading=self._reading, is_sole_writer=lock is not None
+            in_one_visit=self.in_one_visit,
+            reading=self._reading,
+            is_sole_writer=lock is not None,
         )
         self.outbox = Outbox(transaction=self.transaction, reading=self._reading)
         self.publications = Publications(transaction=self.transaction, reading=self._reading)
@@ -102,6 +108,20 @@ class SqlStore:
 
         One at a time; waits at most 10 s for its turn, then UnavailableError.
         """
+        async with self._turn() as connection:
+            unit = SqlTransaction(connection, self._epoch)
+            async with connection.begin():
+                yield unit
+            unit.committed()
+
+    async def in_one_visit(self, work: Callable[[Run], T], /) -> T:
+        """`work` as a unit of work that never waits for anything but the database."""
+        async with self._turn() as connection:
+            return await carried_out(connection, work)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[AsyncConnection]:
+        """The writer's connection, for one transaction."""
         writer = self._engines.writer
         if writer is None:
             raise UnavailableError("this store was opened to read only")
@@ -120,10 +140,8 @@ class SqlStore:
             self._writing = task
             self._transactions += 1
             self._check_open()
-            async with connected(writer, "write") as connection, connection.begin():
-                unit = SqlTransaction(connection, self._epoch)
-                yield unit
-            unit.committed()
+            async with connected(writer, "write") as connection:
+                yield connection
         finally:
             self._writing = None
             self._write_lock.release()

@@ -86,6 +86,12 @@ class OneHopConnection(AsyncAdapt_aiosqlite_connection):
 
     _cursor_cls: Any = OneHopCursor  # the base declares it narrower than it uses it
 
+    def rollback(self) -> None:
+        """The pool's, each time a connection comes back: a visit only where there is something."""
+        driver: Any = self._connection._conn  # noqa: SLF001 - as above
+        if driver.in_transaction:
+            super().rollback()
+
 
 class OneHopDbapi(AsyncAdapt_aiosqlite_dbapi):
     """SQLAlchemy's view of aiosqlite with such connections."""

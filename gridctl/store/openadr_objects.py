@@ -9,89 +9,28 @@ VEN's resources (OpenADR 3.1, object privacy).
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Row,
-    Table,
-    and_,
-    delete,
-    exists,
-    insert,
-    not_,
-    or_,
-    select,
-    union_all,
-    update,
-)
+from sqlalchemy import ColumnElement, Row, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.record import AuditEntry
-from gridctl.store import schema
-from gridctl.store.openadr_outbox import announce, forget
-from gridctl.store.openadr_publications import publish
-from gridctl.store.transaction import SqlTransaction
-
-TABLES: Final[Mapping[str, Table]] = {
-    "program": schema.openadr_program,
-    "event": schema.openadr_event,
-    "report": schema.openadr_report,
-    "subscription": schema.openadr_subscription,
-    "ven": schema.openadr_ven,
-    "resource": schema.openadr_resource,
-}
-TARGETED: Final = ("program", "event")
-"""Kinds that are hidden by their targets; the others belong to a client."""
-
-_UNIQUE: Final[Mapping[str, Sequence[tuple[str, ...]]]] = {
-    "program": [("name",)],
-    "ven": [("name",), ("client_id",)],
-    "resource": [("ven_id", "name")],
-}
-_REFERS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
-    "event": [("program_id", "program")],
-    "subscription": [("program_id", "program")],
-    "resource": [("ven_id", "ven")],
-}
-_PARTS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {"ven": [("resource", "ven_id")]}
-"""What ceases to be together with an object."""
-_HOLDS: Final[Mapping[str, Sequence[tuple[str, str]]]] = {"program": [("event", "program_id")]}
-"""What has to go first."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
-    """Who asks. `sees_all`: business logic."""
-
-    client_id: str
-    sees_all: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredObject:
-    """One object. `keys`: the columns of its kind that are searched; `body`: what the client wrote,
-    as a JSON object without its targets. Times in grid seconds."""
-
-    kind: str
-    id: str
-    client_id: str
-    keys: Mapping[str, str | float | None]
-    targets: tuple[str, ...]
-    body: str
-    created_s: float
-    modified_s: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conflict:
-    """Why an object cannot be written: a name that is taken, a reference to nothing."""
-
-    reason: str
+from gridctl.store import audit, openadr_writes, schema
+from gridctl.store.openadr_kinds import (
+    TABLES,
+    TARGETED,
+    Callbacks,
+    Conflict,
+    Reader,
+    StoredObject,
+    grants,
+    stored,
+    visible,
+)
+from gridctl.store.visit import InOneVisit, Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +54,16 @@ class Objects:
     def __init__(
         self,
         *,
-        transaction: Callable[[], AbstractAsyncContextManager[SqlTransaction]],
+        in_one_visit: InOneVisit,
         reading: Callable[[str], AbstractAsyncContextManager[AsyncConnection]],
         is_sole_writer: bool,
     ) -> None:
-        self._writing = transaction
+        self._in_one_visit = in_one_visit
         self._reading = reading
         self._generation = 0
+        self._generations: dict[str, int] = {}
+        self.told = 0
+        """Changes that went into an outbox: something waits to be carried when it grows."""
         self._is_sole_writer = is_sole_writer
         self.publishes = False
         """Whether changes are also written down for an MQTT broker."""
@@ -132,86 +74,65 @@ class Objects:
         can know from here whether something has changed."""
         return self._generation if self._is_sole_writer else None
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[SqlTransaction]:
-        try:
-            async with self._writing() as unit:
-                yield unit
-        finally:
-            # also when it fails: at worst something is read once more
-            self._generation += 1
+    def generation_of(self, kind: str) -> int | None:
+        """The same, of one kind alone."""
+        return self._generations.get(kind, 0) if self._is_sole_writer else None
 
     async def add(
         self, new: StoredObject, entry: AuditEntry, *, reader: Reader, callbacks: Callbacks = ()
     ) -> Conflict | None:
         """Keep a new object; or the reason why not. `callbacks`: of a subscription."""
-        async with self._transaction() as unit:
-            conflict = await _conflict(unit.connection, new, reader)
-            if conflict is not None:
-                return conflict
-            values = {**_columns(new), "id": new.id, "created_s": new.created_s}
-            await unit.connection.execute(insert(TABLES[new.kind]).values(values))
-            await _write_targets(unit.connection, new)
-            await _write_callbacks(unit.connection, new, callbacks)
-            await self._tell(unit.connection, new, "CREATE")
-            await unit.audit(entry)
-        return None
+
+        def work(run: Run) -> Conflict | bool:
+            conflict = openadr_writes.add(run, new, reader, callbacks)
+            return conflict or self._told(run, new, "CREATE", entry)
+
+        return await self._written(new.kind, work)
 
     async def put(
         self, changed: StoredObject, entry: AuditEntry, *, reader: Reader, callbacks: Callbacks = ()
     ) -> Conflict | None:
         """Replace an object that is there."""
-        table = TABLES[changed.kind]
-        async with self._transaction() as unit:
-            conflict = await _conflict(unit.connection, changed, reader)
-            if conflict is not None:
-                return conflict
-            await unit.connection.execute(
-                update(table).where(table.c.id == changed.id).values(_columns(changed))
-            )
-            await _clear_targets(unit.connection, changed.kind, changed.id)
-            await _write_targets(unit.connection, changed)
-            await _write_callbacks(unit.connection, changed, callbacks)
-            await self._tell(unit.connection, changed, "UPDATE")
-            await unit.audit(entry)
-        return None
+
+        def work(run: Run) -> Conflict | bool:
+            conflict = openadr_writes.put(run, changed, reader, callbacks)
+            return conflict or self._told(run, changed, "UPDATE", entry)
+
+        return await self._written(changed.kind, work)
 
     async def remove(self, gone: StoredObject, entry: AuditEntry) -> Conflict | None:
         """Delete an object and its parts; a conflict while others refer to it."""
-        async with self._transaction() as unit:
-            for kind, column in _HOLDS.get(gone.kind, ()):
-                held = TABLES[kind].c
-                query = select(held.id).where(held[column] == gone.id).limit(1)
-                if (await unit.connection.execute(query)).first() is not None:
-                    return Conflict(reason=f"the {gone.kind} still has {kind}s: delete them first")
-            for kind, column in _PARTS.get(gone.kind, ()):
-                query = select(TABLES[kind]).where(TABLES[kind].c[column] == gone.id)
-                for row in (await unit.connection.execute(query)).all():
-                    part = await _object(unit.connection, kind, row)
-                    await self._delete(unit.connection, part)
-            await self._delete(unit.connection, gone)
-            await unit.audit(entry)
+
+        def work(run: Run) -> Conflict | bool:
+            heard = openadr_writes.remove(run, gone, publishes=self.publishes)
+            if not isinstance(heard, Conflict):
+                audit.chained(run, entry)
+            return heard
+
+        return await self._written(gone.kind, work)
+
+    def _told(self, run: Run, one: StoredObject, operation: str, entry: AuditEntry) -> bool:
+        heard = openadr_writes.tell(run, one, operation, publishes=self.publishes)
+        audit.chained(run, entry)
+        return heard
+
+    async def _written(self, kind: str, work: Callable[[Run], Conflict | bool]) -> Conflict | None:
+        """`work` in a unit of its own; it says whether anybody is to be told."""
+        try:
+            found = await self._in_one_visit(work)
+        finally:
+            # also when it fails: at worst something is read once more
+            self._generation += 1
+            self._generations[kind] = self._generations.get(kind, 0) + 1
+        if isinstance(found, Conflict):
+            return found
+        self.told += found
         return None
-
-    async def _tell(self, connection: AsyncConnection, one: StoredObject, operation: str) -> None:
-        """Into the outbox of subscribers, and of the broker where there is one."""
-        await announce(connection, one, operation)
-        if self.publishes:
-            await publish(connection, one, operation)
-
-    async def _delete(self, connection: AsyncConnection, gone: StoredObject) -> None:
-        table = TABLES[gone.kind]
-        if gone.kind == "subscription":
-            await forget(connection, gone.id)
-        # told before its grants are gone, so that those who could see it learn of it
-        await self._tell(connection, gone, "DELETE")
-        await _clear_targets(connection, gone.kind, gone.id)
-        await connection.execute(delete(table).where(table.c.id == gone.id))
 
     async def one(self, kind: str, id_: str, *, reader: Reader) -> StoredObject | None:
         """An object by its id; None also for one that `reader` may not see."""
         table = TABLES[kind]
-        query = select(table).where(table.c.id == id_, *_visible(kind, reader))
+        query = select(table).where(table.c.id == id_, *visible(kind, reader.limited_to))
         async with self._reading(kind) as connection:
             row = (await connection.execute(query)).one_or_none()
             return None if row is None else await _object(connection, kind, row)
@@ -219,7 +140,7 @@ class Objects:
     async def page(self, kind: str, search: Search, *, reader: Reader) -> Sequence[StoredObject]:
         """One page in the order of creation, of what `reader` may see."""
         table = TABLES[kind]
-        query = select(table).where(*_visible(kind, reader))
+        query = select(table).where(*visible(kind, reader.limited_to))
         for column, value in search.equal.items():
             query = query.where(table.c[column] == value)
         if search.targets is not None:
@@ -257,41 +178,6 @@ class Objects:
             return None if row is None else await _object(connection, "ven", row)
 
 
-Callbacks = Sequence[Mapping[str, str | None]]
-"""Rows of a subscription: object_type, operation, url, bearer."""
-
-
-def grants(client_id: str | ColumnElement[str]) -> Any:
-    """Select of the targets granted to `client_id` (a value, or a column of an outer query)."""
-    target, ven, resource = schema.openadr_target.c, schema.openadr_ven.c, schema.openadr_resource.c
-    return union_all(
-        select(target.target).where(
-            target.kind == "ven",
-            target.object_id.in_(select(ven.id).where(ven.client_id == client_id)),
-        ),
-        select(target.target).where(
-            target.kind == "resource",
-            target.object_id.in_(select(resource.id).where(resource.client_id == client_id)),
-        ),
-    )
-
-
-def _visible(kind: str, reader: Reader) -> list[ColumnElement[bool]]:
-    if reader.sees_all:
-        return []
-    table = TABLES[kind].c
-    if kind not in TARGETED:
-        return [table.client_id == reader.client_id]
-    target = schema.openadr_target.c
-    own = and_(target.kind == kind, target.object_id == table.id)
-    return [
-        or_(
-            not_(exists(select(target.target).where(own))),
-            exists(select(target.target).where(own, target.target.in_(grants(reader.client_id)))),
-        )
-    ]
-
-
 def _has_target(kind: str, wanted: frozenset[str], reader: Reader) -> ColumnElement[bool]:
     """Naming targets narrows: to objects that have one of them and, for a VEN, was granted it."""
     table, target = TABLES[kind].c, schema.openadr_target.c
@@ -301,74 +187,6 @@ def _has_target(kind: str, wanted: frozenset[str], reader: Reader) -> ColumnElem
     if not reader.sees_all and kind in TARGETED:
         query = query.where(target.target.in_(grants(reader.client_id)))
     return exists(query)
-
-
-async def _conflict(
-    connection: AsyncConnection, new: StoredObject, reader: Reader
-) -> Conflict | None:
-    table = TABLES[new.kind].c
-    values = _columns(new)
-    for columns in _UNIQUE.get(new.kind, ()):
-        query = select(table.id).where(
-            table.id != new.id, *(table[column] == values[column] for column in columns)
-        )
-        if (await connection.execute(query)).first() is not None:
-            told = " and ".join(
-                f"{column.removesuffix('_id')} {values[column]!r}" for column in columns
-            )
-            return Conflict(reason=f"there is a {new.kind} with {told} already")
-    for column, kind in _REFERS.get(new.kind, ()):
-        id_ = values[column]
-        if id_ is None:
-            continue
-        other = TABLES[kind]
-        seen = select(other.c.id).where(other.c.id == id_, *_visible(kind, reader))
-        if (await connection.execute(seen)).first() is None:
-            return Conflict(reason=f"there is no {kind} {id_!r}")
-    return None
-
-
-def _columns(one: StoredObject) -> dict[str, Any]:
-    return {
-        **one.keys,
-        "client_id": one.client_id,
-        "modified_s": one.modified_s,
-        "body": one.body,
-    }
-
-
-async def _write_targets(connection: AsyncConnection, one: StoredObject) -> None:
-    if one.targets:
-        rows = [
-            {"kind": one.kind, "object_id": one.id, "target": target, "place": place}
-            for place, target in enumerate(dict.fromkeys(one.targets))
-        ]
-        await connection.execute(insert(schema.openadr_target), rows)
-
-
-async def _clear_targets(connection: AsyncConnection, kind: str, id_: str) -> None:
-    target = schema.openadr_target
-    await connection.execute(delete(target).where(target.c.kind == kind, target.c.object_id == id_))
-
-
-async def _write_callbacks(
-    connection: AsyncConnection, one: StoredObject, callbacks: Callbacks
-) -> None:
-    if one.kind != "subscription":
-        return
-    table = schema.openadr_callback
-    await forget(connection, one.id)
-    rows = [
-        {
-            "subscription_id": one.id,
-            "client_id": one.client_id,
-            "program_id": one.keys["program_id"],
-            **callback,
-        }
-        for callback in callbacks
-    ]
-    if rows:
-        await connection.execute(insert(table), rows)
 
 
 async def _targets(
@@ -393,27 +211,6 @@ async def _object(connection: AsyncConnection, kind: str, row: Row[Any]) -> Stor
     return _stored(kind, row, targets.get(row.id, ()))
 
 
-_COMMON = frozenset({"number", "id", "client_id", "created_s", "modified_s", "body"})
-
-
-def _stored(kind: str, row: Row[Any], targets: tuple[str, ...]) -> StoredObject:
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for the row as a mapping
-    return StoredObject(
-        kind=kind,
-        id=row.id,
-        client_id=row.client_id,
-        keys={name: values[name] for name in values if name not in _COMMON},
-        targets=targets,
-        body=row.body,
-        created_s=row.created_s,
-        modified_s=row.modified_s,
-    )
-
-
-def body_text(body: Mapping[str, Any]) -> str:
-    """A body as it is kept: without targets, which have a table of their own."""
-    return json.dumps(
-        {key: value for key, value in body.items() if key != "targets"},
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+def _stored(kind: str, row: Row[Any], targets: Sequence[str]) -> StoredObject:
+    values = {str(name): value for name, value in row._mapping.items()}  # noqa: SLF001
+    return stored(kind, values, targets)

@@ -11,35 +11,36 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
     Select,
+    Text,
     and_,
+    bindparam,
     delete,
     exists,
     func,
     insert,
-    literal,
+    literal_column,
     not_,
     or_,
     select,
+    union_all,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.store import schema
+from gridctl.store.openadr_kinds import TARGETED, StoredObject
 from gridctl.store.transaction import SqlTransaction
-
-if TYPE_CHECKING:
-    from gridctl.store.openadr_objects import StoredObject
+from gridctl.store.visit import Prepared, Run
 
 WAITING: Final = "waiting"
 DELIVERED: Final = "delivered"
 DEAD: Final = "dead"
-
-_HIDDEN_BY_TARGETS: Final = ("program", "event")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,110 +181,143 @@ def _messages() -> Select[Any]:
     )
 
 
-async def announce(connection: AsyncConnection, one: StoredObject, operation: str) -> None:
-    """Put a change of `one` into the outbox of everybody who subscribed to it and may see it."""
-    receivers = _receivers(one, operation)
-    if (await connection.execute(receivers.limit(1))).first() is None:
-        return
-    change = schema.openadr_change
-    number = (
-        await connection.execute(
-            insert(change)
-            .values(
-                object_type=one.kind.upper(),
-                operation=operation,
-                at_s=one.modified_s,
-                body=written(one),
-            )
-            .returning(change.c.number)
-        )
-    ).scalar_one()
-    columns = (
-        "change_number",
-        "subscription_id",
-        "client_id",
-        "url",
-        "bearer",
-        "state",
-        "attempts",
-        "next_s",
-        "last_error",
-    )
-    rows = _receivers(one, operation, number)
-    await connection.execute(insert(schema.openadr_message).from_select(columns, rows))
+def announce(run: Run, one: StoredObject, operation: str) -> bool:
+    """Put a change of `one`, whose targets are written, into the outbox of everybody who subscribed
+    to it and may see it; whether there was anybody."""
+    values = {
+        "object_type": one.kind.upper(),
+        "operation": operation,
+        "program": one.id if one.kind == "program" else one.keys.get("program_id"),
+        "owner": one.client_id,
+        "of_kind": one.kind,
+        "of_id": one.id,
+    }
+    is_targeted = one.kind in TARGETED
+    if not run(_anybody(is_targeted=is_targeted), values).rows:
+        return False
+    change = {
+        "object_type": one.kind.upper(),
+        "operation": operation,
+        "at_s": one.modified_s,
+        "body": written(one),
+    }
+    ((number,),) = run(_CHANGE, change).rows
+    run(_messages_to_all(is_targeted=is_targeted), {**values, "change": number})
+    return True
 
 
-async def forget(connection: AsyncConnection, subscription_id: str) -> None:
+def forget(run: Run, subscription_id: str) -> None:
     """Take a subscription's callbacks away, and what waits for them: its owner said so."""
-    callback, message = schema.openadr_callback, schema.openadr_message
-    await connection.execute(delete(callback).where(callback.c.subscription_id == subscription_id))
-    await connection.execute(
-        delete(message).where(
-            message.c.subscription_id == subscription_id, message.c.state == WAITING
-        )
+    run(_FORGET_CALLBACKS, {"of_id": subscription_id})
+    run(_FORGET_MESSAGES, {"of_id": subscription_id})
+
+
+_CHANGE: Final = Prepared(
+    insert(schema.openadr_change).returning(schema.openadr_change.c.number),
+    keys=("object_type", "operation", "at_s", "body"),
+)
+_FORGET_CALLBACKS: Final = Prepared(
+    delete(schema.openadr_callback).where(
+        schema.openadr_callback.c.subscription_id == bindparam("of_id")
     )
+)
+_FORGET_MESSAGES: Final = Prepared(
+    delete(schema.openadr_message).where(
+        schema.openadr_message.c.subscription_id == bindparam("of_id"),
+        schema.openadr_message.c.state == WAITING,
+    )
+)
 
 
-def _receivers(one: StoredObject, operation: str, number: int = 0) -> Any:
+@cache
+def _anybody(*, is_targeted: bool) -> Prepared:
+    number = schema.openadr_callback.c.number
+    return Prepared(select(number).where(*_receives(is_targeted=is_targeted)).limit(1))
+
+
+@cache
+def _messages_to_all(*, is_targeted: bool) -> Prepared:
     callback = schema.openadr_callback.c
-    program = one.id if one.kind == "program" else one.keys.get("program_id")
-    return select(
-        literal(number),
-        callback.subscription_id,
-        callback.client_id,
-        callback.url,
-        callback.bearer,
-        literal(WAITING),
-        literal(0),
-        literal(0.0),
-        literal(""),
-    ).where(
-        callback.object_type == one.kind.upper(),
-        callback.operation == operation,
+    columns = {
+        "change_number": bindparam("change", type_=schema.Number),
+        "subscription_id": callback.subscription_id,
+        "client_id": callback.client_id,
+        "url": callback.url,
+        "bearer": callback.bearer,
+        "state": literal_column(f"'{WAITING}'"),
+        "attempts": literal_column("0"),
+        "next_s": literal_column("0.0"),
+        "last_error": literal_column("''"),
+    }
+    rows = select(*columns.values()).where(*_receives(is_targeted=is_targeted))
+    return Prepared(insert(schema.openadr_message).from_select(list(columns), rows))
+
+
+def _receives(*, is_targeted: bool) -> list[ColumnElement[bool]]:
+    """Callbacks that hear of a change of one object, and may."""
+    callback = schema.openadr_callback.c
+    program = bindparam("program", type_=Text)
+    return [
+        callback.object_type == bindparam("object_type"),
+        callback.operation == bindparam("operation"),
         or_(callback.program_id.is_(None), callback.program_id == program),
-        _may_see(one),
-        _wants(one),
+        _may_see_targeted() if is_targeted else _may_see_owned(),
+        _wants(),
+    ]
+
+
+def _own_targets() -> Select[Any]:
+    """Of the object that has changed."""
+    target = schema.openadr_target.alias("of_object").c
+    return select(target.target).where(
+        target.kind == bindparam("of_kind"), target.object_id == bindparam("of_id")
     )
 
 
-def _may_see(one: StoredObject) -> ColumnElement[bool]:
-    callback, client = schema.openadr_callback.c, schema.openadr_client.c
-    business_logic = exists(
-        select(client.client_id).where(
-            client.client_id == callback.client_id, client.role == "business-logic"
-        )
+def _is_business_logic() -> ColumnElement[bool]:
+    client = schema.openadr_client.c
+    return schema.openadr_callback.c.client_id.in_(
+        select(client.client_id).where(client.role == "business-logic")
     )
-    if one.kind not in _HIDDEN_BY_TARGETS:
-        return or_(business_logic, callback.client_id == one.client_id)
-    if not one.targets:
-        return literal(value=True)
+
+
+def _may_see_owned() -> ColumnElement[bool]:
+    return or_(schema.openadr_callback.c.client_id == bindparam("owner"), _is_business_logic())
+
+
+def _may_see_targeted() -> ColumnElement[bool]:
     target, ven, resource = schema.openadr_target.c, schema.openadr_ven.c, schema.openadr_resource.c
-    by_ven = exists(
-        select(target.target).where(
-            target.kind == "ven",
-            target.target.in_(one.targets),
-            target.object_id == ven.id,
-            ven.client_id == callback.client_id,
-        )
+    # who was granted one of the targets is found once, not once for each subscription
+    granted = union_all(
+        select(ven.client_id).where(
+            ven.id.in_(
+                select(target.object_id).where(
+                    target.kind == "ven", target.target.in_(_own_targets())
+                )
+            )
+        ),
+        select(resource.client_id).where(
+            resource.id.in_(
+                select(target.object_id).where(
+                    target.kind == "resource", target.target.in_(_own_targets())
+                )
+            )
+        ),
     )
-    by_resource = exists(
-        select(target.target).where(
-            target.kind == "resource",
-            target.target.in_(one.targets),
-            target.object_id == resource.id,
-            resource.client_id == callback.client_id,
-        )
+    return or_(
+        not_(exists(_own_targets())),
+        _is_business_logic(),
+        schema.openadr_callback.c.client_id.in_(granted),
     )
-    return or_(business_logic, by_ven, by_resource)
 
 
-def _wants(one: StoredObject) -> ColumnElement[bool]:
+def _wants() -> ColumnElement[bool]:
     """A subscription with targets hears only of objects that have one of them."""
     callback, target = schema.openadr_callback.c, schema.openadr_target.c
     own = and_(target.kind == "subscription", target.object_id == callback.subscription_id)
     return or_(
         not_(exists(select(target.target).where(own))),
-        exists(select(target.target).where(own, target.target.in_(one.targets))),
+        exists(select(target.target).where(own, target.target.in_(_own_targets()))),
     )
 
 

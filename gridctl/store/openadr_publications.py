@@ -10,16 +10,15 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import Select, bindparam, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.store import schema
+from gridctl.store.openadr_kinds import TARGETED, StoredObject
 from gridctl.store.transaction import SqlTransaction
-
-if TYPE_CHECKING:
-    from gridctl.store.openadr_objects import StoredObject
+from gridctl.store.visit import Prepared, Run
 
 WAITING_MAX = 100_000
 """Rows that are kept while the broker is away; the oldest go first."""
@@ -63,15 +62,14 @@ class Publications:
             await unit.connection.execute(delete(table).where(table.c.number <= number))
 
 
-async def publish(connection: AsyncConnection, one: StoredObject, operation: str) -> None:
+def publish(run: Run, one: StoredObject, operation: str) -> None:
     """Put a change of `one` into every place where somebody may read of it."""
     from gridctl.store.openadr_outbox import written  # noqa: PLC0415 - it calls us
 
-    table = schema.openadr_publication
     places: list[tuple[str, Sequence[str] | None]] = [("bl", None)]
-    if one.kind in ("program", "event") and not one.targets:
+    if one.kind in TARGETED and not one.targets:
         places.append(("open", ()))
-    places += await _vens(connection, one)
+    places += _vens(run, one)
     text = written(one)
     rows = [
         {
@@ -81,45 +79,60 @@ async def publish(connection: AsyncConnection, one: StoredObject, operation: str
         }
         for place, shown in places
     ]
-    done = await connection.execute(insert(table).returning(table.c.number), rows)
-    newest = max(done.scalars())
-    await connection.execute(delete(table).where(table.c.number <= newest - WAITING_MAX))
+    run.many(_ADD, rows)
+    run(_DROP_OLDEST)
 
 
-async def _vens(
-    connection: AsyncConnection, one: StoredObject
-) -> list[tuple[str, Sequence[str] | None]]:
-    ven, resource, target = (
-        schema.openadr_ven.c,
-        schema.openadr_resource.c,
-        schema.openadr_target.c,
-    )
-    if one.kind not in ("program", "event"):
-        mine = select(ven.id).where(ven.client_id == one.client_id)
-        own = [(f"vens/{id_}", None) for id_ in (await connection.execute(mine)).scalars()]
-        is_gone_ven = one.kind == "ven" and not own
-        return [(f"vens/{one.id}", None)] if is_gone_ven else list(own)
+def _vens(run: Run, one: StoredObject) -> list[tuple[str, Sequence[str] | None]]:
+    if one.kind not in TARGETED:
+        own = run(_VENS_OF, {"client": one.client_id}).rows
+        if one.kind == "ven" and not own:
+            return [(f"vens/{one.id}", None)]  # it has just gone
+        return [(f"vens/{id_}", None) for (id_,) in own]
     if not one.targets:
-        every = await connection.execute(select(ven.id))
-        return [(f"vens/{id_}", ()) for id_ in every.scalars()]
-    granted = (
-        select(ven.id, target.target)
-        .join(schema.openadr_ven, ven.client_id.is_not(None))
+        return [(f"vens/{id_}", ()) for (id_,) in run(_EVERY_VEN).rows]
+    found: dict[str, set[str]] = {}
+    for id_, word in run(_GRANTED, {"of_kind": one.kind, "of_id": one.id}).rows:
+        found.setdefault(id_, set()).add(word)
+    return [(f"vens/{id_}", [t for t in one.targets if t in own]) for id_, own in found.items()]
+
+
+_TABLE: Final = schema.openadr_publication
+_VEN: Final = schema.openadr_ven.c
+_ADD: Final = Prepared(insert(_TABLE), keys=("topic", "body", "at_s"))
+_DROP_OLDEST: Final = Prepared(
+    delete(_TABLE).where(
+        _TABLE.c.number <= select(func.max(_TABLE.c.number) - WAITING_MAX).scalar_subquery()
+    )
+)
+_VENS_OF: Final = Prepared(select(_VEN.id).where(_VEN.client_id == bindparam("client")))
+_EVERY_VEN: Final = Prepared(select(_VEN.id))
+
+
+def _granted() -> Select[Any]:
+    """(VEN, target) for each of an object's targets that a VEN or a resource of it was granted."""
+    resource, target = schema.openadr_resource.c, schema.openadr_target.c
+    own = schema.openadr_target.alias("of_object").c
+    mine = select(own.target).where(
+        own.kind == bindparam("of_kind"), own.object_id == bindparam("of_id")
+    )
+    return (
+        select(_VEN.id, target.target)
+        .join(schema.openadr_ven, _VEN.client_id.is_not(None))
         .where(
-            target.target.in_(one.targets),
+            target.target.in_(mine),
             or_(
-                (target.kind == "ven") & (target.object_id == ven.id),
+                (target.kind == "ven") & (target.object_id == _VEN.id),
                 (target.kind == "resource")
                 & target.object_id.in_(
-                    select(resource.id).where(resource.client_id == ven.client_id)
+                    select(resource.id).where(resource.client_id == _VEN.client_id)
                 ),
             ),
         )
     )
-    found: dict[str, set[str]] = {}
-    for id_, word in await connection.execute(granted):
-        found.setdefault(id_, set()).add(word)
-    return [(f"vens/{id_}", [t for t in one.targets if t in own]) for id_, own in found.items()]
+
+
+_GRANTED: Final = Prepared(_granted())
 
 
 def _publication(row: Any) -> Publication:

@@ -14,7 +14,7 @@ from gridctl.cli import app
 from gridctl.config import load_settings
 from gridctl.model.record import AuditEntry
 from gridctl.store.engine import SqlStore, open_store
-from gridctl.store.openadr_objects import Reader, StoredObject
+from gridctl.store.openadr_kinds import Reader, StoredObject
 from gridctl.wallclock import system_clock
 from tests.pilot import make_pilot
 

@@ -31,7 +31,6 @@ def ask(body: dict[str, Any], in_program: dict[str, Any] | None = None) -> Ask:
     return asked(
         EventRequest.model_validate(body),
         ProgramRequest.model_validate(in_program or program()),
-        event_id="e",
         client_id="bl",
         now_s=NOON_S,
         peak_kw=lambda start_s, end_s: 3300.0 if end_s <= NOON_S + 8 * 3600 else None,

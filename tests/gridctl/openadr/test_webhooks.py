@@ -306,3 +306,25 @@ async def test_old_messages_are_forgotten(loose: Vtn, receiver: Receiver) -> Non
     await eventually(partial(nothing_waits, loose))
     assert await loose.store.outbox.sweep(before_s=loose.clock.now_s()) == 0
     assert await loose.store.outbox.sweep(before_s=loose.clock.now_s() + 1) == 1
+
+
+async def test_a_callback_that_lets_wait_holds_up_nobody_else(loose: Vtn) -> None:
+    reached, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(request: web.Request) -> web.Response:
+        reached.set()
+        await answer.wait()
+        return web.Response(text=request.query["echo"])
+
+    app = web.Application()
+    app.add_routes([web.get("/slow", slow)])
+    async with TestServer(app) as server, receiving() as quick:
+        waiting = asyncio.create_task(
+            subscribed(loose, subscription(str(server.make_url("/slow"))))
+        )
+        async with asyncio.timeout(10.0):
+            await reached.wait()
+            await subscribed(loose, subscription(quick.url), who="bl")
+        assert not waiting.done()
+        answer.set()
+        assert (await waiting)["clientName"] == "site 7"
