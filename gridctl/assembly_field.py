@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from gridctl.config import Settings, load_settings
 from gridctl.field.agent import run_field
 from gridctl.field.settings import FieldSettings, WatchedLink
-from gridctl.field.spool import FieldMemory
 from gridctl.garbage import collect_seldom
 from gridctl.model.errors import ConfigError
 from gridctl.observe import set_up_logging
@@ -18,8 +16,6 @@ from gridctl.provenance import check_provenance
 from gridctl.supervise import hangup_on_signal, parent_gone, stop_on_signals
 from gridctl.wallclock import check_machine_clock
 from protocols.driver import LinkSettings
-
-ORPHAN_POLL_S = 1.0
 
 
 def field_settings(settings: Settings) -> FieldSettings:
@@ -70,7 +66,7 @@ def _lines(found: Mapping[str, int], table: str) -> dict[str, int]:
 
 async def run_field_agent(file: Path, *, child: bool) -> None:
     """Run the agent until a signal. A `child` whose parent is gone stays until the last lease has
-    run out and its device is back at its default, then ends (SG-22)."""
+    run out and its device is back at its default, then ends (SG-22, `gridctl.field.orphan`)."""
     set_up_logging(level="info")
     check_provenance()
     check_machine_clock()
@@ -80,23 +76,11 @@ async def run_field_agent(file: Path, *, child: bool) -> None:
     hangup = asyncio.Event()
     hangup_on_signal(hangup)
     collect_seldom()
-    async with asyncio.TaskGroup() as group:
-        orphan = group.create_task(_until_orphaned(settings.field.spool, stop)) if child else None
-        await run_field(
-            field_settings(settings),
-            clock=settings.grid_clock(),
-            stop=stop,
-            again=lambda: field_settings(load_settings(file)),
-            hangup=hangup,
-        )
-        if orphan is not None:
-            orphan.cancel()
-
-
-async def _until_orphaned(spool: Path, stop: asyncio.Event) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
-        await parent_gone()
-        while FieldMemory(spool).state.leases and not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), ORPHAN_POLL_S)
-        stop.set()
+    await run_field(
+        field_settings(settings),
+        clock=settings.grid_clock(),
+        stop=stop,
+        again=lambda: field_settings(load_settings(file)),
+        hangup=hangup,
+        parent_gone=parent_gone if child else None,
+    )

@@ -24,6 +24,7 @@ from gridctl.field.guard import Guard
 from gridctl.field.intake import Intake
 from gridctl.field.links import FieldLinks, OpenDriver
 from gridctl.field.liveness import FieldImage
+from gridctl.field.orphan import ParentGone, outlive
 from gridctl.field.reload import ReloadWatch
 from gridctl.field.settings import FieldSettings
 from gridctl.field.spool import FieldMemory
@@ -57,6 +58,7 @@ async def run_field(
     stop: asyncio.Event,
     again: Callable[[], FieldSettings] | None = None,
     hangup: asyncio.Event | None = None,
+    parent_gone: ParentGone | None = None,
     open_driver: OpenDriver = open_driver,
     line: Dial | None = None,
 ) -> None:
@@ -64,7 +66,9 @@ async def run_field(
     cannot be used.
 
     `again` reads the settings anew for a reload (None: only the points file is read again);
-    `hangup` is set by SIGHUP to ask for one. `open_driver` and `line` are replaced in tests only.
+    `hangup` is set by SIGHUP to ask for one. `parent_gone` returns when whoever would start the
+    agent again is no more: it then ends as soon as it holds nothing. `open_driver` and `line` are
+    replaced in tests only.
     """
     agent = FieldAgent(
         settings,
@@ -74,7 +78,7 @@ async def run_field(
         open_driver=open_driver,
         line=line if line is not None else dial(UnixEndpoint(path=settings.socket)),
     )
-    await agent.run(stop)
+    await agent.run(stop, parent_gone=parent_gone)
 
 
 class FieldAgent:
@@ -205,7 +209,7 @@ class FieldAgent:
     def busy(self, point: str) -> bool:
         return self._executor.busy(point)
 
-    async def run(self, stop: asyncio.Event) -> None:
+    async def run(self, stop: asyncio.Event, *, parent_gone: ParentGone | None = None) -> None:
         """Until `stop` is set; then every link is let go. A bug in any part ends the agent: its
         supervisor starts it again, and the spool has what it must not forget."""
         try:
@@ -222,6 +226,11 @@ class FieldAgent:
                 ):
                     tasks.create_task(part)
                 tasks.create_task(self._client.run())
+                if parent_gone is not None:
+                    home = self._settings.spool.parent
+                    tasks.create_task(
+                        outlive(parent_gone, self._memory, home=home, clock=self._clock, stop=stop)
+                    )
                 await stop.wait()
                 raise _StopAgent
         except* _StopAgent:

@@ -77,10 +77,12 @@ class FieldMemory:
     """
 
     def __init__(self, path: Path) -> None:
-        """Read `path`, or begin with nothing when it is not there. Raises ConfigError when it
-        cannot be read: to forget what is held would be worse than not to start."""
+        """Read `path`, or begin with nothing when it is not there; its folder is made here and
+        never again: one that was removed does not come back. Raises ConfigError when it cannot be
+        read: to forget what is held would be worse than not to start."""
         self._path = path
         self._dirty = False
+        _make_folder(path.parent)
         self._state = _read(path)
 
     @property
@@ -185,6 +187,13 @@ class FieldMemory:
         self._dirty = False
 
 
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot be made: {error.strerror}", file=str(folder)) from None
+
+
 def _read(path: Path) -> FieldState:
     try:
         data = path.read_bytes()
@@ -208,7 +217,6 @@ def _read(path: Path) -> FieldState:
 
 
 def _write(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".new")
     with aside.open("wb") as file:
         file.write(data)

@@ -494,6 +494,8 @@ class Site:
     office: Office | None = None
     hangup: asyncio.Event = field(default_factory=asyncio.Event)
     """What SIGHUP sets in the field agent's process."""
+    parent: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: the parent of the field agent's process is gone."""
     _running: dict[str, tuple[asyncio.Task[None], asyncio.Event]] = field(default_factory=dict)
 
     @property
@@ -521,10 +523,19 @@ class Site:
                 stop=stop,
                 open_driver=self.open_driver if open_driver is None else open_driver,
                 hangup=self.hangup,
+                parent_gone=self._parent_gone,
                 line=self.line.dial,
             )
         )
         self._running["field"] = (task, stop)
+
+    async def _parent_gone(self) -> None:
+        await self.parent.wait()
+
+    async def ended(self, part: str, *, within_s: float) -> None:
+        """Wait until "field" or "office" has ended by itself."""
+        task, _ = self._running.pop(part)
+        await asyncio.wait_for(task, within_s)
 
     def start_office(self) -> Office:
         """Start the office."""
