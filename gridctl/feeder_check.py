@@ -147,7 +147,7 @@ def _strange(
     }
     if floating:
         said.append(
-            f"{len(floating)} nodes behind delta windings: devices there are connected between "
+            f"{len(floating)} nodes without a path to earth: devices there are connected between "
             "phases"
         )
     return said

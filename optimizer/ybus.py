@@ -28,6 +28,7 @@ from gridctl.model.network import (
     ShuntCapacitor,
     Source,
 )
+from gridctl.model.neutral import loose_terminals
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray
 from optimizer.ties import PhaseIndex, Tie, feeder_ties, spanning_forest
 
@@ -56,9 +57,10 @@ class Admittance:
 
     `y` (n, n) without the source; `roots` (n, m) is T; `y_source` (3, 3) and `emf_v` (3,) volts
     stand at the roots `source_roots`. `root_rows` are the node-phases that are energised roots.
-    `floating` (n,): behind a delta winding without a path to earth, where nothing may be connected
-    to earth. `closed`: the capacitors that are. `ties` are a spanning forest: a tie that only
-    closes a loop of ties carries a current that the model cannot tell and is left out.
+    `floating` (n,): behind a delta winding, or with a neutral that goes nowhere, without a path to
+    earth, where nothing may be connected to earth. `closed`: the capacitors that are. `ties` are a
+    spanning forest: a tie that only closes a loop of ties carries a current that the model cannot
+    tell and is left out.
     """
 
     node_phases: tuple[tuple[str, str], ...]
@@ -177,7 +179,11 @@ def build_admittance(
     floating = (
         like.floating
         if like is not None and same
-        else energised & ~_earthed(feeder, index, compact, compact[source_rows])
+        else energised
+        & (
+            ~_earthed(feeder, index, compact, compact[source_rows])
+            | _loose(feeder, index, closed, open_switches)
+        )
     )
     y_source, emf_v = _thevenin(feeder.source)
     return Admittance(
@@ -403,6 +409,21 @@ def _earthed(
     _, label = connected_components(pattern, directed=False)
     result: BoolArray = np.isin(label, label[earth])[root_of]
     return result
+
+
+def _loose(
+    feeder: Feeder,
+    index: PhaseIndex,
+    closed_capacitors: Collection[str],
+    open_switches: Collection[str] | None,
+) -> BoolArray:
+    """(n,) whether a neutral that goes nowhere leaves it without earth."""
+    if open_switches is None:
+        open_switches = [s.mrid for s in feeder.switches if s.is_open]
+    loose = loose_terminals(
+        feeder, closed_capacitors=closed_capacitors, open_switches=open_switches
+    )
+    return np.array([place in loose for place in index.pairs], dtype=np.bool_)
 
 
 def _galvanic(item: EquivalentBranch) -> tuple[list[tuple[int, int]], list[int]]:

@@ -1,4 +1,4 @@
-"""Which nodes of a feeder have no path to earth: those behind delta windings that nothing holds."""
+"""Which nodes of a feeder have no path to earth."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from gridctl.model.network import BranchKind, Connection, EquivalentBranch, Feeder
+from gridctl.model.neutral import LIVE, loose_terminals
 
 _NOTHING: Final = 1e-3
 """What draws less than this share of its own admittance when it is lifted is not held to earth."""
@@ -18,8 +19,23 @@ def floating_nodes(feeder: Feeder) -> frozenset[str]:
     """Nodes without a path to earth: a device there is connected between phases.
 
     Earth is at the source, at wye windings and wye capacitors, and where an equivalent branch has a
-    way to it; lines, switches and regulators pass it on, transformers do not.
+    way to it; lines, switches and regulators pass it on, transformers do not. A star that faces one
+    whose neutral goes nowhere has none either.
     """
+    loose = {node for node, phase in drifting_terminals(feeder) if phase in LIVE}
+    return _behind_deltas(feeder) | loose
+
+
+def drifting_terminals(feeder: Feeder) -> frozenset[tuple[str, str]]:
+    """(node, phase) that float because neutrals go nowhere, those neutrals among them."""
+    return loose_terminals(
+        feeder,
+        closed_capacitors={bank.mrid for bank in feeder.capacitors},
+        open_switches={switch.mrid for switch in feeder.switches if switch.is_open},
+    )
+
+
+def _behind_deltas(feeder: Feeder) -> frozenset[str]:
     joined: dict[str, set[str]] = defaultdict(set)
     for one, other in _conducting(feeder):
         joined[one].add(other)

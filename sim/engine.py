@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from gridctl.model.errors import InvariantViolation, UnavailableError
 from gridctl.model.network import NEUTRAL, ACLineSegment, Feeder, Switch
-from sim.earthing import floating_nodes
+from gridctl.model.neutral import LIVE
+from sim.earthing import drifting_terminals, floating_nodes
 from sim.feeder import consumer_branches, load_element, regulator_element
 from sim.opendss_text import NODE_NUMBER, capacitor_elements, opendss_commands
 
@@ -119,6 +120,8 @@ class Engine:
         for i, (node, _) in enumerate(np_.rsplit(".", 1) for np_ in self.node_phases):
             at.setdefault(node, []).append(i)
         self._drifting = [at[node] for node in sorted(floating_nodes(feeder)) if node in at]
+        neutrals = {f"{n}.{p}" for n, p in drifting_terminals(feeder) if p not in LIVE}
+        self._drifting += [[i] for i, place in enumerate(self.node_phases) if place in neutrals]
 
     def _add_injections(self, places: Iterable[tuple[str, str]]) -> Iterator[str]:
         """An element at each place: to earth, or to the next phase where there is no earth."""

@@ -47,6 +47,8 @@ NODE_NUMBER: Final = {
 REGULATOR_X_PCT: Final = 3e-5
 """OpenDSS wants an impedance in a transformer; ours are ideal: next to nothing on rating_kva."""
 _SWITCH_OHM: Final = 1e-6
+_LOW_KV, _LOW_SWITCH_OHM = 1.0, 1e-7
+"""A closed switch is ideal: next to nothing, less where the currents are those of low voltage."""
 _LOAD_V_MIN_PU: Final = 0.5
 _LOAD_V_MAX_PU: Final = 1.5
 """Outside these OpenDSS turns a load into an impedance; far out, so that models stay pure."""
@@ -60,6 +62,7 @@ def opendss_commands(feeder: Feeder) -> list[str]:
     """The feeder as OpenDSS text, one command each, controls off and taps pinned. Ends with the
     voltage bases set; the caller says `solve`."""
     source = feeder.source
+    kv = {node.mrid: node.nominal_kv for node in feeder.nodes}
     return [
         "clear",
         f"set defaultbasefrequency={feeder.frequency_hz:g}",
@@ -69,7 +72,7 @@ def opendss_commands(feeder: Feeder) -> list[str]:
             f"r0={source.r0_ohm!r} x0={source.x0_ohm!r}"
         ),
         *(_line_command(line, feeder.frequency_hz) for line in feeder.lines),
-        *(_switch_command(s) for s in feeder.switches if not s.is_open),
+        *(_switch_command(s, kv[s.from_node]) for s in feeder.switches if not s.is_open),
         *(_transformer_command(t) for t in feeder.transformers),
         *(c for r in feeder.regulators for c in _regulator_commands(r, feeder)),
         *(c for e in feeder.equivalents for c in _equivalent_commands(e)),
@@ -107,11 +110,12 @@ def _line_command(line: ACLineSegment, frequency_hz: float) -> str:
     )
 
 
-def _switch_command(switch: Switch) -> str:
+def _switch_command(switch: Switch, nominal_kv: float) -> str:
+    ohm = _LOW_SWITCH_OHM if nominal_kv < _LOW_KV else _SWITCH_OHM
     return (
         f"new line.{switch.mrid} phases={len(switch.phases)} "
         f"bus1={_bus(switch.from_node, switch.phases)} bus2={_bus(switch.to_node, switch.phases)} "
-        f"switch=yes r1={_SWITCH_OHM!r} r0={_SWITCH_OHM!r} x1=0 x0=0 c1=0 c0=0 length=1"
+        f"switch=yes r1={ohm!r} r0={ohm!r} x1=0 x0=0 c1=0 c0=0 length=1"
     )
 
 

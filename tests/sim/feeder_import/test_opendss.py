@@ -12,6 +12,8 @@ from gridctl.feeder_check import check_feeder
 from gridctl.model.canonical import canonical_json
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import BranchKind, Connection, Feeder, LoadModel
+from optimizer.network import NetworkModel
+from sim.earthing import floating_nodes
 from sim.feeder_import.opendss import Imported, import_opendss
 from sim.feeder_import.report import Fate
 from sim.feeder_import.resources import DerKind
@@ -246,6 +248,46 @@ def test_what_floats_behind_a_delta_may_drift(tmp_path: Path) -> None:
     found = check_feeder(imported.feeder)
     assert found.agrees, found
     assert check_feeder(imported.feeder, imported.reference_v).agrees
+
+
+LOOSE_NEUTRALS = """Clear
+New Circuit.loose basekv=12.47 pu=1.0 mvasc3=100 mvasc1=100
+New Linecode.oh nphases=3 units=km r1=0.3 x1=0.6 r0=0.7 x0=1.8 c1=10 c0=5
+New Line.l1 bus1=sourcebus bus2=b1 linecode=oh length=2 units=km
+New Load.town phases=1 bus1=b1.1 kv=7.2 kw=900 kvar=300
+New Transformer.one xhl=5.75 kva=750 conns=[wye wye] buses=[b1.1.2.3.4 s1] kvs=[12.47 0.48]
+New Transformer.two xhl=5.75 kva=300 conns=[wye wye] buses=[b1.1.2.3.4 s2] kvs=[12.47 0.48]
+New Line.sw bus1=s1 bus2=s3 switch=yes r1=1e-6 r0=1e-6 x1=0 x0=0 c1=0 c0=0
+New Load.mill phases=3 bus1=s3 kv=0.48 kw=400 kvar=100 conn=delta
+New Load.shop phases=1 bus1=s2.1.2 kv=0.48 kw=60 kvar=20 conn=delta
+New Transformer.three xhl=5.75 kva=300 conns=[wye wye] buses=[b1.1.2.3.5 s4] kvs=[12.47 0.48]
+New Reactor.ground phases=1 bus1=b1.5 r=2 x=1
+New Load.house phases=1 bus1=s4.3 kv=0.277 kw=20 kvar=5
+Set voltagebases=[12.47 0.48]
+Calcvoltagebases
+Solve
+"""
+
+
+def test_neutrals_that_go_nowhere_leave_both_stars_without_earth(tmp_path: Path) -> None:
+    """Two transformers share one at conductor 4: they float together; the one at 5 is earthed."""
+    file = tmp_path / "loose.dss"
+    file.write_text(LOOSE_NEUTRALS)
+    imported = import_opendss(file, "loose")
+    assert sorted(floating_nodes(imported.feeder) - {"sw_sw"}) == ["s1", "s2", "s3"]
+    against_file = check_feeder(imported.feeder, imported.reference_v)
+    assert against_file.difference_pu < 1e-8, against_file
+    assert check_feeder(imported.feeder).agrees
+    assert any("nodes without a path to earth" in said for said in against_file.told)
+
+
+def test_a_load_to_earth_is_a_way_to_earth(tmp_path: Path) -> None:
+    file = tmp_path / "loose.dss"
+    lamp = "New Load.lamp phases=1 bus1=s3.1 kv=0.277 kw=1"
+    file.write_text(LOOSE_NEUTRALS.replace("Set voltagebases", f"{lamp}\nSet voltagebases"))
+    imported = import_opendss(file, "loose")
+    assert not floating_nodes(imported.feeder)
+    assert not NetworkModel(imported.feeder).admittance.floating.any()
 
 
 def test_shapes_of_every_kind(tmp_path: Path) -> None:
