@@ -142,9 +142,9 @@ class Crud:
     async def list(self, request: web.Request) -> web.Response:
         """GET of many: what the caller may see, narrowed by the query, cut to a page."""
         caller = await self._auth.need(request, self.read_scopes)
-        grants = await self._grants(caller)
+        generation = await self._store.objects.generation()
+        grants = await self._grants(caller, generation)
         key = (request.query_string, self._circle(caller, grants))
-        generation = self._store.objects.generation
         answer = self._memory.answer(key, generation)
         if answer is None:
             search = self.search(request)
@@ -161,9 +161,9 @@ class Crud:
     async def read(self, request: web.Request) -> web.Response:
         """GET of one: 404 also for what the caller may not see; 304 for what it knows."""
         caller = await self._auth.need(request, self.read_scopes)
-        grants = await self._grants(caller)
+        generation = await self._store.objects.generation()
+        grants = await self._grants(caller, generation)
         key = (request.match_info["id"], "", self._circle(caller, grants))
-        generation = self._store.objects.generation
         answer = self._memory.answer(key, generation)
         if answer is None:
             view = await self._view(request, caller)
@@ -208,7 +208,8 @@ class Crud:
             )
             _raise(conflict)
             headers = await self.written(one, old, draft, caller)
-            shown = listing.shown_targets(one, await self._grants(caller))
+            generation = await self._store.objects.generation()
+            shown = listing.shown_targets(one, await self._grants(caller, generation))
         return _answer(View(one=one, targets=shown), headers=headers)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -229,21 +230,20 @@ class Crud:
         one = await self._store.objects.one(self.kind, id_, reader=caller.reader())
         if one is None:
             raise ProblemError(HTTPStatus.NOT_FOUND, f"there is no such {self.kind}")
-        may_show = await self._grants(caller) if one.targets else None
+        generation = await self._store.objects.generation()
+        may_show = await self._grants(caller, generation) if one.targets else None
         return View(one=one, targets=listing.shown_targets(one, may_show))
 
-    async def _grants(self, caller: Caller) -> frozenset[str] | None:
+    async def _grants(self, caller: Caller, generation: int) -> frozenset[str] | None:
         """Target hiding: a VEN learns of no target of a program or event but its own; None: all."""
         if caller.is_business_logic or self.kind not in TARGETED:
             return None
         objects, client_id = self._store.objects, caller.client.client_id
-        generation = objects.generation
         known = self._memory.grants(client_id, generation)
         if known is None:
             known = await objects.granted(client_id)
-            self._memory.keep_grants(
-                client_id, known, read_in=generation, generation=objects.generation
-            )
+            now = objects.generation_after(generation)
+            self._memory.keep_grants(client_id, known, read_in=generation, generation=now)
         return known
 
     def _circle(self, caller: Caller, grants: frozenset[str] | None) -> object:
@@ -252,9 +252,9 @@ class Crud:
             return True
         return caller.client.client_id if grants is None else grants
 
-    def _keep(self, key: object, answer: Answer, *, read_in: int | None) -> None:
-        generation = self._store.objects.generation
-        self._memory.keep(key, answer, read_in=read_in, generation=generation)
+    def _keep(self, key: object, answer: Answer, *, read_in: int) -> None:
+        now = self._store.objects.generation_after(read_in)
+        self._memory.keep(key, answer, read_in=read_in, generation=now)
 
     def _entry(self, caller: Caller, act: str, one: StoredObject, result: str) -> Any:
         return caller.entry(

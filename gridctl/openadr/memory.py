@@ -2,8 +2,7 @@
 
 Thousands of VENs ask for the same page every minute, and it changes a few times a day. An answer is
 kept with the generation of the store's objects in which it was read; the first write after that
-forgets all of them, so nothing old is ever told. A store that others may write to has no
-generation, and nothing is kept.
+forgets all of them, so nothing old is ever told.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ class Memory:
         self._kept: dict[Hashable, Answer] = {}
         self._grants: dict[str, frozenset[str]] = {}
 
-    def answer(self, key: Hashable, generation: int | None) -> Answer | None:
+    def answer(self, key: Hashable, generation: int) -> Answer | None:
         """The answer to `key` that still holds in `generation`."""
         if not self._holds(generation):
             return None
@@ -44,9 +43,7 @@ class Memory:
             self._kept[key] = found  # the newest is last
         return found
 
-    def keep(
-        self, key: Hashable, answer: Answer, *, read_in: int | None, generation: int | None
-    ) -> None:
+    def keep(self, key: Hashable, answer: Answer, *, read_in: int, generation: int) -> None:
         """Remember an answer whose reading began in `read_in`, if nothing was written since."""
         if read_in != generation or not self._holds(generation):
             return
@@ -56,7 +53,7 @@ class Memory:
         while len(self._kept) > self._entries_max or self._bytes > self._bytes_max:
             self._drop(next(iter(self._kept)))
 
-    def grants(self, client_id: str, generation: int | None) -> frozenset[str] | None:
+    def grants(self, client_id: str, generation: int) -> frozenset[str] | None:
         """What a client has been granted, if that is known."""
         return self._grants.get(client_id) if self._holds(generation) else None
 
@@ -65,8 +62,8 @@ class Memory:
         client_id: str,
         granted: frozenset[str],
         *,
-        read_in: int | None,
-        generation: int | None,
+        read_in: int,
+        generation: int,
     ) -> None:
         """As `keep`, for the targets of a client."""
         if read_in != generation or not self._holds(generation):
@@ -75,9 +72,7 @@ class Memory:
         while len(self._grants) > self._entries_max:
             del self._grants[next(iter(self._grants))]
 
-    def _holds(self, generation: int | None) -> bool:
-        if generation is None:
-            return False
+    def _holds(self, generation: int) -> bool:
         if generation != self._generation:
             self._kept.clear()
             self._grants.clear()

@@ -56,7 +56,7 @@ from gridctl.store.settlements import Settlements
 from gridctl.store.tags import Tags
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
-from gridctl.store.visit import Run, carried_out
+from gridctl.store.visit import Run, carried_out, looked_up
 
 T = TypeVar("T")
 
@@ -86,9 +86,12 @@ class SqlStore:
         self._is_closed = False
         self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
         self.factors = Factors(transaction=self.transaction, reading=self._reading)
-        self.openadr = Clients(clock=clock, transaction=self.transaction, reading=self._reading)
+        self.openadr = Clients(
+            clock=clock, transaction=self.transaction, reading=self._reading, look=self.look
+        )
         self.objects = Objects(
             in_one_visit=self.in_one_visit,
+            look=self.look,
             reading=self._reading,
             is_sole_writer=lock is not None,
         )
@@ -118,6 +121,11 @@ class SqlStore:
         """`work` as a unit of work that never waits for anything but the database."""
         async with self._turn() as connection:
             return await carried_out(connection, work)
+
+    async def look(self, doing: str, work: Callable[[Run], T], /) -> T:
+        """`work`, which only reads, without waiting for writers."""
+        async with self._reading(doing) as connection:
+            return await looked_up(connection, work)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[AsyncConnection]:

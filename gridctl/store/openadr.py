@@ -12,8 +12,9 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.clock import Clock
@@ -21,6 +22,7 @@ from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.transaction import SqlTransaction
+from gridctl.store.visit import Look, Prepared
 
 SECRET_LENGTH_MIN = 16
 """Random characters: a secret is stored under a fast hash."""
@@ -61,8 +63,10 @@ class Clients:
         clock: Clock,
         transaction: Callable[[], AbstractAsyncContextManager[SqlTransaction]],
         reading: Callable[[str], AbstractAsyncContextManager[AsyncConnection]],
+        look: Look,
     ) -> None:
         self._clock = clock
+        self._look_up = look
         self._transaction = transaction
         self._reading = reading
         self._live: dict[str, _Live] = {}
@@ -226,26 +230,35 @@ class Clients:
         return live.client, live.scope
 
     async def _look(self, key: str, now_s: float) -> _Live | None:
-        table, client = schema.openadr_token.c, schema.openadr_client.c
-        query = (
-            select(table.client_id, table.scope, table.expires_real_s, client.role)
-            .join(schema.openadr_client, client.client_id == table.client_id)
-            .where(table.token_hash == key)
-        )
-        async with self._reading("token") as connection:
-            row = (await connection.execute(query)).one_or_none()
+        rows = await self._look_up("token", lambda run: run(_TOKEN, {"hash": key}).rows)
         self._live.pop(key, None)
-        if row is None:
+        if not rows:
             return None
+        ((client_id, scope, expires_s, role),) = rows
         while len(self._live) >= _LIVE_MAX:
             del self._live[next(iter(self._live))]
         found = self._live[key] = _Live(
-            client=ClientRow(client_id=row.client_id, role=row.role),
-            scope=row.scope,
-            expires_s=row.expires_real_s,
+            client=ClientRow(client_id=client_id, role=role),
+            scope=scope,
+            expires_s=expires_s,
             looked_s=now_s,
         )
         return found
+
+
+_TOKEN: Final = Prepared(
+    select(
+        schema.openadr_token.c.client_id,
+        schema.openadr_token.c.scope,
+        schema.openadr_token.c.expires_real_s,
+        schema.openadr_client.c.role,
+    )
+    .join(
+        schema.openadr_client,
+        schema.openadr_client.c.client_id == schema.openadr_token.c.client_id,
+    )
+    .where(schema.openadr_token.c.token_hash == bindparam("hash"))
+)
 
 
 def _bad_length(secret: str) -> list[str]:

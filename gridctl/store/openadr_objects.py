@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, exists, or_, select
+from sqlalchemy import ColumnElement, Row, bindparam, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.record import AuditEntry
@@ -30,7 +31,7 @@ from gridctl.store.openadr_kinds import (
     stored,
     visible,
 )
-from gridctl.store.visit import InOneVisit, Run
+from gridctl.store.visit import InOneVisit, Look, Prepared, Run, Values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +56,12 @@ class Objects:
         self,
         *,
         in_one_visit: InOneVisit,
+        look: Look,
         reading: Callable[[str], AbstractAsyncContextManager[AsyncConnection]],
         is_sole_writer: bool,
     ) -> None:
         self._in_one_visit = in_one_visit
+        self._look = look
         self._reading = reading
         self._generation = 0
         self._generations: dict[str, int] = {}
@@ -68,14 +71,21 @@ class Objects:
         self.publishes = False
         """Whether changes are also written down for an MQTT broker."""
 
-    @property
-    def generation(self) -> int | None:
-        """Another number after each write; None where other processes may write, too: then nobody
-        can know from here whether something has changed."""
-        return self._generation if self._is_sole_writer else None
+    async def generation(self) -> int:
+        """Another number after each write. Where other processes may write, too, it is the length
+        of the audit record, in which every write leaves its row."""
+        if self._is_sole_writer:
+            return self._generation
+        rows = await self._look("generation", lambda run: run(_AUDITED).rows)
+        return int(rows[0][0]) if rows else 0
+
+    def generation_after(self, before: int) -> int:
+        """The number that what was read since `before` may be kept under: the present one. Read
+        while another process wrote it is kept under a number that nobody will ask for again."""
+        return self._generation if self._is_sole_writer else before
 
     def generation_of(self, kind: str) -> int | None:
-        """The same, of one kind alone."""
+        """The same, of one kind alone; None where nobody can know it without a look."""
         return self._generations.get(kind, 0) if self._is_sole_writer else None
 
     async def add(
@@ -131,11 +141,9 @@ class Objects:
 
     async def one(self, kind: str, id_: str, *, reader: Reader) -> StoredObject | None:
         """An object by its id; None also for one that `reader` may not see."""
-        table = TABLES[kind]
-        query = select(table).where(table.c.id == id_, *visible(kind, reader.limited_to))
-        async with self._reading(kind) as connection:
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else await _object(connection, kind, row)
+        seen = _one(kind, sees_all=reader.sees_all)
+        values = {"of_id": id_, "client": reader.client_id}
+        return await self._look(kind, lambda run: _found(run, kind, seen, values))
 
     async def page(self, kind: str, search: Search, *, reader: Reader) -> Sequence[StoredObject]:
         """One page in the order of creation, of what `reader` may see."""
@@ -165,17 +173,33 @@ class Objects:
 
     async def granted(self, client_id: str) -> frozenset[str]:
         """The targets that a client has been granted, by its VEN and that VEN's resources."""
-        async with self._reading("grants") as connection:
-            found = (await connection.execute(grants(client_id))).scalars().all()
-        return frozenset(found)
+        found = await self._look("grants", lambda run: run(_GRANTED, {"client": client_id}).rows)
+        return frozenset(target for (target,) in found)
 
     async def ven_of(self, client_id: str) -> StoredObject | None:
         """The client's VEN."""
-        table = schema.openadr_ven
-        async with self._reading("ven") as connection:
-            query = select(table).where(table.c.client_id == client_id)
-            row = (await connection.execute(query)).one_or_none()
-            return None if row is None else await _object(connection, "ven", row)
+        values = {"client": client_id}
+        return await self._look("ven", lambda run: _found(run, "ven", _VEN_OF, values))
+
+
+_AUDITED: Final = Prepared(select(schema.audit_head.c.sequence))
+_GRANTED: Final = Prepared(grants(bindparam("client")))
+_VEN_OF: Final = Prepared(
+    select(schema.openadr_ven).where(schema.openadr_ven.c.client_id == bindparam("client"))
+)
+
+
+@cache
+def _one(kind: str, *, sees_all: bool) -> Prepared:
+    table = TABLES[kind]
+    client: Any = None if sees_all else bindparam("client")
+    query = select(table).where(table.c.id == bindparam("of_id"), *visible(kind, client))
+    return Prepared(query)
+
+
+def _found(run: Run, kind: str, prepared: Prepared, values: Values) -> StoredObject | None:
+    rows = run(prepared, values).rows
+    return openadr_writes.read(run, kind, rows[0]) if rows else None
 
 
 def _has_target(kind: str, wanted: frozenset[str], reader: Reader) -> ColumnElement[bool]:
@@ -204,11 +228,6 @@ async def _targets(
     for id_, one in await connection.execute(query):
         found.setdefault(id_, []).append(one)
     return {id_: tuple(targets) for id_, targets in found.items()}
-
-
-async def _object(connection: AsyncConnection, kind: str, row: Row[Any]) -> StoredObject:
-    targets = await _targets(connection, kind, [row.id])
-    return _stored(kind, row, targets.get(row.id, ()))
 
 
 def _stored(kind: str, row: Row[Any], targets: Sequence[str]) -> StoredObject:

@@ -101,13 +101,16 @@ def remove(run: Run, gone: StoredObject, *, publishes: bool) -> Conflict | bool:
             return Conflict(reason=f"the {gone.kind} still has {kind}s: delete them first")
     heard = False
     for kind, column in _PARTS.get(gone.kind, ()):
-        names = TABLES[kind].c.keys()
         for row in run(_parts(kind, column), {"value": gone.id}).rows:
-            values = dict(zip(names, row, strict=True))
-            found = run(_TARGETS, {"of_kind": kind, "of_id": values["id"]}).rows
-            part = stored(kind, values, [target for (target,) in found])
-            heard |= _delete(run, part, publishes=publishes)
+            heard |= _delete(run, read(run, kind, row), publishes=publishes)
     return _delete(run, gone, publishes=publishes) or heard
+
+
+def read(run: Run, kind: str, row: Sequence[Any]) -> StoredObject:
+    """The object of a row of its table, with its targets."""
+    values = dict(zip(TABLES[kind].c.keys(), row, strict=True))
+    found = run(_TARGETS, {"of_kind": kind, "of_id": values["id"]}).rows
+    return stored(kind, values, [target for (target,) in found])
 
 
 def tell(run: Run, one: StoredObject, operation: str, *, publishes: bool) -> bool:

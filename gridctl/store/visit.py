@@ -71,6 +71,12 @@ class InOneVisit(Protocol):
     async def __call__(self, work: Callable[[Run], T], /) -> T: ...
 
 
+class Look(Protocol):
+    """The store's way to read in one visit; `doing` is for the error that names it."""
+
+    async def __call__(self, doing: str, work: Callable[[Run], T], /) -> T: ...
+
+
 class _OnSqlite:
     """In the driver's thread."""
 
@@ -110,8 +116,27 @@ async def carried_out(connection: AsyncConnection, work: Callable[[Run], T]) -> 
     if connection.dialect.name != "sqlite":
         async with connection.begin():
             return await connection.run_sync(lambda sync: work(_OnSqlalchemy(sync)))
+    return await _visited(connection, _whole, work, "write")
+
+
+async def looked_up(connection: AsyncConnection, work: Callable[[Run], T]) -> T:
+    """`work`, which only reads, on a connection of the readers: of one moment, as a transaction.
+
+    Raises UnavailableError as the store does.
+    """
+    if connection.dialect.name != "sqlite":
+        return await connection.run_sync(lambda sync: work(_OnSqlalchemy(sync)))
+    return await _visited(connection, _read, work, "read")
+
+
+async def _visited(
+    connection: AsyncConnection,
+    how: Callable[[Any, Callable[[Run], T]], T],
+    work: Callable[[Run], T],
+    doing: str,
+) -> T:
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    visit: asyncio.Future[T] = asyncio.ensure_future(driver._execute(_whole, driver._conn, work))  # noqa: SLF001
+    visit: asyncio.Future[T] = asyncio.ensure_future(driver._execute(how, driver._conn, work))  # noqa: SLF001
     try:
         return await asyncio.shield(visit)
     except asyncio.CancelledError:
@@ -119,9 +144,9 @@ async def carried_out(connection: AsyncConnection, work: Callable[[Run], T]) -> 
         await asyncio.wait([visit])
         raise
     except pysqlite3.IntegrityError as error:
-        raise InvariantViolation(f"write: {error}") from error
+        raise InvariantViolation(f"{doing}: {error}") from error
     except pysqlite3.Error as error:
-        raise UnavailableError(f"write: {error}") from error
+        raise UnavailableError(f"{doing}: {error}") from error
 
 
 def _whole(connection: Any, work: Callable[[Run], T]) -> T:
@@ -138,3 +163,16 @@ def _whole(connection: Any, work: Callable[[Run], T]) -> T:
     finally:
         cursor.close()
     return found
+
+
+def _read(connection: Any, work: Callable[[Run], T]) -> T:
+    cursor = connection.cursor()
+    try:
+        cursor.execute("BEGIN")
+        try:
+            return work(_OnSqlite(cursor))
+        finally:
+            if connection.in_transaction:
+                cursor.execute("ROLLBACK")
+    finally:
+        cursor.close()

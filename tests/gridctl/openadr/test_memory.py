@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from gridctl.model.clock import ManualClock
 from gridctl.openadr.memory import Answer, Memory
-from tests.gridctl.openadr.vtn import Vtn, event
+from gridctl.platform_api.ven_events import OFFICE
+from gridctl.store.engine import open_store
+from gridctl.store.openadr_kinds import Reader, StoredObject
+from tests.gridctl.openadr.vtn import NOON_S, Vtn, event
+from tests.gridctl.store import postgres
 
 ONE = Answer(body=b"[]", etag='"1"')
 
@@ -25,10 +30,30 @@ def test_what_was_read_before_a_write_is_not_kept_after_it() -> None:
     assert memory.answer("a", 2) is None
 
 
-def test_a_store_with_other_writers_keeps_nothing() -> None:
-    memory = Memory()
-    memory.keep("a", ONE, read_in=None, generation=None)
-    assert memory.answer("a", None) is None
+async def test_what_another_process_writes_is_seen_at_once() -> None:
+    assert postgres.missing_reason() is None
+    clock = ManualClock(grid_s=NOON_S)
+    one = StoredObject(
+        kind="program", id="p", client_id="bl", keys={"name": "p"}, targets=(),
+        body="{}", created_s=NOON_S, modified_s=NOON_S,
+    )  # fmt: skip
+    reader = Reader(client_id="bl", sees_all=True)
+    entry = OFFICE.entry("test", "p", at_s=NOON_S)
+    with postgres.server() as address:
+        ours, theirs = (
+            await open_store(address, clock=clock),
+            await open_store(address, clock=clock),
+        )
+        try:
+            memory, before = Memory(), await ours.objects.generation()
+            memory.keep("a", ONE, read_in=before, generation=ours.objects.generation_after(before))
+            assert memory.answer("a", await ours.objects.generation()) == ONE
+            assert await theirs.objects.add(one, entry, reader=reader) is None
+            assert memory.answer("a", await ours.objects.generation()) is None
+            assert await ours.objects.one("program", "p", reader=reader) == one
+        finally:
+            await ours.close()
+            await theirs.close()
 
 
 def test_the_longest_unasked_goes_first_and_bytes_are_bounded() -> None:
