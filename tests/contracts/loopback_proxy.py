@@ -21,6 +21,8 @@ class LoopbackProxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._pumps: set[asyncio.Task[None]] = set()
         self.connections = 0
+        self.slams = False
+        """True: what connects is accepted and closed at once."""
 
     async def start(self) -> None:
         """Listen; harmless when it listens already."""
@@ -52,6 +54,9 @@ class LoopbackProxy:
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        if self.slams:
+            writer.transport.abort()
+            return
         self._writers.add(writer)
         await self._flow.wait()
         try:

@@ -65,12 +65,14 @@ def classes(request: Fragment) -> set[int]:
 @dataclass
 class Outstation:
     """`script` gives the answer to a request; None: silence. `asked` is every request but confirms,
-    `confirms` those; `links` counts connections, `keep_alives` link status requests."""
+    `confirms` those; `links` counts connections, `keep_alives` link status requests. `slams`: what
+    connects is accepted and closed at once."""
 
     script: Script = answer
     port: int = field(default_factory=free_port)
     context: ssl.SSLContext | None = None
     answers_keep_alive: bool = True
+    slams: bool = False
     asked: list[Fragment] = field(default_factory=list)
     confirms: list[Fragment] = field(default_factory=list)
     links: int = 0
@@ -121,6 +123,9 @@ class Outstation:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.links += 1
+        if self.slams:
+            writer.close()
+            return
         self._writers.append(writer)
         frames, segments = FrameReader(), Reassembler()
         try:

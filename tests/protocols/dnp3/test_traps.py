@@ -217,6 +217,30 @@ async def _nothing() -> None:
     return
 
 
+async def test_a_hundred_reads_parked_while_the_peer_accepts_and_closes() -> None:
+    """Who waits is told in time, nothing of it is sent to the device when it is back, and the way
+    back is as long as without them."""
+    outstation = Outstation(script=steady)
+    async with bench_of(outstation, ROWS) as bench:
+        await bench.up()
+        outstation.script = lambda _: None
+        parked = [
+            asyncio.create_task(bench.driver.read_back("P30.0", timeout_s=30.0)) for _ in range(100)
+        ]
+        await bench.pump(0.1)
+        outstation.slams = True
+        outstation.cut()
+        await bench.pump(2.0)
+        assert all(one.done() for one in parked)
+        assert {one.result() for one in parked} == {None}
+        assert bench.driver.health().state != "up"
+        outstation.slams, outstation.script = False, steady
+        asked = len(outstation.asked)
+        await bench.up()
+        assert await bench.until(lambda: bench.latest["P30.0"].quality.is_good)
+        assert len(outstation.asked) - asked < 20
+
+
 @pytest.mark.parametrize(
     "lie",
     [

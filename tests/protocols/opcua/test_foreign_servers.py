@@ -103,6 +103,28 @@ async def test_frozen_server(link: Link) -> None:
     await back(link, requests, connections)
 
 
+async def test_requests_parked_while_the_peer_accepts_and_closes(link: Link) -> None:
+    """More requests wait for an answer than asyncua sends at a time, the peer takes connections and
+    drops them: who waits is told at once, and nothing of it stands in the way of the next session.
+    """
+    requests, connections = link.requests(), link.proxy.connections
+    link.proxy.freeze()
+    parked = [
+        asyncio.create_task(link.driver.read_back(f"V{n % 60}", timeout_s=60.0)) for n in range(250)
+    ]
+    await link.until(lambda: False, 0.3)
+    assert not any(one.done() for one in parked)
+    link.proxy.slams = True
+    link.proxy.cut()
+    link.proxy.thaw()
+    assert await link.until(link.all_lost, LOSS_S), link.missing()
+    assert await link.until(lambda: all(one.done() for one in parked), 3.0)
+    assert {one.result() for one in parked} == {None}
+    await link.until(lambda: False, 2.5)  # several attempts long
+    link.proxy.slams = False
+    await back(link, requests + len(parked), connections)
+
+
 async def test_short_freeze_is_no_loss(link: Link) -> None:
     link.peer.freeze()
     await link.until(lambda: False, KEEPALIVE_S)
