@@ -1,6 +1,7 @@
 """Rows and columns that couple resources: what a policy asks of all of them together.
 
-Reserve, staggered return, ramp of the import, fairness, demand charge, scenarios with CVaR. All of
+Reserve, staggered return, ramp of the import, fairness, demand charge, scenarios with CVaR, what
+dispatches ask of the devices that they name. All of
 them are soft or free: none can make a programme infeasible. Rows read `own x + head h + s <= upper`
 with the blocks' columns x, the import h of each interval as the linear model sees it, and columns s
 of their own.
@@ -15,15 +16,20 @@ import numpy as np
 import scipy.sparse as sp
 
 from gridctl.model.policy import Policy
+from gridctl.model.program import DispatchRequest
 from gridctl.model.resource import Battery, Generator, LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.block import Block
+from optimizer.limits import wanted_kw
 from optimizer.problem import Problem
 
 SLACK_SHARE = 5.0
 """A kW short of a policy's wish costs so many of the dearest resource's kWh: less than a target."""
 WISH_MIN_KW = 0.5
+ASKED_SHARE = 20.0
+"""A kW that a dispatch asks of the devices that it names costs, short, as one of a target does."""
 WISHES = {
+    "asked": "what a dispatch asks of the devices that it names",
     "reserve": "reserve",
     "return": "staggered return",
     "ramp": "ramp of the import",
@@ -136,7 +142,40 @@ def system_of(
             build.row(head=[(t, 1.0)], columns=[(peak, -1.0)], upper=0.0)
     if policy.scenarios:
         _scenarios(build, problem, policy, unit)
+    _asked_of_some(build, problem, placed, ASKED_SHARE * unit)
     return build.built(int(starts[-1]))
+
+
+def _asked_of_some(
+    build: _Builder, problem: Problem, placed: Sequence[tuple[Block, int]], price: float
+) -> None:
+    """Those that dispatches name bring what is asked of them, whatever the others do. Losses that
+    go with it are not counted."""
+    grid = problem.grid
+    asked: dict[tuple[str, ...], list[DispatchRequest]] = {}
+    for request in problem.task.requests:
+        if request.devices is not None:
+            asked.setdefault(request.devices, []).append(request)
+    for devices, requests in asked.items():
+        injections = [
+            (sp.csr_array(block.injection), first)
+            for block, first in placed
+            if block.resource in devices
+        ]
+        for t in np.flatnonzero(wanted := wanted_kw(requests, grid)):
+            own = [
+                (first + int(column), -float(value))
+                for injection, first in injections
+                for column, value in zip(*_entries(injection, int(t)), strict=True)
+            ]
+            missing = build.column(f"asked {t}", price * float(grid.hours[t]))
+            build.row(own=own, columns=[(missing, -1.0)], upper=-float(wanted[t]))
+
+
+def _entries(matrix: sp.csr_array, row: int) -> tuple[Sequence[int], Sequence[float]]:
+    """Columns and values of a row."""
+    there = slice(int(matrix.indptr[row]), int(matrix.indptr[row + 1]))
+    return matrix.indices[there].tolist(), matrix.data[there].tolist()
 
 
 def _reserve(

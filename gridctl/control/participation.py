@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from gridctl.control.activity import Activity
+from gridctl.control.narrowing import narrowed
 from gridctl.control.ports import Store
 from gridctl.model.clock import Clock
 from gridctl.model.enrolment import Allowance, Terms, Window, allowance
@@ -62,7 +63,8 @@ class Participation:
         return reasons
 
     def restricted(self, task: PlanningTask) -> PlanningTask:
-        """`task` with every limit in it."""
+        """`task` with every limit in it, and with what dispatches name."""
+        task = narrowed(task)
         if not self._terms:
             return task
         end_s = task.horizon.start_s + task.horizon.step_s * task.horizon.count

@@ -25,7 +25,8 @@ class RequestState(StrEnum):
 class DispatchRequest:
     """A request to reduce the feeder's import by `target_kw` from `start_s` to `end_s` (grid time).
 
-    `source` is the client that asked, `event_id` the OpenADR event it came from.
+    `source` is the client that asked, `event_id` the OpenADR event it came from. `devices`: the
+    only resources that may answer it (mRIDs); None: whoever the plan finds.
     """
 
     mrid: str
@@ -38,3 +39,4 @@ class DispatchRequest:
     priority: int
     received_s: float
     state: RequestState
+    devices: tuple[str, ...] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -18,7 +19,9 @@ async def put(connection: AsyncConnection, request: DispatchRequest) -> None:
     """Insert or replace by mrid."""
     table = schema.request
     await connection.execute(delete(table).where(table.c.mrid == request.mrid))
-    await connection.execute(insert(table).values(asdict(request) | {"state": request.state.value}))
+    devices = None if request.devices is None else json.dumps(request.devices)
+    values = asdict(request) | {"state": request.state.value, "devices": devices}
+    await connection.execute(insert(table).values(values))
 
 
 async def move(connection: AsyncConnection, mrid: str, to: RequestState) -> None:
@@ -44,4 +47,6 @@ async def listed(
 
 def _request(row: RowMapping) -> DispatchRequest:
     found: dict[str, Any] = {**row}
-    return DispatchRequest(**found | {"state": RequestState(found["state"])})
+    named = found["devices"]
+    devices = None if named is None else tuple(json.loads(named))
+    return DispatchRequest(**found | {"state": RequestState(found["state"]), "devices": devices})

@@ -195,6 +195,8 @@ request = Table(
     Column("priority", Integer, nullable=False),
     Column("received_s", Double, nullable=False),
     Column("state", Text, nullable=False, index=True),
+    # mRIDs as a JSON list; null: it names none
+    Column("devices", Text, nullable=True),
 )
 
 alarm = Table(
