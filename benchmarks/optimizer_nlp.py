@@ -19,9 +19,10 @@ from scipy.optimize import linprog
 from gridctl.model.planning import PlanningTask
 from optimizer.arrays import FloatArray, complex_va, product
 from optimizer.assemble import Programme
+from optimizer.attempt import agrees
 from optimizer.limits import Tiers, limit_bounds
 from optimizer.network import FlowResult
-from optimizer.plan import agrees, network_of
+from optimizer.plan import network_of
 from optimizer.precise import refined
 from optimizer.problem import Problem, build_problem
 from optimizer.regulated import RegulatedNetwork

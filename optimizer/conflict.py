@@ -17,7 +17,7 @@ import numpy as np
 
 from gridctl.model.planning import Shortfall
 from optimizer.assemble import Programme
-from optimizer.limits import Limit
+from optimizer.limits import Limit, loaded
 from optimizer.regulated import RegulatedNetwork
 from optimizer.session import Outcome
 from optimizer.solve import Effort
@@ -116,12 +116,13 @@ def _rows(programme: Programme, network: RegulatedNetwork) -> list[_Row]:
     ]
     first = own + 3 * count + programme.system.columns
     for j, row in enumerate(programme.rows):
-        if row.limit is Limit.LOADING:
-            where = network.branch_names[row.where]
+        limit, where = row.limit, ""
+        if limit is Limit.LOADING:
+            limit, where = loaded(network.branch_names[row.where])
         else:
             where = ".".join(network.node_phases[row.where])
         slack = (first + 2 * j, first + 2 * j + 1)
-        head.append(_Row(key=(row.limit, where), interval=row.interval, slack=slack))
+        head.append(_Row(key=(limit, where), interval=row.interval, slack=slack))
     return head
 
 

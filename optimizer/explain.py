@@ -12,7 +12,7 @@ import numpy as np
 from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
-from optimizer.limits import OPEN_REQUESTS, Bounds, Limit, loading_limits
+from optimizer.limits import OPEN_REQUESTS, Bounds, Limit, loaded, loading_limits
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
@@ -24,6 +24,7 @@ VOLTAGE_TOLERANCE_PU = 5e-4
 LOADING_TOLERANCE_PCT = 0.1
 BINDINGS_MAX = 50
 SHORTFALLS_PER_FAMILY_MAX = 24
+LOADED_UNITS = {Limit.LOADING: "per %", Limit.UNBALANCE: "per % of the limit"}
 
 
 def bindings(programme: Programme, solution: Solution, network: RegulatedNetwork) -> list[Binding]:
@@ -44,13 +45,18 @@ def bindings(programme: Programme, solution: Solution, network: RegulatedNetwork
     for row, price in zip(programme.rows, solution.row_price[lazy], strict=False):
         if price > PRICE_MIN:
             loading = row.limit is Limit.LOADING
+            limit, where = (
+                loaded(network.branch_names[row.where])
+                if loading
+                else (row.limit, place(network, row.where))
+            )
             found.append(
                 Binding(
-                    limit=row.limit.value,
-                    where=network.branch_names[row.where] if loading else place(network, row.where),
+                    limit=limit.value,
+                    where=where,
                     interval=row.interval,
                     price=float(price),
-                    unit="per %" if loading else "per 0.01 pu",
+                    unit=LOADED_UNITS.get(limit, "per 0.01 pu"),
                 )
             )
     return sorted(found, key=lambda b: (-b.price, b.interval))[:BINDINGS_MAX]
@@ -88,13 +94,14 @@ def shortfalls(
     over = flow.branch_loading_pct - rated
     for row, t in _worst(over, LOADING_TOLERANCE_PCT):
         already = bool(base.branch_loading_pct[row, t] > rated[row, t])
+        limit, where = loaded(network.branch_names[row])
         found.append(
             Shortfall(
-                limit=_said(Limit.LOADING, already=already),
-                where=network.branch_names[row],
+                limit=_said(limit, already=already),
+                where=where,
                 interval=t,
                 amount=round(float(over[row, t]), 2),
-                unit="%",
+                unit="%" if limit is Limit.LOADING else "% of the limit",
             )
         )
     return found

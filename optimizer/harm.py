@@ -17,6 +17,7 @@ from gridctl.model.planning import PlanningTask
 from gridctl.model.resource import LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
+from optimizer.limits import Limit, loaded
 from optimizer.network import FlowResult
 from optimizer.verify import LOADING_TOLERANCE_PCT
 
@@ -38,8 +39,15 @@ def culprits(programme: Programme, injection_kw: FloatArray, flow: FlowResult) -
         part = np.where(idle & (injection_kw[:, t] < 0.0), part, 0.0)
         for i in np.flatnonzero((part > 0.0) & (part >= _SHARE * part.max(initial=0.0))):
             mrid = problem.task.resources[programme.members[i]].mrid
-            found.setdefault(mrid, f"its rebound would overload {flow.branch_names[branch]}")
+            found.setdefault(mrid, _told(flow.branch_names[branch]))
     return found
+
+
+def _told(name: str) -> str:
+    limit, where = loaded(name)
+    if limit is Limit.UNBALANCE:
+        return f"its rebound would take the voltage unbalance at {where} beyond its limit"
+    return f"its rebound would overload {where}"
 
 
 def _may_stay_idle(programme: Programme, i: int) -> bool:

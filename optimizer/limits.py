@@ -25,6 +25,7 @@ from optimizer.arrays import BoolArray, FloatArray
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
 from optimizer.timegrid import TimeGrid
+from optimizer.unbalance import node_of
 
 OPEN_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
 PRE_EXISTING_MARGIN_PU = 1e-4
@@ -38,6 +39,7 @@ class Limit(StrEnum):
     VOLTAGE_LOW = "voltage low"
     VOLTAGE_HIGH = "voltage high"
     LOADING = "branch loading"
+    UNBALANCE = "voltage unbalance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +113,21 @@ def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
 
 def loading_limits(task: PlanningTask, branches: Sequence[str]) -> FloatArray:
     """(B, T): what each branch may carry in each interval, per cent of its rating; by temperature
-    where the policy says how."""
+    where the policy says how. Unbalance is in per cent of its own limit."""
     found = np.full((len(branches), task.horizon.count), task.limits.loading_max_pct)
     temperature_c = np.array(task.policy.temperature_c)
     for rating in task.policy.ratings:
         above = temperature_c - rating.reference_c
         per_k = np.where(above > 0.0, rating.above_pct_per_k, rating.below_pct_per_k)
         found[list(branches).index(rating.branch)] *= np.maximum(1.0 - above * per_k / 100.0, 0.0)
+    found[[k for k, name in enumerate(branches) if node_of(name) is not None]] = 100.0
     return found
+
+
+def loaded(name: str) -> tuple[Limit, str]:
+    """What is loaded in a row of loadings, and where: a branch, or the unbalance at a node."""
+    node = node_of(name)
+    return (Limit.LOADING, name) if node is None else (Limit.UNBALANCE, node)
 
 
 def _let_be(

@@ -29,6 +29,7 @@ from optimizer.powerflow import (
 )
 from optimizer.sensitivity import ControlColumn, Sensitivity, control_va, differential
 from optimizer.ties import Tie
+from optimizer.unbalance import Unbalance
 from optimizer.ybus import Admittance, Stamps, build_admittance, stamp
 
 __all__ = ["ControlColumn", "FlowResult", "NetworkModel", "Sensitivity"]
@@ -176,9 +177,15 @@ class NetworkModel:
             return self._flow(fix, scale=scale, injection_kw=kw, injection_kvar=kvar)
 
     def sensitivity(
-        self, flow: FlowResult, t: int, columns: Sequence[ControlColumn]
+        self,
+        flow: FlowResult,
+        t: int,
+        columns: Sequence[ControlColumn],
+        *,
+        unbalance: Unbalance | None = None,
     ) -> Sensitivity:
-        """Exact first derivatives at interval `t` of `flow`.
+        """Exact first derivatives at interval `t` of `flow`; with rows of `unbalance` after those
+        of the branches.
 
         Taps, capacitors and the other controls stay as they are. Raises ValueError when the flow
         did not converge or a column names a row that does not exist.
@@ -206,17 +213,20 @@ class NetworkModel:
         ] * np.conj(d_head_a)
         d_node_v = product(system.spread, change.root_v)
         size = np.where(self.energised[:, None], np.abs(node_v), 1.0)
+        loading = self.currents.slope_pct(
+            node_v,
+            self._with_head(given_a, head_a),
+            d_node_v,
+            self._with_head(change.node_a, d_head_a),
+        )
+        if unbalance is not None:
+            loading = np.vstack([loading, unbalance.slope(node_v, d_node_v)])
         return Sensitivity(
             dv_pu_per_kw=np.real(np.conj(node_v) * d_node_v)
             / size
             / self.admittance.base_v[:, None],
             dhead_kw_per_kw=d_head_va.real.sum(axis=0) / 1e3,
-            dloading_pct_per_kw=self.currents.slope_pct(
-                node_v,
-                self._with_head(given_a, head_a),
-                d_node_v,
-                self._with_head(change.node_a, d_head_a),
-            ),
+            dloading_pct_per_kw=loading,
         )
 
     def _flow(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import scipy
@@ -22,62 +22,31 @@ from gridctl.model.planning import (
     FindingKind,
     PlanningResult,
     PlanningTask,
-    Setpoint,
     Shortfall,
     SolveStatus,
 )
 from optimizer import harm
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
+from optimizer.attempt import Attempt, corrected, refined_attempt
 from optimizer.conflict import conflict_of, words
 from optimizer.explain import bindings, exclusions, shortfalls
 from optimizer.findings import Words, findings
 from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
-from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
+from optimizer.measured import correction_of
 from optimizer.network import FlowResult
-from optimizer.precise import refined
-from optimizer.priority import Order
-from optimizer.problem import Problem, build_problem, default_kw
+from optimizer.problem import Problem, build_problem
 from optimizer.refusal import refusals, told
 from optimizer.regulated import RegulatedNetwork
-from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
+from optimizer.setpoints import as_checked, astray
+from optimizer.solve import Effort, SolverError
+from optimizer.unbalance import unbalance_of
 from optimizer.verify import base_reasons, verify
 
-AC_ROUNDS_MAX = 8
-EVEN_ROUNDS = 3
-"""After them a plan and a regulator may be found to answer each other for ever: with the plan the
-tap goes down, with the head so relieved the plan does less, and the tap stays up. Then the import
-is planned for the worse of the taps that were seen."""
-HEAD_RESIDUAL = 5e-4
-"""Share of the head's limit by which AC and linear import may differ when the rounds end."""
-VOLTAGE_RESIDUAL_PU = 2e-4
 GAP_OPTIMAL = 0.02
 """A plan within this of its lower bound counts as optimal."""
 BUDGET_SHARE = 0.8
 """Share of the deadline that the linear programmes may use up."""
-ACTION_MIN_KW = 0.05
-SETPOINT_DIGITS = 3
-EFFECT_MIN_KW = 5.0
-EFFECT_FACTOR = (0.8, 1.25)
-"""A fall at the head that differs more from the sum of effects is none that a ratio explains."""
-RELEASE_MIN_KW = 0.5
-RELEASE_SHARE = 0.01
-PENALTY_MIN = 1e-3
-PENALTY_GROWTH = 1.05
-"""New runs are looked for when the AC truth makes broken limits dearer than by this factor."""
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Attempt:
-    """A plan in the making, with the AC flow of its setpoints."""
-
-    solution: Solution
-    gap: float
-    setpoints: tuple[Setpoint, ...]
-    linear: Offsets
-    flow: FlowResult
-    rounds: int
-    agreed: bool
 
 
 def network_of(
@@ -108,9 +77,19 @@ def plan_task(
         return no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {told(reasons)}")
     try:
         known = network if network is not None else network_of(task)
-        result = _plan(
-            task, known, tiers if tiers is not None else Tiers(), lambda: monotonic_s() - begun_s
+        correction = correction_of(task, known)
+        most_pct = task.policy.unbalance_max_pct
+        seen = known.seen(
+            offset_pu=correction.offset_pu,
+            unbalance=None
+            if most_pct is None
+            else unbalance_of(known.node_phases, known.judged, most_pct),
         )
+        result = _plan(
+            task, seen, tiers if tiers is not None else Tiers(), lambda: monotonic_s() - begun_s
+        )
+        if correction.finding is not None:
+            result = replace(result, findings=(*result.findings, correction.finding))
     except ValueError as problem:
         result = no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {problem}")
     except SolverError as trouble:
@@ -180,9 +159,9 @@ def _plan(
         )
     programme = Programme(problem, bounds=bounds, network=network, tiers=tiers)
     effort = Effort(left_s=lambda: BUDGET_SHARE * task.deadline_s - elapsed_s())
-    attempt = _corrected(programme, network, effort)
+    attempt = corrected(programme, network, effort)
     if attempt.flow.converged and (task.policy.precise or task.policy.loss_price_per_kwh > 0.0):
-        attempt = _refined(programme, network, effort, attempt)
+        attempt = refined_attempt(programme, network, effort, attempt)
     if not attempt.flow.converged:
         return replace(
             bare,
@@ -256,21 +235,8 @@ def _needed(problem: Problem, bounds: Bounds) -> bool:
         or np.any(flow.v_pu < bounds.v_low_pu)
         or np.any(flow.v_pu > bounds.v_high_pu)
         or np.any(flow.branch_loading_pct > bounds.loading_pct)
-        or _astray(problem)
+        or astray(problem)
     )
-
-
-def _astray(problem: Problem) -> set[str]:
-    """Resources that may be commanded and whose confirmed setpoint is not their default."""
-    found = set()
-    for resource in problem.task.resources:
-        state = problem.states.get(resource.mrid)
-        if state is None or state.excluded is not None:
-            continue
-        off_kw = state.setpoint_kw - default_kw(resource)
-        if abs(off_kw) > max(RELEASE_MIN_KW, RELEASE_SHARE * resource.rating_kw):
-            found.add(resource.mrid)
-    return found
 
 
 def _not_needed(problem: Problem, broken: Sequence[Shortfall]) -> str:
@@ -288,172 +254,10 @@ def _not_needed(problem: Problem, broken: Sequence[Shortfall]) -> str:
     )
 
 
-def _corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -> _Attempt:
-    """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
-    programme has no answer; one that comes too late in a later round leaves the last attempt."""
-    order = Order(programme)
-    solution, bound = first_plan(programme, effort)
-    penalty = programme.penalty(solution.x)
-    while penalty > PENALTY_MIN and order.open_next():
-        solution, bound = first_plan(programme, effort)
-        penalty = programme.penalty(solution.x)
-    flow, rounds = programme.problem.base_flow, 0
-    while True:
-        rounds += 1
-        cautious = rounds > EVEN_ROUNDS
-        setpoints = setpoints_of(programme, solution)
-        injection_kw = programme.problem.injection_kw(setpoints)
-        u = injection_kw[programme.members]
-        linear = programme.model.say(u)
-        case = programme.problem.case(injection_kw)
-        flow = programme.problem.flow(case, network, start=flow)
-        attempt = _Attempt(
-            solution=solution,
-            gap=_gap(solution, bound),
-            setpoints=setpoints,
-            linear=linear,
-            flow=flow,
-            rounds=rounds,
-            agreed=flow.converged and agrees(programme, linear, flow, cautious=cautious),
-        )
-        if attempt.agreed or not flow.converged or rounds >= AC_ROUNDS_MAX:
-            return attempt
-        programme.shift(u, flow, cautious=rounds >= EVEN_ROUNDS)
-        programme.add_broken(u)
-        try:
-            solution = settled(programme, effort)
-            if programme.penalty(solution.x) > PENALTY_GROWTH * penalty + PENALTY_MIN:
-                if order.open_next():
-                    solution, bound = first_plan(programme, effort)
-                else:
-                    solution = better_plan(programme, solution, bound, effort)
-                penalty = programme.penalty(solution.x)
-        except SolverError as late:
-            if late.status is not SolveStatus.TIMEOUT:
-                raise
-            return attempt
-
-
-def _refined(
-    programme: Programme, network: RegulatedNetwork, effort: Effort, attempt: _Attempt
-) -> _Attempt:
-    """The attempt taken to the optimum of the AC model, with its setpoints as they are written."""
-    problem = programme.problem
-    u = programme.injection_kw(attempt.solution.x)
-    whole = np.zeros((len(problem.task.resources), problem.grid.count))
-    whole[programme.members] = u
-    start = problem.flow(problem.case(whole), network, start=attempt.flow)
-    if not start.converged:
-        return attempt
-    best = refined(programme, network, effort, attempt.solution, start)
-    setpoints = setpoints_of(programme, best.solution)
-    injection_kw = problem.injection_kw(setpoints)
-    linear = programme.model.say(injection_kw[programme.members])
-    flow = problem.flow(problem.case(injection_kw), network, start=best.flow)
-    if not flow.converged:
-        return attempt
-    return replace(
-        attempt,
-        solution=best.solution,
-        setpoints=setpoints,
-        linear=linear,
-        flow=flow,
-        rounds=attempt.rounds + best.steps,
-        agreed=agrees(programme, linear, flow),
-    )
-
-
-def _gap(solution: Solution, relaxed: float) -> float:
-    return max(solution.objective - relaxed, 0.0) / max(abs(relaxed), 1.0)
-
-
-def agrees(
-    programme: Programme, linear: Offsets, flow: FlowResult, *, cautious: bool = False
-) -> bool:
-    """Whether AC and linear model say the same of the head, and AC breaks no more than linear.
-
-    `cautious`: the linear model may say more import than there is.
-    """
-    bounds = programme.bounds
-    head_kw = HEAD_RESIDUAL * abs(bounds.import_kw)
-    over_kw = flow.head_kw - linear.head_kw
-    if np.any((over_kw if cautious else np.abs(over_kw)) > head_kw):
-        return False
-    pairs = (
-        (bounds.v_low_pu - flow.v_pu, bounds.v_low_pu - linear.v_pu, VOLTAGE_RESIDUAL_PU),
-        (flow.v_pu - bounds.v_high_pu, linear.v_pu - bounds.v_high_pu, VOLTAGE_RESIDUAL_PU),
-        (
-            flow.branch_loading_pct - bounds.loading_pct,
-            linear.loading_pct - bounds.loading_pct,
-            LOADING_RESIDUAL_PCT,
-        ),
-    )
-    return all(
-        bool(np.all(found <= np.maximum(said, 0.0) + tolerance)) for found, said, tolerance in pairs
-    )
-
-
-def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ...]:
-    """Setpoints of every resource that changes, for all intervals, with their effect at the head.
-
-    A resource changes when it is asked for something in any interval, or stands elsewhere than at
-    its default now and has to be told to go back; also one that has nothing to give any more.
-    """
-    problem, found = programme.problem, []
-    astray = _astray(problem)
-    for index, block in enumerate(programme.blocks):
-        action = np.asarray(block.action @ solution.x[programme.columns_of(index)])
-        moved = np.abs(action) > ACTION_MIN_KW
-        if not moved.any() and block.resource not in astray:
-            continue
-        kw = np.where(moved, np.round(block.offset_kw + action, SETPOINT_DIGITS), block.default_kw)
-        found += [
-            Setpoint(resource=block.resource, interval=t, kw=float(kw[t]), effect_kw=0.0)
-            for t in range(problem.grid.count)
-        ]
-    found += [
-        Setpoint(resource=r.mrid, interval=t, kw=default_kw(r), effect_kw=0.0)
-        for r in problem.task.resources
-        if r.mrid in astray and r.mrid in problem.excluded
-        for t in range(problem.grid.count)
-    ]
-    return _with_effects(programme, found)
-
-
-def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setpoint, ...]:
-    injection_kw = programme.problem.injection_kw(setpoints)[programme.members]
-    row = {block.resource: i for i, block in enumerate(programme.blocks)}
-    effect = -programme.model.head_slope * injection_kw
-    return tuple(
-        replace(s, effect_kw=round(float(effect[row[s.resource], s.interval]), SETPOINT_DIGITS))
-        if s.resource in row
-        else s
-        for s in setpoints
-    )
-
-
-def _as_checked(setpoints: tuple[Setpoint, ...], fall_kw: FloatArray) -> tuple[Setpoint, ...]:
-    """Effects that add up to what the AC flow shows at the head in each interval.
-
-    The linear model lets loads keep their voltage; regulators that step down behind a plan take
-    some more off (or give some back), which is shared in proportion.
-    """
-    said_kw = np.zeros(len(fall_kw))
-    for s in setpoints:
-        said_kw[s.interval] += s.effect_kw
-    sure = np.abs(said_kw) > EFFECT_MIN_KW
-    ratio = np.divide(fall_kw, said_kw, out=np.ones_like(fall_kw), where=sure)
-    factor = np.clip(ratio, *EFFECT_FACTOR)
-    return tuple(
-        replace(s, effect_kw=round(float(factor[s.interval]) * s.effect_kw, SETPOINT_DIGITS))
-        for s in setpoints
-    )
-
-
 def _answer(
     programme: Programme,
     network: RegulatedNetwork,
-    attempt: _Attempt,
+    attempt: Attempt,
     effort: Effort,
     bare: PlanningResult,
 ) -> PlanningResult:
@@ -487,7 +291,7 @@ def _answer(
         bare,
         status=SolveStatus.OPTIMAL if proven else SolveStatus.FEASIBLE,
         reason=_told(attempt, len(missed)),
-        setpoints=_as_checked(attempt.setpoints, problem.base_flow.head_kw - attempt.flow.head_kw),
+        setpoints=as_checked(attempt.setpoints, problem.base_flow.head_kw - attempt.flow.head_kw),
         head_after_kw=_series(attempt.flow.head_kw),
         cost=round(programme.own_cost(attempt.solution.x), 6),
         verification=check,
@@ -499,7 +303,7 @@ def _answer(
     )
 
 
-def _told(attempt: _Attempt, missed: int) -> str:
+def _told(attempt: Attempt, missed: int) -> str:
     parts = []
     if not attempt.agreed:
         parts.append(

@@ -8,6 +8,7 @@ nothing moves. Each distinct set of positions has its own `NetworkModel`, built 
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from optimizer.regulation import (
     taps_at,
     upstream_of,
 )
+from optimizer.unbalance import Unbalance
 
 NODE_PHASES_KEPT = 200_000
 """How many models are kept: so many that their node-phases come to this (700 of IEEE 123)."""
@@ -69,6 +71,18 @@ class RegulatedNetwork:
             OrderedDict() if models_of is None else models_of.models
         )
         self._banks: tuple[Bank, ...] | None = None
+        self._offset_pu: FloatArray | None = None
+        self._unbalance: Unbalance | None = None
+
+    def seen(
+        self, *, offset_pu: FloatArray | None, unbalance: Unbalance | None
+    ) -> RegulatedNetwork:
+        """This network as a plan sees it: voltages moved by `offset_pu` (n, T) in flows of T
+        intervals, and rows of `unbalance` after those of the branches. Relays and currents stay
+        those of the model."""
+        other = copy.copy(self)
+        other._offset_pu, other._unbalance = offset_pu, unbalance  # noqa: SLF001 - our own copy
+        return other
 
     @property
     def node_phases(self) -> tuple[tuple[str, str], ...]:
@@ -87,8 +101,8 @@ class RegulatedNetwork:
 
     @property
     def branch_names(self) -> tuple[str, ...]:
-        """As `NetworkModel.branch_names`."""
-        return self.now.branch_names
+        """As `NetworkModel.branch_names`, and the rows of unbalance that are watched."""
+        return self.now.branch_names + (() if self._unbalance is None else self._unbalance.names)
 
     @property
     def nominal_load_kw(self) -> float:
@@ -123,6 +137,58 @@ class RegulatedNetwork:
         Where two controls fight and no rest is found in REPLAYS_MAX replays, the positions of the
         last replay stand: each is one that a control asked for.
         """
+        bare = None if start is None else self._bare(start)
+        found = self._solved(
+            load_scale=load_scale,
+            injection_kw=injection_kw,
+            injection_kvar=injection_kvar,
+            start=bare,
+            hold=hold,
+            guess=guess,
+            head_kw=head_kw,
+        )
+        return start if start is not None and found is bare else self._shown(found)
+
+    def _shown(self, flow: FlowResult) -> FlowResult:
+        """`flow` as it is `seen`."""
+        if not flow.converged:
+            return replace(flow, branch_names=self.branch_names) if self._unbalance else flow
+        if self._offset_pu is not None:
+            lit = np.where(flow.v_pu > 0.0, self._offset_pu, 0.0)
+            flow = replace(flow, v_pu=flow.v_pu + lit)
+        if self._unbalance is not None:
+            rows = self._unbalance.of_limit_pct(flow.v_complex)
+            flow = replace(
+                flow,
+                branch_names=self.branch_names,
+                branch_loading_pct=np.vstack([flow.branch_loading_pct, rows]),
+            )
+        return flow
+
+    def _bare(self, flow: FlowResult) -> FlowResult:
+        """`flow` as the model has it."""
+        if self._offset_pu is None and self._unbalance is None:
+            return flow
+        base_v = 1e3 * self.now.base_kv[:, None]
+        branches = self.now.branch_names
+        return replace(
+            flow,
+            v_pu=np.abs(flow.v_complex) / base_v,
+            branch_names=branches,
+            branch_loading_pct=flow.branch_loading_pct[: len(branches)],
+        )
+
+    def _solved(
+        self,
+        *,
+        load_scale: FloatArray,
+        injection_kw: FloatArray | None,
+        injection_kvar: FloatArray | None,
+        start: FlowResult | None,
+        hold: IntArray | None,
+        guess: IntArray | None,
+        head_kw: FloatArray | None,
+    ) -> FlowResult:
         scale = np.atleast_1d(np.asarray(load_scale, dtype=np.float64))
         count = scale.shape[-1]
         shape = (len(self.node_phases), count)
@@ -171,7 +237,8 @@ class RegulatedNetwork:
         self, flow: FlowResult, t: int, columns: Sequence[ControlColumn]
     ) -> Sensitivity:
         """As `NetworkModel.sensitivity`, at the positions of interval `t`, which stay."""
-        return self._model(flow.positions[:, t]).sensitivity(flow, t, columns)
+        model = self._model(flow.positions[:, t])
+        return model.sensitivity(flow, t, columns, unbalance=self._unbalance)
 
     def _model(self, positions: IntArray) -> NetworkModel:
         key = positions.tobytes()

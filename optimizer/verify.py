@@ -17,10 +17,11 @@ import numpy as np
 from gridctl.model.planning import CaseResult, NetworkLimits, NodeVoltage, Setpoint, Verification
 from gridctl.model.policy import Existing
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.limits import loading_limits
+from optimizer.limits import Limit, loaded, loading_limits
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
+from optimizer.unbalance import node_of
 
 ENGINE = "gridctl Z-bus"
 VOLTAGE_TOLERANCE_PU = 5e-4
@@ -79,6 +80,7 @@ def verify(
     before = problem.base_flow
     after = problem.flow(problem.case_with(setpoints), network, start=near)
     live = network.judged
+    rated = loading_limits(problem.task, before.branch_names)
     diverged = tuple(
         f"the AC power flow {word} the plan does not converge after {flow.iterations} iterations"
         for word, flow in (("without", before), ("with", after))
@@ -87,14 +89,14 @@ def verify(
     if diverged:
         return Verification(
             engine=ENGINE,
-            before=_case(before, network, limits),
-            after=_case(after, network, limits),
+            before=_case(before, network, limits, rated),
+            after=_case(after, network, limits, rated),
             linear_error_pu=0.0,
             voltages=(),
             ok=False,
             reasons=diverged,
         )
-    rated = loading_limits(problem.task, before.branch_names)
+    before_case, after_case = (_case(flow, network, limits, rated) for flow in (before, after))
     if problem.task.policy.existing_loading is Existing.MAY_WORSEN and rated.size:
         rated[before.branch_loading_pct[:, 0] > rated[:, 0]] = np.inf
     reasons = (
@@ -110,8 +112,8 @@ def verify(
     deepest = int(np.argmax(relief_kw if relief_kw.max() > 0.0 else np.abs(relief_kw)))
     return Verification(
         engine=ENGINE,
-        before=_case(before, network, limits),
-        after=_case(after, network, limits),
+        before=before_case,
+        after=after_case,
         linear_error_pu=float(np.max(np.abs(after.v_pu - linear_v_pu)[live], initial=0.0)),
         voltages=tuple(
             NodeVoltage(
@@ -137,7 +139,9 @@ def _judged(problem: Problem, live: BoolArray) -> BoolArray:
     return live & (now >= limits.voltage_min_pu) & (now <= limits.voltage_max_pu)
 
 
-def _case(flow: FlowResult, network: RegulatedNetwork, limits: NetworkLimits) -> CaseResult:
+def _case(
+    flow: FlowResult, network: RegulatedNetwork, limits: NetworkLimits, rated: FloatArray
+) -> CaseResult:
     """The worst of a flow over all intervals; all zero when it did not converge."""
     if not flow.converged:
         return CaseResult(
@@ -155,9 +159,10 @@ def _case(flow: FlowResult, network: RegulatedNetwork, limits: NetworkLimits) ->
     live = np.flatnonzero(network.judged)
     lowest = live[np.argmin(flow.v_pu[live].min(axis=1))]
     highest = live[np.argmax(flow.v_pu[live].max(axis=1))]
-    loading = flow.branch_loading_pct.max(axis=1) if flow.branch_names else np.zeros(0)
+    branches = [k for k, name in enumerate(flow.branch_names) if node_of(name) is None]
+    loading = flow.branch_loading_pct[branches].max(axis=1) if branches else np.zeros(0)
     fullest = int(np.argmax(loading)) if loading.size else -1
-    over = excess_of(flow, limits, network.judged)
+    over = excess_of(flow, limits, network.judged, rated)
     return CaseResult(
         converged=True,
         worst_voltage_pu=float(flow.v_pu[lowest].min()),
@@ -199,11 +204,20 @@ def _worse_reasons(before: Excess, after: Excess, network: RegulatedNetwork) -> 
         for i, k, size in _worse(before.voltage_pu, after.voltage_pu, VOLTAGE_TOLERANCE_PU)
     ]
     loading = [
-        f"{network.branch_names[b]} in interval {k}: the plan takes the loading {size:.1f} % beyond"
+        f"{_at(network.branch_names[b], k)}: the plan takes the {_what(network.branch_names[b])}"
+        f" {size:.1f} % beyond"
         f" its limit ({before.loading_pct[b, k]:.1f} without it)"
         for b, k, size in _worse(before.loading_pct, after.loading_pct, LOADING_TOLERANCE_PCT)
     ]
     return (*voltage, *loading)
+
+
+def _at(name: str, interval: int) -> str:
+    return f"{loaded(name)[1]} in interval {interval}"
+
+
+def _what(name: str) -> str:
+    return "loading" if loaded(name)[0] is Limit.LOADING else "voltage unbalance"
 
 
 def _worse(before: FloatArray, after: FloatArray, tolerance: float) -> list[tuple[int, int, float]]:

@@ -9,7 +9,7 @@ Import at the feeder head is positive into the feeder, kW.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gridctl.model.enrolment import Window
@@ -56,7 +56,8 @@ class ForecastTask:
     there and forecast into the horizon: a series that does not reach over it is not used.
     `vintages` say how good those forecasts have been. `holidays`: local days, counted from
     1970-01-01. `utc_offset_s`: local standard time minus UTC, for the day's shape. `path_count`:
-    how many correlated paths are wanted beside the quantiles.
+    how many correlated paths are wanted beside the quantiles. `now_kw`: what the head draws now
+    without control, where the forecast is to begin from it (`gridctl.model.nowcast`).
     """
 
     history: Series
@@ -69,6 +70,7 @@ class ForecastTask:
     vintages: tuple[Vintage, ...] = ()
     holidays: tuple[int, ...] = ()
     path_count: int = 0
+    now_kw: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +129,8 @@ class ResourceState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkState:
     """Measured state of the network now: taps, capacitors, switches, node voltages (pu by
-    "node.phase"), and the head's import; used to anchor the model to the field."""
+    "node.phase", good ones only) with how old they are, and the head's import; used to anchor the
+    model to the field."""
 
     head_kw: float
     head_kvar: float
@@ -135,6 +138,7 @@ class NetworkState:
     closed_capacitors: tuple[str, ...]
     open_switches: tuple[str, ...]
     voltages_pu: dict[str, float]
+    voltage_ages_s: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,12 +282,14 @@ class FindingKind(StrEnum):
     CONFLICT = "conflict"
     REMEDY = "remedy"
     FORECAST = "forecast"
+    FIELD = "field"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """One sentence about a plan for a person, with its numbers: why it is so, what is missing, who
-    is left out, what stands against doing more, what would help, what a wrong forecast would do.
+    is left out, what stands against doing more, what would help, what a wrong forecast would do,
+    how measurements corrected the model (FIELD).
 
     `first`, `last`: intervals that it is about (None: all); `amount` in `unit`, a price for
     BINDING; `cost`: what a REMEDY would cost in the plan's unit of cost, None where it is free or

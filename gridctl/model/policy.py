@@ -40,6 +40,15 @@ class DynamicRating:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoltageCorrection:
+    """How measured voltages correct the model's: a reading more than `offset_max_pu` from the model
+    is not believed, and a correction is half as large `half_life_h` after it was measured."""
+
+    offset_max_pu: float
+    half_life_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Wishes of the operator.
 
@@ -57,6 +66,8 @@ class Policy:
     - `scenarios`, in which the import limit is kept on average, with `cvar_weight` (0 … 1) for the
       worst `1 - cvar_level` of them; `voltage_margin_sigma` with `load_sigma`: voltage rows shrink
       by so many deviations when all load moves by this share.
+    - `voltage_correction`: measured voltages correct the model's; `unbalance_max_pct`: negative
+      over positive sequence of the voltage at three-phase nodes.
     """
 
     existing_voltage: Existing = Existing.NOT_WORSE
@@ -79,6 +90,8 @@ class Policy:
     voltage_margin_sigma: float = 0.0
     load_sigma: float = 0.0
     precise: bool = False
+    voltage_correction: VoltageCorrection | None = None
+    unbalance_max_pct: float | None = None
 
     @property
     def asks(self) -> bool:
@@ -141,6 +154,8 @@ class Policy:
             found.append(f"voltages within {low:g} to {high:g} pu")
         if self.ramp_kw_per_h is not None:
             found.append(f"an import that changes by {self.ramp_kw_per_h:g} kW an hour at most")
+        if self.unbalance_max_pct is not None:
+            found.append(f"a voltage unbalance of {self.unbalance_max_pct:g} % at most")
         if self.return_kw_max is not None:
             found.append(f"at most {self.return_kw_max:g} kW that come back at once")
         return found
@@ -172,6 +187,11 @@ class Policy:
         band = self.voltage_band_pu
         if band is not None and not band[0] < band[1]:
             found.append("policy.voltage_band_pu: the lower end comes first")
+        wish = self.voltage_correction
+        if wish is not None and not (0.0 < wish.offset_max_pu < 1.0 and wish.half_life_h > 0.0):
+            found.append("policy.voltage_correction: both figures are above 0")
+        if self.unbalance_max_pct is not None and not self.unbalance_max_pct > 0.0:
+            found.append(f"policy.unbalance_max_pct is {self.unbalance_max_pct}")
         return found
 
 

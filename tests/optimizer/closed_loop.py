@@ -8,7 +8,7 @@ nothing of the optimizer's own code: clock times and comparisons.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -22,7 +22,17 @@ from gridctl.model.planning import (
     PlanningTask,
     ResourceState,
 )
-from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
+from gridctl.model.policy import DynamicRating, Policy, VoltageCorrection
+from gridctl.model.policy import Scenario as Course
+from gridctl.model.resource import (
+    Battery,
+    Comfort,
+    Generator,
+    LoadGroup,
+    Pickup,
+    PvInverter,
+    Resource,
+)
 from optimizer.plan import network_of, plan_task
 from optimizer.regulated import RegulatedNetwork
 from sim.fleet import load_fleet
@@ -33,6 +43,8 @@ from tests.optimizer.rules import broken
 STEP_S = 900.0
 TICK_S = 150.0
 SEEN = 24
+MEASURED_EVERY = 4
+"""Of so many nodes one has a meter that the office hears of."""
 EVERY = 2
 """Intervals between two plans."""
 DAY_S = 86_400.0
@@ -103,6 +115,7 @@ class _Office:
         self._since: dict[str, float] = {}
         self._released: dict[str, float] = {}
         self._starts: dict[tuple[str, int], int] = {}
+        self._runs: dict[str, list[tuple[float, float]]] = {}
 
     def _day(self, at_s: float) -> int:
         return int((at_s + self._offset_s) // DAY_S)
@@ -119,8 +132,17 @@ class _Office:
             key = (mrid, self._day(at_s))
             self._starts[key] = self._starts.get(key, 0) + 1
         elif kw <= 0.0 and mrid in self._since:
-            del self._since[mrid]
+            self._runs.setdefault(mrid, []).append((self._since.pop(mrid), at_s))
             self._released[mrid] = at_s
+
+    def _hours(self, mrid: str, at_s: float) -> tuple[float, float]:
+        """Hours on, today and in all."""
+        runs = [*self._runs.get(mrid, [])]
+        if mrid in self._since:
+            runs.append((self._since[mrid], at_s))
+        midnight_s = self._day(at_s) * DAY_S - self._offset_s
+        today_s = sum(max(end - max(begin, midnight_s), 0.0) for begin, end in runs)
+        return today_s / 3600.0, sum(end - begin for begin, end in runs) / 3600.0
 
     def state(self, resource: Resource, at_s: float) -> ResourceState:
         points = resource.points
@@ -131,6 +153,7 @@ class _Office:
         elif isinstance(resource, PvInverter):
             available = power
         soc = None if points.soc is None else self._world.read(points.soc).value
+        today_h, season_h = self._hours(resource.mrid, at_s)
         return ResourceState(
             resource=resource.mrid,
             available_kw=available,
@@ -141,7 +164,57 @@ class _Office:
             starts_today=self._starts.get((resource.mrid, self._day(at_s)), 0),
             active_since_s=self._since.get(resource.mrid),
             released_at_s=self._released.get(resource.mrid),
+            hours_today=today_h,
+            hours_season=season_h,
         )
+
+
+def with_every_rule(resource: Resource) -> Resource:
+    """A load group with every rule that a group can have; others as they are."""
+    if not isinstance(resource, LoadGroup):
+        return resource
+    return replace(
+        resource,
+        hours_per_day_max=5.0,
+        hours_per_season_max=25.0,
+        call_value=0.5,
+        ramp_kw_per_min=max(resource.rating_kw / 15.0, 1.0),
+        pickup=(Pickup(after_s=7200.0, shares=(0.2, 0.1)),),
+        comfort=Comfort(energy_kwh=3.0 * resource.rating_kw, fade_h=3.0),
+    )
+
+
+def every_wish(ahead: np.ndarray, hour: float) -> Policy:
+    """A policy that asks for everything that does not contradict the rest."""
+    hours = (hour + np.arange(SEEN) * STEP_S / 3600.0) % 24.0
+    evening = (hours >= 16.0) & (hours < 21.0)
+    return Policy(
+        price_per_kwh=tuple(np.where(evening, 0.35, 0.12).tolist()),
+        demand_charge_per_kw=2.0,
+        peak_so_far_kw=2900.0,
+        loss_price_per_kwh=0.1,
+        voltage_band_pu=(0.955, 1.045),
+        ratings=(
+            DynamicRating(
+                branch="L149-1", reference_c=30.0, above_pct_per_k=1.0, below_pct_per_k=0.5
+            ),
+        ),
+        temperature_c=tuple((28.0 + 7.0 * np.sin((hours - 9.0) / 24.0 * 2 * np.pi)).tolist()),
+        reserve_kw=50.0,
+        ramp_kw_per_h=900.0,
+        return_kw_max=300.0,
+        fairness=2.0,
+        scenarios=tuple(
+            Course(probability=p, head_kw=tuple((f * ahead).tolist()))
+            for p, f in ((0.2, 0.97), (0.6, 1.01), (0.2, 1.04))
+        ),
+        cvar_level=0.8,
+        cvar_weight=0.3,
+        voltage_margin_sigma=1.0,
+        load_sigma=0.02,
+        voltage_correction=VoltageCorrection(offset_max_pu=0.03, half_life_h=6.0),
+        unbalance_max_pct=3.0,
+    )
 
 
 def run(
@@ -150,13 +223,20 @@ def run(
     name: str = "hot-afternoon",
     limit_kw: float | None = None,
     only: str = "",
+    fleet: str = "",
+    everything: bool = False,
 ) -> Loop:
-    """Plan and act for `hours` from the scenario's start; with the resource `only` alone."""
+    """Plan and act for `hours` from the scenario's start; with the resource `only` alone; on
+    another `fleet`; with `everything` that a policy can ask for and all rules of load groups."""
     scenario = load_scenario(name)
+    if fleet:
+        scenario = replace(scenario, fleet=fleet)
     ahead = truth(scenario, hours + SEEN * STEP_S / 3600.0)
     clock = ManualClock(grid_s=_start_s(scenario))
     world = world_of(scenario, clock)
     resources = tuple(r for r in world.fleet.resources() if only in ("", r.mrid))
+    if everything:
+        resources = tuple(map(with_every_rule, resources))
     office = _Office(world, resources, scenario.utc_offset_s)
     limit = scenario.head_limit_kw if limit_kw is None else limit_kw
     in_plans: list[str] = []
@@ -170,6 +250,9 @@ def run(
         if k % EVERY == 0:
             seen = ahead[k : k + SEEN]
             task = _task(scenario, world, office, seen, now_s=clock.now_s(), limit_kw=limit)
+            if everything:
+                hour = (clock.now_s() + scenario.utc_offset_s) % DAY_S / 3600.0
+                task = replace(task, policy=every_wish(seen, hour))
             network = network_of(task, models_of=network)
             ticks = iter(range(10**9))
             result = plan_task(task, monotonic_s=lambda t=ticks: 1e-3 * next(t), network=network)  # type: ignore[misc]
@@ -229,7 +312,11 @@ def _task(
             taps=dict(world.grid.taps()),
             closed_capacitors=tuple(c.mrid for c in feeder.capacitors if world.grid.closed(c.mrid)),
             open_switches=tuple(s.mrid for s in feeder.switches if s.is_open),
-            voltages_pu={},
+            voltages_pu={
+                f"{node.mrid}.{phase}": world.grid.voltage_pu(node.mrid, phase)
+                for node in feeder.nodes[::MEASURED_EVERY]
+                for phase in node.phases
+            },
         ),
         limits=NetworkLimits(
             head_import_kw=limit_kw,
@@ -261,6 +348,8 @@ def deeds(office: _Office, end_s: float, utc_offset_s: float) -> list[str]:
         series = office.asked[r.mrid].series
         if isinstance(r, LoadGroup):
             found += _group_deeds(r, series, end_s, utc_offset_s)
+        elif isinstance(r, Generator):
+            found += _generator_deeds(r, series, end_s, utc_offset_s)
         elif isinstance(r, Battery):
             found += [f"{r.mrid}: {kw:g} kW" for _, kw in series if abs(kw) > r.rating_kw + 0.01]
         else:
@@ -273,30 +362,88 @@ def deeds(office: _Office, end_s: float, utc_offset_s: float) -> list[str]:
 def _group_deeds(
     group: LoadGroup, series: list[tuple[float, float]], end_s: float, utc_offset_s: float
 ) -> list[str]:
+    rules = _RunRules(
+        least_s=group.duration_min_s,
+        most_s=group.duration_max_s,
+        rest_s=group.recovery_s,
+        starts_per_day=group.starts_per_day_max,
+        least_kw=group.level_min * group.rating_kw,
+    )
+    found, runs = _run_deeds(group.mrid, rules, series, end_s, utc_offset_s)
+    by_day: dict[int, float] = {}
+    for begin_s, stop_s in runs:
+        at_s = begin_s
+        while at_s < stop_s:
+            day = int((at_s + utc_offset_s) // DAY_S)
+            until_s = min(stop_s, (day + 1) * DAY_S - utc_offset_s)
+            by_day[day] = by_day.get(day, 0.0) + (until_s - at_s) / 3600.0
+            at_s = until_s
+    for most, hours, word in (
+        (group.hours_per_day_max, max(by_day.values(), default=0.0), "a day"),
+        (group.hours_per_season_max, sum(by_day.values()), "in all"),
+    ):
+        if most is not None and hours > most + 1e-6:
+            found.append(f"{group.mrid}: on for {hours:g} h {word}")
+    return found
+
+
+def _generator_deeds(
+    unit: Generator, series: list[tuple[float, float]], end_s: float, utc_offset_s: float
+) -> list[str]:
+    rules = _RunRules(
+        least_s=unit.run_min_s,
+        most_s=unit.run_max_s,
+        rest_s=unit.rest_s,
+        starts_per_day=unit.starts_per_day_max,
+        least_kw=unit.level_min * unit.rating_kw,
+    )
+    found, _ = _run_deeds(unit.mrid, rules, series, end_s, utc_offset_s)
+    return found + [
+        f"{unit.mrid}: {kw:g} kW" for _, kw in series if not 0.0 <= kw <= unit.rating_kw + 0.01
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RunRules:
+    least_s: float
+    most_s: float
+    rest_s: float
+    starts_per_day: int
+    least_kw: float
+
+
+def _run_deeds(
+    mrid: str,
+    rules: _RunRules,
+    series: list[tuple[float, float]],
+    end_s: float,
+    utc_offset_s: float,
+) -> tuple[list[str], list[tuple[float, float]]]:
+    """Rules of runs that are broken, and the runs (begin, end)."""
     found: list[str] = []
+    runs: list[tuple[float, float]] = []
     since: float | None = None
     released: float | None = None
     starts: dict[int, int] = {}
     for at_s, kw in [*series, (end_s, -1.0)]:
         over = kw < 0.0
         if kw > 0.0 and since is None:
-            if released is not None and at_s - released < group.recovery_s:
-                found.append(f"{group.mrid}: started {at_s - released:g} s after its release")
+            if released is not None and at_s - released < rules.rest_s:
+                found.append(f"{mrid}: started {at_s - released:g} s after its release")
             day = int((at_s + utc_offset_s) // DAY_S)
             starts[day] = starts.get(day, 0) + 1
             since = at_s
         elif kw <= 0.0 and since is not None:
             lasted_s = at_s - since
-            if lasted_s < group.duration_min_s and not over:
-                found.append(f"{group.mrid}: released after {lasted_s:g} s")
-            if lasted_s > group.duration_max_s:
-                found.append(f"{group.mrid}: held for {lasted_s:g} s")
+            if lasted_s < rules.least_s and not over:
+                found.append(f"{mrid}: released after {lasted_s:g} s")
+            if lasted_s > rules.most_s:
+                found.append(f"{mrid}: held for {lasted_s:g} s")
+            runs.append((since, at_s))
             since, released = None, at_s
-        if 0.0 < kw < group.level_min * group.rating_kw - 0.01:
-            found.append(f"{group.mrid}: {kw:g} kW, below its least level")
+        if 0.0 < kw < rules.least_kw - 0.01:
+            found.append(f"{mrid}: {kw:g} kW, below its least level")
     found += [
-        f"{group.mrid}: {n} starts on day {day}"
-        for day, n in starts.items()
-        if n > group.starts_per_day_max
+        f"{mrid}: {n} starts on day {day}" for day, n in starts.items() if n > rules.starts_per_day
     ]
-    return found
+    return found, runs

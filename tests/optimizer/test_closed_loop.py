@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gridctl.model.clock import ManualClock
@@ -39,6 +41,25 @@ def test_a_week_of_half_hours() -> None:
     kept(loop)
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+def test_a_week_with_every_wish_and_rule_and_a_generator() -> None:
+    """All that a policy can ask, all rules that a group can have, measured voltages, a diesel."""
+    loop = run(7 * 24.0, fleet="ieee123-lively", everything=True)
+    assert loop.plans == 336
+    kept(loop)
+    told = loop.asked["GEN01"].series
+    assert len([kw for _, kw in told if kw > 0.0]) >= 2, "it runs, too"
+
+
+def test_an_hour_with_every_wish_and_rule_and_a_generator() -> None:
+    loop = run(1.0, fleet="ieee123-lively", everything=True)
+    assert loop.plans == 2
+    assert loop.broken_in_plans == []
+    assert loop.broken_in_deeds == []
+    assert loop.unverified == []
+
+
 def a_group() -> LoadGroup:
     scenario = load_scenario("hot-afternoon")
     world = world_of(scenario, ManualClock(grid_s=scenario.start_s))
@@ -63,6 +84,15 @@ def test_the_judge_of_deeds_sees_what_is_wrong(
         asked.ask(at_s, kw)
     found = _group_deeds(a_group(), asked.series, 80_000.0, 0.0)
     assert any(words in text for text in found), found
+
+
+def test_the_judge_of_deeds_counts_hours_by_day() -> None:
+    few = replace(a_group(), hours_per_day_max=1.5, hours_per_season_max=2.5)
+    midnight_s = 86_400.0
+    over_midnight = [(midnight_s - 3600.0, 10.0), (midnight_s + 7200.0, 0.0)]
+    found = _group_deeds(few, over_midnight, 2 * midnight_s, 0.0)
+    assert f"{few.mrid}: on for 2 h a day" in found
+    assert f"{few.mrid}: on for 3 h in all" in found
 
 
 def test_the_judge_of_deeds_lets_what_is_right_be() -> None:

@@ -1,0 +1,151 @@
+"""A plan in the making: solve, check by AC, move the linear model, solve again.
+
+linear programme → AC power flow of its setpoints → move the offsets by the difference → solve
+again, until the linear model and the AC model say the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gridctl.model.planning import Setpoint, SolveStatus
+from optimizer.assemble import Programme
+from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
+from optimizer.network import FlowResult
+from optimizer.precise import refined
+from optimizer.priority import Order
+from optimizer.regulated import RegulatedNetwork
+from optimizer.setpoints import setpoints_of
+from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
+
+AC_ROUNDS_MAX = 8
+EVEN_ROUNDS = 3
+"""After them a plan and a regulator may be found to answer each other for ever: with the plan the
+tap goes down, with the head so relieved the plan does less, and the tap stays up. Then the import
+is planned for the worse of the taps that were seen."""
+HEAD_RESIDUAL = 5e-4
+"""Share of the head's limit by which AC and linear import may differ when the rounds end."""
+VOLTAGE_RESIDUAL_PU = 2e-4
+PENALTY_MIN = 1e-3
+PENALTY_GROWTH = 1.05
+"""New runs are looked for when the AC truth makes broken limits dearer than by this factor."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Attempt:
+    """A plan in the making, with the AC flow of its setpoints."""
+
+    solution: Solution
+    gap: float
+    setpoints: tuple[Setpoint, ...]
+    linear: Offsets
+    flow: FlowResult
+    rounds: int
+    agreed: bool
+
+
+def corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -> Attempt:
+    """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
+    programme has no answer; one that comes too late in a later round leaves the last attempt."""
+    order = Order(programme)
+    solution, bound = first_plan(programme, effort)
+    penalty = programme.penalty(solution.x)
+    while penalty > PENALTY_MIN and order.open_next():
+        solution, bound = first_plan(programme, effort)
+        penalty = programme.penalty(solution.x)
+    flow, rounds = programme.problem.base_flow, 0
+    while True:
+        rounds += 1
+        cautious = rounds > EVEN_ROUNDS
+        setpoints = setpoints_of(programme, solution)
+        injection_kw = programme.problem.injection_kw(setpoints)
+        u = injection_kw[programme.members]
+        linear = programme.model.say(u)
+        case = programme.problem.case(injection_kw)
+        flow = programme.problem.flow(case, network, start=flow)
+        attempt = Attempt(
+            solution=solution,
+            gap=_gap(solution, bound),
+            setpoints=setpoints,
+            linear=linear,
+            flow=flow,
+            rounds=rounds,
+            agreed=flow.converged and agrees(programme, linear, flow, cautious=cautious),
+        )
+        if attempt.agreed or not flow.converged or rounds >= AC_ROUNDS_MAX:
+            return attempt
+        programme.shift(u, flow, cautious=rounds >= EVEN_ROUNDS)
+        programme.add_broken(u)
+        try:
+            solution = settled(programme, effort)
+            if programme.penalty(solution.x) > PENALTY_GROWTH * penalty + PENALTY_MIN:
+                if order.open_next():
+                    solution, bound = first_plan(programme, effort)
+                else:
+                    solution = better_plan(programme, solution, bound, effort)
+                penalty = programme.penalty(solution.x)
+        except SolverError as late:
+            if late.status is not SolveStatus.TIMEOUT:
+                raise
+            return attempt
+
+
+def refined_attempt(
+    programme: Programme, network: RegulatedNetwork, effort: Effort, attempt: Attempt
+) -> Attempt:
+    """The attempt taken to the optimum of the AC model, with its setpoints as they are written."""
+    problem = programme.problem
+    u = programme.injection_kw(attempt.solution.x)
+    whole = np.zeros((len(problem.task.resources), problem.grid.count))
+    whole[programme.members] = u
+    start = problem.flow(problem.case(whole), network, start=attempt.flow)
+    if not start.converged:
+        return attempt
+    best = refined(programme, network, effort, attempt.solution, start)
+    setpoints = setpoints_of(programme, best.solution)
+    injection_kw = problem.injection_kw(setpoints)
+    linear = programme.model.say(injection_kw[programme.members])
+    flow = problem.flow(problem.case(injection_kw), network, start=best.flow)
+    if not flow.converged:
+        return attempt
+    return replace(
+        attempt,
+        solution=best.solution,
+        setpoints=setpoints,
+        linear=linear,
+        flow=flow,
+        rounds=attempt.rounds + best.steps,
+        agreed=agrees(programme, linear, flow),
+    )
+
+
+def _gap(solution: Solution, relaxed: float) -> float:
+    return max(solution.objective - relaxed, 0.0) / max(abs(relaxed), 1.0)
+
+
+def agrees(
+    programme: Programme, linear: Offsets, flow: FlowResult, *, cautious: bool = False
+) -> bool:
+    """Whether AC and linear model say the same of the head, and AC breaks no more than linear.
+
+    `cautious`: the linear model may say more import than there is.
+    """
+    bounds = programme.bounds
+    head_kw = HEAD_RESIDUAL * abs(bounds.import_kw)
+    over_kw = flow.head_kw - linear.head_kw
+    if np.any((over_kw if cautious else np.abs(over_kw)) > head_kw):
+        return False
+    pairs = (
+        (bounds.v_low_pu - flow.v_pu, bounds.v_low_pu - linear.v_pu, VOLTAGE_RESIDUAL_PU),
+        (flow.v_pu - bounds.v_high_pu, linear.v_pu - bounds.v_high_pu, VOLTAGE_RESIDUAL_PU),
+        (
+            flow.branch_loading_pct - bounds.loading_pct,
+            linear.loading_pct - bounds.loading_pct,
+            LOADING_RESIDUAL_PCT,
+        ),
+    )
+    return all(
+        bool(np.all(found <= np.maximum(said, 0.0) + tolerance)) for found, said, tolerance in pairs
+    )
