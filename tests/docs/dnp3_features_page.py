@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-PLACES = {"dnp3": TESTS / "protocols" / "dnp3", "peers": TESTS / "peers" / "dnp3"}
+PLACES = {
+    "": TESTS / "protocols" / "dnp3",
+    "peers/": TESTS / "peers" / "dnp3",
+    "journeys/": TESTS / "journeys",
+}
 
 DONE, AROUND, NOT = "done", "solved around", "not done"
 
@@ -28,10 +32,8 @@ class Feature:
 def place_of(test: str) -> tuple[Path, str]:
     """File and function of a named test."""
     file, _, function = test.partition("::")
-    folder = PLACES["dnp3"]
-    if file.startswith("peers/"):
-        folder, file = PLACES["peers"], file.removeprefix("peers/")
-    return folder / f"{file}.py", function
+    prefix = next(one for one in sorted(PLACES, reverse=True) if file.startswith(one))
+    return PLACES[prefix] / f"{file.removeprefix(prefix)}.py", function
 
 
 FEATURES: tuple[Feature, ...] = (

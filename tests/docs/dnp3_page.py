@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from protocols.dnp3.codec import quality_of
 from protocols.dnp3.controls import STATUS
 from protocols.dnp3.options import OPTION_MEANINGS
+from tests.docs.dnp3_dangers_page import SURVIVED, TRAPS, Danger
 from tests.docs.dnp3_features_page import FEATURES, NOT
 from tests.docs.tables import GENERATED, table
 
@@ -17,13 +18,22 @@ process polls and commands it ([ADR 0013](../adr/0013-dnp3-line.md), [0022](../a
 
 _FEATURES = """\
 What users of DNP3 masters ask for. *Solved around*: yadnp3 cannot do it, or not well enough, and the line does.
-Tests are files below `tests/protocols/dnp3`, with `peers/` below `tests/peers/dnp3`; each is looked up by a test."""
+Tests are files below `tests/protocols/dnp3`, with `peers/` below `tests/peers/dnp3`, with `journeys/` below `tests/journeys`; each is looked up by a test."""
 
 
 def _features() -> Iterator[tuple[str, ...]]:
     for one in FEATURES:
-        shown = "<br>".join(f"`{test}`" for test in one.tests)
-        yield one.name, f"**{one.state}**" if one.state == NOT else one.state, one.how, shown
+        state = f"**{one.state}**" if one.state == NOT else one.state
+        yield one.name, state, one.how, _tests(one.tests)
+
+
+def _dangers(dangers: Sequence[Danger]) -> str:
+    rows = [(one.name, one.how, _tests(one.tests)) for one in dangers]
+    return table(("what happens", "what is done", "shown by"), rows)
+
+
+def _tests(names: Sequence[str]) -> str:
+    return "<br>".join(f"`{name}`" for name in names)
 
 
 _OCTETS = (0x01, 0x00, 0x03, 0x05, 0x04, 0x09, 0x11, 0x21, 0x41, 0x61, 0xC1)
@@ -60,6 +70,16 @@ def dnp3_page() -> str:
         "## Features",
         _FEATURES,
         table(("feature", "state", "how, or why not", "shown by"), list(_features())),
+        "## Traps of the native stack",
+        (
+            "Each was measured on yadnp3 3.2.1.4 by itself. Most are passed by because the line does the work; all "
+            "have a test that the driver cannot fall into them. A thousand comings and goings of drivers in every "
+            "state leave no descriptor and no thread behind (`test_soak::test_a_thousand_cycles`, in `make soak`)."
+        ),
+        _dangers(TRAPS),
+        "## What a device may do",
+        "In words and with its limits: [what a field device may do to us](../explanation/hostile-field.md).",
+        _dangers(SURVIVED),
         "## Options of a link",
         'Keys of a `[[field.links]]` table with `protocol = "dnp3"`. Paths are relative to the file.',
         table(

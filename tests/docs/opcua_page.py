@@ -9,7 +9,9 @@ from asyncua.ua.status_codes import StatusCodes
 from protocols.opcua.codec import FLAGS, SUBSTITUTED, quality_of
 from protocols.opcua.settings import OPTION_MEANINGS, option_default
 from protocols.opcua.statuses import AMBIGUOUS, LOCAL, SENTENCES
+from tests.docs.opcua_scenarios_page import scenario_rows
 from tests.docs.tables import GENERATED, table
+from tests.peers.opcua import SERVERS
 
 _INTRO = """\
 The driver is `protocols/opcua`, on the library asyncua; its own are the supervision of the link, the publish
@@ -74,6 +76,14 @@ def opcua_page() -> str:
         _INTRO,
         "## What it does",
         table(("what", "how"), _FEATURES.items()),
+        "## What was tried on servers of others",
+        (
+            "`node-opcua` is TypeScript, `o6` the C library open62541 "
+            "([ADR 0014](../adr/0014-foreign-opcua-servers.md)); tests below `tests/protocols/opcua`. After each loss "
+            "every single item notifies again, points were stale within three keep-alives, and requests and "
+            "connections are counted. asyncua's own server is the peer of the [contract](drivers.md) of all drivers."
+        ),
+        table(("scenario", *sorted(SERVERS), "shown by", "why not on all"), scenario_rows()),
         "## Options of a link",
         'Keys of a `[[field.links]]` table with `protocol = "opcua"`. Paths are relative to the file.',
         table(
