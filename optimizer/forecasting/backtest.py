@@ -167,7 +167,7 @@ def lead_bands(
         if not learns and index not in row_of:
             continue
         origin = int(errors.origins[index])
-        offset = errors.offsets_at(origin, column, int(errors.block[index, column]))
+        offset = errors.offsets_at(origin, column, (int(errors.block[index, column]),))[0]
         width.learn(load_kw, origin)
         values = point[index, column] + width.applied(offset)
         if index in row_of:

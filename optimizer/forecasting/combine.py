@@ -45,6 +45,19 @@ def losses(errors: FloatArray, late: IntArray, per_day: float) -> FloatArray:
     return result
 
 
+def losses_now(errors: FloatArray, per_day: float) -> FloatArray:
+    """(experts, leads) weighted mean |error| behind the last of `errors` (experts, origins, leads),
+    as `losses` has it: one row of it costs a product, not a filter over all of them."""
+    finite = np.isfinite(errors)
+    speaks = finite.any(axis=(1, 2), keepdims=True)
+    known = finite & (finite | ~speaks).all(axis=0)
+    faded = 0.5 ** (np.arange(errors.shape[1])[::-1] / (HALF_LIFE_DAYS * per_day))
+    up = np.einsum("o,eol->el", faded, np.where(known, np.abs(errors), 0.0))
+    down = np.einsum("o,eol->el", faded, known.astype(np.float64))
+    result: FloatArray = np.where(down > MASS_MIN, up / np.maximum(down, MASS_MIN), np.nan)
+    return result
+
+
 def weights(loss: FloatArray, usable: BoolArray) -> FloatArray:
     """(experts, origins, leads) that sum to one over the usable experts; equal before any loss."""
     fair = np.where(usable & np.isfinite(loss), loss, np.inf)

@@ -9,12 +9,13 @@ shrinks with a hit: S <- S exp(rate (miss - alpha) / sqrt(alpha)).
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
 import numpy as np
 
-from optimizer.arrays import BoolArray, FloatArray, IntArray
+from optimizer.arrays import FloatArray, IntArray
 
 LEVELS = (0.025, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.975)
 PAIRS = ((0, 8), (1, 7), (2, 6), (3, 5))
@@ -60,36 +61,25 @@ class Width:
         self.pending.append((target, values[_LOW], values[_HIGH]))
 
     def applied(self, offsets: FloatArray) -> FloatArray:
-        """(9,) offsets, each pair scaled about the median, never crossing."""
+        """(…, 9) offsets, each pair scaled about the median, never crossing."""
         result = offsets.copy()
-        middle = offsets[MEDIAN]
-        result[_LOW] = middle + self.scale * (offsets[_LOW] - middle)
-        result[_HIGH] = middle + self.scale * (offsets[_HIGH] - middle)
-        return np.maximum.accumulate(result)
+        middle = offsets[..., MEDIAN, None]
+        result[..., _LOW] = middle + self.scale * (offsets[..., _LOW] - middle)
+        result[..., _HIGH] = middle + self.scale * (offsets[..., _HIGH] - middle)
+        return np.maximum.accumulate(result, axis=-1)
 
 
-def empirical(errors: FloatArray) -> FloatArray:
-    """(9,) quantiles of finite `errors` with the finite-sample correction of conformal prediction:
-    outwards to the (n + 1) q-th smallest. Zeros without any."""
-    n = len(errors)
+def empirical(ordered: FloatArray) -> FloatArray:
+    """(9,) quantiles of finite ascending errors with the finite-sample correction of conformal
+    prediction: outwards to the (n + 1) q-th smallest. Zeros without any."""
+    n = len(ordered)
     if not n:
         return np.zeros(len(LEVELS))
-    ordered = np.sort(errors)
     outward = np.clip(_LEVELS + (_LEVELS - 0.5) / n, 0.0, 1.0) * (n - 1)
     low = np.floor(outward).astype(np.intp)
     high = np.minimum(low + 1, n - 1)
     result: FloatArray = ordered[low] + (outward - low) * (ordered[high] - ordered[low])
     return result
-
-
-def offsets(errors: FloatArray, same_block: BoolArray) -> FloatArray:
-    """(9,) what to add to the point, from the errors of one lead."""
-    known = np.isfinite(errors)
-    everywhere = empirical(errors[known])
-    own = errors[known & same_block]
-    if len(own) < BLOCK_ERRORS_MIN:
-        return everywhere
-    return BLOCK_SHARE * empirical(own) + (1.0 - BLOCK_SHARE) * everywhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,15 +93,25 @@ class Errors:
     block: IntArray
     per_day: int
 
-    def offsets_at(self, origin: int, column: int, block: int) -> FloatArray:
-        """(9,) for a target in `block`, from what was known at `origin`."""
-        lead = self.leads[column]
-        newest = int(np.searchsorted(self.origins, origin - lead, side="right"))
-        oldest = int(
-            np.searchsorted(self.origins, origin - lead - ERROR_DAYS * self.per_day, side="right")
+    def offsets_at(self, origin: int, column: int, wanted: Sequence[int]) -> FloatArray:
+        """(len(wanted), 9) what to add to the point of a target in each of the `wanted` blocks, as
+        was known at `origin`."""
+        known = origin - self.leads[column]
+        oldest, newest = np.searchsorted(
+            self.origins, (known - ERROR_DAYS * self.per_day, known), side="right"
         )
-        part = slice(oldest, newest)
-        return offsets(self.errors[part, column], self.block[part, column] == block)
+        errors = self.errors[oldest:newest, column]
+        # One sort for all blocks; gaps come last.
+        order = np.argsort(errors)[: int(np.isfinite(errors).sum())]
+        ordered, block = errors[order], self.block[oldest:newest, column][order]
+        everywhere = empirical(ordered)
+        result = np.empty((len(wanted), len(LEVELS)))
+        for row, one in zip(result, wanted, strict=True):
+            own = ordered[block == one]
+            row[:] = everywhere
+            if len(own) >= BLOCK_ERRORS_MIN:
+                row[:] = BLOCK_SHARE * empirical(own) + (1.0 - BLOCK_SHARE) * everywhere
+        return result
 
 
 def blocks(hour: FloatArray) -> IntArray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -48,6 +49,10 @@ FULL = Memory(window_days=1096.0, half_life_days=365.0)
 LITE = Memory(window_days=84.0, half_life_days=42.0, lite=True)
 
 
+Term: TypeAlias = tuple[FloatArray, FloatArray]
+"""Columns that are a base (n, b), hour of the day or month, times a factor (n,)."""
+
+
 class Design:
     """Columns of the model at any slots of one grid."""
 
@@ -60,9 +65,23 @@ class Design:
 
     def rows(self, slots: IntArray, weather: WeatherRows) -> FloatArray:
         """(len(slots), p), the weather (k, len(slots)) as it is to be believed at them."""
-        return self._lite_rows(slots, weather) if self._lite else self._full_rows(slots, weather)
+        return np.hstack([base * factor[:, None] for base, factor in self._terms(slots, weather)])
 
-    def _full_rows(self, slots: IntArray, weather: WeatherRows) -> FloatArray:
+    def said(self, slots: IntArray, weather: WeatherRows, beta: FloatArray) -> FloatArray:
+        """(len(slots),): `rows @ beta` without making the rows."""
+        result = np.zeros(len(slots))
+        begin = 0
+        for base, factors in _by_base(self._terms(slots, weather)):
+            end = begin + base.shape[1] * len(factors)
+            own = beta[begin:end].reshape(len(factors), -1)
+            result += np.einsum("nk,kn->n", base @ own.T, np.array(factors))
+            begin = end
+        return result
+
+    def _terms(self, slots: IntArray, weather: WeatherRows) -> list[Term]:
+        return self._lite_terms(slots, weather) if self._lite else self._full_terms(slots, weather)
+
+    def _full_terms(self, slots: IntArray, weather: WeatherRows) -> list[Term]:
         grid = self._grid
         hour = hats(grid.hour(slots))
         local_day = grid.calendar.day(slots)
@@ -71,52 +90,61 @@ class Design:
         month = hats(day % DAYS_PER_YEAR * (24.0 / DAYS_PER_YEAR), 12)
         turn = day * (2.0 * np.pi / DAYS_PER_YEAR)
         year = [np.cos(turn), np.sin(turn), np.cos(2.0 * turn), np.sin(2.0 * turn)]
-        weekend = hour * (kind >= SATURDAY)[:, None]
-        blocks = [
-            ((day - TREND_DAY) / DAYS_PER_YEAR)[:, None],
-            month,
-            _crossed(np.eye(7)[kind], hour),
+        weekend = (kind >= SATURDAY).astype(np.float64)
+        one = np.ones(len(slots))
+        terms: list[Term] = [
+            (one[:, None], (day - TREND_DAY) / DAYS_PER_YEAR),
+            (month, one),
+            *((hour, (kind == k).astype(np.float64)) for k in range(7)),
             # Light and habits move the shape of the day over the year, weekends apart.
-            *(hour * wave[:, None] for wave in year),
-            *(weekend * wave[:, None] for wave in year[:2]),
+            *((hour, wave) for wave in year),
+            *((hour, weekend * wave) for wave in year[:2]),
             # A holiday is a Sunday with a mark; the days around it are not quite working days.
-            *(hour * self._holiday[local_day + k][:, None] for k in (0, 1, 2)),
+            *((hour, self._holiday[local_day + k]) for k in (0, 1, 2)),
         ]
-        blocks += _by_temperature(weather.recency, hour, month, weekend)
+        terms += _by_temperature(weather.recency, hour, month, weekend)
         for row in weather.plant:
-            blocks += [hour * row[:, None], hour * (row * year[0])[:, None]]
-        return np.hstack(blocks)
+            terms += [(hour, row), (hour, row * year[0])]
+        return terms
 
-    def _lite_rows(self, slots: IntArray, weather: WeatherRows) -> FloatArray:
+    def _lite_terms(self, slots: IntArray, weather: WeatherRows) -> list[Term]:
         grid = self._grid
         hour = hats(grid.hour(slots))
         kind = DAY_TYPES_LITE[self._kinds[grid.calendar.day(slots)]]
-        blocks = [np.eye(grid.per_day)[grid.calendar.slot_of_day(slots)]]
-        blocks.append(_crossed(np.eye(4)[kind], hour))
+        one = np.ones(len(slots))
         rows = weather.differences
-        blocks += [hour * row[:, None] for row in rows[:2]]
-        blocks += [row[:, None] for row in rows[2:]]
-        return np.hstack(blocks)
+        return [
+            (np.eye(grid.per_day)[grid.calendar.slot_of_day(slots)], one),
+            *((hour, (kind == k).astype(np.float64)) for k in range(4)),
+            *((hour, row) for row in rows[:2]),
+            *((one[:, None], row) for row in rows[2:]),
+        ]
 
 
 def _by_temperature(
     recency: FloatArray, hour: FloatArray, month: FloatArray, weekend: FloatArray
-) -> list[FloatArray]:
+) -> list[Term]:
     if not len(recency):
         return []
+    one = np.ones((len(weekend), 1))
     now = recency[0]
-    blocks = [weekend * now[:, None], weekend * (now**2)[:, None]]
+    terms: list[Term] = [(hour, weekend * now), (hour, weekend * now**2)]
     for power in (1, 2, 3):
-        blocks += [month * (now**power)[:, None], hour * (now**power)[:, None]]
+        terms += [(month, now**power), (hour, now**power)]
         for k, row in enumerate(recency[1:], start=1):
-            past = (row**power)[:, None]
             by_hour = power == 1 or (power == SQUARE and k >= SLOW_RECENCY)
-            blocks.append(hour * past if by_hour else past)
-    return blocks
+            terms.append((hour if by_hour else one, row**power))
+    return terms
 
 
-def _crossed(a: FloatArray, b: FloatArray) -> FloatArray:
-    return (a[:, :, None] * b[:, None, :]).reshape(len(a), -1)
+def _by_base(terms: Sequence[Term]) -> list[tuple[FloatArray, list[FloatArray]]]:
+    """Neighbours of one base together, in their order."""
+    found: list[tuple[FloatArray, list[FloatArray]]] = []
+    for base, factor in terms:
+        if not found or found[-1][0] is not base:
+            found.append((base, []))
+        found[-1][1].append(factor)
+    return found
 
 
 class ResidualFeatures:
@@ -170,7 +198,7 @@ class HongModel:
     def _say(self, slots: IntArray, weather: WeatherRows | None = None) -> FloatArray:
         rows = self._weather.at(slots) if weather is None else weather
         said_kw = [
-            self._design.rows(part, rows.at(at)) @ self.fit.beta
+            self._design.said(part, rows.at(at), self.fit.beta)
             for part, at in zip(_parts(slots), _parts(np.arange(len(slots))), strict=True)
         ]
         return np.concatenate(said_kw) if said_kw else np.zeros(0)
@@ -216,7 +244,7 @@ def fit_hong(
     beta = ridge(np.asarray(gram), np.asarray(moment), share=SHARE)
     model = np.full(grid.count, np.nan)
     for part in _parts(np.arange(begin, end)):
-        model[part] = design.rows(part, weather.at(part)) @ beta
+        model[part] = design.said(part, weather.at(part), beta)
     residual = grid.load_kw - model
     lead = fit_leads(
         ResidualFeatures(grid, residual),

@@ -22,7 +22,7 @@ from optimizer.forecasting.backtest import (
     lead_bands,
     replayed,
 )
-from optimizer.forecasting.combine import combined, losses, weights
+from optimizer.forecasting.combine import combined, losses, losses_now, weights
 from optimizer.forecasting.conformal import LEVELS, STEP_H, Errors, Width, blocks
 from optimizer.forecasting.drift import Skill, skill
 from optimizer.forecasting.ensemble import MIN_DAYS, RESIDUAL_DAYS, Ensemble, Learned, known_days
@@ -152,12 +152,11 @@ class Forecaster:
 
         Raises ValueError where no expert can say anything.
         """
-        first, hour = grid.calendar.first, grid.per_day // 24
+        first = grid.calendar.first
         oldest = min(origin, int(self.track.origins[-1]) - first) if len(self.track.origins) else 0
         begin = max(0, oldest - RESIDUAL_DAYS * grid.per_day)
         ensemble = Ensemble(grid, self.learned, vintages=vintages, begin=begin)
-        self._catch_up(grid, ensemble, origin)
-        share = self._weights(hour)
+        share = self._catch_up(grid, ensemble, origin)
         wide = np.array(leads, dtype=np.intp)
         said = ensemble.points(np.array([origin]), leads)[:, 0]
         trust = np.array([np.interp(wide, self.learned.leads, row) for row in share])
@@ -198,29 +197,30 @@ class Forecaster:
                 found.append(one)
         return found
 
-    def _catch_up(self, grid: LoadGrid, ensemble: Ensemble, origin: int) -> None:
-        """Follow up the hours since the last origin, and note what has come."""
+    def _catch_up(self, grid: LoadGrid, ensemble: Ensemble, origin: int) -> FloatArray:
+        """Follow up the hours since the last origin, note what has come; (experts, knots) as they
+        are believed now."""
         first, hour = grid.calendar.first, grid.per_day // 24
         leads = np.array(self.learned.leads, dtype=np.intp)
         last = int(self.track.origins[-1]) if len(self.track.origins) else origin + first - hour
         fresh = np.arange(last + hour, origin + first + 1, hour, dtype=np.intp)
         fresh = fresh[(fresh - first >= 0) & (fresh - first + leads[-1] < grid.count)]
         said = ensemble.points(fresh - first, self.learned.leads)
-        origins = np.concatenate([self.track.origins, fresh])
+        old = self.track
+        # Ascending: what is too old stands in front.
+        kept = int(np.searchsorted(old.origins, origin + first - KEPT_DAYS * grid.per_day, "right"))
+        origins = np.concatenate([old.origins[kept:], fresh])
         gap = np.full((len(fresh), len(leads)), np.nan)
-        actual = np.concatenate([self.track.actual, gap])
-        targets = origins[:, None] + leads - first
-        known = np.where(targets <= origin, targets, -1)
-        actual = np.where(np.isfinite(actual), actual, taken(grid.load_kw, known))
-        keep = origins > origin + first - KEPT_DAYS * grid.per_day
-        self.track = Track(
-            origins=origins[keep],
-            said=np.concatenate([self.track.said, said], axis=1)[:, keep],
-            actual=actual[keep],
-        )
+        actual = np.concatenate([old.actual[kept:], gap])
+        waits = np.flatnonzero(~np.isfinite(actual).all(axis=1))
+        targets = origins[waits, None] + leads - first
+        came = taken(grid.load_kw, np.where(targets <= origin, targets, -1))
+        actual[waits] = np.where(np.isfinite(actual[waits]), actual[waits], came)
+        said = np.concatenate([old.said[:, kept:], said], axis=1)
+        self.track = Track(origins=origins, said=said, actual=actual)
+        share = self._shares(max(1, len(fresh)), hour)
         if len(fresh):
-            recent = self.track.newest().point(self.learned.leads, hour)
-            self.point = np.concatenate([self.point, recent[len(recent) - len(fresh) :]])
+            self.point = np.concatenate([self.point, self._believed(share)])
         self.point = self.point[len(self.point) - len(self.track.origins) :]
         load = np.where(np.arange(grid.count) <= origin, grid.load_kw, np.nan)
         for column, width in enumerate(self.widths):
@@ -230,33 +230,43 @@ class Forecaster:
                 if at // hour % STEP_H == 0 and at == origin + first:
                     target = at + int(leads[column])
                     block = int(blocks(grid.hour(np.array([target - first])))[0])
-                    offset = self._errors(grid).offsets_at(at, column, block)
+                    offset = self._errors(grid).offsets_at(at, column, (block,))[0]
                     values = self.point[row, column] + width.applied(offset)
                     if np.isfinite(values).all():
                         width.expect(target, values)
+        last_share: FloatArray = share[:, -1]
+        return last_share
 
-    def _weights(self, hour: int) -> FloatArray:
-        """(experts, knots) as they are believed now."""
-        late = np.zeros(len(self.learned.leads), dtype=np.intp)
-        # Losses of all targets that have come, whatever their lead: nothing is later than now.
+    def _believed(self, share: FloatArray) -> FloatArray:
+        """(count, knots): the point at the newest origins, by shares (experts, count, knots)."""
+        said = self.track.said[:, -share.shape[1] :]
+        usable = np.isfinite(said)
+        mean = (share * np.where(usable, said, 0.0)).sum(axis=0)
+        result: FloatArray = np.where(usable.any(axis=0), mean, np.nan)
+        return result
+
+    def _shares(self, count: int, hour: int) -> FloatArray:
+        """(experts, count, knots) as they were believed at the newest origins, the last one now."""
         track = self.track.newest()
-        errors = track.actual - track.said
-        for column, lead in enumerate(self.learned.leads):
-            behind = -(-lead // hour)
-            errors[:, :, column] = np.roll(errors[:, :, column], behind, axis=1)
-            errors[:, :behind, column] = np.nan
-        loss = losses(errors, late, 24.0)[:, -1:]
-        return weights(loss, np.isfinite(track.said[:, -1:]))[:, 0]
+        # Losses of all targets that have come, whatever their lead: nothing is later than now.
+        errors = _behind(track, self.learned.leads, hour)
+        if count == 1:
+            loss = losses_now(errors, 24.0)[:, None]
+        else:
+            none = np.zeros(errors.shape[2], dtype=np.intp)
+            loss = losses(errors, none, 24.0)[:, -count:]
+        return weights(loss, np.isfinite(track.said[:, -count:]))
 
     def _errors(self, grid: LoadGrid) -> Errors:
-        leads = np.array(self.learned.leads)
-        targets = self.track.origins[:, None] + leads - grid.calendar.first
+        # By the slot of the day, of which there are few: there are many origins.
+        leads, per_day = np.array(self.learned.leads), grid.per_day
+        of_slot = blocks(np.arange(per_day + leads[-1] + 1) % per_day * (24.0 / per_day))
         return Errors(
             origins=self.track.origins,
             leads=self.learned.leads,
             errors=self.track.actual - self.point,
-            block=blocks(grid.hour(targets)),
-            per_day=grid.per_day,
+            block=of_slot[(self.track.origins % per_day)[:, None] + leads],
+            per_day=per_day,
         )
 
     def _offsets(self, origin: int, leads: IntArray, grid: LoadGrid) -> FloatArray:
@@ -264,24 +274,16 @@ class Forecaster:
         errors = self._errors(grid)
         fitted = np.array(self.learned.leads)
         block = blocks(grid.hour(origin - grid.calendar.first + leads))
-        kept: dict[tuple[int, int], FloatArray] = {}
-
-        def at(knot: int, own: int) -> FloatArray:
-            if (knot, own) not in kept:
-                raw = errors.offsets_at(origin, knot, own)
-                kept[knot, own] = self.widths[knot].applied(raw)
-            return kept[knot, own]
-
         upper = np.clip(np.searchsorted(fitted, leads), 0, len(fitted) - 1)
         lower = np.maximum(upper - 1, 0)
-        width = np.maximum(fitted[upper] - fitted[lower], 1)
-        share = np.clip((leads - fitted[lower]) / width, 0.0, 1.0)
-        result = np.empty((len(leads), len(LEVELS)))
-        for k in range(len(leads)):
-            own = int(block[k])
-            result[k] = (1.0 - share[k]) * at(int(lower[k]), own) + share[k] * at(
-                int(upper[k]), own
-            )
+        at_knot = np.zeros((len(fitted), int(block.max(initial=0)) + 1, len(LEVELS)))
+        for knot, width in enumerate(self.widths):
+            wanted = np.unique(block[(lower == knot) | (upper == knot)])
+            raw = errors.offsets_at(origin, knot, wanted.tolist())
+            at_knot[knot, wanted] = width.applied(raw)
+        between = np.maximum(fitted[upper] - fitted[lower], 1)
+        share = np.clip((leads - fitted[lower]) / between, 0.0, 1.0)[:, None]
+        result: FloatArray = (1.0 - share) * at_knot[lower, block] + share * at_knot[upper, block]
         return result
 
     def _nmae_pct(self) -> float | None:
@@ -292,6 +294,16 @@ class Forecaster:
         if not known.any() or not level[known].sum() > 0.0:
             return None
         return float(100.0 * error[known].sum() / level[known].sum())
+
+
+def _behind(track: Track, leads: Sequence[int], hour: int) -> FloatArray:
+    """(experts, m, knots) errors, each in the row at which it was known."""
+    errors: FloatArray = track.actual - track.said
+    for column, lead in enumerate(leads):
+        behind = min(-(-lead // hour), errors.shape[1])
+        errors[:, behind:, column] = errors[:, : errors.shape[1] - behind, column].copy()
+        errors[:, :behind, column] = np.nan
+    return errors
 
 
 def trainable(grid: LoadGrid, end: int) -> bool:

@@ -61,29 +61,27 @@ def _base(
     slots = np.arange(grid.count)
     at = (grid.calendar.day(slots), grid.calendar.slot_of_day(slots))
     rows = np.vstack([grid.load_kw[None], degrees])
-    by_day = np.full((len(rows), len(kinds), grid.per_day), np.nan)
+    # One day more, of which nothing is known: the day before the first of a kind.
+    by_day = np.full((len(rows), len(kinds) + 1, grid.per_day), np.nan)
     by_day[:, at[0], at[1]] = rows
     # A day counts for the weather of a base only where its load is known.
     by_day[1:, ~np.isfinite(by_day[0])] = np.nan
-    result = np.full_like(by_day, np.nan)
+    chosen = np.full((len(kinds), int(taken.max())), len(kinds), dtype=np.intp)
     for kind in np.unique(kinds):
-        usable = np.flatnonzero((kinds == kind) & ~holiday)
+        usable = np.append(np.flatnonzero((kinds == kind) & ~holiday), len(kinds))
         wanted = np.flatnonzero(kinds == kind)
-        end = np.searchsorted(usable, wanted - days_back, side="right")
-        result[:, wanted] = _mean_of_last(by_day[:, usable], end, int(taken[kind]))
-    flat = result[:, at[0], at[1]]
+        end = np.searchsorted(usable[:-1], wanted - days_back, side="right")
+        back = end[:, None] - 1 - np.arange(taken[kind])
+        chosen[wanted, : taken[kind]] = usable[np.maximum(back, -1)]
+    flat = _mean_of(by_day, chosen)[:, at[0], at[1]]
     return Base(load_kw=flat[0], degrees=flat[1:])
 
 
-def _mean_of_last(rows: FloatArray, end: IntArray, taken: int) -> FloatArray:
-    """Mean of the finite values of rows end-taken … end-1, by column; NaN where there is none."""
-    known = np.isfinite(rows)
-    pad = ((0, 0), (1, 0), (0, 0))
-    total = np.cumsum(np.pad(np.where(known, rows, 0.0), pad), axis=1)
-    number = np.cumsum(np.pad(known.astype(np.float64), pad), axis=1)
-    begin = np.maximum(end - taken, 0)
-    found = number[:, end] - number[:, begin]
-    mean: FloatArray = (total[:, end] - total[:, begin]) / np.maximum(found, 1.0)
+def _mean_of(by_day: FloatArray, chosen: IntArray) -> FloatArray:
+    """(rows, d, slots) mean of the finite values of the `chosen` (d, k) days; NaN without any."""
+    known = np.isfinite(by_day)
+    found = known[:, chosen].sum(axis=2)
+    mean: FloatArray = np.where(known, by_day, 0.0)[:, chosen].sum(axis=2) / np.maximum(found, 1)
     mean[found < 1] = np.nan
     return mean
 
