@@ -145,7 +145,13 @@ def import_feeder(
         imported = import_pandapower(file, own) if is_net else import_apart(file, own)
         folder = _folder(out, own)
         compared, reference = imported.compared or imported.feeder, imported.reference_v or None
-        check = _checked(lambda: check_feeder(compared, reference, by_size=is_net), imported.report)
+        within_pu = imported.reference_within_pu
+        check = _checked(
+            lambda: check_feeder(
+                compared, reference, by_size=is_net, reference_within_pu=within_pu
+            ),
+            imported.report,
+        )
         said = write_folder(
             folder,
             imported.feeder,
@@ -269,6 +275,7 @@ def _tell_check(check: FeederCheck) -> None:
     _say(
         f"The two power flows {word}: {check.difference_pu:.1e} pu at most ({check.worst}), "
         f"{check.compared} node-phases, taps pinned"
+        + (f" (that solution is good to {check.agreed_pu:g} pu)" if check.is_rough else "")
     )
     _say(
         f"Head {check.head_kw:.1f} kW, losses {check.losses_kw:.1f} kW, "

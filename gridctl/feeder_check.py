@@ -22,7 +22,8 @@ _STRANGE_HIGH_PU: Final = 1.3
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeederCheck:
     """`difference_pu` is the largest distance between the two engines' complex voltages of one
-    node-phase, at `worst`; figures of our own flow beside it. `told`: what looks strange."""
+    node-phase, at `worst`; figures of our own flow beside it. `told`: what looks strange.
+    `agreed_pu`: up to here they agree."""
 
     difference_pu: float
     worst: str
@@ -35,11 +36,17 @@ class FeederCheck:
     highest_pu: float
     highest_at: str
     told: tuple[str, ...]
+    agreed_pu: float = AGREED_PU
 
     @property
     def agrees(self) -> bool:
         """Whether both engines say the same."""
-        return self.difference_pu <= AGREED_PU
+        return self.difference_pu <= self.agreed_pu
+
+    @property
+    def is_rough(self) -> bool:
+        """Whether the reference itself is not good to AGREED_PU."""
+        return self.agreed_pu > AGREED_PU
 
 
 def check_feeder(
@@ -47,10 +54,11 @@ def check_feeder(
     reference_v: Mapping[tuple[str, str], complex] | None = None,
     *,
     by_size: bool = False,
+    reference_within_pu: float = 0.0,
 ) -> FeederCheck:
     """Solve `feeder` twice and compare: with our Z-bus flow, and by the OpenDSS engine (or with
     `reference_v`, volts to earth by node-phase, that another engine found; `by_size`: it knows
-    magnitudes only).
+    magnitudes only; `reference_within_pu`: and those no better than that).
 
     Raises ValueError for a feeder that cannot be computed, naming the element, and
     UnavailableError when a power flow does not converge, naming the place where it fails.
@@ -83,6 +91,7 @@ def check_feeder(
     return FeederCheck(
         difference_pu=float(apart[at]) if apart.size else 0.0,
         worst=_name(network, int(rows[at])) if apart.size else "",
+        agreed_pu=max(AGREED_PU, reference_within_pu),
         compared=len(rows),
         iterations=flow.iterations,
         head_kw=float(flow.head_kw[0]),

@@ -22,6 +22,7 @@ from gridctl.model.network import (
     Switch,
 )
 from sim.feeder_import.net_file import NetFile, Row
+from sim.feeder_import.net_zero_sequence import has_zero_sequence, of_positive, star_admittance
 from sim.feeder_import.report import Fate
 
 _ZERO_SEQUENCE: Final = 4.0
@@ -31,6 +32,7 @@ _SWITCH_RX: Final = 2.0
 """r/x of a switch with an impedance, as pandapower takes it."""
 
 Figures = Callable[..., float]
+Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(slots=True)
@@ -159,7 +161,8 @@ class NetBranches:
                 self.net.report.add(name, Fate.REFUSED, "behind an open switch")
                 continue
             said = self._two_winding(index, row, self.net.figures("trafo", index))
-            self.net.report.add(name, Fate.APPROXIMATED, "; ".join(said))
+            fate = Fate.APPROXIMATED if said else Fate.KEPT
+            self.net.report.add(name, fate, "; ".join(said))
 
     def _two_winding(self, index: int, row: Row, of: Figures) -> list[str]:
         """A transformer; what is simpler about it."""
@@ -177,10 +180,19 @@ class NetBranches:
         r_pct, x_pct = vkr, sqrt(max(vk**2 - vkr**2, 1e-12))
         iron = of("pfe_kw", 0.0) * parallel
         total = max(of("i0_percent", 0.0) / 100.0 * kva, iron)
+        ohm = (low * 1e3) ** 2 / (kva * 1e3) / 100.0
+        if group.startswith("dyn") and has_zero_sequence(row):
+            core = complex(iron, -sqrt(total**2 - iron**2)) * 1e3 / (low * 1e3) ** 2
+            as_built = of_positive(complex(r_pct, x_pct) * ohm, core)
+            more = star_admittance(row, of, ohm * 100.0, in_percent=self.net.is_new) - as_built
+            self._to_earth(
+                f"trafo_{index}_zero", node, _three(0.0, more.real), _three(0.0, more.imag)
+            )
+        else:
+            said.append("zero sequence as positive; earthed where it has a star")
         if total > 0.0:
             # pandapower's T: half the leakage on each side of the iron.
             r_pct, x_pct = r_pct / 2.0, x_pct / 2.0
-            ohm = (low * 1e3) ** 2 / (kva * 1e3) / 100.0
             outer, node = node, self._inner(f"trafo_{index}_t", node, low)
             self.shunt(f"trafo_{index}_iron", node, iron, sqrt(total**2 - iron**2), low)
             self.stretch(f"trafo_{index}_z", node, outer, r_pct * ohm, x_pct * ohm)
@@ -199,7 +211,7 @@ class NetBranches:
                 x_pct=x_pct,
             )
         )
-        return ["zero sequence as positive; earthed where it has a star", *said]
+        return said
 
     def _tap(self, row: Row, of: Figures) -> tuple[float, list[str]]:
         """The ratio that a tap changer makes, as pandapower computes it, and what to tell."""
@@ -300,13 +312,16 @@ class NetBranches:
     def shunt(self, mrid: str, node: str, kw: float, kvar: float, kv: float) -> None:
         """A constant impedance to earth that draws `kw` and `kvar` at `kv`."""
         siemens = complex(kw, -kvar) * 1e3 / (kv * 1e3) ** 2
+        self._to_earth(mrid, node, _diagonal(siemens.real), _diagonal(siemens.imag))
+
+    def _to_earth(self, mrid: str, node: str, g_s: Matrix, b_s: Matrix) -> None:
         self.equivalents.append(
             EquivalentBranch(
                 mrid=mrid,
                 kind=BranchKind.REACTOR,
                 terminals=tuple((node, phase) for phase in PHASES),
-                g_s=_diagonal(siemens.real),
-                b_s=_diagonal(siemens.imag),
+                g_s=g_s,
+                b_s=b_s,
             )
         )
 

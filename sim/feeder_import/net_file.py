@@ -33,6 +33,12 @@ class NetFile:
         self.report = Report(source=str(self.file))
         self.tables, self.extra = _read(self.file)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether its format is not that of pandapower 2 (or 1)."""
+        said = str(self.extra.get("format_version") or self.extra.get("version") or "")
+        return said.partition(".")[0] not in ("1", "2")
+
     def rows(self, table: str) -> dict[int, Row]:
         """A table, empty when there is none."""
         return self.tables.get(table, {})

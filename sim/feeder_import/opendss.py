@@ -46,7 +46,9 @@ class Imported:
     """A feeder from a foreign file. `reference_v`: volts to earth of each node-phase as the
     foreign engine has them with taps and capacitors as in `feeder`, turned so that phase A of the
     source has no angle; `ders` and `shapes` are what a fleet can be made of. `compared`: the feeder
-    that the reference is of, with what its devices give, where that is not `feeder`."""
+    that the reference is of, with what its devices give, where that is not `feeder`.
+    `reference_within_pu`: how far the foreign engine stops from its own limit, 0 where that is
+    nothing to speak of."""
 
     feeder: Feeder
     report: Report
@@ -55,6 +57,7 @@ class Imported:
     shapes: dict[str, LoadShape]
     profiles: dict[str, Profile]
     compared: Feeder | None = None
+    reference_within_pu: float = 0.0
 
 
 def import_opendss(

@@ -27,6 +27,10 @@ from sim.feeder_import.opendss import Imported
 from sim.feeder_import.report import Fate
 
 _STIFF_OHM: Final = 1e-6
+_THREE_PHASE_PU: Final = 1e-5
+"""pandapower's unbalanced flow stops at 1e-8 MVA: on the European LV feeder 4e-6 pu from where it
+ends at 1e-11; its source gives no impedance to the positive sequence, but to the negative one: 2e-6
+pu there."""
 _ALIKE: Final = ("vm_pu", "va_degree")
 _TAKEN: Final = frozenset(
     {
@@ -87,6 +91,7 @@ class _Net:
             shapes=shapes,
             profiles={c: p for c, p in consumers.profiles.items() if p.shape in shapes},
             compared=replace(feeder, consumers=(*feeder.consumers, *consumers.given)),
+            reference_within_pu=_THREE_PHASE_PU if self._is_unbalanced() else 0.0,
         )
 
     def _hz(self) -> float:
@@ -229,10 +234,13 @@ class _Net:
             equivalents=tuple(branches.equivalents),
         )
 
+    def _is_unbalanced(self) -> bool:
+        return any(self.net.rows(f"asymmetric_{kind}") for kind in ("load", "sgen"))
+
     def _reference(self, live: set[int]) -> dict[tuple[str, str], complex]:
         """Volts of the solution in the file; magnitudes, as its angles turn with vector groups that
         the model does not have."""
-        unbalanced = any(self.net.rows(f"asymmetric_{kind}") for kind in ("load", "sgen"))
+        unbalanced = self._is_unbalanced()
         table = "res_bus_3ph" if unbalanced else "res_bus"
         found: dict[tuple[str, str], complex] = {}
         for index, row in self.net.rows(table).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,35 @@ def test_same_voltages_as_in_pandapower() -> None:
     found = check_feeder(imported.compared, imported.reference_v, by_size=True)
     assert found.agrees, found
     assert found.compared == 7 * 3
+
+
+UNBALANCED = CIRCUITS / "own_net_unbalanced.json"
+"""Solved by pandapower 3.5.6's runpp_3ph to 1e-12 MVA behind a stiff source."""
+
+
+def test_the_zero_sequence_of_a_delta_star_transformer() -> None:
+    """Magnetising 90 % of a leakage that is not the positive one."""
+    imported = import_pandapower(UNBALANCED, "own")
+    assert {e.element: e.fate for e in imported.report.entries}["trafo.0"] is Fate.KEPT
+    found = check_feeder(imported.feeder, imported.reference_v, by_size=True)
+    assert found.difference_pu < 1e-7, found
+    assert check_feeder(imported.feeder).agrees
+    without = [e for e in imported.feeder.equivalents if e.mrid != "trafo_0_zero"]
+    assert len(without) + 1 == len(imported.feeder.equivalents)
+    plain = replace(imported.feeder, equivalents=tuple(without))
+    assert check_feeder(plain, imported.reference_v, by_size=True).difference_pu > 3e-4
+
+
+def test_pandapower_2_has_a_ratio_where_3_has_percent(tmp_path: Path) -> None:
+    document = json.loads(UNBALANCED.read_text())
+    frame = json.loads(document["_object"]["trafo"]["_object"])
+    frame["data"][0][frame["columns"].index("mag0_percent")] = 0.9
+    document["_object"]["trafo"]["_object"] = json.dumps(frame)
+    document["_object"]["format_version"] = "2.14.0"
+    path = tmp_path / "net.json"
+    path.write_text(json.dumps(document))
+    imported = import_pandapower(path, "own")
+    assert check_feeder(imported.feeder, imported.reference_v, by_size=True).difference_pu < 1e-7
 
 
 def test_tables_become_the_models_words() -> None:
