@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gridctl.control.ports import Person, PlanView
+from gridctl.control.ports import Person, PlanView, ResourceView
 from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.planning import Forecast
 from gridctl.model.program import DispatchRequest
 
 
 class Outlook(Protocol):
-    """What is expected of the feeder."""
+    """What is expected of the feeder, and what can be used on it."""
 
     @property
     def forecast(self) -> Forecast | None: ...
+
+    @property
+    def resources(self) -> Sequence[ResourceView]: ...
 
 
 class DemandDesk(Protocol):
@@ -32,13 +35,14 @@ class DemandDesk(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Nothing:
     forecast: Forecast | None = None
+    resources: Sequence[ResourceView] = ()
 
 
 class NoFeeder:
     """A desk without a feeder: events are kept and told, and nothing is ever moved."""
 
     def picture(self) -> Outlook:
-        """Nothing is expected."""
+        """Nothing is expected, and nothing is there."""
         return _Nothing()
 
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:  # noqa: ARG002

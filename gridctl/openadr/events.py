@@ -58,7 +58,7 @@ class Events(Crud):
         body = event.model_dump(by_alias=True)
         now_s = self._clock.now_s()
         client_id = caller.client.client_id if old is None else old.client_id
-        ask = self._asked(event, program, client_id)
+        ask = self._asked(event, program, client_id, await self._devices(event))
         return Draft(
             client_id=client_id,
             keys={
@@ -106,13 +106,31 @@ class Events(Crud):
             self._programs[id_] = program
         return program
 
-    def _asked(self, event: EventRequest, program: ProgramRequest, client_id: str) -> Ask:
+    async def _devices(self, event: EventRequest) -> tuple[str, ...] | None:
+        """The devices that the targets name: by mRID, by area, or as the platform's groups and
+        resources do. None: it has no targets."""
+        if not event.targets:
+            return None
+        found = set(await self._store.platform.devices_of(event.targets))
+        for view in self._desk.picture().resources:
+            if not {view.resource.mrid, view.resource.area}.isdisjoint(event.targets):
+                found.add(view.resource.mrid)
+        return tuple(sorted(found))
+
+    def _asked(
+        self,
+        event: EventRequest,
+        program: ProgramRequest,
+        client_id: str,
+        devices: tuple[str, ...] | None,
+    ) -> Ask:
         return asked(
             event,
             program,
             client_id=client_id,
             now_s=self._clock.now_s(),
             peak_kw=forecast_peak(self._desk.picture().forecast),
+            devices=devices,
         )
 
     async def _submit(self, ask: Ask, one: StoredObject, caller: Caller) -> dict[str, str]:

@@ -1,18 +1,16 @@
 """From an OpenADR event to what it asks of us, or to the reason why it asks nothing.
 
-Acted on, for the whole feeder:
-
 - DISPATCH_SETPOINT_RELATIVE: the value is the reduction of the feeder's import. The published
   schema allows no negative value, so a positive one is the amount of the change; its direction is
   the only one that a dispatch request has, down.
 - IMPORT_CAPACITY_LIMIT: the value is the highest import. The reduction is what the forecast (at
   the highest quantile there is) shows above it, frozen at the time of the event.
-- SIMPLE: a level is the reduction that the program gives it, in the attribute SIMPLE_KW (three
-  numbers, kW of levels 1 to 3). A level has no size of its own: without the attribute it is kept
-  and not acted on.
+- What names no kilowatts (a level, a price, an offset, an alert) is worth what its program says:
+  `gridctl.openadr.sizes`.
 
 The first two are in units `KW`, named by a payload descriptor of the event or else of its program.
-What is not acted on, and why, is `NOT_ACTED_ON`.
+Targets that name devices here make the request one that those alone answer. What is not acted on,
+and why, is `NOT_ACTED_ON`.
 """
 
 from __future__ import annotations
@@ -22,6 +20,14 @@ from dataclasses import dataclass, replace
 
 from gridctl.model.planning import Forecast
 from gridctl.model.program import DispatchRequest, RequestState
+from gridctl.openadr.sizes import (
+    SIZED,
+    NothingToDoError,
+    attribute,
+    has_size,
+    positive,
+    sized_kw,
+)
 from gridctl.openadr.timing import TimingError, Window, is_cancelled, windows
 from gridctl.openadr.wire import (
     AnyDescriptor,
@@ -33,30 +39,16 @@ from gridctl.openadr.wire import (
 
 RELATIVE = "DISPATCH_SETPOINT_RELATIVE"
 LIMIT = "IMPORT_CAPACITY_LIMIT"
-SIMPLE = "SIMPLE"
-ACTED_ON = (RELATIVE, LIMIT, SIMPLE)
-SIMPLE_KW = "GRIDCTL_SIMPLE_KW"
-"""Attribute of a program: the reduction, kW, of the levels 1, 2 and 3."""
-SIMPLE_LEVELS = 3
+ACTED_ON = (RELATIVE, LIMIT)
 _FOR_VENS = "it is for a VEN, which reads it here: gridctl keeps it and moves nothing"
-_PRICES = "a price moves nothing by itself: it is kept for those who read it"
 _CAPACITY = "it is part of a contract about capacity: it is kept for those who read it"
 NOT_ACTED_ON: Mapping[str, str] = {
-    "DISPATCH_SETPOINT": "it is the absolute consumption of one resource: read as a feeder's it "
-    "would shed nearly everything",
     "DISPATCH_INSTRUCTION": _FOR_VENS,
-    "CHARGE_STATE_SETPOINT": _FOR_VENS,
-    "CONTROL_SETPOINT": _FOR_VENS,
-    "CONTROL_LEVEL_OFFSET": _FOR_VENS,
-    "CONTROL_LEVEL_OFFSET_PERCENT": _FOR_VENS,
     "CTA2045_REBOOT": _FOR_VENS,
     "CTA2045_SET_OVERRIDE_STATUS": _FOR_VENS,
     "CURVE": _FOR_VENS,
     "OLS": _FOR_VENS,
-    "PRICE": _PRICES,
-    "PRICE_ALTERNATE": _PRICES,
-    "EXPORT_PRICE": _PRICES,
-    "GHG": _PRICES,
+    "EXPORT_PRICE": "a price of what is fed in reduces no import: it is kept for those who read it",
     "EXPORT_CAPACITY_LIMIT": "a dispatch request only ever reduces the import of the feeder",
     "IMPORT_CAPACITY_SUBSCRIPTION": _CAPACITY,
     "IMPORT_CAPACITY_RESERVATION": _CAPACITY,
@@ -68,21 +60,6 @@ NOT_ACTED_ON: Mapping[str, str] = {
     "EXPORT_CAPACITY_RESERVATION_FEE": _CAPACITY,
     "EXPORT_CAPACITY_AVAILABLE": _CAPACITY,
     "EXPORT_CAPACITY_AVAILABLE_PRICE": _CAPACITY,
-    **dict.fromkeys(
-        (
-            "ALERT_GRID_EMERGENCY",
-            "ALERT_BLACK_START",
-            "ALERT_POSSIBLE_OUTAGE",
-            "ALERT_FLEX_ALERT",
-            "ALERT_FIRE",
-            "ALERT_FREEZING",
-            "ALERT_WIND",
-            "ALERT_TSUNAMI",
-            "ALERT_AIR_QUALITY",
-            "ALERT_OTHER",
-        ),
-        "an alert is words for people and names no power: it is kept for those who read it",
-    ),
 }
 """Types of the standard that are kept, listed and notified, and why they move nothing."""
 REQUESTS_MAX = 96
@@ -111,10 +88,6 @@ class _Bounded:
     payloads: Sequence[ValuesMap]
 
 
-class _NothingToDoError(ValueError):
-    """Carries the reason in words."""
-
-
 def asked(
     event: EventRequest,
     program: ProgramRequest,
@@ -122,19 +95,23 @@ def asked(
     client_id: str,
     now_s: float,
     peak_kw: Peak,
+    devices: tuple[str, ...] | None = None,
 ) -> Ask:
     """What `event` asks at grid time `now_s`, its requests numbered (`of_event` names them). Pure;
-    never raises for what a client wrote."""
+    never raises for what a client wrote. `devices`: those that its targets name, () for targets
+    that name none; None: it has no targets."""
     if is_cancelled(event):
         return Ask(reason="the event is cancelled (now, for no time)", cancels=True)
     try:
-        if event.targets:
-            raise _NothingToDoError("it has targets: only events for the whole feeder are acted on")
+        if devices == ():
+            raise NothingToDoError(
+                "its targets name no device, area, group or resource here: it is for VENs"
+            )
         if not event.intervals:
-            raise _NothingToDoError("it has no intervals")
+            raise NothingToDoError("it has no intervals")
         unfolded = windows(event, program, now_s=now_s)
         if len(unfolded) > REQUESTS_MAX:
-            raise _NothingToDoError(f"it has more than {REQUESTS_MAX} intervals")
+            raise NothingToDoError(f"it has more than {REQUESTS_MAX} intervals")
         requests = [
             DispatchRequest(
                 mrid=str(index),
@@ -147,12 +124,13 @@ def asked(
                 priority=PRIORITY_LOWEST if event.priority is None else event.priority,
                 received_s=now_s,
                 state=RequestState.RECEIVED,
+                devices=devices,
             )
             for index, window in enumerate(_bounded(unfolded, now_s))
-            if (target_kw := _target_kw(window, event, program, peak_kw)) > 0
+            if (target_kw := _target_kw(window, event, program, peak_kw, devices)) > 0
             and window.end_s > max(now_s, window.start_s)
         ]
-    except (_NothingToDoError, TimingError) as reason:
+    except (NothingToDoError, TimingError) as reason:
         return Ask(reason=str(reason))
     if not requests:
         return Ask(reason="nothing is left to reduce: it is over, or asks for 0 kW")
@@ -187,9 +165,9 @@ def _bounded(found: Sequence[Window], now_s: float) -> list[_Bounded]:
     bounded = []
     for window in found:
         if window.end_s is None:
-            raise _NothingToDoError("it has no end: a reduction needs one")
+            raise NothingToDoError("it has no end: a reduction needs one")
         if window.end_s - now_s > AHEAD_MAX_S:
-            raise _NothingToDoError("it ends more than a year from now")
+            raise NothingToDoError("it ends more than a year from now")
         bounded.append(
             _Bounded(start_s=window.start_s, end_s=window.end_s, payloads=window.interval.payloads)
         )
@@ -197,57 +175,52 @@ def _bounded(found: Sequence[Window], now_s: float) -> list[_Bounded]:
 
 
 def _target_kw(
-    window: _Bounded, event: EventRequest, program: ProgramRequest, peak_kw: Peak
+    window: _Bounded,
+    event: EventRequest,
+    program: ProgramRequest,
+    peak_kw: Peak,
+    devices: tuple[str, ...] | None,
 ) -> float:
-    known = [payload for payload in window.payloads if payload.type in ACTED_ON]
+    known = [
+        payload
+        for payload in window.payloads
+        if payload.type in ACTED_ON or has_size(payload.type, program)
+    ]
     if not known:
-        raise _NothingToDoError(_why_not([payload.type for payload in window.payloads]))
+        raise NothingToDoError(_why_not([payload.type for payload in window.payloads]))
     if len(known) > 1:
-        raise _NothingToDoError("an interval has more than one payload to act on")
+        raise NothingToDoError("an interval has more than one payload to act on")
     payload = known[0]
-    if payload.type == SIMPLE:
-        return _level_kw(payload, program)
+    if payload.type not in ACTED_ON:
+        return sized_kw(payload, program)
     units = _units(payload.type, event, program)
     if units != "KW":
-        raise _NothingToDoError(
+        raise NothingToDoError(
             f"{payload.type} is in {units or 'no units'}: a payload descriptor has to say KW"
         )
-    value_kw = _number(payload)
+    value_kw = positive(payload)
     if payload.type == RELATIVE:
         return value_kw
+    if devices is not None:
+        raise NothingToDoError(f"{LIMIT} with targets: only the whole feeder has a forecast")
     expected_kw = peak_kw(window.start_s, window.end_s)
     if expected_kw is None:
-        raise _NothingToDoError(f"{LIMIT}: there is no forecast for all of its time")
+        raise NothingToDoError(f"{LIMIT}: there is no forecast for all of its time")
     return max(0.0, expected_kw - value_kw)
 
 
 def _why_not(types: Sequence[str]) -> str:
     """Why payloads of `types` ask nothing, and what would."""
-    told = [f"{type_}: {NOT_ACTED_ON[type_]}" for type_ in types[:2] if type_ in NOT_ACTED_ON]
+    reasons = dict(NOT_ACTED_ON)
+    for type_ in types[:2]:
+        if type_ in SIZED:
+            reasons[type_] = (
+                f"the program has no attribute {attribute(type_)} that says how many kW it is worth"
+            )
+    told = [f"{type_}: {reasons[type_]}" for type_ in types[:2] if type_ in reasons]
     names = ", ".join(types)[:200] or "no payload"
-    return f"{'; '.join(told) or names}. gridctl acts on {', '.join(ACTED_ON)}"
-
-
-def _level_kw(payload: ValuesMap, program: ProgramRequest) -> float:
-    """The reduction of a level of SIMPLE, as its program says it."""
-    level = _number(payload)
-    if level not in range(SIMPLE_LEVELS + 1):
-        raise _NothingToDoError(f"SIMPLE {level:g}: levels are 0 to {SIMPLE_LEVELS}")
-    if level == 0:
-        return 0.0
-    sizes = [one.values for one in program.attributes or () if one.type == SIMPLE_KW]
-    if len(sizes) != 1:
-        raise _NothingToDoError(
-            f"SIMPLE {level:g}: the program has no attribute {SIMPLE_KW} that says how many kW "
-            "each level is"
-        )
-    (steps,) = sizes
-    if len(steps) != SIMPLE_LEVELS:
-        raise _NothingToDoError(f"{SIMPLE_KW} needs {SIMPLE_LEVELS} numbers, kW of level 1 to 3")
-    kw = [_number(ValuesMap(type=SIMPLE_KW, values=[step])) for step in steps]
-    if kw != sorted(kw):
-        raise _NothingToDoError(f"{SIMPLE_KW}: a higher level may not be a smaller reduction")
-    return kw[int(level) - 1]
+    acts = f"gridctl acts on {', '.join(ACTED_ON)} and what a program gives a size"
+    return f"{'; '.join(told) or names}. {acts}"
 
 
 def _units(kind: str, event: EventRequest, program: ProgramRequest) -> str | None:
@@ -259,14 +232,3 @@ def _units(kind: str, event: EventRequest, program: ProgramRequest) -> str | Non
         if isinstance(descriptor, EventPayloadDescriptor) and descriptor.payload_type == kind:
             return descriptor.units
     return None
-
-
-def _number(payload: ValuesMap) -> float:
-    value = payload.values[0] if len(payload.values) == 1 else None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _NothingToDoError(f"{payload.type} needs exactly one number")
-    if value < 0:
-        raise _NothingToDoError(
-            f"{payload.type} is negative: the amount of a reduction is a positive number"
-        )
-    return float(value)

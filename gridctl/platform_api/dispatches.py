@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -129,6 +130,7 @@ class Dispatches:
         if found is None:
             _check_times(at_s(body.start), at_s(body.end), now_s)
             members = await self._members(body)
+            _check_devices(body, members)
             target_kw = float(body.target_kw or sum(m.commitment_kw for m in members))
             if target_kw <= 0 and body.test != "communication":
                 raise _field("targetKw", "nobody who is asked has committed anything")
@@ -270,6 +272,7 @@ class Dispatches:
             priority=int(found.body["priority"]),
             received_s=self._clock.now_s(),
             state=RequestState.RECEIVED,
+            devices=await self._named(found),
         )
         try:
             await self._desk.submit_request(request, person=actor.person)
@@ -278,6 +281,16 @@ class Dispatches:
             cancelled = {"at": when(self._clock.now_s()), "by": "desk", "reason": reason}
             await self._put(found, {"cancelled": cancelled}, reason, actor)
             raise ProblemError("refused", reason) from refused
+
+    async def _named(self, found: PlatformObject) -> tuple[str, ...] | None:
+        """The devices that alone may answer; None when it names neither a group nor resources."""
+        if found.body["group"] is None and found.body["resources"] is None:
+            return None
+        people = await self._store.platform.page(
+            "participation", parent=found.id, limit=PARTICIPANTS_MAX
+        )
+        devices = (one.body["device"] for one in people)
+        return tuple(sorted({str(device) for device in devices if device is not None}))
 
     async def _members(self, body: wire.DispatchRequest) -> list[Member]:
         """Who is asked. Raises ProblemError for a group or a resource that is not there."""
@@ -363,6 +376,19 @@ def _member(resource: PlatformObject, enrolment: PlatformObject | None) -> Membe
         commitment_kw=float(terms.get("commitmentKw", 0.0)),
         acknowledge_within_s=float(terms.get("acknowledgeWithinS", ACKNOWLEDGE_S)),
     )
+
+
+def _check_devices(body: wire.DispatchRequest, members: Sequence[Member]) -> None:
+    """What is asked of named resources is asked of their devices: there has to be one."""
+    named = "group" if body.group is not None else "resources"
+    if (body.group is None and body.resources is None) or body.test == "communication":
+        return
+    if all(member.resource.body.get("device") is None for member in members):
+        raise _field(
+            named,
+            "none of those has a device that a plan could move: name one beside them, or send "
+            "their VENs an OpenADR event",
+        )
 
 
 def _check_times(start_s: float, end_s: float, now_s: float) -> None:

@@ -227,7 +227,8 @@ class DispatchRequest(Said):
     """Reduce the feeder's import by `targetKw` from `start` to `end`.
 
     Who is asked to take part: the members of `group`, or `resources`, or everybody with an active
-    enrolment (in `program`). What moves is decided by a plan that people approve. `test`:
+    enrolment (in `program`). What moves is decided by a plan that people approve; where a group or
+    resources are named, their devices alone may answer, and bring all of `targetKw`. `test`:
     `communication` only asks for an acknowledgement and moves nothing; `capacity` asks for all
     that is committed when there is no `targetKw`; `integration` goes the whole way, marked.
     """

@@ -101,7 +101,9 @@ class SqlStore:
         self.modes = Modes(reading=self._reading)
         self.duties = Duties(reading=self._reading)
         self.tags = Tags(reading=self._reading)
-        self.platform = Platform(transaction=self.transaction, reading=self._reading)
+        self.platform = Platform(
+            transaction=self.transaction, reading=self._reading, look=self.look
+        )
         self.forecasts = Forecasts(transaction=self.transaction, reading=self._reading)
         self.settlements = Settlements(transaction=self.transaction, reading=self._reading)
 

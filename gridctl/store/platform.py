@@ -10,9 +10,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.canonical import canonical_json
@@ -22,6 +22,7 @@ from gridctl.model.record import AuditEntry, UseRow
 from gridctl.store import schema
 from gridctl.store.restore import restored
 from gridctl.store.transaction import SqlTransaction
+from gridctl.store.visit import Look, Prepared, Run
 
 KEYS_KEPT_S = 72 * 3_600.0
 _IDS_MAX = 500
@@ -80,9 +81,11 @@ class Platform:
         *,
         transaction: Callable[[], AbstractAsyncContextManager[SqlTransaction]],
         reading: Callable[[str], AbstractAsyncContextManager[AsyncConnection]],
+        look: Look,
     ) -> None:
         self._transaction = transaction
         self._reading = reading
+        self._look = look
 
     # --- what planning reads ------------------------------------------------------------------
 
@@ -169,6 +172,23 @@ class Platform:
                 for row in await connection.execute(query):
                     found[row.id] = _object(row)
         return found
+
+    async def devices_of(self, names: Sequence[str]) -> frozenset[str]:
+        """Devices of the resources with these ids, and of the members of groups with these ids or
+        names."""
+
+        def look(run: Run) -> frozenset[str]:
+            wanted = set(names)
+            found: set[object] = set()
+            for id_, text in run(_GROUPS).rows:
+                body = json.loads(text)
+                if id_ in names or any(one["name"] in names for one in body["Names"]):
+                    wanted |= {str(device["mRID"]) for device in body["EndDevices"]}
+            for id_ in wanted:
+                found |= {json.loads(text).get("device") for (text,) in _resource(run, id_)}
+            return frozenset(str(device) for device in found if device is not None)
+
+        return await self._look("targets", look)
 
     async def versions(self, id_: str) -> Sequence[Version]:
         """Every version of an object, oldest first."""
@@ -296,6 +316,20 @@ class Platform:
                 await unit.connection.execute(
                     update(table).where(*mine).values(status=status, answer=answer)
                 )
+
+
+_GROUPS: Final = Prepared(
+    select(schema.dr_object.c.id, schema.dr_object.c.body).where(schema.dr_object.c.kind == "group")
+)
+_RESOURCE: Final = Prepared(
+    select(schema.dr_object.c.body).where(
+        schema.dr_object.c.kind == "resource", schema.dr_object.c.id == bindparam("of_id")
+    )
+)
+
+
+def _resource(run: Run, id_: str) -> Sequence[Any]:
+    return run(_RESOURCE, {"of_id": id_}).rows
 
 
 def _columns(one: PlatformObject) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from gridctl.openadr.mapping import (
     PRIORITY_LOWEST,
     RELATIVE,
     REQUESTS_MAX,
-    SIMPLE,
-    SIMPLE_KW,
 )
+from gridctl.openadr.sizes import ALERTS, KW_OF, LINES, SIMPLE, SIMPLE_KW
 from tests.docs.tables import GENERATED, table
 
 _ASKS = {
@@ -20,9 +19,6 @@ _ASKS = {
     "of its program says `KW`",
     LIMIT: "a reduction by what the forecast's highest quantile shows above the value, kW, fixed when the event "
     "comes; refused when the forecast does not cover all of its time. Units: as above",
-    SIMPLE: f"level 1, 2 or 3 is the reduction that the program's attribute `{SIMPLE_KW}` gives it: three "
-    "numbers, kW, none smaller than the one before. Level 0 asks nothing. Without the attribute a level is not "
-    "acted on",
 }
 
 _INTRO = f"""\
@@ -35,6 +31,33 @@ An event that asks nothing of the feeder is answered with 201 all the same, and 
 
 {{acted}}
 
+## What its program gives a size
+
+These name no kilowatts. Their program says in its `attributes` how many each is worth; without that attribute
+they are kept, and nothing moves.
+
+{{sized}}
+
+A line is a list of points, for example `{{{{"type": "{KW_OF}PRICE", "values": [{{{{"x": 0.30, "y": 0}}}},
+{{{{"x": 0.50, "y": 400}}}}]}}}}`: up to 0.30 nothing, from 0.50 on 400 kW, between them straight. Every x is greater
+than the one before; a reduction is not negative.
+
+## Targets
+
+A target that names something here makes the request one that those devices alone answer; they have to bring all
+of it:
+
+| Target | Devices |
+|---|---|
+| the mRID of a device of the resources file | that one |
+| an `area` of the resources file | all of the area |
+| id or name of a DER group of `/api/v1` | those of its members |
+| id of a resource of `/api/v1` | its device |
+
+Several targets are several sets: their devices together. Targets that mean nothing here are their VENs'; an event
+that has no other is kept for them, and the feeder is left alone. While only requests that name devices are on,
+nobody else may be used, and the plan says so of each ("hot afternoon is for 2 other devices").
+
 ## What holds for all of them
 
 - One interval becomes one request; an event has at most {REQUESTS_MAX}, each with an end, within
@@ -43,7 +66,6 @@ An event that asks nothing of the feeder is answered with 201 all the same, and 
 - Start `0001-01-01` is now; a missing start is the end of the interval before; `duration` of the event cuts off or
   repeats, as the standard has it. Now and for no time (`PT0S`) cancels.
 - `priority` orders requests; an event that names none comes last ({PRIORITY_LOWEST:,}).
-- An event with `targets` is for those targets' VENs: it goes to them, and the feeder is left alone.
 - A changed event (PUT) replaces what it asked before; a deleted one withdraws it. Both work while it runs.
 - `randomizeStart` is the client's: a VEN shifts its own start, the feeder's request is not shifted.
 
@@ -57,6 +79,21 @@ A type that is not in these tables is private to its program: it is kept as it c
 
 def mapping_page() -> str:
     acted = table(("Payload", "Asks for"), ((f"`{name}`", _ASKS[name]) for name in ACTED_ON))
+    line = "the point of the line `{0}` at its value (points `x`, `y`: kW)"
+    sized = table(
+        ("Payload", "Asks for a reduction by"),
+        [
+            (
+                f"`{SIMPLE}`",
+                f"one of the three numbers of `{SIMPLE_KW}`, kW, none smaller than the one before; level 0: nothing",
+            ),
+            *((f"`{name}`", line.format(KW_OF + name)) for name in LINES),
+            *(
+                (f"`{name}`", f"the one number of `{KW_OF}{name}`, kW, while it is on")
+                for name in ALERTS
+            ),
+        ],
+    )
     others = table(("Payload", "Why"), ((f"`{name}`", why) for name, why in NOT_ACTED_ON.items()))
-    intro = _INTRO.format(acted=acted, others=others)
+    intro = _INTRO.format(acted=acted, sized=sized, others=others)
     return f"# From an OpenADR event to a dispatch request\n\n{GENERATED}\n\n{intro}"

@@ -47,8 +47,10 @@ week"). A device whose enrolment is requested, verified, suspended or ended is n
 an enrolment is the utility's own. Where a plan spans midnight and few calls of a week or season are left, the
 second day stays free. A cap on a battery or PV inverter withdraws it when it is used up.
 
-A dispatch asks the whole feeder: `group` and `resources` say who is asked to take part and is told, not which
-device the plan has to use. A resource at a VEN gets an OpenADR event when a plan has been approved, for what
+A dispatch that names a `group` or `resources` is answered by their devices alone: they bring all of `targetKw`
+(what they cannot bring is missing, and the plan says so), and while nothing else is asked of the feeder nobody
+else may be used; the plan names them under `excluded` ("hot afternoon is for 2 other devices"). Only a feeder that
+is above its own limit may use others besides, for itself. Without those it asks the whole feeder. A resource at a VEN gets an OpenADR event when a plan has been approved, for what
 its enrolment has committed; the plan does not count on it."""
 
 _PROBLEMS = "The `type` is `urn:gridctl:problem:` and the word; `errors` names fields."

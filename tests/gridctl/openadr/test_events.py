@@ -31,6 +31,7 @@ async def test_an_event_becomes_a_request(vtn: Vtn, program_id: str) -> None:
         "priority": 2,
         "received_s": NOON_S,
         "state": RequestState.RECEIVED,
+        "devices": None,
     }
     (person,) = vtn.desk.people
     assert (person.user, person.role, person.source) == ("bl", "business-logic", "127.0.0.1")

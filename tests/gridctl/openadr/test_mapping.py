@@ -16,24 +16,30 @@ from gridctl.model.planning import Forecast, Horizon
 from gridctl.openadr.mapping import (
     ACTED_ON,
     NOT_ACTED_ON,
-    SIMPLE_KW,
     Ask,
     asked,
     forecast_peak,
+    of_event,
 )
+from gridctl.openadr.sizes import ALERTS, KW_OF, LINES, SIMPLE_KW, SIZED
 from gridctl.openadr.wire import EventRequest, ProgramRequest
 from tests.gridctl.openadr.vtn import NOON_S, event, program
 
 SHARED = Path(os.environ.get("GRIDCTL_SHARED", Path(__file__).parents[4] / "shared"))
 
 
-def ask(body: dict[str, Any], in_program: dict[str, Any] | None = None) -> Ask:
+def ask(
+    body: dict[str, Any],
+    in_program: dict[str, Any] | None = None,
+    devices: tuple[str, ...] | None = None,
+) -> Ask:
     return asked(
         EventRequest.model_validate(body),
         ProgramRequest.model_validate(in_program or program()),
         client_id="bl",
         now_s=NOON_S,
         peak_kw=lambda start_s, end_s: 3300.0 if end_s <= NOON_S + 8 * 3600 else None,
+        devices=devices,
     )
 
 
@@ -92,11 +98,77 @@ def test_every_type_of_the_standard_is_acted_on_or_has_a_reason() -> None:
         pytest.skip("the published enumerations are not on this machine")
     types = set(re.findall(r"^    ([A-Z0-9_]+):$", published.read_text(), re.MULTILINE))
     assert len(types) > 30
-    assert types - set(ACTED_ON) == set(NOT_ACTED_ON)
+    assert types - set(ACTED_ON) - set(SIZED) == set(NOT_ACTED_ON)
     for type_ in NOT_ACTED_ON:
         asks = ask(event("p", intervals=payload(type_, 1)))
         assert not asks.requests
         assert NOT_ACTED_ON[type_] in asks.reason
+
+
+PRICED = [{"x": 0.30, "y": 0}, {"x": 0.50, "y": 400}]
+
+
+@pytest.mark.parametrize("type_", LINES)
+@pytest.mark.parametrize(
+    ("value", "kw"), [(0.1, None), (0.30, None), (0.40, 200.0), (0.50, 400.0), (9, 400.0)]
+)
+def test_a_value_is_worth_what_the_line_of_its_program_says(
+    type_: str, value: float, kw: float | None
+) -> None:
+    sizes = program(attributes=[{"type": KW_OF + type_, "values": PRICED}])
+    found = ask(event("p", intervals=payload(type_, value)), sizes).requests
+    assert [r.target_kw for r in found] == pytest.approx([] if kw is None else [kw])
+
+
+def test_a_line_may_fall() -> None:
+    fall = [{"x": -10, "y": 500}, {"x": 0, "y": 0}]
+    sizes = program(attributes=[{"type": KW_OF + "CONTROL_LEVEL_OFFSET", "values": fall}])
+    (request,) = ask(event("p", intervals=payload("CONTROL_LEVEL_OFFSET", -7)), sizes).requests
+    assert request.target_kw == pytest.approx(350.0)
+
+
+@pytest.mark.parametrize("type_", ALERTS)
+def test_an_alert_is_worth_what_its_program_says(type_: str) -> None:
+    sizes = program(attributes=[{"type": KW_OF + type_, "values": [250]}])
+    (request,) = ask(event("p", intervals=payload(type_, "please save power")), sizes).requests
+    assert request.target_kw == 250.0
+
+
+@pytest.mark.parametrize(
+    ("type_", "size", "reason"),
+    [
+        ("PRICE", None, "no attribute GRIDCTL_KW_OF_PRICE"),
+        ("PRICE", [], "points with x and y"),
+        ("PRICE", [400], "points with x and y"),
+        ("PRICE", [{"x": 1, "y": 2}, 3], "points with x and y"),
+        ("PRICE", [{"x": 1, "y": 2}, {"x": 1, "y": 3}], "greater than the one before"),
+        ("PRICE", [{"x": 1, "y": -2}], "positive number"),
+        ("ALERT_FIRE", None, "no attribute GRIDCTL_KW_OF_ALERT_FIRE"),
+        ("ALERT_FIRE", ["much"], "exactly one number"),
+        ("ALERT_FIRE", [-1], "negative"),
+    ],
+)
+def test_without_a_size_that_can_be_read_nothing_moves(
+    type_: str, size: list[object] | None, reason: str
+) -> None:
+    sizes = [] if size is None else [{"type": KW_OF + type_, "values": size}]
+    found = ask(event("p", intervals=payload(type_, 1)), program(attributes=sizes))
+    assert not found.requests
+    assert reason in found.reason
+
+
+def test_targets_make_it_a_request_of_their_devices() -> None:
+    (request,) = ask(event("p", 400), devices=("LG1", "LG2")).requests
+    assert request.devices == ("LG1", "LG2")
+    assert ask(event("p", 400)).requests[0].devices is None
+    assert "it is for VENs" in ask(event("p", 400), devices=()).reason
+    limit = event("p", intervals=payload("IMPORT_CAPACITY_LIMIT", 3000))
+    assert "only the whole feeder" in ask(limit, devices=("LG1",)).reason
+
+
+def test_requests_are_named_after_the_event_that_was_kept() -> None:
+    found = of_event(ask(event("p", 400)), "event-1")
+    assert [(r.mrid, r.event_id) for r in found.requests] == [("event-1-0", "event-1")]
 
 
 def test_now_means_now() -> None:
@@ -142,7 +214,6 @@ def test_the_program_gives_what_the_event_leaves_out() -> None:
         ({"intervals": []}, "no intervals"),
         ({"intervals": None}, "no intervals"),
         ({"intervals": [{"id": 0, "payloads": []}]}, "no payload"),
-        ({"targets": ["group-1"]}, "targets"),
         ({"intervalPeriod": None}, "no start"),
         ({"intervalPeriod": {"start": "2026-08-05T16:00:00Z"}}, "no duration"),
         ({"intervalPeriod": {"start": "2026-08-05T08:00:00Z", "duration": "PT1H"}}, "over"),

@@ -10,7 +10,7 @@ from typing import Any
 from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
 
-from gridctl.control.ports import Person, Picture, PlanView
+from gridctl.control.ports import Person, Picture, PlanView, ResourceView
 from gridctl.model.clock import ManualClock
 from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.measurement import Snapshot
@@ -37,6 +37,7 @@ class RecordingDesk:
         self.people: list[Person] = []
         self.refusal: Refusal | None = None
         self.all_over = False
+        self.resources: tuple[ResourceView, ...] = ()
         self.forecast: Forecast | None = Forecast(
             horizon=Horizon(start_s=NOON_S, step_s=900.0, count=32),
             quantiles=(0.5, 0.9),
@@ -57,7 +58,7 @@ class RecordingDesk:
             head_point="FDR.TotW",
             head_limit_kw=3200.0,
             links=(),
-            resources=(),
+            resources=self.resources,
             forecast=self.forecast,
             alarms=(),
             cycle=None,

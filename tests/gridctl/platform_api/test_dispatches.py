@@ -151,8 +151,18 @@ async def test_who_is_asked(house: House) -> None:
 
     assert await asked() == [one, two]
     assert await asked(program="winter") == [two]
-    assert await asked(group=group["id"]) == [three]
+    assert await asked(group=group["id"], test="communication") == [three]
     assert await asked(resources=[two, three, two]) == [two, three]
+    # their devices alone may answer; who names nobody asks the whole feeder
+    assert [r.devices for r in house.desk.submitted] == [None, None, ("GRP2",)]
+    (last,) = (await house.told("GET", f"{PATH}?limit=200"))["items"][-1:]
+    longer = {"end": "2026-08-05T19:00:00Z", "reason": "hot"}
+    await house.told("POST", f"{PATH}/{last['id']}/extend", longer)
+    assert house.desk.submitted[-1].devices == ("GRP2",)
+    nobody = {**BODY, "group": group["id"]}
+    told = await house.told("POST", PATH, nobody, status=422, Idempotency_Key="n")
+    assert told["errors"][0]["field"] == "group"
+    assert "send their VENs an OpenADR event" in told["detail"]
     wrong = {**BODY, "group": "GRP-0"}
     told = await house.told("POST", PATH, wrong, status=422, Idempotency_Key="g")
     assert told["errors"][0]["field"] == "group"
