@@ -7,8 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from gridctl.exam_watch import RegulatorWatch, held, nowcast
+from gridctl.exam_watch import RegulatorWatch, held
 from gridctl.model.network import Feeder
+from gridctl.model.nowcast import nowcast
 from gridctl.model.planning import (
     Forecast,
     ForecastTask,
@@ -225,7 +226,7 @@ class ScriptedOperator:
         horizon = Horizon(start_s=self._slot_of(now_s) * STEP_S, step_s=STEP_S, count=COUNT)
         try:
             ahead = self._forecast(horizon)
-            ahead = nowcast(ahead, QUANTILE, head_kw + self._relief_kw(now_s))
+            ahead = nowcast(ahead, head_kw + self._relief_kw(now_s), quantile=QUANTILE)
         except ValueError as error:
             self.idle.append(f"no forecast: {error}")
             return None

@@ -1,4 +1,4 @@
-"""What a good operator sees beside the plan: a forecast that is off, a regulator that sticks."""
+"""What a good operator sees beside the plan: a regulator that sticks."""
 
 from __future__ import annotations
 
@@ -7,30 +7,10 @@ from dataclasses import replace
 from typing import Final
 
 from gridctl.model.network import Feeder
-from gridctl.model.planning import Forecast
 
-FADES: Final = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
-"""How much of what is off now is still off after so many intervals."""
 STUCK_AFTER_S: Final = 300.0
 """A relay that has been beyond its band for so long has moved, or its tap changer does not."""
 _STILL_BAND_V: Final = 1e3
-
-
-def nowcast(ahead: Forecast, quantile: float, now_kw: float) -> Forecast:
-    """`ahead`, moved to what the head draws now without control: to `now_kw` where that is above
-    the forecast at `quantile` or below its median; in between the forecast is right."""
-    median_kw, high_kw = ahead.at_quantile(0.5)[0], ahead.at_quantile(quantile)[0]
-    off_kw = max(now_kw - high_kw, 0.0) + min(now_kw - median_kw, 0.0)
-    count = ahead.horizon.count
-    fades = (*FADES, *(FADES[-1:] * count))[:count]
-    return replace(
-        ahead,
-        values_kw=tuple(
-            tuple(kw + off_kw * fade for kw, fade in zip(values, fades, strict=True))
-            for values in ahead.values_kw
-        ),
-        paths_kw=(),
-    )
 
 
 class RegulatorWatch:

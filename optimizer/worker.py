@@ -28,6 +28,7 @@ from typing import Any, BinaryIO, Literal
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from gridctl.model.canonical import canonical_json, digest
+from gridctl.model.nowcast import moved
 from gridctl.model.planning import Forecast, ForecastTask, PlanningResult, PlanningTask
 from optimizer.forecasting.desk import Desk
 from optimizer.plan import network_of, plan_task
@@ -87,7 +88,7 @@ class Worker:
         else:
             forecasting = _FORECAST_TASK.validate_json(task_json)
             if forecasting is not None:
-                return self._desk.forecast(forecasting)
+                return moved(self._desk.forecast(forecasting), forecasting)
         raise ValueError("there is no task")
 
     def plan(self, task: PlanningTask) -> PlanningResult:

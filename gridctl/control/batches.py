@@ -6,7 +6,7 @@ than the shares below, an order's size, or what an area's budget holds at once (
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gridctl.model.command import Command
@@ -23,6 +23,8 @@ RENEW_SHARE = 0.3
 """A lease is renewed when less than this share of the longest lease is left."""
 LEASE_SHARE = 0.98
 """Of the longest lease that OT allows: the clocks of office and field are not the same."""
+GIVEN_BACK_S = 600.0
+"""A default is held no longer than it takes to see it; then the use of the device is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What the commands of an interval are made from. `k`: the interval; `now_s`: grid time."""
+    """What the commands of an interval are made from. `k`: the interval; `now_s`: grid time;
+    `excluded`: why a device may not be used now, or None."""
 
     plan: Plan
     k: int
@@ -45,6 +48,7 @@ class Release:
     devices: Mapping[str, DeviceLimit]
     leases: Mapping[str, LeaseInfo]
     held: Mapping[str, Held]
+    excluded: Callable[[str], str | None]
 
 
 def interval(horizon: Horizon, now_s: float) -> int:
@@ -70,7 +74,8 @@ def last_interval(plan: Plan) -> int:
 
 
 def due(release: Release, *, first_number: int) -> list[Command]:
-    """Commands that interval `k` needs now: new or changed values, and leases to be renewed.
+    """Commands that interval `k` needs now: new or changed values, leases to be renewed, and what
+    an earlier plan holds and this one does not want.
 
     Largest effect first. A renewal's effect is 0: it moves nothing.
     """
@@ -107,11 +112,43 @@ def due(release: Release, *, first_number: int) -> list[Command]:
                 batch=0,
             )
         )
+    commands += _given_back(release, by_interval.get(release.k, {}))
     commands.sort(key=lambda c: (-abs(c.effect_kw), c.point))
     return [
         replace(command, mrid=f"{release.plan.mrid}.{number:04d}")
         for number, command in enumerate(commands, first_number)
     ]
+
+
+def _given_back(release: Release, wanted_now: Mapping[str, Setpoint]) -> Iterator[Command]:
+    """Back to the default at once, for as long as the old lease would have held something else: a
+    plan is checked against the feeder as it wants it, not against what is left of another."""
+    for mrid, resource in release.resources.items():
+        name = resource.points.setpoint
+        lease, point = release.leases.get(name), release.points.get(name)
+        device = release.devices.get(name)
+        if mrid in wanted_now or lease is None or device is None:
+            continue
+        if point is None or point.expect is None or point.tolerance is None:
+            continue
+        if abs(lease.value - device.default_value) <= point.tolerance:
+            continue
+        if release.excluded(mrid) is not None:
+            continue
+        held = release.held.get(mrid)
+        yield Command(
+            mrid="",
+            plan=release.plan.mrid,
+            resource=mrid,
+            point=name,
+            value=float(device.default_value),
+            expect_point=point.expect,
+            tolerance=float(point.tolerance),
+            lease_until_s=float(min(lease.until_s, release.now_s + GIVEN_BACK_S)),
+            default_value=float(device.default_value),
+            effect_kw=0.0 if held is None else -float(held.effect_kw),
+            batch=0,
+        )
 
 
 def split(

@@ -25,14 +25,16 @@ from gridctl.control.participation import Participation
 from gridctl.control.ports import CycleView, Planner, Store
 from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
 from gridctl.control.resources import Known, network_state, resource_states
+from gridctl.control.revision import Outlook, outrun
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
 from gridctl.control.veebook import sound
 from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
-from gridctl.model.errors import InvariantViolation, UnavailableError
+from gridctl.model.errors import UnavailableError
 from gridctl.model.inputs import InputPart, input_parts
 from gridctl.model.measurement import Snapshot
+from gridctl.model.nowcast import moved
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import (
     Forecast,
@@ -99,9 +101,7 @@ class Cycle:
         self._one_at_a_time = asyncio.Lock()
         self._rejected_until_mono_s = 0.0
         self._rejected_requests: frozenset[str] = frozenset()
-        self._forecast_task: ForecastTask | None = None
-        self.forecast: Forecast | None = None
-        """Import at the head without control, as last forecast."""
+        self._outlook: Outlook | None = None
         self.view: CycleView | None = None
         self.proposed: OpenPlan | None = None
         self.is_held_up = False
@@ -115,14 +115,15 @@ class Cycle:
             try:
                 await self._participation.load()
                 known = self._observe()
-                forecast = await self._forecast(now_s)
-                requests = await self._wanted(forecast.horizon, asked=asked)
-                task = self._task(known, forecast, requests, now_s)
+                outlook = self._as_it_is(await self._forecast(now_s), known)
+                requests, instead = await self._wanted(outlook.forecast, asked=asked)
+                task = self._task(known, outlook, requests, now_s)
                 result = await self._optimize(task)
                 self.is_held_up = 0 < len(task.resources) <= len(result.excluded)
                 self._verify(result)
-                self.proposed = await self._propose(task, result, known.snapshot)
-                status, reason = str(result.status), f"plan {self.proposed.plan.mrid} is proposed"
+                self.proposed = await self._propose(task, result, known.snapshot, outlook)
+                status = str(result.status)
+                reason = f"plan {self.proposed.plan.mrid} is proposed{instead}"
             except NoPlan as end:
                 status, reason = end.status, end.reason
                 self.is_held_up |= status == "blocked"
@@ -150,11 +151,16 @@ class Cycle:
             raise NoPlan(status="blocked", reason="; ".join(reasons))
         return self._known()
 
-    async def _forecast(self, now_s: float) -> Forecast:
+    @property
+    def forecast(self) -> Forecast | None:
+        """Import at the head without control, as last forecast."""
+        return None if self._outlook is None else self._outlook.forecast
+
+    async def _forecast(self, now_s: float) -> Outlook:
         planning = self._settings.planning
         start_s = now_s // planning.step_s * planning.step_s
-        if self.forecast is not None and self.forecast.horizon.start_s == start_s:
-            return self.forecast
+        if self._outlook is not None and self._outlook.forecast.horizon.start_s == start_s:
+            return self._outlook
         horizon = Horizon(start_s=start_s, step_s=planning.step_s, count=planning.count)
         history_s = self._settings.history_days * DAY_S // planning.step_s * planning.step_s
         task = ForecastTask(
@@ -166,9 +172,22 @@ class Cycle:
             path_count=planning.path_count,
         )
         task = await self._weather.added(task)
-        self.forecast = await self._planner.forecast(task, deadline_s=planning.deadline_s)
-        self._forecast_task = task
-        return self.forecast
+        found = await self._planner.forecast(task, deadline_s=planning.deadline_s)
+        self._outlook = Outlook(forecast=found, task=task)
+        return self._outlook
+
+    def _as_it_is(self, outlook: Outlook, known: Known) -> Outlook:
+        """`outlook`, moved to what the head would draw now without us. While devices still follow
+        what they were told, that is not known."""
+        head_kw = self._head_kw(known)
+        if head_kw is None or not self._dispatcher.is_settled:
+            return outlook
+        task = replace(outlook.task, now_kw=head_kw + self._dispatcher.reduction_kw())
+        return Outlook(forecast=moved(outlook.forecast, task), task=task)
+
+    def _head_kw(self, known: Known) -> float | None:
+        head = known.snapshot.good(self._settings.head_point)
+        return None if head is None else head.value
 
     async def _history(self, start_s: float, end_s: float) -> Series:
         """What the forecast learns from: without us, and without what cannot be believed."""
@@ -197,8 +216,12 @@ class Cycle:
             ),
         )
 
-    async def _wanted(self, horizon: Horizon, *, asked: bool) -> tuple[DispatchRequest, ...]:
-        """What customers ask for in this horizon; ends the step when a plan answers it already."""
+    async def _wanted(
+        self, ahead: Forecast, *, asked: bool
+    ) -> tuple[tuple[DispatchRequest, ...], str]:
+        """What customers ask for in this horizon, and in place of which plan, in words; ends the
+        step when a plan answers it already and still holds the limit."""
+        horizon, instead = ahead.horizon, ""
         end_s = horizon.start_s + horizon.step_s * horizon.count
         requests = tuple(
             r
@@ -211,11 +234,30 @@ class Cycle:
             raise NoPlan(status="waiting", reason=f"plan {chosen.plan.mrid} waits: {chosen.state}")
         active = self._dispatcher.active
         if active is not None and self._still_answers(active.plan, requests):
-            raise NoPlan(status="active", reason=f"plan {active.plan.mrid} is carried out")
+            why = self._outrun(active.plan, ahead)
+            if why is None:
+                raise NoPlan(status="active", reason=f"plan {active.plan.mrid} is carried out")
+            instead = f": {why}"
         held_back = self._clock.monotonic_s() < self._rejected_until_mono_s
         if held_back and not asked and names == self._rejected_requests:
             raise NoPlan(status="rejected", reason="the last plan was rejected a moment ago")
-        return requests
+        return requests, instead
+
+    def _outrun(self, plan: Plan, ahead: Forecast) -> str | None:
+        """Why the active `plan` does not hold the limit any more; None also as long as its devices
+        have not settled, because then nobody can tell."""
+        head_kw = self._head_kw(self._known())
+        if head_kw is None or not self._dispatcher.is_settled:
+            return None
+        return outrun(
+            plan,
+            ahead,
+            quantile=self._settings.planning.quantile,
+            limit_kw=self._settings.head_limit_kw,
+            head_kw=head_kw,
+            now_s=self._clock.now_s(),
+            utc_offset_s=self._settings.utc_offset_s,
+        )
 
     def _still_answers(self, plan: Plan, requests: tuple[DispatchRequest, ...]) -> bool:
         """Whether the active `plan` is what is wanted. One that answers nothing any more, and that
@@ -256,9 +298,10 @@ class Cycle:
     async def _shadow(self, now_s: float) -> None:
         """Once an interval, where an area is in shadow: the plan that would be made if it could be
         commanded. It is kept to be scored; nothing can approve or send it (SG-37)."""
-        forecast = self.forecast
-        if forecast is None or not self._modes.any_shadow or blocked(self._situation()):
+        outlook = self._outlook
+        if outlook is None or not self._modes.any_shadow or blocked(self._situation()):
             return
+        forecast = outlook.forecast
         if self._shadow_start_s == forecast.horizon.start_s:
             return
         known = replace(self._known(), not_commanded=self._modes.not_commanded(shadow=True))
@@ -266,18 +309,18 @@ class Cycle:
         try:
             waiting = await self._store.requests(states=WAITING_REQUESTS)
             requests = tuple(r for r in waiting if r.start_s < end_s and r.end_s > now_s)
-            task = self._task(known, forecast, requests, now_s)
+            task = self._task(known, outlook, requests, now_s)
             result = await self._optimize(task)
             self._shadow_start_s = forecast.horizon.start_s
             if no_plan(result) is None:
-                await self._keep_shadow(task, result, known.snapshot)
+                await self._keep_shadow(task, result, known.snapshot, outlook)
         except (NoPlan, UnavailableError) as end:
             log.info("no shadow plan: %s", end)
 
     async def _keep_shadow(
-        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
+        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot, outlook: Outlook
     ) -> None:
-        plan, parts = await self._drafted(task, result, snapshot)
+        plan, parts = await self._drafted(task, result, snapshot, outlook)
         plan = replace(plan, mrid=f"S-{plan.input_digest[:MRID_DIGITS]}", proposed_by="shadow")
         if await self._store.plan(plan.mrid) is not None:
             return
@@ -299,11 +342,11 @@ class Cycle:
     def _task(
         self,
         known: Known,
-        forecast: Forecast,
+        outlook: Outlook,
         requests: tuple[DispatchRequest, ...],
         now_s: float,
     ) -> PlanningTask:
-        settings = self._settings
+        settings, forecast = self._settings, outlook.forecast
         network = network_state(settings.feeder, known, head_point=settings.head_point)
         if network is None:
             raise NoPlan(status="blocked", reason="the import at the feeder head is not known")
@@ -328,13 +371,12 @@ class Cycle:
             deadline_s=settings.planning.deadline_s,
             policy=settings.policy,
         )
-        air = None if self._forecast_task is None else self._forecast_task.temperature_c
         policy = with_forecast(
             task.policy,
             forecast,
             cvar_weight=settings.planning.cvar_weight,
             cvar_level=settings.planning.quantile,
-            air_c=air,
+            air_c=outlook.task.temperature_c,
             ratings=self._ratings,
         )
         return self._participation.restricted(replace(task, policy=policy))
@@ -349,11 +391,9 @@ class Cycle:
             raise NoPlan(status=refusal.code, reason="; ".join(refusal.reasons))
 
     async def _drafted(
-        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
+        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot, outlook: Outlook
     ) -> tuple[Plan, tuple[InputPart, ...]]:
         """The plan and what it was computed from, as they are kept."""
-        if self._forecast_task is None:
-            raise InvariantViolation("a plan without a forecast cannot be on record")
         # In threads: digests and packing of a big plant's snapshot and model take a blink each.
         plan = await asyncio.to_thread(
             drafted,
@@ -365,14 +405,14 @@ class Cycle:
             on_failure=self._settings.on_failure,
         )
         parts = await asyncio.to_thread(
-            input_parts, task=task, forecast_task=self._forecast_task, snapshot=snapshot
+            input_parts, task=task, forecast_task=outlook.task, snapshot=snapshot
         )
         return plan, parts
 
     async def _propose(
-        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot
+        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot, outlook: Outlook
     ) -> OpenPlan:
-        plan, parts = await self._drafted(task, result, snapshot)
+        plan, parts = await self._drafted(task, result, snapshot, outlook)
         chosen = await self._approvals.propose(
             plan, snapshot=snapshot, forecast=task.forecast, inputs=parts
         )

@@ -78,6 +78,7 @@ class Run:
 
     chosen: OpenPlan
     before: Snapshot
+    began_s: float
     number: int = 1
     batch: int = 0
     ordered_kw: float = 0.0
@@ -86,6 +87,7 @@ class Run:
     sent_mono_s: float = float("-inf")
     roll_back: bool = False
     given_up: set[str] = field(default_factory=set)
+    releasing: bool = False
     halt: Halt | None = None
     promise: Promise | None = None
     judging: asyncio.Task[None] | None = None
@@ -131,6 +133,16 @@ class Dispatcher:
         """The plan that is being carried out."""
         return None if self._run is None else self._run.chosen
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the devices have had the time to be told, and to follow."""
+        run, now_s = self._run, self._clock.now_s()
+        if run is not None and (
+            run.releasing or now_s < run.began_s + self._settings.effect_settle_s
+        ):
+            return False
+        return now_s >= self._judge.quiet_from_s
+
     def intended_kw(self, resource: str) -> float | None:
         """What the active plan wants of `resource` now; None: nothing."""
         if self._run is None:
@@ -155,7 +167,7 @@ class Dispatcher:
 
     async def carry_out(self, chosen: OpenPlan) -> None:
         """Carry out an ACTIVE plan to its end, whichever that is."""
-        run = Run(chosen=chosen, before=self._image.snapshot())
+        run = Run(chosen=chosen, before=self._image.snapshot(), began_s=self._clock.now_s())
         self._run = run
         try:
             await self._requests(chosen, RequestState.ACTIVE)
@@ -237,7 +249,9 @@ class Dispatcher:
                 commands = await self._still_possible(run, commands)
             if commands:
                 run.number += len(made)  # also of those that are held back
+                run.releasing = True
                 await self._release_interval(run, commands, first=first)
+                run.releasing = False
             elif run.judging is not None and run.judging.done():
                 await self._judged(run)
             first = run.sent == 0
@@ -476,6 +490,7 @@ class Dispatcher:
             devices=self._devices,
             leases=self._image.leases,
             held=self._held,
+            excluded=lambda mrid: why_excluded(self._resources[mrid], self._known()),
         )
 
     async def _pause(self, run: Run, grid_s: float) -> None:

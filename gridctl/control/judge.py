@@ -89,7 +89,8 @@ class Judge:
         self._alarms = alarms
         self._stopped = stopped
         self._readings: deque[Reading] = deque(maxlen=READINGS_KEPT)
-        self._quiet_from_s = float("-inf")
+        self.quiet_from_s = float("-inf")
+        """Grid time at which the devices have followed what they were told last."""
         self._open: Promise | None = None
         self.view: EffectView | None = None
 
@@ -109,7 +110,7 @@ class Judge:
             chosen=chosen,
             expected_kw=expected_kw,
             before=self._quiet_line(),
-            quiet_from_s=self._quiet_from_s,
+            quiet_from_s=self.quiet_from_s,
         )
         if abs(expected_kw) >= JUDGED_MIN_KW:
             self._show(made, None, settled=not made.is_judged, kept=None)
@@ -119,7 +120,7 @@ class Judge:
     def next_batch(self, made: Promise) -> None:
         """A batch is about to go. When the feeder has been quiet since the one before, that one is
         measured now, and the next has a line of its own: waiting does not count as effect."""
-        quiet_s = self._clock.now_s() - self._quiet_from_s
+        quiet_s = self._clock.now_s() - self.quiet_from_s
         if made.before is None or made.moved_s is None or quiet_s < self._watch_s:
             return
         after = self._quiet_line()
@@ -132,14 +133,14 @@ class Judge:
         """A batch is through: its devices follow from now on."""
         now_s = self._clock.now_s()
         made.moved_s = now_s
-        self._quiet_from_s = now_s + self._settle_s
+        self.quiet_from_s = now_s + self._settle_s
 
     async def judge(self, made: Promise, commands: Sequence[Command]) -> None:
         """Measure, and move the commands on: EFFECTIVE when the promise was kept, else UNCONFIRMED
         with an alarm. Small changes are below the head's noise and stay CONFIRMED."""
         if not made.is_judged or made.before is None:
             return
-        while self._clock.now_s() < self._quiet_from_s + self._wanted_s(made):
+        while self._clock.now_s() < self.quiet_from_s + self._wanted_s(made):
             await asyncio.sleep(LOOK_S)
             if self._stopped():
                 self._show(made, None, settled=True, kept=None)
@@ -161,7 +162,7 @@ class Judge:
         made.expected_kw = expected_kw
         if abs(expected_kw) < JUDGED_MIN_KW and made.before is not None:
             self._show(made, None, settled=True, kept=None)
-            self._quiet_from_s = made.quiet_from_s
+            self.quiet_from_s = made.quiet_from_s
 
     def give_up(self, made: Promise) -> None:
         """The plan has ended before its effect could be judged."""
@@ -195,7 +196,7 @@ class Judge:
 
     def _quiet(self) -> list[Reading]:
         """At least the last few readings since the devices have followed."""
-        quiet = [r for r in self._readings if r.at_s >= self._quiet_from_s]
+        quiet = [r for r in self._readings if r.at_s >= self.quiet_from_s]
         from_s = self._clock.now_s() - self._watch_s
         watched = [r for r in quiet if r.at_s >= from_s]
         return watched if len(watched) >= LATEST else quiet[-LATEST:]

@@ -1,0 +1,72 @@
+"""Whether the plan that is carried out still holds the head's limit. Pure.
+
+A plan looks hours ahead; its forecast is as old as the plan. What is measured and what is newly
+forecast is held against it, and where it no longer suffices a new plan is made in its place. The
+old one goes on until people have approved the new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from gridctl.model.plan import Plan
+from gridctl.model.planning import Forecast, ForecastTask
+
+LOOKAHEAD_S: Final = 3_600.0
+"""Further ahead the next forecasts are early enough."""
+MARGIN_SHARE: Final = 0.005
+"""Of the limit: below this the head's own noise would call for a new plan again and again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """A forecast and what it was made from."""
+
+    forecast: Forecast
+    task: ForecastTask
+
+
+def outrun(
+    plan: Plan,
+    ahead: Forecast,
+    *,
+    quantile: float,
+    limit_kw: float,
+    head_kw: float,
+    now_s: float,
+    utc_offset_s: float,
+) -> str | None:
+    """Why `plan` no longer holds `limit_kw` in the next hour, or None.
+
+    `ahead`: the newest forecast of the head without control, moved to what is now; `head_kw`: the
+    head as it is measured, with the plan in force and its devices settled. Grid time, kW.
+    """
+    allowed_kw = limit_kw * (1.0 + MARGIN_SHARE)
+    if head_kw > allowed_kw:
+        return f"the head shows {head_kw:.0f} kW although plan {plan.mrid} is carried out"
+    horizon, high_kw = ahead.horizon, ahead.at_quantile(quantile)
+    for k in range(horizon.count):
+        start_s = horizon.start_s + k * horizon.step_s
+        # The interval that is running is measured; it is not forecast any more.
+        if start_s <= now_s or start_s >= now_s + LOOKAHEAD_S:
+            continue
+        expected_kw = high_kw[k] - relief_kw(plan, start_s)
+        if expected_kw > allowed_kw:
+            at = datetime.fromtimestamp(start_s + utc_offset_s, UTC)
+            return (
+                f"the newest forecast has {expected_kw:.0f} kW at {at:%H:%M} "
+                f"although plan {plan.mrid} is carried out"
+            )
+    return None
+
+
+def relief_kw(plan: Plan, at_s: float) -> float:
+    """By how much `plan` lowers the head in the interval that `at_s` lies in; negative where what
+    it has let go rebounds; 0 outside of its horizon."""
+    result = plan.result
+    k = int((at_s - result.horizon.start_s) // result.horizon.step_s)
+    if not 0 <= k < min(len(result.head_before_kw), len(result.head_after_kw)):
+        return 0.0
+    return result.head_before_kw[k] - result.head_after_kw[k]

@@ -1,0 +1,119 @@
+"""A plan that no longer holds the limit is followed by another one, and says why."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from gridctl.control.revision import outrun, relief_kw
+from gridctl.model.plan import OnFailure, Plan, PlanState
+from gridctl.model.planning import Forecast, Horizon, PlanningResult, SolveStatus
+from tests.gridctl.control.test_journey import approved, plan_is, ready
+from tests.gridctl.small_site import ANNE, BERT, SETPOINTS, site, until
+
+HORIZON = Horizon(start_s=0.0, step_s=900.0, count=8)
+LIMIT_KW = 1000.0
+
+
+def plan(relief: float) -> Plan:
+    return Plan(
+        mrid="P-1", version=1, feeder="TOY", created_s=0.0, proposed_by="optimizer",
+        snapshot_revision=1, snapshot_digest="", model_digest="", limits_digest="",
+        input_digest="", requests=(), customers=0, net_kw=relief, on_failure=OnFailure.HOLD,
+        result=PlanningResult(
+            status=SolveStatus.OPTIMAL, reason="", horizon=HORIZON, setpoints=(),
+            head_before_kw=(1100.0,) * 8, head_after_kw=(1100.0 - relief,) * 8, cost=0.0,
+            verification=None, excluded=(), bindings=(), shortfalls=(), solver="", rounds=1,
+            solve_s=0.0,
+        ),
+    )  # fmt: skip
+
+
+def forecast(high_kw: tuple[float, ...]) -> Forecast:
+    return Forecast(
+        horizon=HORIZON, quantiles=(0.5, 0.9), values_kw=(high_kw, high_kw), method="",
+        history_days=20.0, nmae_pct=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("high_kw", "head_kw", "words"),
+    [
+        ((1100.0,) * 8, 1000.0, None),
+        ((1100.0,) * 8, 1004.0, None),
+        ((1100.0,) * 8, 1030.0, "the head shows 1030 kW although plan P-1 is carried out"),
+        ((1100.0, 1100.0, 1180.0, *(1100.0,) * 5), 1000.0, "has 1080 kW at 00:30"),
+        ((1180.0, *(1100.0,) * 7), 1000.0, None),
+        ((*(1100.0,) * 6, 1500.0, 1500.0), 1000.0, None),
+    ],
+    ids=["holds", "noise", "measured", "forecast", "now-is-measured", "far-ahead"],
+)
+def test_when_a_plan_is_outrun(
+    high_kw: tuple[float, ...], head_kw: float, words: str | None
+) -> None:
+    why = outrun(
+        plan(100.0), forecast(high_kw), quantile=0.9, limit_kw=LIMIT_KW, head_kw=head_kw,
+        now_s=100.0, utc_offset_s=0.0,
+    )  # fmt: skip
+    assert why is None if words is None else why is not None and words in why
+
+
+def test_beyond_its_horizon_a_plan_relieves_nothing() -> None:
+    assert relief_kw(plan(100.0), 7_100.0) == 100.0
+    assert relief_kw(plan(100.0), 7_200.0) == 0.0
+    assert relief_kw(plan(100.0), -1.0) == 0.0
+
+
+async def test_a_rising_head_brings_a_plan_in_place_of_the_one_that_is_carried_out(
+    tmp_path: Path,
+) -> None:
+    """What the first holds and the second does not want goes back at once."""
+    async with site(tmp_path, rate=10.0) as running:
+        running.planner.intervals = 4
+        await ready(running)
+        first = await approved(running)
+        office = running.desk_office
+        await until(
+            lambda: all(running.plant.setpoints[p] > 0 for p in SETPOINTS.values()),
+            within_s=20,
+            why="the first plan is not carried out",
+        )
+        await office.cycle.step(running.clock.now_s())
+        assert office.cycle.view is not None
+        assert office.cycle.view.status == "active"
+
+        running.plant.base_kw += 90.0  # 820 → 910 kW; 900 are allowed
+        running.planner.shed_kw = {"LG1": 90.0, "LG2": 90.0, "LG3": 90.0}
+
+        async def proposed() -> bool:
+            view = await office.cycle.step(running.clock.now_s())
+            return view.status == "optimal"
+
+        for _ in range(150):
+            if await proposed():
+                break
+            await asyncio.sleep(0.1)
+        assert office.cycle.view.reason.endswith(
+            f"the head shows 910 kW although plan {first} is carried out"
+        )
+        assert office.cycle.proposed is not None
+        second = office.cycle.proposed
+        assert second.forecast.at_quantile(0.5)[0] == pytest.approx(1090.0)
+        for person in (ANNE, BERT):
+            await office.desk.approve(second.plan.mrid, shown_digest=second.digest, person=person)
+        await plan_is(running, first, PlanState.COMPLETED, within_s=10)
+        stored = await running.store.plan(first)
+        assert stored is not None
+        assert stored.reason == f"replaced by plan {second.plan.mrid}"
+        await until(
+            lambda: (
+                running.plant.setpoints["BAT1.WSpt"] == 0.0
+                and all(running.plant.setpoints[f"LG{i}.ShedSpt"] == 90.0 for i in (1, 2, 3))
+            ),
+            within_s=15,
+            why=f"the devices stand at {running.plant.setpoints}",
+        )
+        back = [c.command for c in await running.store.commands(plan=second.plan.mrid)]
+        assert [c.value for c in back if c.resource == "BAT1"] == [0.0]
