@@ -135,6 +135,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         stop_file=settings.field.stop_file,
         plausibility=settings.validation.bounds(),
         policy=settings.policy.policy(),
+        price_by_hour=settings.policy.price_by_hour,
         weather=WeatherSettings(**settings.weather.model_dump()),
         transformers=_watched(settings, feeder),
     )

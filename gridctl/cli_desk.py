@@ -134,6 +134,7 @@ _HEADINGS = {
     "remedy": "What would help",
     "excluded": "Who is left out",
     "forecast": "If the forecast is wrong",
+    "field": "What the field's voltages say",
 }
 
 
@@ -146,6 +147,9 @@ def explain_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None
         _out({"id": detail["id"], "digest": detail["digest"], "findings": findings})
         return
     print(f"Plan {detail['id']}, {detail['state']}" + (f": {r}" if (r := detail["reason"]) else ""))
+    if detail["held"] is not None:
+        print(f"No new plan since {detail['held']['since']}: {detail['held']['reason']}")
+        print("This one is the last that passed its AC check, and stands.")
     for kind, heading in _HEADINGS.items():
         texts = [item["text"] for item in findings if item["kind"] == kind]
         if texts:

@@ -13,6 +13,9 @@ from dataclasses import replace
 from gridctl.model.planning import Forecast, Series
 from gridctl.model.policy import DynamicRating, Policy, Scenario
 
+DAY_S = 86_400.0
+HOUR_S = 3_600.0
+
 
 def with_forecast(
     policy: Policy,
@@ -22,8 +25,19 @@ def with_forecast(
     cvar_level: float,
     air_c: Series | None,
     ratings: Sequence[DynamicRating],
+    price_by_hour: Sequence[float] = (),
+    utc_offset_s: float = 0.0,
 ) -> Policy:
-    """The policy with what the forecast says; without paths or air it is as it was."""
+    """The policy with what the forecast says; without paths or air it is as it was.
+    `price_by_hour`: what a kWh of import costs in each of the 24 local hours, or nothing."""
+    if price_by_hour:
+        horizon = forecast.horizon
+        middle_s = [
+            horizon.start_s + (k + 0.5) * horizon.step_s + utc_offset_s
+            for k in range(horizon.count)
+        ]
+        prices = tuple(price_by_hour[int(at_s % DAY_S // HOUR_S)] for at_s in middle_s)
+        policy = replace(policy, price_per_kwh=prices)
     paths = forecast.paths_kw
     if paths:
         policy = replace(
@@ -44,7 +58,7 @@ def air_ahead(air_c: Series | None, forecast: Forecast) -> tuple[float, ...]:
     if air_c is None:
         return ()
     horizon, found = forecast.horizon, []
-    day = round(86_400.0 / air_c.step_s)
+    day = round(DAY_S / air_c.step_s)
     for k in range(horizon.count):
         at_s = horizon.start_s + (k + 0.5) * horizon.step_s
         j = int((at_s - air_c.start_s) // air_c.step_s)

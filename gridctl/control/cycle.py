@@ -19,6 +19,7 @@ from gridctl.control.assetbook import dynamic_rating
 from gridctl.control.audit import OFFICE, entry
 from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
+from gridctl.control.held import Holding
 from gridctl.control.interlock import Situation, blocked, moved_on
 from gridctl.control.modes import AreaModes
 from gridctl.control.participation import Participation
@@ -92,6 +93,7 @@ class Cycle:
         self._situation = situation
         self._known = known
         self._modes = modes
+        self._holding = Holding(approvals=approvals, dispatcher=dispatcher)
         self._participation = participation
         self._weather = weather
         found = (dynamic_rating(one) for one in settings.transformers)
@@ -132,7 +134,8 @@ class Cycle:
             await self._shadow(now_s)
             # approve: people, at the desk. dispatch and confirm: the dispatcher, when they have.
             # settle: the agenda, when a request is over.
-            self.view = CycleView(at_s=now_s, status=status, reason=reason)
+            held = self._holding.after(status, reason, now_s)
+            self.view = CycleView(at_s=now_s, status=status, reason=reason, held=held)
             return self.view
 
     def rejected(self, requests: tuple[str, ...]) -> None:
@@ -378,6 +381,8 @@ class Cycle:
             cvar_level=settings.planning.quantile,
             air_c=outlook.task.temperature_c,
             ratings=self._ratings,
+            price_by_hour=settings.price_by_hour,
+            utc_offset_s=settings.utc_offset_s,
         )
         return self._participation.restricted(replace(task, policy=policy))
 

@@ -51,6 +51,7 @@ __all__ = [
     "EventRow",
     "EvidenceRow",
     "FieldLink",
+    "HeldPlan",
     "Person",
     "Picture",
     "PlanView",
@@ -417,12 +418,29 @@ class EffectView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPlan:
+    """The last verified plan, which stands because no new one could be made since `since_s`.
+
+    `plan` (None: there is none, devices stay where they are), made at `made_s`; `is_active`: it is
+    carried out, else it waits for approval; `reason`: why there is no new one.
+    """
+
+    plan: str | None
+    made_s: float | None
+    is_active: bool
+    since_s: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CycleView:
-    """The last run of the cycle: when, how it ended (a SolveStatus or "blocked"), why."""
+    """The last run of the cycle: when, how it ended (a SolveStatus or "blocked"), why; and what is
+    held where planning failed."""
 
     at_s: float
     status: str
     reason: str
+    held: HeldPlan | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from gridctl.control.activity import Activity
 from gridctl.model.limits import LimitSet
 from gridctl.model.link import LinkHealth
-from gridctl.model.measurement import Point, PointKind, Snapshot
+from gridctl.model.measurement import Measurement, Point, PointKind, Snapshot
 from gridctl.model.network import Feeder
 from gridctl.model.planning import NetworkState, ResourceState
 from gridctl.model.quantity import Phase, Unit
@@ -101,6 +101,7 @@ def network_state(feeder: Feeder, known: Known, *, head_point: str) -> NetworkSt
     head = known.snapshot.good(head_point)
     if head is None:
         return None
+    voltages = _voltages(feeder, known)
     by_equipment: dict[str, list[Point]] = {}
     for point in known.points.values():
         by_equipment.setdefault(point.equipment, []).append(point)
@@ -123,7 +124,11 @@ def network_state(feeder: Feeder, known: Known, *, head_point: str) -> NetworkSt
             for s in feeder.switches
             if not _is_on(by_equipment.get(s.mrid, ()), known.snapshot, default=not s.is_open)
         ),
-        voltages_pu=_voltages(feeder, known),
+        voltages_pu={place: m.value for place, m in voltages.items()},
+        voltage_ages_s={
+            place: round(max(known.snapshot.at_s - m.source_time_s, 0.0), 3)
+            for place, m in voltages.items()
+        },
     )
 
 
@@ -182,12 +187,13 @@ def _is_on(points: Iterable[Point], snapshot: Snapshot, *, default: bool) -> boo
     return default
 
 
-def _voltages(feeder: Feeder, known: Known) -> dict[str, float]:
+def _voltages(feeder: Feeder, known: Known) -> dict[str, Measurement]:
+    """Good ones only, by "node.phase"."""
     nodes = feeder.node_index()
-    found: dict[str, float] = {}
+    found: dict[str, Measurement] = {}
     for point in known.points.values():
         if point.unit is Unit.VOLT_PU and point.equipment in nodes and point.phase in _PHASES:
-            value = _value(point.mrid, known.snapshot)
-            if value is not None:
-                found[f"{point.equipment}.{point.phase}"] = value
+            measured = known.snapshot.good(point.mrid)
+            if measured is not None:
+                found[f"{point.equipment}.{point.phase}"] = measured
     return found

@@ -75,7 +75,8 @@ class OfficeSettings:
     `batch_settle_s`, `effect_settle_s`, `effect_watch_s`, `sample_interval_s`: grid seconds, the
     time of the devices.
     `confirm_timeout_s`, `clock_offset_max_s`: real seconds. `utc_offset_s`: local standard time
-    minus UTC. `limits`: the office's read-only copy of the OT file.
+    minus UTC. `limits`: the office's read-only copy of the OT file. `price_by_hour`: of a kWh of
+    import in each local hour, for economic dispatch; none: not asked for.
     """
 
     feeder: Feeder
@@ -103,5 +104,6 @@ class OfficeSettings:
     stop_file: Path
     plausibility: PlausibilityBounds
     policy: Policy = NO_WISHES
+    price_by_hour: tuple[float, ...] = ()
     weather: WeatherSettings = WeatherSettings()
     transformers: tuple[ThermalAsset, ...] = ()

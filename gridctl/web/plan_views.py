@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gridctl.control.ports import Picture, PlanView
+from gridctl.control.ports import HeldPlan, Picture, PlanView
 from gridctl.model.planning import CaseResult, Horizon, Verification
 from gridctl.model.resource import ResourceKind, kind_of
 from gridctl.web.json_values import Json, iso, rounded
@@ -38,6 +38,19 @@ def plan_row(view: PlanView, picture: Picture) -> Json:
         "requests": list(plan.requests),
         "created": iso(plan.created_s),
         "reason": stored.reason,
+    }
+
+
+def held_view(held: HeldPlan | None) -> Json | None:
+    """api.ts Held."""
+    if held is None:
+        return None
+    return {
+        "plan": held.plan,
+        "made": None if held.made_s is None else iso(held.made_s),
+        "is_active": held.is_active,
+        "since": iso(held.since_s),
+        "reason": held.reason,
     }
 
 
@@ -84,10 +97,12 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
     """api.ts PlanDetail."""
     plan = view.stored.plan
     result, horizon = plan.result, plan.result.horizon
+    held = None if picture.cycle is None else picture.cycle.held
     names = {r.resource.mrid: r.resource.name for r in picture.resources}
     check = result.verification
     return {
         **plan_row(view, picture),
+        "held": held_view(held) if held is not None and held.plan == plan.mrid else None,
         "proposed_by": plan.proposed_by,
         "on_failure": plan.on_failure,
         "snapshot_revision": plan.snapshot_revision,

@@ -26,7 +26,7 @@ from gridctl.model.quantity import Unit
 from gridctl.model.resource import LoadGroup, Resource, kind_of
 from gridctl.web.json_values import Json, iso, rounded
 from gridctl.web.link_views import links_view
-from gridctl.web.plan_views import plan_row
+from gridctl.web.plan_views import held_view, plan_row
 
 ALARMS_ON_TOP_MAX = 8
 GAP_S = 31 * 60.0
@@ -170,6 +170,7 @@ class FrameView:
                 "at": iso(picture.cycle.at_s),
                 "status": picture.cycle.status,
                 "reason": picture.cycle.reason,
+                "held": held_view(picture.cycle.held),
             },
             "effect": None if picture.effect is None else effect_view(picture.effect),
             "requests": [request_view(r) for r in requests],

@@ -6,13 +6,18 @@ import pytest
 from pydantic import ValidationError
 
 from gridctl.config_policy import PolicyTable
-from gridctl.model.policy import NO_WISHES, Existing
+from gridctl.model.policy import NO_WISHES, Existing, VoltageCorrection
 
 
 def test_a_policy_is_read_and_a_wrong_wish_is_named() -> None:
     table = PolicyTable.model_validate({"existing_voltage": "hard", "reserve_kw": 50})
     policy = table.policy()
     assert (policy.existing_voltage, policy.reserve_kw) == (Existing.HARD, 50.0)
-    assert PolicyTable().policy() == NO_WISHES
+    plain = PolicyTable.model_validate({"measured_voltages": False})
+    assert plain.policy() == NO_WISHES
+    correction = PolicyTable().policy().voltage_correction
+    assert correction == VoltageCorrection(offset_max_pu=0.03, half_life_h=6.0)
+    with pytest.raises(ValidationError, match="23 prices"):
+        PolicyTable.model_validate({"price_by_hour": [0.1] * 23})
     with pytest.raises(ValidationError, match="fairnes"):
         PolicyTable.model_validate({"fairnes": 1})

@@ -85,7 +85,7 @@ export interface Frame {
   plans: PlanRow[]; // open and active ones, soonest expiry first
   forecast: ForecastState | null;
   trend: { t: string[]; head_kw: (number | null)[] } | null; // only in the full frame: last 2 h
-  cycle: { at: string; status: string; reason: string } | null;
+  cycle: { at: string; status: string; reason: string; held: Held | null } | null;
   effect: Effect | null;
   requests: Request[]; // demand events that are not over
   blocked: string[]; // why nothing may be approved or released now; empty is fine
@@ -156,8 +156,12 @@ export interface PlanRow {
   expires_in_s: number | null; blocked: string[]; requests: string[]; created: string; reason: string;
 }
 
+// Planning fails since `since`: the last verified plan stands (null: none), made at `made`
+export interface Held { plan: string | null; made: string | null; is_active: boolean; since: string; reason: string }
+
 // GET /api/v1/plans -> { plans: PlanRow[] }.  GET /api/v1/plans/{id} -> PlanDetail
 export interface PlanDetail extends PlanRow {
+  held: Held | null; // why no newer plan could be made, while this one stands
   proposed_by: string;
   on_failure: "hold" | "continue" | "roll back"; // when too many commands do not take (SG-20)
   snapshot_revision: number;
@@ -179,7 +183,7 @@ export interface PlanDetail extends PlanRow {
   voltages: { node: string; phase: string; before_pu: number; after_pu: number }[];
   solver: string; solve_s: number; rounds: number; status: string;
 }
-export type FindingKind = "binding" | "shortfall" | "excluded" | "conflict" | "remedy" | "forecast";
+export type FindingKind = "binding" | "shortfall" | "excluded" | "conflict" | "remedy" | "forecast" | "field";
 export interface Case {
   converged: boolean; worst_voltage_pu: number; worst_voltage_at: string;
   highest_voltage_pu: number; highest_voltage_at: string;

@@ -2,6 +2,7 @@
 // Times are the site's, never the browser's: an operator may sit in another time zone than the
 // feeder. UTC stands in the tool tip.
 import { signal } from "@preact/signals";
+import type { Held } from "./api";
 
 export const UNKNOWN = "?";
 const MINUS = "\u2212";
@@ -169,4 +170,13 @@ export function linkMark(state: string): string {
 export function elapsed(iso: string | null, now: string | null | undefined): string {
   if (iso === null || !now) return UNKNOWN;
   return `${duration((Date.parse(now) - Date.parse(iso)) / 1000)} ago`;
+}
+
+/** Planning fails: what stands meanwhile, how old it is, and since when. */
+export function heldWords(held: Held, now: string): string {
+  const since = `No new plan since ${minuteOf(held.since)}`;
+  if (held.plan === null) return `${since}: nothing is sent, devices stay where they are.`;
+  const age = duration((Date.parse(now) - Date.parse(held.made ?? now)) / 1000);
+  const stands = held.is_active ? "goes on" : "still waits for approval";
+  return `${since}: plan ${held.plan}, ${age} old and the last to pass its AC check, ${stands}.`;
 }

@@ -1,5 +1,5 @@
 // A plan in tables: the AC check, the commands in order, what limits it and what it leaves out.
-import type { Case, Feeder, PlanDetail } from "../api";
+import type { Case, Feeder, FindingKind, PlanDetail } from "../api";
 import { kw, minuteOf, number, pct, plural, pu, signedKw, SITE_TIME, UNKNOWN, utcOf } from "../format";
 import { voltageSeverity } from "../judge";
 import { runs, type Run } from "../runs";
@@ -95,6 +95,29 @@ export function CommandTable(props: { plan: PlanDetail; live: Live | null }) {
 function when(run: Run): string {
   if (run.intervals === 1) return minuteOf(run.first);
   return `${plural(run.intervals, "interval")}, ${minuteOf(run.first)} to ${minuteOf(run.last)}`;
+}
+
+const QUESTIONS: { kind: FindingKind; title: string }[] = [
+  { kind: "binding", title: "What holds it back" }, { kind: "shortfall", title: "What is missed" },
+  { kind: "conflict", title: "Why not more" }, { kind: "remedy", title: "What would help" },
+  { kind: "excluded", title: "Who is left out" }, { kind: "forecast", title: "If the forecast is wrong" },
+  { kind: "field", title: "What the field's voltages say" },
+];
+
+/** The plan in sentences, in the order in which a person asks; as `gridctl plan explain`. */
+export function InWords(props: { plan: PlanDetail }) {
+  const asked = QUESTIONS.map((q) => ({ ...q, said: props.plan.findings.filter((f) => f.kind === q.kind) }))
+    .filter((q) => q.said.length > 0);
+  return (
+    <Panel title="Why it is so" class="in-words">
+      {asked.length === 0 ? <Empty>Nothing holds it back, nothing is missed, nobody is left out.</Empty> : asked.map((q) => (
+        <div key={q.kind}>
+          <h4>{q.title}</h4>
+          <ul class="said">{q.said.map((f) => <li key={f.text}>{f.text}</li>)}</ul>
+        </div>
+      ))}
+    </Panel>
+  );
 }
 
 export function WhyPanels(props: { plan: PlanDetail }) {

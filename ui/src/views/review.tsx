@@ -2,7 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { PlanDetail, PlanRow } from "../api";
 import {
-  countdown, duration, kw, minuteOf, number, plural, pu, shortDigest, signedKw, SITE_TIME, utcOf,
+  countdown, duration, heldWords, kw, minuteOf, number, plural, pu, shortDigest, signedKw, SITE_TIME, utcOf,
 } from "../format";
 import { approvalBlocks, isOpen, isRunning } from "../judge";
 import { Panel, PlanChip, Reasons, Time } from "../parts/bits";
@@ -12,7 +12,7 @@ import { EffectBar } from "../parts/headbar";
 import { BeforeAfter } from "../parts/headtrend";
 import { LadderTable, Tally } from "../parts/ladderview";
 import { OneLine } from "../parts/oneline";
-import { CheckTable, CommandTable, WhyPanels } from "../parts/plantables";
+import { CheckTable, CommandTable, InWords, WhyPanels } from "../parts/plantables";
 import { href } from "../router";
 import { useCommands } from "../state/commands";
 import { planNode, planResource, voltagePairs, type Overlay } from "../state/looks";
@@ -95,6 +95,7 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
         ) : null}
         <CheckTable plan={plan} feeder={feeder.value} />
         {executing ? null : <CommandTable plan={plan} live={l} />}
+        <InWords plan={plan} />
         <WhyPanels plan={plan} />
         {executing ? <CommandTable plan={plan} live={l} /> : null}
         <Origin plan={plan} />
@@ -118,6 +119,7 @@ function Head(props: {
   const { plan, row } = props;
   const me = session.value;
   const l = live.value;
+  const held = l?.cycle?.held?.plan === plan.id ? l.cycle.held : null;
   const left = l ? leftNow(row.expires_in_s, l.rx, second.value) : null;
   const open = isOpen(row);
   const blocks = me ? approvalBlocks({
@@ -158,6 +160,7 @@ function Head(props: {
         ) : null}
       </div>
       {props.told ? <p class="told">{props.told}</p> : null}
+      {held && l ? <Reasons title={heldWords(held, l.at)} list={[held.reason]} class="blocked" /> : null}
       {open ? <div id="blocks"><Reasons title="You can not approve this now:" list={blocks} class="blocked" /></div> : null}
     </section>
   );
