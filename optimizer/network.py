@@ -130,7 +130,7 @@ class NetworkModel:
             self.system,
             self.elements,
             root_v=root_v,
-            scale=self._element_scale(flow.load_scale),
+            scale=self.element_scale(flow.load_scale),
             injection_va=complex_va(flow.injection_kw, flow.injection_kvar),
         )
         head_a = head_amps(self.system, root_v, node_a)
@@ -160,12 +160,12 @@ class NetworkModel:
         kw = _shaped("injection_kw", injection_kw, shape)
         kvar = _shaped("injection_kvar", injection_kvar, shape)
         injection_va = complex_va(kw, kvar)
-        self._refuse_misplaced(injection_va)
+        self.refuse_misplaced(injection_va)
         fix = iterate(
             self.system,
             self.elements,
             self._points_of(injection_va),
-            scale=self._element_scale(scale),
+            scale=self.element_scale(scale),
             injection_va=injection_va,
             base_v=self.admittance.base_v[self._root_rows],
             start_v=None if start is None or not start.converged else self._roots_of(start),
@@ -196,7 +196,7 @@ class NetworkModel:
         one = slice(t, t + 1)
         root_v, node_v = self._roots_of(flow)[:, one], flow.v_complex[:, one]
         injection_va = complex_va(flow.injection_kw[:, one], flow.injection_kvar[:, one])
-        scale = np.broadcast_to(self._element_scale(flow.load_scale)[:, one], (len(elements.va), 1))
+        scale = np.broadcast_to(self.element_scale(flow.load_scale)[:, one], (len(elements.va), 1))
         change = differential(
             system,
             elements,
@@ -240,7 +240,7 @@ class NetworkModel:
         system = self.system
         node_v = product(system.spread, fix.root_v)
         element_v = product(self.elements.across, node_v)
-        drawn = self.elements.drawn_va(element_v, self._element_scale(scale))
+        drawn = self.elements.drawn_va(element_v, self.element_scale(scale))
         # As `node_amps`, with what the elements draw at hand.
         node_a = system.injected_amps(complex_va(injection_kw, injection_kvar), node_v)
         node_a -= product(self.elements.back, np.conj(drawn / element_v))
@@ -264,7 +264,8 @@ class NetworkModel:
             iterations=fix.iterations,
         )
 
-    def _refuse_misplaced(self, injection_va: ComplexArray) -> None:
+    def refuse_misplaced(self, injection_va: ComplexArray) -> None:
+        """Raises ValueError for an injection (n, T) where there can be none; see `solve`."""
         active = np.any(injection_va != 0.0, axis=1)
         for place, why in (
             (~self.energised, "which is not energised"),
@@ -293,7 +294,7 @@ class NetworkModel:
             self._points = key, points_of(self.system, self.elements, active)
         return self._points[1]
 
-    def _element_scale(self, load_scale: FloatArray) -> FloatArray:
+    def element_scale(self, load_scale: FloatArray) -> FloatArray:
         """(1, T) for one factor per interval, else (e, T)."""
         if load_scale.ndim == 1:
             return load_scale[None, :]

@@ -31,7 +31,6 @@ from optimizer.regulated import RegulatedNetwork
 from optimizer.resources import battery, generator, load_group, pv
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
-CONTROL_ROUNDS_MAX = 4
 GRID_TOLERANCE = 1e-6
 
 
@@ -294,31 +293,15 @@ def _scaled(
 ) -> tuple[Case, FlowResult]:
     """Scale all consumers until the AC import equals `head_kw`, with the feeder's controls acting.
 
-    Taps move the import of loads that follow their voltage, so scales are found for held positions,
-    then the controls act, until they stay. In the rare case that they do not, they are held.
+    Taps move the import of loads that follow their voltage, so that the scales are moved while the
+    controls act, until both stay.
     """
     nominal = max(network.nominal_load_kw, 1e-9)
     kvar = np.zeros_like(injection_kw)
 
-    def scaled_at(scale: FloatArray, positions: IntArray, near: FlowResult | None) -> FlowResult:
-        return network.solve(
-            load_scale=scale,
-            injection_kw=injection_kw,
-            injection_kvar=kvar,
-            start=near,
-            hold=positions,
-            head_kw=head_kw,
-        )
-
     first = np.maximum((head_kw + injection_kw.sum(axis=0)) / nominal, 0.0)
-    flow = scaled_at(first, np.tile(network.start[:, None], (1, len(head_kw))), None)
+    flow = network.solve(
+        load_scale=first, injection_kw=injection_kw, injection_kvar=kvar, head_kw=head_kw
+    )
     case = Case(load_scale=flow.load_scale, injection_kw=injection_kw, injection_kvar=kvar)
-    for done in range(CONTROL_ROUNDS_MAX):
-        if not flow.converged:
-            break
-        free = case.flow(network, start=flow, guess=flow.positions if done else None)
-        if not free.converged or np.array_equal(free.positions, flow.positions):
-            return case, free
-        flow = scaled_at(case.load_scale, free.positions, free)
-        case = replace(case, load_scale=flow.load_scale)
-    return case, flow
+    return case, replace(flow, guess=flow.positions)

@@ -17,6 +17,7 @@ import numpy as np
 
 from gridctl.model.network import Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray
+from optimizer.fixpoint import TOLERANCE_PU
 from optimizer.network import ControlColumn, FlowResult, NetworkModel, Sensitivity
 from optimizer.powerflow import columns_of, stitched
 from optimizer.regulation import (
@@ -29,10 +30,13 @@ from optimizer.regulation import (
     taps_at,
     upstream_of,
 )
+from optimizer.stations import Asked, Solved, Stations
 from optimizer.unbalance import Unbalance
 
 NODE_PHASES_KEPT = 200_000
 """How many models are kept: so many that their node-phases come to this (700 of IEEE 123)."""
+REPLAY_PU = 1e-6
+"""Tolerance of the flows on which controls are replayed; the last one is as exact as any."""
 REPLAYS_MAX = 16
 REPLAYS_FREE = 3
 """Replays after which a control that is content stays where it is; with a guess it is one."""
@@ -71,6 +75,7 @@ class RegulatedNetwork:
             OrderedDict() if models_of is None else models_of.models
         )
         self._banks: tuple[Bank, ...] | None = None
+        self.stations: Stations | None = self._stations_of(models_of)
         self._offset_pu: FloatArray | None = None
         self._unbalance: Unbalance | None = None
 
@@ -132,7 +137,7 @@ class RegulatedNetwork:
         `FlowResult.positions`; `hold` (K, T): positions that are held instead. `start` saves
         iterations only, `guess` (K, T) are positions to try first: the same case with the same
         guess always has the same flow. Without one it is where the controls stand now.
-        `head_kw` (T,): as `NetworkModel.solve`, for held positions.
+        `head_kw` (T,): as `NetworkModel.solve`, met while the controls act.
 
         Where two controls fight and no rest is found in REPLAYS_MAX replays, the positions of the
         last replay stand: each is one that a control asked for.
@@ -214,6 +219,11 @@ class RegulatedNetwork:
         everything = np.arange(count)
         positions = np.tile(self.start[:, None], (1, count)) if guess is None else guess
         positions = positions if hold is None else hold
+        if self.stations is not None:
+            asked = self.stations.asked(load_scale=scale, kw=kw, kvar=kvar, head_kw=head_kw)
+            together = self._together(asked, positions, start, guess=guess, held=hold is not None)
+            if together is not None:
+                return together
         if start is not None and head_kw is None and _is_of(start, positions, scale, kw, kvar):
             flow, amps = start, self._amps(start)
         else:
@@ -233,12 +243,86 @@ class RegulatedNetwork:
             flow = stitched([(rest, columns_of(flow, rest)), (moved, part)])
         return replace(flow, guess=guess)
 
+    def _together(
+        self,
+        asked: Asked,
+        positions: IntArray,
+        start: FlowResult | None,
+        *,
+        guess: IntArray | None,
+        held: bool,
+    ) -> FlowResult | None:
+        """The flow with all positions in one iteration; None where that runs away, which the one
+        of each set of positions by itself may not."""
+        stations = self.stations
+        if stations is None:
+            return None
+        near = None
+        if start is not None and start.converged:
+            near = stations.near(start.v_complex, positions)
+        rough = TOLERANCE_PU if held else REPLAY_PU
+        solved = stations.solve(asked, positions, near, rough)
+        free = REPLAYS_FREE if guess is None else 1
+        for replay in range(0 if held else REPLAYS_MAX):
+            if not solved.converged:
+                return None
+            wanted = self._wanted(solved, asked, stay=replay >= free)
+            moved = np.flatnonzero((wanted != solved.positions).any(axis=0))
+            if not moved.size and rough == TOLERANCE_PU:
+                break
+            if not moved.size or replay == REPLAYS_MAX - 2:
+                # At rest, as far as that is told at the rough tolerance.
+                rough, moved = TOLERANCE_PU, np.arange(wanted.shape[1])
+            to = wanted[:, moved]
+            near = stations.again(solved, moved, to)
+            part = asked.columns(moved, solved.factor)
+            solved.take(moved, stations.solve(part, to, near, rough))
+        if not solved.converged:
+            return None
+        return replace(stations.flow(solved, asked), guess=None if held else guess)
+
+    def _wanted(self, solved: Solved, asked: Asked, *, stay: bool) -> IntArray:
+        """The positions that the controls would take on the readings of `solved`."""
+        stations = self.stations
+        if stations is None:
+            return solved.positions
+        amps = np.zeros((len(self._relays), len(solved.volts)), dtype=np.complex128)
+        if self._drops:
+            amps = stations.relay_amps(solved, asked)
+        banks = self._banks
+        if banks is None:
+            banks = self._switched(stations.flow(solved, asked))
+        base_v = self.now.admittance.base_v
+        return followed(
+            self._relays,
+            banks,
+            start=self.start,
+            solved=solved.positions,
+            volts=stations.volts_at(solved, [relay.row for relay in self._relays]),
+            amps=amps,
+            mean_pu=np.array(
+                [
+                    (np.abs(stations.volts_at(solved, b.rows)) / base_v[list(b.rows), None]).mean(0)
+                    for b in banks
+                ]
+            ),
+            stay=stay,
+        )
+
     def sensitivity(
         self, flow: FlowResult, t: int, columns: Sequence[ControlColumn]
     ) -> Sensitivity:
         """As `NetworkModel.sensitivity`, at the positions of interval `t`, which stay."""
         model = self._model(flow.positions[:, t])
         return model.sensitivity(flow, t, columns, unbalance=self._unbalance)
+
+    def _stations_of(self, kin: RegulatedNetwork | None) -> Stations | None:
+        """None where nothing acts."""
+        if kin is not None:
+            return kin.stations
+        if not len(self.start):
+            return None
+        return Stations(self.now, self._feeder, self._relays, self._closed)
 
     def _model(self, positions: IntArray) -> NetworkModel:
         key = positions.tobytes()

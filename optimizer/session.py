@@ -24,6 +24,8 @@ from scipy.optimize import linprog
 from optimizer.arrays import BoolArray, FloatArray
 
 LEFT_MIN_S = 0.05
+DEVEX = 1
+"""HiGHS's number of a pricing: as many pivots as steepest edge, in a quarter less time."""
 _LINPROG: Callable[..., Any] = linprog
 """The stubs do not know that it takes sparse matrices."""
 _log = logging.getLogger(__name__)
@@ -102,7 +104,12 @@ class _Core:
         self._core = core
         self._highs = core._Highs()  # noqa: SLF001 - scipy has it nowhere else
         self._held: Matrices | None = None
-        for option, value in (("output_flag", False), ("presolve", "off"), ("solver", "simplex")):
+        for option, value in (
+            ("output_flag", False),
+            ("presolve", "off"),
+            ("solver", "simplex"),
+            ("simplex_dual_edge_weight_strategy", DEVEX),
+        ):
             self._done(self._highs.setOptionValue(option, value))
 
     def _done(self, status: Any) -> None:

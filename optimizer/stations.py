@@ -58,11 +58,14 @@ class Asked:
     va: ComplexArray
     head_kw: FloatArray | None
 
-    def columns(self, at: IntArray) -> Asked:
-        """The intervals `at`."""
+    def columns(self, at: IntArray, factor: FloatArray | None = None) -> Asked:
+        """The intervals `at`; where an import is wanted, looked for from the factors (T,) on."""
+        scale = self.scale[:, at]
+        if factor is not None and self.head_kw is not None:
+            scale = factor[None, at]
         return Asked(
             load_scale=self.load_scale[..., at],
-            scale=self.scale[:, at],
+            scale=scale,
             kw=self.kw[:, at],
             kvar=self.kvar[:, at],
             va=self.va[:, at],
@@ -394,10 +397,10 @@ class _Law:
         self._m = factors[0][1].shape[0]
         self._weight, self._root_of, self._draw = weight, root_of, draw
         self._extra = root_of[self._m :]
-        self._root_no_load = np.repeat(
+        self._root_no_load: ComplexArray = np.repeat(
             np.array([volts for _, volts in factors]), np.diff(bounds), axis=0
         )
-        self.no_load: ComplexArray = self._root_no_load[:, root_of] * weight
+        self.no_load: ComplexArray = np.asarray(self._root_no_load[:, root_of] * weight)
 
     def moved(self, volt: ComplexArray, factor: FloatArray) -> ComplexArray:
         """The next station volts (T, S)."""
