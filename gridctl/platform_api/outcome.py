@@ -85,6 +85,11 @@ def of_device(rows: Sequence[CommandRow], *, is_over: bool) -> Outcome:
             return Outcome(word=Word.PENDING, detail="nothing was asked of it yet")
         return Outcome(word=Word.UNVERIFIED, detail="no plan needed it: nothing was asked of it")
     held = [row for row in rows if {row.state, *(h[0] for h in row.history)} & _HELD]
+    if held and all(row.state is CommandState.UNCONFIRMED for row in held):
+        return Outcome(
+            word=Word.UNVERIFIED,
+            detail="confirmed by the device, and the feeder did not show what was promised",
+        )
     if held:
         measured = [row.measured_kw for row in held if row.measured_kw is not None]
         if measured:

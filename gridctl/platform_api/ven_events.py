@@ -27,7 +27,7 @@ from gridctl.platform_api.times import at_s
 from gridctl.store.engine import SqlStore
 from gridctl.store.openadr_kinds import StoredObject, body_text
 from gridctl.store.openadr_objects import Search
-from gridctl.store.platform import PlatformObject
+from gridctl.store.platform import ChangedError, PlatformObject
 
 log = logging.getLogger(__name__)
 
@@ -161,7 +161,9 @@ class VenEvents:
         if await self._store.objects.one("event", event.id, reader=EVERYTHING) is None:
             await self._store.objects.add(event, entry, reader=EVERYTHING)
         sent = replace(one, body={**one.body, "openadrEvent": event.id})
-        await self._store.platform.put(sent, entry=entry)
+        # the participant may answer meanwhile: then it is noted at the next look
+        with contextlib.suppress(ChangedError):
+            await self._store.platform.put(sent, entry=entry)
         self._told()
 
     def _event(
