@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 FRAGMENTS_MAX: Final = 64
 UNSOLICITED_BURST: Final = 200
 UNSOLICITED_PER_S: Final = 50.0
+REPEATED_BURST: Final = 200
+REPEATED_PER_S: Final = 50.0
 
 _PASSED: Final = frozenset(
     {
@@ -83,6 +85,7 @@ class Conversation:
         self._clock_setting = ClockSetting(now_s)
         began_s = monotonic_s()
         self._unsolicited = Allowance(UNSOLICITED_BURST, UNSOLICITED_PER_S, began_s)
+        self._repeated = Allowance(REPEATED_BURST, REPEATED_PER_S, began_s)
         self.link = LinkLayer(master=master, outstation=outstation, monotonic_s=monotonic_s)
         self.indications = Indications()
         self._stack = StackSide(
@@ -95,6 +98,7 @@ class Conversation:
         self._turns = Turns()
         self._confirmable: dict[int, bool] = {}
         self._last_unsolicited = b""
+        self._last_answer = b""
         self.counters = self.link.counters
         self.integrities = 0
         self.lean = False
@@ -147,10 +151,20 @@ class Conversation:
             or response.sequence != asked.expected
             or response.first != (asked.fragments == 0)
         ):
+            self._not_awaited(octets)
+            return b""
+        self._last_answer = octets
+        return self._answer(asked, response)
+
+    def _not_awaited(self, octets: bytes) -> None:
+        """An answer that a network has doubled is no error of the device; a storm of it is."""
+        if octets != self._last_answer:
             self.counters.unasked += 1
             self.link.error("an answer that nobody asked for")
-            return b""
-        return self._answer(asked, response)
+            return
+        self.counters.repeated += 1
+        if not self._repeated.spend(self.heard_s):
+            self.link.fault = "a flood of repeated answers"
 
     def _unasked_data(self, response: Fragment, octets: bytes) -> bytes:
         self.counters.unsolicited += 1
