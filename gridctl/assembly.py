@@ -47,6 +47,7 @@ from gridctl.store.engine import SqlStore, open_store
 from gridctl.supervise import hangup_on_signal, keep_alive, stop_on_signals
 from gridctl.wallclock import check_machine_clock, system_clock
 from gridctl.web.app import WebParts, build_app
+from gridctl.web.idle import serving
 from optimizer.client import COMMAND as WORKER
 from optimizer.client import WorkerClient
 
@@ -312,9 +313,7 @@ async def _listening(
             (PLATFORM_PREFIX, platform(part, office.desk, store, clock, people, secure=secure)),
         ],
     )
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0, max_line_size=LINE_BYTES_MAX)
-    await runner.setup()
-    try:
+    async with serving(app, max_line_size=LINE_BYTES_MAX) as runner:
         site = web.TCPSite(
             runner, table.host, table.port, ssl_context=_tls(settings) if secure else None
         )
@@ -330,8 +329,6 @@ async def _listening(
                 hint="another program has it; choose another one: make demo PORT=…",
             ) from None
         yield f"{'https' if secure else 'http'}://{table.host}:{table.port}"
-    finally:
-        await runner.cleanup()
 
 
 def metrics_token(settings: Settings) -> str | None:

@@ -19,6 +19,7 @@ from gridctl.platform_api.routes import platform_routes
 from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.supervise import stop_on_signals
 from gridctl.wallclock import system_clock
+from gridctl.web.idle import serving
 
 PREFIX = "/openadr3/3.1.0"
 PLATFORM_PREFIX = "/api/v1"
@@ -64,16 +65,10 @@ async def run_test_vtn(
                 burst=TEST_BURST,
             ),
         )
-        runner = web.AppRunner(
-            app, access_log=None, shutdown_timeout=2.0, max_line_size=LINE_BYTES_MAX
-        )
-        await runner.setup()
-        try:
+        async with serving(app, max_line_size=LINE_BYTES_MAX) as runner:
             await _listen(runner, port)
             (on_ready or _announce)(f"http://{HOST}:{port}{PREFIX}")
             await stop.wait()
-        finally:
-            await runner.cleanup()
 
 
 async def _clients(store: SqlStore) -> None:
