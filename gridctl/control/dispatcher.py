@@ -126,17 +126,21 @@ class Dispatcher:
         self._held: dict[str, Held] = {}
         self._moves: list[Move] = []
         self._run: Run | None = None
+        self.coming: OpenPlan | None = None
+        """The approved plan that is carried out as soon as the one before it has ended."""
         self._unwritten_ends: deque[tuple[OpenPlan, Halt, float]] = deque(maxlen=ENDS_KEPT)
 
     @property
     def active(self) -> OpenPlan | None:
-        """The plan that is being carried out."""
-        return None if self._run is None else self._run.chosen
+        """The plan that is being carried out, or is next."""
+        return self.coming if self._run is None else self._run.chosen
 
     @property
     def is_settled(self) -> bool:
         """Whether the devices have had the time to be told, and to follow."""
         run, now_s = self._run, self._clock.now_s()
+        if self.coming is not None:
+            return False
         if run is not None and (
             run.releasing or now_s < run.began_s + self._settings.effect_settle_s
         ):
@@ -168,7 +172,7 @@ class Dispatcher:
     async def carry_out(self, chosen: OpenPlan) -> None:
         """Carry out an ACTIVE plan to its end, whichever that is."""
         run = Run(chosen=chosen, before=self._image.snapshot(), began_s=self._clock.now_s())
-        self._run = run
+        self._run, self.coming = run, None
         try:
             await self._requests(chosen, RequestState.ACTIVE)
             end = await self._intervals(run)

@@ -516,6 +516,7 @@ class Office:
             chosen = await self._take_approved()
             if chosen is None:
                 continue
+            self._dispatcher.coming = chosen
             if self._carrying is not None and not self._carrying.done():
                 self._dispatcher.halt(PlanState.COMPLETED, f"replaced by plan {chosen.plan.mrid}")
                 await self._carrying
