@@ -112,7 +112,8 @@ class PointTable:
 
     def __init__(self, rows: Sequence[PointAddress]) -> None:
         self.by_mrid: dict[str, Binding] = {}
-        self._by_object: dict[tuple[int, int], list[Binding]] = {}
+        # Tuples, by group and then index: of ten thousands of points each word counts.
+        self._by_object: dict[int, dict[int, tuple[Binding, ...]]] = {}
         errors: list[tuple[PointAddress, str, str]] = []
         addresses: dict[tuple[int, int], int] = {}
         outputs: dict[tuple[int, int], int] = {}
@@ -138,18 +139,20 @@ class PointTable:
                 form=form,
             )
             self.by_mrid[binding.mrid] = binding
-            self._by_object.setdefault((binding.group, binding.index), []).append(binding)
+            group = self._by_object.setdefault(binding.group, {})
+            group[binding.index] = (*group.get(binding.index, ()), binding)
         if errors:
             raise _refused(errors)
 
     @property
-    def objects(self) -> Mapping[tuple[int, int], Sequence[Binding]]:
-        """Every object that is read, as (group, index), with the points that it is read for."""
+    def objects(self) -> Mapping[int, Mapping[int, Sequence[Binding]]]:
+        """Every object that is read, by group and index, with the points that it is read for."""
         return self._by_object
 
     def at(self, group: int, index: int) -> Sequence[Binding]:
         """The points that read object `group`:`index`; none for an object nobody asked for."""
-        return self._by_object.get((group, index), ())
+        found = self._by_object.get(group)
+        return () if found is None else found.get(index, ())
 
     def __len__(self) -> int:
         return len(self.by_mrid)

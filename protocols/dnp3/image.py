@@ -41,8 +41,13 @@ class PointImage:
         self._lock = threading.Lock()
         self._last: dict[str, Measurement] = {}
         scan_s = {mrid: b.row.point.scan_s for mrid, b in table.by_mrid.items()}
-        self._limit_s = {mrid: SILENT_SCANS * period_s for mrid, period_s in scan_s.items()}
-        self._shortest_s = min(self._limit_s.values(), default=1.0)
+        # By their limit in seconds, not one number a point: there are ten thousands of them.
+        periods_s = set(scan_s.values())
+        self._by_limit = {
+            SILENT_SCANS * one_s: tuple(mrid for mrid, s in scan_s.items() if s == one_s)
+            for one_s in periods_s
+        }
+        self._shortest_s = min(self._by_limit, default=1.0)
         self._look_again_s = 0.0
         self._by_exception = {
             mrid: period_s
@@ -143,7 +148,8 @@ class PointImage:
             heard_s, lost = self._heard_s, self._lost
             overdue_s = {
                 mrid: heard_s[mrid] + limit_s
-                for mrid, limit_s in self._limit_s.items()
+                for limit_s, mrids in self._by_limit.items()
+                for mrid in mrids
                 if mrid not in lost
             }
             self._lose([mrid for mrid, due_s in overdue_s.items() if mono_s > due_s])

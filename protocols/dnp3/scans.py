@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import opendnp3 as o
 
-from protocols.dnp3.codec import PointTable
+from protocols.dnp3.codec import Binding, PointTable
 from protocols.dnp3.conversation import Conversation
 from protocols.dnp3.indications import EventsAvailable
 from protocols.dnp3.settings import Dnp3Settings
@@ -123,10 +123,17 @@ class Occasions:
             master.ScanClasses(class_field(due), handler)
 
 
+def _objects(table: PointTable) -> Iterator[tuple[int, int, Sequence[Binding]]]:
+    """Group, index and the points that read it."""
+    for group, objects in table.objects.items():
+        for index, bindings in objects.items():
+            yield group, index, bindings
+
+
 def class_ranges(table: PointTable) -> dict[int, list[tuple[int, int, int]]]:
     """(group, start, stop) by event class, for points whose group names one; runs are joined."""
     by_class: dict[int, set[tuple[int, int]]] = {}
-    for (group, index), bindings in table.objects.items():
+    for group, index, bindings in _objects(table):
         wanted = {b.row.event_class for b in bindings} - {None}
         # Several points read one object: the most urgent class (the lowest number above 0) wins.
         if wanted:
@@ -148,7 +155,7 @@ def _runs(objects: Iterable[tuple[int, int]]) -> list[tuple[int, int, int]]:
 def deadbands(table: PointTable) -> Sequence[tuple[int, float]]:
     """Index and deadband in wire units of every analog input that has one; the smallest wins."""
     found: dict[int, float] = {}
-    for (group, index), bindings in table.objects.items():
+    for group, index, bindings in _objects(table):
         if group != _ANALOG_INPUT:
             continue
         for binding in bindings:

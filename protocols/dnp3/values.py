@@ -7,14 +7,14 @@ native stack boxed; `selftest.py` holds the two against each other on the device
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final, cast
 
 from gridctl.model.measurement import Flag, Measurement, Quality, TimeQuality, Validity
-from protocols.dnp3.codec import FUTURE_MAX_S, PointTable, quality_of
+from protocols.dnp3.codec import FUTURE_MAX_S, Binding, PointTable, quality_of
 from protocols.dnp3.fragments import Iin
 from protocols.dnp3.objects import (
     Block,
@@ -110,17 +110,14 @@ class _Run:
 class _Group:
     """The points that read the objects of one static group."""
 
-    def __init__(self) -> None:
-        self._reached: dict[int, list[tuple[str, float, float]]] = {}
-        self._single: dict[int, str] = {}
-        self._plain = True
+    def __init__(self, objects: Mapping[int, Sequence[Binding]]) -> None:
+        self._objects = objects
+        self._single = {index: bindings[-1].mrid for index, bindings in objects.items()}
+        self._plain = all(
+            len(bindings) == 1 and (bindings[0].row.scale, bindings[0].row.offset) == (1.0, 0.0)
+            for bindings in objects.values()
+        )
         self._runs: dict[tuple[int, int], _Run] = {}
-
-    def add(self, index: int, mrid: str, scale: float, offset: float) -> None:
-        reached = self._reached.setdefault(index, [])
-        reached.append((mrid, scale, offset))
-        self._single[index] = mrid
-        self._plain = self._plain and len(reached) == 1 and (scale, offset) == (1.0, 0.0)
 
     def run(self, block: Block) -> _Run:
         """The run of a block whose objects come by start and stop."""
@@ -142,10 +139,10 @@ class _Group:
                 return _Run(cast("list[str]", single), None, None)
         points, places, scale = [], [], []
         for place, index in enumerate(indexes):
-            for mrid, factor, offset in self._reached.get(index, ()):
-                points.append(mrid)
+            for binding in self._objects.get(index, ()):
+                points.append(binding.mrid)
                 places.append(place)
-                scale.append((factor, offset))
+                scale.append((binding.row.scale, binding.row.offset))
         plain = all(one == (1.0, 0.0) for one in scale)
         straight = places == list(range(len(indexes)))
         return _Run(points, None if straight else places, None if plain else scale)
@@ -183,11 +180,7 @@ class Decoder:
     """Fragments of one link to measurements of its points. Not thread-safe; owned by the loop."""
 
     def __init__(self, table: PointTable) -> None:
-        self._groups: dict[int, _Group] = {}
-        for (group, index), bindings in table.objects.items():
-            reached = self._groups.setdefault(group, _Group())
-            for binding in bindings:
-                reached.add(index, binding.mrid, binding.row.scale, binding.row.offset)
+        self._groups = {group: _Group(objects) for group, objects in table.objects.items()}
         self._timed: dict[str, Measurement] = {}
 
     def read(self, objects: bytes, *, first: bool, iin: int, received_s: float) -> Reading:
