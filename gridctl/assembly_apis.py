@@ -37,7 +37,7 @@ def platform(
         step_up_s=people.step_up_s,
         factor_roles=people.factor_roles,
     )
-    devices = frozenset(resource.mrid for resource in part.resources)
+    devices = {resource.mrid: resource.area for resource in part.resources}
     return platform_routes(store=store, desk=desk, clock=clock, gate=gate, devices=devices)
 
 

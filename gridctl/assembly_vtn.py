@@ -60,7 +60,7 @@ async def run_test_vtn(
                 desk=NoFeeder(),
                 clock=clock,
                 gate=None,
-                devices=frozenset(),
+                devices={},
                 per_s=TEST_PER_S,
                 burst=TEST_BURST,
             ),

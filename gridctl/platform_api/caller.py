@@ -18,7 +18,7 @@ from gridctl.model.record import AuditEntry
 from gridctl.openadr.auth import Auth, Caller
 from gridctl.openadr.problem import ProblemError as OpenadrError
 from gridctl.platform_api.problem import ProblemError
-from gridctl.web.auth import Rule, person_of
+from gridctl.web.auth import AreasOf, Rule, person_of
 from gridctl.web.roles import Permission
 
 
@@ -111,8 +111,8 @@ class Door:
         self._auth = auth
         self._gate = gate
 
-    def let_in(self, handler: Handle, need: Need) -> Handle:
-        """`handler` behind a token or a session."""
+    def let_in(self, handler: Handle, need: Need, areas: AreasOf | None = None) -> Handle:
+        """`handler` behind a token or a session; `areas`: what a person has to answer for."""
         if need is Need.OPEN:
             return handler
 
@@ -124,7 +124,7 @@ class Door:
         behind_gate = (
             None
             if self._gate is None
-            else self._gate.guard(with_session, Rule(permission=_PERMISSIONS[need]))
+            else self._gate.guard(with_session, Rule(permission=_PERMISSIONS[need], areas=areas))
         )
 
         async def guarded(request: web.Request) -> web.StreamResponse:

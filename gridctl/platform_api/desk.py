@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gridctl.control.ports import Person, PlanView
+from gridctl.model.planning import PlanningTask
 from gridctl.model.program import DispatchRequest
 
 
@@ -15,5 +16,7 @@ class DispatchDesk(Protocol):
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None: ...
 
     async def cancel_request(self, event_id: str, *, person: Person) -> None: ...
+
+    async def planning_task(self) -> PlanningTask: ...
 
     async def plans(self, *, limit: int = 50) -> Sequence[PlanView]: ...

@@ -169,6 +169,11 @@ def _rest() -> list[Operation]:
             query=("limit", "format"),
         ),
         Operation(
+            method="GET", path="/planning-task", room="planning", act="task", need=Need.READ_ALL,
+            summary="What the optimizer of this feeder would be asked now, as it takes it.",
+            codes=("unavailable",),
+        ),
+        Operation(
             method="GET", path="/openapi.json", room="document", act="openapi", need=Need.OPEN,
             summary="This document.",
         ),

@@ -20,17 +20,20 @@ from gridctl.model.errors import RefusedError, UnavailableError
 from gridctl.openadr.auth import Auth
 from gridctl.openadr.ratelimit import RateLimit
 from gridctl.platform_api import openapi
+from gridctl.platform_api.areas import PlatformAreas
 from gridctl.platform_api.caller import Door, Guard, Handle
 from gridctl.platform_api.desk import DispatchDesk
 from gridctl.platform_api.dispatches import Dispatches
 from gridctl.platform_api.http import one
 from gridctl.platform_api.operations import OPERATIONS, Operation
 from gridctl.platform_api.participations import Participations
+from gridctl.platform_api.planning import Planning
 from gridctl.platform_api.problem import REQUEST_ID, ProblemError, answer
 from gridctl.platform_api.registry import KINDS, Registry
 from gridctl.platform_api.telemetry import Telemetry
 from gridctl.platform_api.ven_events import VenEvents
 from gridctl.store.engine import SqlStore
+from gridctl.web.auth import AreasOf
 
 log = logging.getLogger(__name__)
 
@@ -69,20 +72,32 @@ def platform_routes(
     desk: DispatchDesk,
     clock: Clock,
     gate: Guard | None,
-    devices: frozenset[str],
+    devices: Mapping[str, str],
     told: Callable[[], None] | None = None,
     per_s: float = PER_S,
     burst: int = BURST,
 ) -> web.Application:
-    """The sub-application. `gate`: the console's, None where no people sign in; `devices`: mRIDs of
-    the feeder's resources; `told`: called when an OpenADR event was written; `per_s`, `burst`: what
-    one caller may ask."""
+    """The sub-application. `gate`: the console's, None where no people sign in; `devices`: area
+    of each of the feeder's resources by its mRID; `told`: called when an OpenADR event was written;
+    `per_s`, `burst`: what one caller may ask."""
     rooms: Mapping[str, object] = {
-        **{kind.path: Registry(kind, store=store, clock=clock, devices=devices) for kind in KINDS},
+        **{
+            kind.path: Registry(kind, store=store, clock=clock, devices=frozenset(devices))
+            for kind in KINDS
+        },
         "dispatches": Dispatches(store=store, desk=desk, clock=clock),
         "participations": Participations(store=store, clock=clock),
         "telemetry": Telemetry(store=store, desk=desk, clock=clock),
+        "planning": Planning(desk=desk),
         "document": Document(),
+    }
+    of = PlatformAreas(store=store, devices=devices)
+    areas: Mapping[str, AreasOf] = {
+        "dispatches": of.of_dispatch,
+        "resources": of.of_resource,
+        "enrolments": of.of_enrolment,
+        "opt-outs": of.of_opt_out,
+        "participations": of.of_participation,
     }
     door = Door(auth=Auth(store=store, clock=clock, token_url=None), gate=gate)
     app = web.Application(
@@ -93,7 +108,8 @@ def platform_routes(
         ]
     )
     for operation in OPERATIONS:
-        handler = door.let_in(_handler(rooms, operation), operation.need)
+        about = None if operation.method == "GET" else areas.get(operation.room)
+        handler = door.let_in(_handler(rooms, operation), operation.need, about)
         app.router.add_route(operation.method, operation.path, handler)
     ven_events = VenEvents(store=store, clock=clock, told=told or _nobody)
     app.cleanup_ctx.append(lambda _: ven_events.carrying())

@@ -14,11 +14,12 @@ from gridctl.model.clock import ManualClock
 from gridctl.openadr.routes import openadr_routes
 from gridctl.platform_api.routes import platform_routes
 from gridctl.store.engine import SqlStore, temporary_store
+from gridctl.web.auth import Gate
 from tests.gridctl.openadr.vtn import BASE as OPENADR
 from tests.gridctl.openadr.vtn import NOON_S, SECRET, RecordingDesk
 
 BASE = "/api/v1"
-DEVICES = frozenset({"GRP1", "GRP2", "BESS1"})
+DEVICES = {"GRP1": "north", "GRP2": "south", "BESS1": "south"}
 
 
 @dataclass
@@ -85,16 +86,17 @@ class House:
 
 
 @asynccontextmanager
-async def running_house(**limits: Any) -> AsyncIterator[House]:
+async def running_house(*, with_people: bool = False, **limits: Any) -> AsyncIterator[House]:
     clock = ManualClock(grid_s=NOON_S, mono_s=100.0)
     async with temporary_store(clock) as store:
         desk = RecordingDesk(store)
+        gate = Gate(store.users, secure=False, step_up_s=300.0) if with_people else None
         app = web.Application()
         app.add_subapp(OPENADR, openadr_routes(store=store, desk=desk, clock=clock))
         app.add_subapp(
             BASE,
             platform_routes(
-                store=store, desk=desk, clock=clock, gate=None, devices=DEVICES, **limits
+                store=store, desk=desk, clock=clock, gate=gate, devices=DEVICES, **limits
             ),
         )
         for client_id, role in (("bl", "business-logic"), ("ven", "ven"), ("ven2", "ven")):
