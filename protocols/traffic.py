@@ -6,7 +6,7 @@ them into a `LinkHealth`.
 
 from __future__ import annotations
 
-from collections import deque
+from array import array
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import ceil
@@ -23,16 +23,25 @@ class RoundTrips:
     def __init__(self, window: int = WINDOW) -> None:
         if window < 1:
             raise ValueError(f"a window of {window} round trips holds nothing")
-        self._newest: deque[float] = deque(maxlen=window)
+        self._window = window
+        # Plain doubles: as objects they would be 8 KB of each of hundreds of links.
+        self._newest = array("d")
+        self._at = 0
+        self._last_s: float | None = None
 
     def add(self, seconds: float) -> None:
         """One more request was answered."""
-        self._newest.append(seconds)
+        self._last_s = seconds
+        if len(self._newest) < self._window:
+            self._newest.append(seconds)
+            return
+        self._newest[self._at] = seconds
+        self._at = (self._at + 1) % self._window
 
     @property
     def last_s(self) -> float | None:
         """The newest, None before the first."""
-        return self._newest[-1] if self._newest else None
+        return self._last_s
 
     def quantile_s(self, q: float) -> float | None:
         """The smallest one that at least the fraction `q` (0 to 1) does not exceed, or None."""
