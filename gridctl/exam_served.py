@@ -13,13 +13,14 @@ import json
 import logging
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from gridctl.assembly import Ready, run_office
 from gridctl.config import Settings, load_settings
 from gridctl.demo import seed_history, set_keys, simulator
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
+from gridctl.model.errors import ConfigError, GridctlError, RefusedError, UnavailableError
 from gridctl.remote import Remote
 from gridctl.wallclock import system_clock
 from sim.instance import Ports, create_instance
@@ -35,6 +36,30 @@ START_S: Final = 10.0
 CYCLE_S: Final = 5.0
 READY_DEADLINE_S: Final = 120.0
 WAITING: Final = ("proposed", "partial")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approver:
+    """One of the scripted persons, signed in."""
+
+    remote: Remote
+    name: str
+    secret: str
+
+    def sign_in(self) -> None:
+        """With the password; also the proof that is asked for again after a while (SG-07)."""
+        self.remote.sign_in(self.name, self.secret)
+
+    def approve(self, plan: Mapping[str, Any]) -> Mapping[str, Any]:
+        """This person's yes to exactly this plan; the plan after it. Raises GridctlError."""
+        path, body = f"/plans/{plan['id']}/approve", {"digest": plan["digest"]}
+        try:
+            return self.remote.post(path, body)
+        except RefusedError as error:
+            if error.refusal.code != "step_up":
+                raise
+        self.sign_in()
+        return self.remote.post(path, body)
 
 
 async def run_served(
@@ -96,8 +121,8 @@ async def _play(settings: Settings, instance: Path, until_s: float) -> None:
 async def _approve_until(ready: Ready, settings: Settings, until_s: float) -> None:
     clock, persons = settings.grid_clock(), []
     for made in ready.users:
-        person = Remote(ready.url)
-        await asyncio.to_thread(person.sign_in, made.name, made.secret)
+        person = Approver(remote=Remote(ready.url), name=made.name, secret=made.secret)
+        await asyncio.to_thread(person.sign_in)
         persons.append(person)
     while clock.now_s() < until_s:
         try:
@@ -108,17 +133,18 @@ async def _approve_until(ready: Ready, settings: Settings, until_s: float) -> No
         await asyncio.sleep(LOOK_S)
 
 
-def approve_what_waits(persons: list[Remote]) -> None:
+def approve_what_waits(persons: list[Approver]) -> None:
     """Every plan that waits and passed its AC check, by as many persons as it needs."""
-    frame = persons[0].get("/overview")
+    reader = persons[0].remote
+    frame = reader.get("/overview")
     for row in frame["plans"]:
         if row["state"] not in WAITING:
             continue
-        plan: Mapping[str, Any] = persons[0].get(f"/plans/{row['id']}")
+        plan: Mapping[str, Any] = reader.get(f"/plans/{row['id']}")
         if plan["check"] is None or not plan["check"]["ok"]:
             continue
         for person in persons:
             if plan["approvals"] >= plan["approvals_needed"]:
                 break
             with contextlib.suppress(GridctlError):
-                plan = person.post(f"/plans/{row['id']}/approve", {"digest": plan["digest"]})
+                plan = person.approve(plan)

@@ -171,6 +171,14 @@ class SimOutstation:
         """OPERATEs that reached the plant, counted at the device; leases not counted."""
         return self._controls.operates
 
+    def heard(self) -> bool:
+        """Whether the master has asked for anything since the last call."""
+        session = self._session
+        if session is None:
+            return False
+        found, session.heard = session.heard, False
+        return found
+
     async def start(self) -> None:
         """Power on: listen. Raises OSError when the port stays taken for 2 s."""
         if self._server is not None:

@@ -41,6 +41,8 @@ class OutstationSession(Session):
         """Event variations of analog inputs that have one of their own."""
         self.deaf = False
         """Half-open: what arrives is gone, nothing is sent, the socket stays open."""
+        self.heard = False
+        """Whether the master has asked for anything since somebody looked."""
         self.lose_operates = False
         """OPERATE requests get lost between the socket and the device."""
 
@@ -89,6 +91,7 @@ class OutstationSession(Session):
         return None if self._hung or self.deaf else super().initiate_after()
 
     def _handle_fragment(self, fragment: bytes) -> bytes:
+        self.heard = True
         if self.lose_operates and fragment[1:2] == bytes([FunctionCode.OPERATE]):
             return b""
         return super()._handle_fragment(fragment)

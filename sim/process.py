@@ -32,6 +32,7 @@ from sim.recording import Playback, Recorder, Recording, recording
 from sim.scenario import load_scenario
 from sim.server import SimOpcUaServer
 from sim.timeline import Timeline
+from sim.watchdog import Watchdog
 from sim.world import World
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,8 @@ class TlsTable(BaseModel):
 
 class SimTable(BaseModel):
     """`[sim]` of gridctl.toml; `tick_s` in real seconds; `record`: where each run is written down,
-    "" for nowhere."""
+    "" for nowhere; `silence_s`: grid seconds without a sign of their master after which devices
+    return to their defaults, None for never."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,11 +69,14 @@ class SimTable(BaseModel):
     instructor_socket: str
     tick_s: float = Field(ge=0.05, le=60)
     record: str = ""
+    silence_s: float | None = Field(default=None, ge=1.0, le=86_400.0)
     tls: dict[str, TlsTable] = Field(default_factory=dict)
 
 
 class _Publishing(LinkServer, Protocol):
     async def publish(self) -> None: ...
+
+    def heard(self) -> bool: ...
 
 
 class DnpServer:
@@ -82,6 +87,7 @@ class DnpServer:
     def __init__(self, inner: SimOutstation) -> None:
         self._inner = inner
         self.start, self.stop, self.publish = inner.start, inner.stop, inner.publish
+        self.heard = inner.heard
 
     def refuse_commands(self, *, on: bool) -> None:
         self._inner.reject_select = on
@@ -98,6 +104,7 @@ class _OpcUaServer:
     def __init__(self, inner: SimOpcUaServer) -> None:
         self._inner = inner
         self.start, self.stop, self.publish = inner.start, inner.stop, inner.publish
+        self.heard = inner.heard
 
     def refuse_commands(self, *, on: bool) -> None:
         self._inner.reject_commands = on
@@ -153,6 +160,11 @@ class Simulator:
         }
         self.faults = FaultBoard(self.world, self.servers)
         self.timeline = Timeline(scenario.events)
+        self.watchdog = Watchdog(
+            self.table.silence_s,
+            {name: self.world.holds_of(name) for name in self.servers},
+            at_s=self.clock.now_s(),
+        )
         self.pace = Pace(self.table.tick_s)
         self.recorder: Recorder | None = None
         self.instructor = Instructor(
@@ -253,6 +265,8 @@ class Simulator:
     async def _live(self) -> None:
         now_s = self.clock.now_s()
         await self.timeline.play(now_s, self.faults)
+        heard = [name for name, server in self.servers.items() if server.heard()]
+        self.watchdog.step(heard, at_s=now_s)
         try:
             self.world.tick(now_s)
         except UnavailableError as error:

@@ -136,6 +136,10 @@ class SimOpcUaServer:
         if server is not None:
             await server.stop()
 
+    def heard(self) -> bool:
+        """Whether a client has a session: it keeps that alive, or the server ends it."""
+        return self._inner is not None and self._inner.has_sessions and not self.line.silent
+
     def disturb(self, fault: Fault, *, on: bool, amount: float) -> None:
         """Switch one of a server's faults. ValueError for one that OPC UA does not have."""
         if self.line.set(fault, on=on, amount=amount):

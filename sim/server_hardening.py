@@ -159,6 +159,11 @@ class HardenedInternalServer(InternalServer):
             self.register_external_session(session)
         return session
 
+    @property
+    def has_sessions(self) -> bool:
+        """Whether anybody is there."""
+        return bool(self._external_sessions)
+
     async def close_sessions(self) -> None:
         """End every session with its subscriptions, so that no task outlives the server."""
         for session in list(self._external_sessions.values()):

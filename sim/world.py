@@ -18,7 +18,8 @@ from gridctl.model.clock import Clock
 from gridctl.model.network import Feeder
 from sim.demand import Demand
 from sim.devices.battery import BatteryDevice
-from sim.devices.breaker import OPEN, BreakerDevice
+from sim.devices.breaker import OPEN, BreakerDevice, BreakerLatch
+from sim.devices.control import SetpointHold
 from sim.devices.load_group import LoadGroupDevice
 from sim.devices.pv import PvDevice
 from sim.devices.surroundings import Surroundings
@@ -325,6 +326,10 @@ class World:
     def set_local(self, device: str, *, on: bool) -> None:
         """The local/remote switch at the device. KeyError."""
         self.commandable[device].hold.remote = not on
+
+    def holds_of(self, link: str) -> Sequence[SetpointHold | BreakerLatch]:
+        """What the master of `link` may have set."""
+        return tuple(d.hold for p, d in self._by_setpoint.items() if self._links.get(p) == link)
 
     def resume(self, *, at_s: float, ticks: int, received: Mapping[str, int]) -> None:
         """Go on from a saved state; devices and grid are in place already (`sim.checkpoint`)."""

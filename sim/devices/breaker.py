@@ -33,6 +33,10 @@ class BreakerLatch:
         return verdict
 
 
+    def drop(self) -> None:
+        """A breaker stays where it is, whoever is gone."""
+
+
 class BreakerDevice:
     """One switch of the feeder."""
 

@@ -68,6 +68,10 @@ class SetpointHold:
         if self._value != self.default and (at_s >= self._until_s or self.fault or not self.remote):
             self._set(self.default, at_s)
 
+    def drop(self) -> None:
+        """Whoever set it is gone: the lease is over now."""
+        self._until_s = float("-inf")
+
     def _set(self, value: float, at_s: float) -> None:
         if value != self._value:
             self._since_s = at_s

@@ -9,6 +9,7 @@ from sim.server_types import nodeset
 from tests.docs.cli_page import cli_page
 from tests.docs.decisions_page import decisions_page
 from tests.docs.dependencies_page import dependencies_page
+from tests.docs.devices_page import devices_page
 from tests.docs.dnp3_page import dnp3_page
 from tests.docs.drivers_page import drivers_page
 from tests.docs.http_page import http_page
@@ -35,6 +36,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/command-states.md": states_page,
     "reference/safeguards.md": safeguards_page,
     "reference/simulator-faults.md": simulator_page,
+    "reference/simulated-devices.md": devices_page,
     "reference/http.md": http_page,
     "reference/openadr-mapping.md": mapping_page,
     "reference/platform-api.md": platform_page,

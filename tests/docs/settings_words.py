@@ -232,7 +232,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "scenario": "Name of a scenario that comes with the simulator.",
         "instructor_socket": "Unix socket over which faults are switched on and devices are counted.",
         "tick_s": "Time between two solved states, real s.",
-        "record": "Folder in which each run is written down; empty: none.",
+        "record": "File in which each run is written down, .csv or .parquet; empty: none.",
+        "silence_s": "Grid seconds without a sign of their master after which devices return to "
+        "their defaults; without it they wait for the end of their leases.",
         "tls": "Links whose simulated outstation speaks TLS, each with its files.",
     },
     "limits": {

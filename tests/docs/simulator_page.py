@@ -18,6 +18,7 @@ from sim.scenario_file import (
     WaveTable,
 )
 from sim.series import COLUMNS
+from tests.docs.fault_tests import fault_tests
 from tests.docs.tables import GENERATED, table, type_in_words
 
 _INTRO = """\
@@ -70,14 +71,16 @@ who plans by a clock that runs 30 times too fast has less time to think: it need
 
 def simulator_page() -> str:
     """The whole page."""
+    shown = fault_tests()
     kinds = table(
-        ("fault", "aimed at", "amount", "what it does"),
+        ("fault", "aimed at", "amount", "what it does", "shown by"),
         (
             (
                 f"`{k.fault}`",
                 k.aim.value,
                 f"{k.amount:g} {k.unit}" if k.amount else k.unit,
                 k.does + (" (momentary)" if k.momentary else ""),
+                "<br>".join(f"`{name}`" for name in shown[k.fault]),
             )
             for k in KINDS.values()
         ),

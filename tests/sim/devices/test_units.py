@@ -118,6 +118,22 @@ def test_a_compressor_rests_before_it_starts_again() -> None:
     assert device.on.any()
 
 
+@pytest.mark.parametrize(("application", "air_c"), [("cooling", 36.0), ("heating", -8.0)])
+def test_thermostats_whose_owners_have_overruled_it_go_on(application: str, air_c: float) -> None:
+    site = ThermalSite(
+        resource=group(100.0), application=application, units=40, unit_kw=2.5, seed=3
+    )
+    device = ThermalGroupDevice(site)
+    bench = Bench(device, air_c=air_c)
+    usual_kw = float(np.mean(bench.run(3.0)[120:]))
+    device.overridden = True
+    assert bench.tell(100.0) is Verdict.ACCEPTED
+    assert np.mean(bench.run(0.4)) > 0.8 * usual_kw > 1.0
+    assert device.available_kw == 0.0
+    device.overridden = False
+    assert max(bench.run(60.0 / 3600.0)) == 0.0
+
+
 def test_water_heaters_store_what_is_shed() -> None:
     device = ThermalGroupDevice(
         ThermalSite(resource=group(180.0), application="water", units=40, unit_kw=4.5, seed=4)
