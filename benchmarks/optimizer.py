@@ -22,6 +22,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+# Before numpy comes: a library of threads for small matrices only waits for itself.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 
 from benchmarks.optimizer_cases import columns, converted, evening_task, fleet_of, grown
@@ -381,7 +384,6 @@ def measure(quick: bool) -> Sequence[Figure]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main(
         measure,
         about=__doc__ or "",

@@ -17,6 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+# Before numpy comes: a library of threads for small matrices only waits for itself.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 
 from benchmarks.optimizer_cases import evening_task, fleet_of, grown
@@ -168,5 +171,4 @@ def measure(quick: bool) -> Sequence[Figure]:
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     main(measure, about=__doc__ or "", packages=("scipy", "numpy"))

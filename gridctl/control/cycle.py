@@ -138,6 +138,23 @@ class Cycle:
             self.view = CycleView(at_s=now_s, status=status, reason=reason, held=held)
             return self.view
 
+    async def question(self, now_s: float) -> PlanningTask:
+        """What the mind would be asked now, whether or not a plan is under way: for whoever splits
+        a limit over several feeders. Raises UnavailableError with the reason where there is none.
+        """
+        async with self._one_at_a_time:
+            try:
+                await self._participation.load()
+                known = self._observe()
+                outlook = self._as_it_is(await self._forecast(now_s), known)
+                horizon = outlook.forecast.horizon
+                end_s = horizon.start_s + horizon.step_s * horizon.count
+                waiting = await self._store.requests(states=WAITING_REQUESTS)
+                requests = tuple(r for r in waiting if r.start_s < end_s and r.end_s > now_s)
+                return self._task(known, outlook, requests, now_s)
+            except NoPlan as end:
+                raise UnavailableError(end.reason) from None
+
     def rejected(self, requests: tuple[str, ...]) -> None:
         """A person has said no: the same question is not asked again for the life of a plan."""
         life_s = self._settings.approval.plan_life_s

@@ -26,6 +26,7 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, Refusal, RefusedError, UnavailableError
 from gridctl.model.order import Order, OrderKind
 from gridctl.model.plan import PlanState
+from gridctl.model.planning import PlanningTask
 from gridctl.model.program import DispatchRequest, RequestState
 
 log = logging.getLogger(__name__)
@@ -221,6 +222,10 @@ class OperatorDesk:
                 )
             )
         self._wake()
+
+    async def planning_task(self) -> PlanningTask:
+        """As `Desk.planning_task`."""
+        return await self._cycle.question(self._clock.now_s())
 
     async def cancel_request(self, event_id: str, *, person: Person) -> None:
         """The event is withdrawn. Raises RefusedError when there is none that is not over."""

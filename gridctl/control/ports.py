@@ -511,6 +511,10 @@ class Desk(Protocol):
         """Somebody came in by a password although there is an identity provider (break-glass)."""
         ...
 
+    async def planning_task(self) -> PlanningTask:
+        """What the mind would be asked now. Raises UnavailableError where there is no question."""
+        ...
+
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
         """A demand event arrived (or changed): kept, alarmed as an event, in the next plan."""
         ...

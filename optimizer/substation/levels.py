@@ -52,8 +52,9 @@ class SubstationTask:
 class SubstationPlan:
     """`plans` by feeder, `failed`: why a feeder has none, `silent`: why one has no part in the
     split (it may have a plan of its own); `split` of the limit; sums of imports
-    without and with control, kW (T,); `over_kw`: what is left above the limit; `mends`: how often
-    feeders were asked again."""
+    without and with control, kW (T,); `over_kw`: what is left above the limit; `asked_kw` (F, T):
+    what each feeder was asked for, kW less than without control; `mends`: how often feeders were
+    asked again."""
 
     plans: Mapping[str, PlanningResult]
     failed: Mapping[str, str]
@@ -62,6 +63,7 @@ class SubstationPlan:
     head_before_kw: FloatArray
     head_after_kw: FloatArray
     over_kw: FloatArray
+    asked_kw: FloatArray
     mends: int
     cost: float
     solve_s: float
@@ -128,6 +130,7 @@ def plan_substation(
         head_before_kw=found.head_kw.sum(axis=0),
         head_after_kw=after_kw.sum(axis=0),
         over_kw=_over(after_kw, limit_kw),
+        asked_kw=wanted_kw,
         mends=mends,
         cost=sum(plan.cost for plan in desk.plans.values()),
         solve_s=monotonic_s() - begun_s,

@@ -12,9 +12,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gridctl.control.ports import Person, Picture, PlanView, ResourceView
 from gridctl.model.clock import ManualClock
-from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.errors import Refusal, RefusedError, UnavailableError
 from gridctl.model.measurement import Snapshot
-from gridctl.model.planning import Forecast, Horizon
+from gridctl.model.planning import Forecast, Horizon, PlanningTask
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.openadr.broker_notifier import MqttPolicy
 from gridctl.openadr.callbacks import CallbackPolicy
@@ -37,6 +37,7 @@ class RecordingDesk:
         self.people: list[Person] = []
         self.refusal: Refusal | None = None
         self.all_over = False
+        self.task: PlanningTask | None = None
         self.resources: tuple[ResourceView, ...] = ()
         self.forecast: Forecast | None = Forecast(
             horizon=Horizon(start_s=NOON_S, step_s=900.0, count=32),
@@ -65,6 +66,12 @@ class RecordingDesk:
             effect=None,
             blocked=(),
         )
+
+    async def planning_task(self) -> PlanningTask:
+        """The task, with the requests that are there."""
+        if self.task is None:
+            raise UnavailableError("the field is not connected")
+        return replace(self.task, requests=tuple(await self._store.requests()))
 
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
         if self.refusal is not None:

@@ -13,7 +13,7 @@ from gridctl.control.ports import (
     ResourceView,
 )
 from gridctl.model.alarm import Alarm, AlarmState
-from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.errors import Refusal, RefusedError, UnavailableError
 from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import (
     GOOD,
@@ -33,6 +33,7 @@ from gridctl.model.planning import (
     Horizon,
     NodeVoltage,
     PlanningResult,
+    PlanningTask,
     Setpoint,
     Shortfall,
     SolveStatus,
@@ -251,6 +252,9 @@ class RecordingDesk:
     """Fulfils `Desk`; approves only the digest of PLAN."""
 
     acts: list[tuple[str, str, str]] = field(default_factory=list)
+
+    async def planning_task(self) -> PlanningTask:
+        raise UnavailableError("no question")
 
     def _view(self) -> PlanView:
         stored = StoredPlan(
