@@ -71,6 +71,7 @@ class TransformerTable(_Table):
     power_factor: Annotated[float, Field(gt=0.3, le=1)] = 0.95
     upgraded: bool = False
     branch: str | None = None
+    life_price_per_h: Positive | None = None
 
 
 class ClockTable(_Table):
@@ -392,14 +393,20 @@ def load_resources(file: Path, feeder: Feeder) -> tuple[Resource, ...]:
     return resources
 
 
+def _elsewhere(file: Path) -> str:
+    """Where the pilot may be that somebody means who named none."""
+    beside = sorted(found.parent for found in file.parent.parent.glob(f"*/{file.name}"))[:3]
+    if not beside:
+        return "gridctl demo makes a whole example"
+    return " or ".join(f"--instance {folder}" for folder in beside)
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         with file.open("rb") as stream:
             return tomllib.load(stream)
     except FileNotFoundError:
-        raise ConfigError(
-            "does not exist", file=str(file), hint="gridctl demo makes a whole example"
-        ) from None
+        raise ConfigError("does not exist", file=str(file), hint=_elsewhere(file)) from None
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from None
     except tomllib.TOMLDecodeError as error:

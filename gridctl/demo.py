@@ -31,6 +31,7 @@ from sim.own_scenario import write_own_scenario
 log = logging.getLogger(__name__)
 
 SCENARIO = "hot-afternoon"
+USUAL_INSTANCE = Path(".gridctl/demo")
 SIM_READY_DEADLINE_S = 60.0
 GRID_TIME_SAVE_S = 2.0
 AFTERNOON_H = 15.0 + 40.0 / 60.0
@@ -257,4 +258,6 @@ def _welcome(ready: Ready, settings: Settings, instance: Path) -> None:
     else:
         print("  Users and secrets as at the first start (`gridctl demo --fresh` begins anew).")
     print(f"\n  STOP from a terminal:  .venv/bin/gridctl stop --instance {instance}")
+    if instance != USUAL_INSTANCE:
+        print(f"  Other commands there:  export GRIDCTL_INSTANCE={instance}")
     print("  Ctrl-C ends the pilot; the next start goes on from here.\n", flush=True)

@@ -78,7 +78,16 @@ def test_not_toml(pilot: Path) -> None:
 
 
 def test_missing_file_says_what_makes_one(tmp_path: Path) -> None:
-    assert "gridctl demo" in refusal(tmp_path / "gridctl.toml").hint
+    assert "gridctl demo" in refusal(tmp_path / "demo" / "gridctl.toml").hint
+
+
+def test_a_missing_file_names_the_pilots_beside_it(tmp_path: Path) -> None:
+    """Somebody runs `gridctl demo --feeder mine`, and then `gridctl status` without a word."""
+    (tmp_path / "demo-mine").mkdir()
+    (tmp_path / "demo-mine" / "gridctl.toml").touch()
+    assert (
+        refusal(tmp_path / "demo" / "gridctl.toml").hint == f"--instance {tmp_path / 'demo-mine'}"
+    )
 
 
 def test_missing_feeder(pilot: Path) -> None:
