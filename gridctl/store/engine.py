@@ -29,7 +29,7 @@ from gridctl.model.record import (
     EvidenceRow,
     StoredPlan,
 )
-from gridctl.store import alarms, audit, commands, events, evidence, flags, requests, samples
+from gridctl.store import alarms, audit, commands, events, evidence, flags, requests
 from gridctl.store.connection import (
     WAIT_S,
     Engines,
@@ -44,6 +44,7 @@ from gridctl.store.dossier import Dossiers
 from gridctl.store.duties import Duties
 from gridctl.store.factors import Factors
 from gridctl.store.forecasts import Forecasts
+from gridctl.store.history import History, open_history
 from gridctl.store.migrate import is_missing, prepare
 from gridctl.store.modes import Modes
 from gridctl.store.openadr import Clients
@@ -60,11 +61,6 @@ from gridctl.store.visit import Run, carried_out, looked_up
 
 T = TypeVar("T")
 
-YIELD_S = 0.02
-"""So long the history lets others go first, between two of its transactions; again, when one came,
-up to `YIELD_TIMES`."""
-YIELD_TIMES = 5
-
 
 class SqlStore:
     """Fulfils `gridctl.control.ports.Store` on SQLite or PostgreSQL.
@@ -73,16 +69,17 @@ class SqlStore:
     InvariantViolation (a constraint that cannot break is broken).
     """
 
-    def __init__(self, *, engines: Engines, clock: Clock, lock: FileLock | None) -> None:
+    def __init__(
+        self, *, engines: Engines, history: History, clock: Clock, lock: FileLock | None
+    ) -> None:
         self.clock = clock
         self._engines = engines
+        self._history = history
         self._file_lock = lock
         self._write_lock = asyncio.Lock()
         self._writing: asyncio.Task[object] | None = None
-        self._transactions = 0
         self._epoch = Epoch()
         self._plans = Plans()
-        self._samples = samples.Samples()
         self._is_closed = False
         self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
         self.factors = Factors(transaction=self.transaction, reading=self._reading)
@@ -148,7 +145,6 @@ class SqlStore:
             raise UnavailableError(f"the store was busy for {WAIT_S:g} s") from None
         try:
             self._writing = task
-            self._transactions += 1
             self._check_open()
             async with connected(writer, "write") as connection:
                 yield connection
@@ -166,37 +162,19 @@ class SqlStore:
             raise UnavailableError("the store is closed")
 
     async def add_samples(self, measurements: Sequence[Measurement]) -> None:
-        """Append to the history, in short transactions between which everything else has its turn:
-        a command's journal must not wait for ten thousands of values. Replays are ignored."""
-        for number, batch in enumerate(samples.batches(measurements)):
-            if number:
-                await self._quiet()
-            async with self.transaction() as unit:
-                await self._samples.add(unit.connection, batch)
-            self._samples.committed()
-
-    async def _quiet(self) -> None:
-        for _ in range(YIELD_TIMES):
-            before = self._transactions
-            await asyncio.sleep(YIELD_S)
-            if self._transactions == before and self._writing is None:
-                return
+        """Append to the history, beside everything else: a command's journal never waits for it.
+        Replays are ignored."""
+        await self._history.add(measurements)
 
     async def samples(
         self, point: str, *, start_s: float, end_s: float, count_max: int
     ) -> Sequence[Measurement]:
         """The oldest `count_max` readings of `point` in [start_s, end_s), by source time."""
-        async with self._reading("samples") as connection:
-            return await samples.window(
-                connection, point, start_s=start_s, end_s=end_s, count_max=count_max
-            )
+        return await self._history.window(point, start_s=start_s, end_s=end_s, count_max=count_max)
 
     async def series(self, point: str, *, start_s: float, end_s: float, step_s: float) -> Series:
         """Mean of good samples per interval; None where there was none."""
-        async with self._reading("series") as connection:
-            return await samples.series(
-                connection, point, start_s=start_s, end_s=end_s, step_s=step_s
-            )
+        return await self._history.series(point, start_s=start_s, end_s=end_s, step_s=step_s)
 
     async def add_events(self, boot_id: str, added: Sequence[Event]) -> None:
         """Append to the sequence of events of one run of the field agent; told twice, kept once."""
@@ -271,6 +249,7 @@ class SqlStore:
             async with asyncio.timeout(WAIT_S):
                 await self._write_lock.acquire()
             self._write_lock.release()
+        await self._history.close()
         await self._engines.dispose()
         if self._file_lock is not None:
             self._file_lock.release()
@@ -297,12 +276,13 @@ async def open_store(url: str, *, clock: Clock, read_only: bool = False) -> SqlS
     try:
         with translated("open"):
             await prepare(both, where=found.render_as_string(hide_password=True))
+            history = await open_history(found, control=both)
     except BaseException:
         await both.dispose()
         if lock is not None:
             lock.release()
         raise
-    return SqlStore(engines=both, clock=clock, lock=lock)
+    return SqlStore(engines=both, history=history, clock=clock, lock=lock)
 
 
 def _file_lock(url: URL) -> FileLock | None:

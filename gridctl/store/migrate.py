@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sqlalchemy import URL, Connection, inspect
 
 from gridctl.model.errors import ConfigError
 from gridctl.store.connection import Engines, FileLock, connected, engines, parsed, translated
+from gridctl.store.history_file import prepare_history
 
 _SCRIPTS = files("gridctl.store") / "migrations"
 
@@ -42,6 +44,9 @@ async def upgrade(url: str) -> str:
     both = engines(found, read_only=False)
     try:
         with translated("upgrade"):
+            if lock is not None:
+                # Before the tables that it comes from are dropped.
+                await asyncio.to_thread(prepare_history, Path(str(found.database)))
             await _upgrade(both)
     finally:
         await both.dispose()

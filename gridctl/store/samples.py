@@ -1,48 +1,75 @@
 """The history: what was measured, with its quality, as it came.
 
-The key is (point, source time): one point's weeks lie together, and a replay of the same reading
-is ignored. Rows go in by `exec_driver_sql` with many parameters, which is twice as fast as Core.
+The key is (point, source time): a replay of the same reading is ignored. SQLite keeps the rows by
+(bucket of time, point, source time): what comes at one time is written in one place, however many
+points there are, or each of ten thousands of values would touch a page of its own. Rows go in by
+the hundreds in one statement, which the interpreter's lock sees once.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Double, Table, bindparam, select, text
+from sqlalchemy import Double, Table, Text, bindparam, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.measurement import Measurement
 from gridctl.model.planning import Series
 from gridctl.store import schema
+from gridctl.store.history_file import BUCKET_S
 from gridctl.store.quality import packed, unpacked
 
-BATCH_ROWS = 1_000
+TRANSACTION_ROWS = 10_000
+STATEMENT_ROWS = 1_000
+"""Seven values a row: far below the 32,766 that a statement of SQLite may have."""
 _NATIVE_MAX = 20_000
 _NAMES_PER_QUERY = 500
 
-_INSERT = {
-    "sqlite": (
-        "INSERT OR IGNORE INTO sample"
-        " (point_id, source_s, value, quality, native_id, received_s) VALUES (?, ?, ?, ?, ?, ?)"
-    ),
-    "postgresql": (
-        "INSERT INTO sample (point_id, source_s, value, quality, native_id, received_s)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
-    ),
-}
+_POSTGRESQL = (
+    "INSERT INTO sample (point_id, source_s, value, quality, native_id, received_s)"
+    " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
+)
 
-_MEANS = text(
-    "SELECT CAST(floor((s.source_s - :start_s) / :step_s) AS INTEGER) AS k, avg(s.value)"
-    " FROM sample s JOIN point p ON p.id = s.point_id"
-    " WHERE p.mrid = :mrid AND s.source_s >= :start_s AND s.source_s < :end_s"
-    " AND (s.quality & 3) = 0 AND s.value IS NOT NULL GROUP BY k ORDER BY k"
-).bindparams(
+# The buckets that are there, one seek each: a device whose clock says 1970 costs one step, not
+# millions of empty ones.
+_BUCKETS = (
+    "WITH RECURSIVE b(k) AS (SELECT min(bucket) FROM sample WHERE bucket >= :first UNION ALL"
+    " SELECT (SELECT min(bucket) FROM sample WHERE bucket > b.k) FROM b WHERE b.k < :last) "
+)
+_SOURCE = {
+    "sqlite": "b CROSS JOIN sample s ON s.bucket = b.k",
+    "postgresql": "sample s",
+}
+_OF_POINT = (
+    "s.point_id = (SELECT id FROM point WHERE mrid = :mrid)"
+    " AND s.source_s >= :start_s AND s.source_s < :end_s"
+)
+_TYPES = (
+    bindparam("mrid", type_=Text),
     bindparam("start_s", type_=Double),
     bindparam("end_s", type_=Double),
-    bindparam("step_s", type_=Double),
 )
+_WINDOW = {
+    name: text(
+        f"{_BUCKETS if name == 'sqlite' else ''}"  # noqa: S608 - constants
+        f"SELECT s.source_s, s.value, s.quality, n.text, s.received_s FROM {source}"
+        f" JOIN native n ON n.id = s.native_id WHERE {_OF_POINT}"
+        " ORDER BY s.source_s LIMIT :count"
+    ).bindparams(*_TYPES)
+    for name, source in _SOURCE.items()
+}
+_MEANS = {
+    name: text(
+        f"{_BUCKETS if name == 'sqlite' else ''}"  # noqa: S608 - constants
+        "SELECT CAST(floor((s.source_s - :start_s) / :step_s) AS INTEGER) AS i, avg(s.value)"
+        f" FROM {source} WHERE {_OF_POINT}"
+        " AND (s.quality & 3) = 0 AND s.value IS NOT NULL GROUP BY i ORDER BY i"
+    ).bindparams(*_TYPES, bindparam("step_s", type_=Double))
+    for name, source in _SOURCE.items()
+}
 
 
 class Words:
@@ -105,19 +132,25 @@ class Samples:
         """Insert one batch; (point, source time) that is there already is ignored."""
         await self._points.learn(connection, {m.point for m in measurements})
         await self._natives.learn(connection, {m.quality.native for m in measurements})
-        rows = [
-            (
-                self._points.id(m.point),
-                m.source_time_s,
-                # a NaN is no number: it is kept as "no value" and comes back as NaN
-                None if math.isnan(m.value) else m.value,
-                packed(m.quality, m.time_quality),
-                self._natives.id(m.quality.native),
-                m.received_time_s,
-            )
-            for m in measurements
-        ]
-        await connection.exec_driver_sql(_INSERT[connection.dialect.name], rows)
+        rows = [self._row(m) for m in measurements]
+        if connection.dialect.name != "sqlite":
+            await connection.exec_driver_sql(_POSTGRESQL, rows)
+            return
+        for start in range(0, len(rows), STATEMENT_ROWS):
+            some = rows[start : start + STATEMENT_ROWS]
+            flat = tuple(cell for row in some for cell in (bucket(row[1]), *row))
+            await connection.exec_driver_sql(_into_sqlite(len(some)), flat)
+
+    def _row(self, m: Measurement) -> tuple[Any, ...]:
+        return (
+            self._points.id(m.point),
+            m.source_time_s,
+            # a NaN is no number: it is kept as "no value" and comes back as NaN
+            None if math.isnan(m.value) else m.value,
+            packed(m.quality, m.time_quality),
+            self._natives.id(m.quality.native),
+            m.received_time_s,
+        )
 
     def committed(self) -> None:
         """The batch is durable: its ids may be remembered."""
@@ -125,27 +158,36 @@ class Samples:
         self._natives.commit()
 
 
+def bucket(at_s: float) -> int:
+    """The bucket of time that `at_s` lies in."""
+    return math.floor(at_s / BUCKET_S)
+
+
+@cache
+def _into_sqlite(count: int) -> str:
+    values = ",".join(["(?,?,?,?,?,?,?)"] * count)
+    columns = "bucket, point_id, source_s, value, quality, native_id, received_s"
+    return f"INSERT OR IGNORE INTO sample ({columns}) VALUES {values}"  # noqa: S608 - only ?
+
+
 def batches(measurements: Sequence[Measurement]) -> Iterable[Sequence[Measurement]]:
-    """`measurements` in transactions' worth, so that a command never waits for a long history."""
-    for start in range(0, len(measurements), BATCH_ROWS):
-        yield measurements[start : start + BATCH_ROWS]
+    """`measurements` in transactions' worth, so that nobody waits for a long history."""
+    for start in range(0, len(measurements), TRANSACTION_ROWS):
+        yield measurements[start : start + TRANSACTION_ROWS]
 
 
 async def window(
     connection: AsyncConnection, point: str, *, start_s: float, end_s: float, count_max: int
 ) -> Sequence[Measurement]:
     """The oldest `count_max` readings of `point` in [start_s, end_s), in source time."""
-    s, p, n = schema.sample.c, schema.point.c, schema.native.c
-    rows = await connection.execute(
-        select(s.source_s, s.value, s.quality, n.text, s.received_s)
-        .select_from(schema.sample)
-        .join(schema.point, p.id == s.point_id)
-        .join(schema.native, n.id == s.native_id)
-        .where(p.mrid == point, s.source_s >= start_s, s.source_s < end_s)
-        .order_by(s.source_s)
-        .limit(count_max)
-    )
+    asked = {"mrid": point, "start_s": start_s, "end_s": end_s, "count": count_max}
+    name = connection.dialect.name
+    rows = await connection.execute(_WINDOW[name], asked | _bounds(name, start_s, end_s))
     return [_measurement(point, row) for row in rows]
+
+
+def _bounds(dialect: str, start_s: float, end_s: float) -> dict[str, int]:
+    return {"first": bucket(start_s), "last": bucket(end_s)} if dialect == "sqlite" else {}
 
 
 def _measurement(point: str, row: Sequence[Any]) -> Measurement:
@@ -165,12 +207,17 @@ async def series(
     connection: AsyncConnection, point: str, *, start_s: float, end_s: float, step_s: float
 ) -> Series:
     """Mean of the good readings of each interval [start_s + k*step_s, …); None for a gap."""
-    count = max(0, math.ceil((end_s - start_s) / step_s))
+    count = interval_count(start_s, end_s, step_s)
     values: list[float | None] = [None] * count
-    rows = await connection.execute(
-        _MEANS, {"mrid": point, "start_s": start_s, "end_s": end_s, "step_s": step_s}
-    )
+    asked = {"mrid": point, "start_s": start_s, "end_s": end_s, "step_s": step_s}
+    name = connection.dialect.name
+    rows = await connection.execute(_MEANS[name], asked | _bounds(name, start_s, end_s))
     for index, mean in rows:
         if 0 <= index < count:
             values[index] = mean
     return Series(start_s=start_s, step_s=step_s, values=tuple(values))
+
+
+def interval_count(start_s: float, end_s: float, step_s: float) -> int:
+    """How many intervals of `step_s` there are from `start_s` to `end_s`."""
+    return max(0, math.ceil((end_s - start_s) / step_s))

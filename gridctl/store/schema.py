@@ -52,12 +52,16 @@ field_event = Table(
 """Sequence of events; `number` counts them within one run of the field agent (`boot_id`)."""
 
 # --- history -----------------------------------------------------------------------------------
+# In this database on PostgreSQL only; on SQLite it has a file of its own (`history_file`).
+
+ELSEWHERE = {"elsewhere": "sqlite"}
 
 point = Table(
     "point",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("mrid", Text, nullable=False, unique=True),
+    info=ELSEWHERE,
 )
 
 native = Table(
@@ -66,6 +70,7 @@ native = Table(
     Column("id", Integer, primary_key=True),
     Column("text", Text, nullable=False, unique=True),
     comment="the wire's own words for quality, once each",
+    info=ELSEWHERE,
 )
 
 sample = Table(
@@ -77,7 +82,7 @@ sample = Table(
     Column("quality", Integer, nullable=False),
     Column("native_id", Integer, nullable=False),
     Column("received_s", Double, nullable=False),
-    sqlite_with_rowid=False,
+    info=ELSEWHERE,
 )
 
 # --- plans and people ----------------------------------------------------------------------------
