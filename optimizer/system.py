@@ -1,10 +1,9 @@
 """Rows and columns that couple resources: what a policy asks of all of them together.
 
-Reserve, staggered return, ramp of the import, fairness, demand charge, scenarios with CVaR, what
-dispatches ask of the devices that they name. All of
-them are soft or free: none can make a programme infeasible. Rows read `own x + head h + s <= upper`
-with the blocks' columns x, the import h of each interval as the linear model sees it, and columns s
-of their own.
+Reserve, staggered return, ramp of the import, fairness, demand charge, import priced by level,
+scenarios with CVaR, what dispatches ask of the devices that they name. All of them are soft or
+free: none can make a programme infeasible. Rows read `own x + head h + s <= upper` with the blocks'
+columns x, the import h of each interval as the linear model sees it, and columns s of their own.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import scipy.sparse as sp
 
-from gridctl.model.policy import Policy
+from gridctl.model.policy import ImportPrice, Policy
 from gridctl.model.program import DispatchRequest
 from gridctl.model.resource import Battery, Generator, LoadGroup
 from optimizer.arrays import FloatArray
@@ -29,7 +28,7 @@ WISH_MIN_KW = 0.5
 ASKED_SHARE = 20.0
 """A kW that a dispatch asks of the devices that it names costs, short, as one of a target does."""
 WISHES = {
-    "asked": "what a dispatch asks of the devices that it names",
+    "asked": "share of those whom a dispatch names",
     "reserve": "reserve",
     "return": "staggered return",
     "ramp": "ramp of the import",
@@ -140,6 +139,8 @@ def system_of(
         peak = build.column("peak", policy.demand_charge_per_kw, lower=policy.peak_so_far_kw)
         for t in range(problem.grid.count):
             build.row(head=[(t, 1.0)], columns=[(peak, -1.0)], upper=0.0)
+    for price in policy.import_prices:
+        _by_level(build, problem, price)
     if policy.scenarios:
         _scenarios(build, problem, policy, unit)
     _asked_of_some(build, problem, placed, ASKED_SHARE * unit)
@@ -269,6 +270,19 @@ def _fairness(
             for column, h in zip(block.runs.on, problem.grid.hours, strict=True)
         ]
         build.row(own=own, columns=[(most, -1.0)], upper=-share * used_h)
+
+
+def _by_level(build: _Builder, problem: Problem, price: ImportPrice) -> None:
+    """Import above each level costs what that level costs more than the one below it."""
+    for t in range(problem.grid.count):
+        paid = 0.0
+        for above, cost in zip(price.above_kw, price.per_kwh, strict=True):
+            more = cost[t] - paid
+            paid = cost[t]
+            if more <= 0.0:
+                continue
+            over = build.column(f"{price.what} {t}", more * float(problem.grid.hours[t]))
+            build.row(head=[(t, 1.0)], columns=[(over, -1.0)], upper=above[t])
 
 
 def _scenarios(build: _Builder, problem: Problem, policy: Policy, unit: float) -> None:

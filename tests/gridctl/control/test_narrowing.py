@@ -85,3 +85,10 @@ def test_words_for_those_who_are_not_named() -> None:
     ]
     everybody = hourly_task([900] * 4, CHEAP, requests=(demand_event(5.0, 0, 1),))
     assert narrowed(everybody) is everybody
+
+
+def test_what_is_missing_is_said() -> None:
+    task = hourly_task([900] * 3, CHEAP, DEAR, requests=(named(150.0, 1, 1, "dear"),))
+    result = plan_task(narrowed(task), monotonic_s=time.monotonic)
+    (missed,) = [f.text for f in result.findings if "whom a dispatch names" in f.text]
+    assert "is missed from 13:00 to 14:00 by up to 50 kW" in missed
