@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import TypedDict, cast
 
 from py1815 import FunctionCode, OutstationServer
 from py1815.application import ObjectHeader
@@ -20,10 +20,11 @@ from py1815.objects import AnalogPoint, BinaryPoint, CounterPoint
 from gridctl.model.clock import Clock
 from sim.fault_kinds import Fault
 from sim.line_troubles import LineTroubles, TroubledWriter, reset
+from sim.outstation_classes import EventClasses
 from sim.outstation_controls import OutstationControls
 from sim.outstation_events import DoubleBitPoint, OutstationEvents
 from sim.outstation_forms import PointForm, double_bits
-from sim.outstation_image import OutstationImage
+from sim.outstation_image import ObjectKey, OutstationImage
 from sim.outstation_session import OutstationSession
 from sim.outstation_tls import OutstationTls
 from sim.plant import Plant, PlantPoint
@@ -36,8 +37,14 @@ SELECT_TIMEOUT_S = 5.0
 PORT_TRIES = 20
 PORT_PAUSE_S = 0.1
 
-_BINARY_INPUT, _DOUBLE_BIT_INPUT, _ANALOG_INPUT = 1, 3, 30
+_BINARY_INPUT, _DOUBLE_BIT_INPUT, _COUNTER, _FROZEN_COUNTER, _ANALOG_INPUT = 1, 3, 20, 21, 30
+_COUNTER_MODULUS = 1 << 32
 _CHATTER = 0x20
+
+
+class _When(TypedDict):
+    event_class: EventClass
+    timestamp_ms: int
 
 
 class _PowerSwitch(OutstationServer):
@@ -95,6 +102,7 @@ class SimOutstation:
         self._clock = clock
         mine = [point for point in points if point.link == link]
         self._image = OutstationImage(mine, plant, forms)
+        self._classes = EventClasses(self._image, self._image.forms)
         self._controls = OutstationControls(self._image, plant)
         self._server: _PowerSwitch | None = None
         self._session: OutstationSession | None = None
@@ -184,6 +192,7 @@ class SimOutstation:
         if self._server is not None:
             return
         self._events = OutstationEvents(capacity=EVENTS_PER_CLASS)
+        self._classes = EventClasses(self._image, self._image.forms)
         session = OutstationSession(
             self._image,
             control_provider=self._controls,
@@ -207,10 +216,11 @@ class SimOutstation:
         )
         server.line = self.line
         session.forms = {
-            key.index: form.event
+            (key.group, key.index): form.event
             for key, form in self._image.forms.items()
-            if key.group == _ANALOG_INPUT and form.event
+            if form.event
         }
+        session.assign = self._classes.assign
         session.lose_operates, session.deaf = self._lose_operates, self.line.silent
         for attempt in range(PORT_TRIES):
             try:
@@ -234,34 +244,30 @@ class SimOutstation:
         if self._server is None:
             return
         for key, point in self._image.points.items():
-            value, flags, at_s = self._image.reading(key)
-            stamp_ms = round((self._clock.now_s() if at_s is None else at_s) * 1000)
-            stamp_ms += round((self._clock_error_s + self._wrong_s) * 1000)
-            if key.group == _ANALOG_INPUT:
-                self._events.record_analog(
-                    key.index,
-                    AnalogPoint(value, flags),
-                    event_class=EventClass.CLASS_2,
-                    deadband=point.deadband / abs(point.scale),
-                    timestamp_ms=stamp_ms,
-                )
-            elif key.group == _BINARY_INPUT:
-                self._events.record_binary(
-                    key.index,
-                    BinaryPoint(bool(value), flags),
-                    event_class=EventClass.CLASS_1,
-                    timestamp_ms=stamp_ms,
-                )
-            elif key.group == _DOUBLE_BIT_INPUT:
-                self._events.record_double(
-                    key.index,
-                    DoubleBitPoint(double_bits(value), flags),
-                    event_class=EventClass.CLASS_1,
-                    timestamp_ms=stamp_ms,
-                )
+            event_class = self._classes.of(key)
+            if event_class is not None:
+                self._record(key, point, event_class)
         if self._storm_events:
             self._storm()
         self._server.notify()
+
+    def _record(self, key: ObjectKey, point: PlantPoint, event_class: EventClass) -> None:
+        value, flags, at_s = self._image.reading(key)
+        stamp_ms = round((self._clock.now_s() if at_s is None else at_s) * 1000)
+        stamp_ms += round((self._clock_error_s + self._wrong_s) * 1000)
+        when: _When = {"event_class": event_class, "timestamp_ms": stamp_ms}
+        deadband = point.deadband / abs(point.scale)
+        if key.group == _ANALOG_INPUT:
+            analog = AnalogPoint(value, flags)
+            self._events.record_analog(key.index, analog, deadband=deadband, **when)
+        elif key.group == _COUNTER:
+            counter = CounterPoint(round(value) % _COUNTER_MODULUS, flags)
+            self._events.record_counter(key.index, counter, deadband=deadband, **when)
+        elif key.group == _BINARY_INPUT:
+            self._events.record_binary(key.index, BinaryPoint(bool(value), flags), **when)
+        elif key.group == _DOUBLE_BIT_INPUT:
+            double = DoubleBitPoint(double_bits(value), flags)
+            self._events.record_double(key.index, double, **when)
 
     def _storm(self) -> None:
         """Chattering contacts: each is recorded open and closed, far more than the buffer holds;
@@ -299,6 +305,9 @@ class SimOutstation:
                 self._events.prime_binary(key.index, BinaryPoint(bool(value), flags))
             elif key.group == _DOUBLE_BIT_INPUT:
                 self._events.prime_double(key.index, DoubleBitPoint(double_bits(value), flags))
+            elif key.group == _COUNTER:
+                counter = CounterPoint(round(value) % _COUNTER_MODULUS, flags)
+                self._events.prime_counter(key.index, counter)
 
     def freeze(self, headers: Sequence[ObjectHeader], *, clear: bool) -> None:
         """A master freezes counters: kept for group 21, and told as events of class 3."""
@@ -306,12 +315,13 @@ class SimOutstation:
         self._image.freeze(headers, clear=clear)
         stamp_ms = round((self._clock.now_s() + self._clock_error_s + self._wrong_s) * 1000)
         for index, kept in self._image.frozen.items():
-            if before.get(index) is not kept:
+            event_class = self._classes.of(ObjectKey(_FROZEN_COUNTER, index))
+            if before.get(index) is not kept and event_class is not None:
                 value, flags = kept
                 self._events.record_frozen_counter(
                     index,
                     CounterPoint(value, flags),
-                    event_class=EventClass.CLASS_3,
+                    event_class=event_class,
                     timestamp_ms=stamp_ms,
                 )
 

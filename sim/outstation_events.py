@@ -1,10 +1,14 @@
-"""The outstation's event buffers: py1815's, and double-bit inputs, which it does not know."""
+"""The outstation's event buffers: py1815's, and what it does not know: double-bit inputs and
+counters that run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from py1815.events import EventBuffers, EventClass
+from py1815.events import Event, EventBuffers, EventClass, FrozenCounterEvent
+from py1815.objects import CounterPoint
+
+_COUNTER_MODULUS = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +30,46 @@ class DoubleBitEvent:
     synchronized: bool = field(default=True, compare=False)
 
 
+class CounterEvent(FrozenCounterEvent):
+    """A running counter has moved: told as a frozen one is, but for its group."""
+
+
 class OutstationEvents(EventBuffers):
     """Buffers by class; double-bit events keep their sequence like binary ones."""
 
     def __init__(self, *, capacity: int) -> None:
         super().__init__(capacity=capacity, analog_latest_only=True)
         self._last_double: dict[int, DoubleBitPoint] = {}
+        self._last_counter: dict[int, CounterPoint] = {}
+
+    def prime_counter(self, index: int, point: CounterPoint) -> None:
+        """Note where a counter stands, without reporting it."""
+        self._last_counter[index] = point
+
+    def record_counter(
+        self,
+        index: int,
+        point: CounterPoint,
+        *,
+        event_class: EventClass,
+        deadband: float,
+        timestamp_ms: int,
+    ) -> None:
+        """Record a reading; more than `deadband` counts, or another quality, are an event."""
+        last = self._last_counter.get(index)
+        if last is not None and last.flags == point.flags:
+            moved = (point.value - last.value) % _COUNTER_MODULUS
+            if min(moved, _COUNTER_MODULUS - moved) <= deadband:
+                return
+        self._last_counter[index] = point
+        self._buffer(event_class, CounterEvent(index, point, timestamp_ms, self._next_order()))
+
+    def peek_kind(self, kind: type, limit: int | None = None) -> list[Event]:
+        """Frozen counters and running ones are of one kind for py1815, and two groups here."""
+        if not issubclass(kind, FrozenCounterEvent):
+            return super().peek_kind(kind, limit)
+        found = [event for event in super().peek_kind(kind) if type(event) is kind]
+        return found if limit is None else found[: max(0, limit)]
 
     def prime_double(self, index: int, point: DoubleBitPoint) -> None:
         """Note where a point stands, without reporting it."""

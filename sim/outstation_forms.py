@@ -2,7 +2,7 @@
 
 An outstation shows analogs as floats unless a file beside the points file, `variations.csv`, says
 otherwise: columns `link`, `address` (as in the points file), `static` and `event` (numbers of
-variations; empty: the usual one).
+variations; empty: the usual one) and, if it is there, `class` (of its events, 0: none).
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ USUAL: Final[Mapping[int, int]] = {
 }  # fmt: skip
 """The variation of each static group where nothing else is said; flags with all of them."""
 USUAL_ANALOG_EVENT: Final = 7
+USUAL_COUNTER_EVENT: Final = 5
+CLASS_MAX: Final = 3
 _INT32, _INT16, _INT32_BARE, _INT16_BARE, _FLOAT, _DOUBLE = range(1, 7)
 _ANALOG_FORMS: Final = {
     _INT32: "<i", _INT16: "<h", _INT32_BARE: "<i", _INT16_BARE: "<h", _FLOAT: "<f", _DOUBLE: "<d",
@@ -46,6 +48,11 @@ STATIC: Final[Mapping[int, frozenset[int]]] = {
     ANALOG_OUTPUT: frozenset(_OUTPUT_FORMS),
 }
 ANALOG_EVENTS: Final = frozenset(_EVENT_FORMS)
+_COUNTER_EVENT_FORMS: Final = {1: (1, False), 2: (2, False), 5: (1, True), 6: (2, True)}
+COUNTER_EVENTS: Final = frozenset(_COUNTER_EVENT_FORMS)
+EVENTS: Final[Mapping[int, frozenset[int]]] = {ANALOG: ANALOG_EVENTS, COUNTER: COUNTER_EVENTS}
+"""Variations of the events of a group whose points may have one of their own."""
+_HAVE_EVENTS: Final = frozenset({BINARY, DOUBLE, COUNTER, FROZEN, ANALOG})
 _BARE: Final = frozenset({_INT32_BARE, _INT16_BARE})
 _BARE_COUNTERS: Final = frozenset({5, 6})
 _ONLINE, _OVER_RANGE, _STATE = 0x01, 0x20, 0x80
@@ -56,10 +63,11 @@ _DOUBLE_BITS: Final = {0: OFF, 1: ON, 2: INTERMEDIATE}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointForm:
-    """Variations of one point; 0: the usual one."""
+    """Variations of one point; 0: the usual one. `event_class`: None as its group has it."""
 
     static: int = 0
     event: int = 0
+    event_class: int | None = None
 
 
 def double_bits(value: float) -> int:
@@ -89,6 +97,13 @@ def encode_analog_event(variation: int, value: float, flags: int, at_ms: int) ->
     return _analog(form, value, flags) + (encode_time(at_ms) if timed else b"")
 
 
+def encode_counter_event(variation: int, value: int, flags: int, at_ms: int) -> bytes:
+    """One counter event without its index."""
+    form, timed = _COUNTER_EVENT_FORMS[variation]
+    body = encode_static(COUNTER, form, value, flags)
+    return body + (encode_time(at_ms) if timed else b"")
+
+
 def _analog(form: int, value: float, flags: int) -> bytes:
     """Flag octet and number; what does not fit saturates and is marked OVER_RANGE."""
     code = _ANALOG_FORMS[form]
@@ -116,12 +131,21 @@ def read_forms(path: Path) -> dict[tuple[str, str], PointForm]:
     with path.open(newline="", encoding="utf-8") as file:
         for line, row in enumerate(csv.DictReader(file), start=2):
             try:
-                form = PointForm(static=int(row["static"] or 0), event=int(row["event"] or 0))
+                told = row.get("class") or ""
+                form = PointForm(
+                    static=int(row["static"] or 0),
+                    event=int(row["event"] or 0),
+                    event_class=int(told) if told else None,
+                )
                 group = int(row["address"].partition(":")[0])
                 if form.static and form.static not in STATIC.get(group, frozenset()):
                     raise ValueError(f"g{group}v{form.static} is not served")
-                if form.event and (group != ANALOG or form.event not in ANALOG_EVENTS):
+                if form.event and form.event not in EVENTS.get(group, frozenset()):
                     raise ValueError(f"group {group} has no events of variation {form.event}")
+                if form.event_class is not None and (
+                    group not in _HAVE_EVENTS or not 0 <= form.event_class <= CLASS_MAX
+                ):
+                    raise ValueError(f"group {group} has no events of class {form.event_class}")
                 found[row["link"], row["address"]] = form
             except (KeyError, TypeError, ValueError) as error:
                 raise ConfigError(f"cannot be read: {error}", file=str(path), line=line) from None

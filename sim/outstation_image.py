@@ -153,6 +153,10 @@ class OutstationImage:
                 if clear:
                     self._cleared[index] = self._cleared.get(index, 0) + round(value)
 
+    def named(self, header: ObjectHeader, group: int) -> list[int]:
+        """Indices of `group` that a header names. Raises ParameterError where it has none."""
+        return self._in_range(header, self._indices[group])
+
     def _of_group(self, group: int) -> list[int]:
         return sorted(self.frozen) if group == FROZEN else self._indices[group]
 
@@ -163,6 +167,12 @@ class OutstationImage:
         return self._in_range(header, self._of_group(header.group))
 
     def _in_range(self, header: ObjectHeader, indices: list[int]) -> list[int]:
+        if header.indices is not None:
+            there = set(indices)
+            missing = [i for i in header.indices if i not in there]
+            if missing:
+                raise ParameterError(f"no g{header.group} at {missing[0]}")
+            return list(header.indices)
         if header.start is not None and header.stop is not None:
             indices = [i for i in indices if header.start <= i <= header.stop]
             if not indices:

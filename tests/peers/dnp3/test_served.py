@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 from dnp3.master import DefaultSOEHandler, Master, MasterConfig, MasterTcpRunner
+from py1815.events import EventClass, FrozenCounterEvent
 from py1815.master.api import Outstation as Py1815Outstation
 from py1815.master.association import Outcome
 
 from gridctl.model.errors import ConfigError
 from gridctl.wallclock import system_clock
 from sim.outstation import SimOutstation
+from sim.outstation_events import CounterEvent
 from sim.outstation_forms import PointForm, read_forms
 from sim.plant import PlantPoint, Reading, Verdict
 from tests.peers.dnp3.judge import judged
@@ -32,7 +34,8 @@ FORMS = {
     "30:4": PointForm(static=5, event=5),
     "30:40": PointForm(static=6, event=6),
     "30:41": PointForm(event=8),
-    "20:7": PointForm(static=2),
+    "20:0": PointForm(event_class=3),
+    "20:7": PointForm(static=2, event=6),
 }
 """A sparse map: 42 to 1999 are not there."""
 ANALOGS = (0, 1, 2, 3, 4, 40, 41, 2000)
@@ -97,6 +100,8 @@ async def _change(outstation: SimOutstation, plant: Shown) -> None:
     for name in [n for n in plant.values if n.startswith("30:")]:
         plant.values[name] += 3.0
     plant.values["1:0"] = 0.0
+    plant.values["20:0"] += 2.0
+    plant.values["20:7"] += 7.0
     if "3:1" in plant.values:
         plant.values["3:1"] = 0.0
     await outstation.publish()
@@ -125,10 +130,13 @@ async def test_yadnp3_reads_everything(tmp_path: Path) -> None:
     seen = {(kind, form, index): value for kind, form, index, value, _ in told["seen"]}
     for index, form in zip(ANALOGS, ("1", "2", "3", "4", "5", "6", "5", "5"), strict=True):
         assert seen["Analog", f"30:{form}", index] == 100.0 + index
-    events = {0: "1", 1: "2", 2: "3", 3: "4", 4: "5", 40: "6", 41: "8"}
+    events = {0: "1", 1: "2", 2: "3", 3: "4", 40: "6", 41: "8"}
     for index, form in events.items():
         assert seen["Analog", f"32:{form}", index] == 103.0 + index
     assert ("Analog", "32:7", 2000) not in seen  # within its deadband
+    assert ("Analog", "32:5", 4) not in seen  # assigned to no class
+    assert seen["Counter", "22:5", 0] == 70_002.0
+    assert seen["Counter", "22:6", 7] == 70_008.0 - 65_536.0
     assert seen["Counter", "20:1", 0] == 70_000.0
     assert seen["Counter", "20:2", 7] == 70_001.0 - 65_536.0
     assert seen["FrozenCounter", "21:1", 0] == 70_000.0
@@ -162,6 +170,10 @@ async def test_py1815_reads_everything_that_it_knows(tmp_path: Path) -> None:
             changed = master.store.analog_input(3)
             assert changed is not None
             assert changed.value == pytest.approx(106.0)
+            assert (await master.scan("class3")).outcome is Outcome.COMPLETE
+            counted = master.store.counter(0)
+            assert counted is not None
+            assert counted.value == 70_002
             await master.close()
     assert not verdict.faults, verdict.faults[:5]
 
@@ -182,7 +194,59 @@ async def test_dnp3py_reads_everything(tmp_path: Path) -> None:
             await _change(outstation, plant)
             assert await runner.class_poll(class_1=True, class_2=True, class_3=True)
             assert kept.binary_inputs[0].value is False
+            assert kept.counters[0].value == 70_002  # by g22v5 alone
     assert not verdict.faults, verdict.faults[:5]
+
+
+def _assigning(*objects: bytes) -> bytes:
+    """ASSIGN CLASS as it stands in a fragment, behind control and function."""
+    return bytes([0xC1, 0x16]) + b"".join(objects)
+
+
+ALL_COUNTERS, CLASS_1, CLASS_0 = bytes([20, 0, 6]), bytes([60, 2, 6]), bytes([60, 1, 6])
+UNKNOWN, PARAMETER = 0x02, 0x04
+
+
+@pytest.mark.parametrize(
+    ("objects", "second_indication"),
+    [
+        ((CLASS_1, ALL_COUNTERS), 0),
+        ((CLASS_1, bytes([30, 0, 0, 1, 3]), CLASS_0, bytes([1, 0, 6])), 0),
+        ((CLASS_1, bytes([21, 0, 0x17, 1, 7])), 0),
+        ((CLASS_1, bytes([40, 0, 6])), UNKNOWN),  # outputs have no events here
+        ((CLASS_1, bytes([30, 5, 6])), UNKNOWN),  # a class has nothing to do with a variation
+        ((ALL_COUNTERS,), PARAMETER),
+        ((CLASS_1,), PARAMETER),
+        ((CLASS_1, bytes([30, 0, 0, 50, 60])), PARAMETER),
+        ((CLASS_1, bytes([30, 0, 0x17, 2, 0, 9])), PARAMETER),
+    ],
+)
+async def test_assign_class_is_answered(objects: tuple[bytes, ...], second_indication: int) -> None:
+    async with everything() as (outstation, _, _port):
+        session = outstation._session
+        assert session is not None
+        answer = session._handle_fragment(_assigning(*objects))
+        assert (answer[0] & 0x0F, answer[1]) == (1, 0x81)
+        assert answer[3] & 0x07 == second_indication
+        assert len(answer) == 4
+
+
+async def test_a_restarted_outstation_has_forgotten_what_was_assigned() -> None:
+    async with everything() as (outstation, plant, _port):
+        session = outstation._session
+        assert session is not None
+        session._handle_fragment(_assigning(CLASS_1, ALL_COUNTERS))
+        await _change(outstation, plant)
+        told = outstation._events.peek_kind(CounterEvent)
+        assert [(e.index, e.point.value) for e in told] == [(0, 70_002), (7, 70_008)]
+        assert outstation._events.count(EventClass.CLASS_3) == 0
+        assert not outstation._events.peek_kind(FrozenCounterEvent)
+        await outstation.stop()
+        await outstation.start()
+        await _change(outstation, plant)
+        told = outstation._events.peek_kind(CounterEvent)
+        assert [e.index for e in told] == [0]  # as variations.csv has it
+        assert outstation._events.count(EventClass.CLASS_3) == 1
 
 
 def test_forms_beside_the_points_file(tmp_path: Path) -> None:
@@ -193,6 +257,14 @@ def test_forms_beside_the_points_file(tmp_path: Path) -> None:
         ("SUB", "30:4"): PointForm(static=1, event=3),
         ("SUB", "20:0"): PointForm(static=5),
     }
+    file.write_text("link,address,static,event,class\nSUB,20:0,,6,1\nSUB,30:1,,,0\n")
+    assert read_forms(file) == {
+        ("SUB", "20:0"): PointForm(event=6, event_class=1),
+        ("SUB", "30:1"): PointForm(event_class=0),
+    }
+    file.write_text("link,address,static,event,class\nSUB,40:0,,,1\n")
+    with pytest.raises(ConfigError, match="group 40 has no events of class 1"):
+        read_forms(file)
     file.write_text("link,address,static,event\nSUB,30:4,9,\n")
     with pytest.raises(ConfigError, match="g30v9 is not served") as refused:
         read_forms(file)

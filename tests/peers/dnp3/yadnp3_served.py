@@ -1,8 +1,8 @@
 """opendnp3's master, as a process, at an outstation that serves everything: `… PORT SECONDS`.
 
 It starts up, freezes the counters, pulses output 0, trips output 1, pulses output 2 (which latches
-only), polls everything, listens for SECONDS, and tells in one JSON line what it has read and been
-answered.
+only), assigns classes (running counters to 3, analog 4 to none), polls everything, listens for
+SECONDS, and tells in one JSON line what it has read and been answered.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ def main(port: int, seconds: float) -> None:
         operate(master, o.ControlRelayOutputBlock(pulse, kind.TRIP, False, 1, 100, 100), 1),
         operate(master, o.ControlRelayOutputBlock(pulse, kind.NUL, False, 1, 100, 100), 2),
     ]
+    classes = [o.Header.AllObjects(60, 4), o.Header.AllObjects(20, 0)]
+    classes += [o.Header.AllObjects(60, 1), o.Header.Range16(30, 0, 4, 4)]
+    master.PerformFunction("assign", o.FunctionCode.ASSIGN_CLASS, classes)
     master.ScanClasses(o.ClassField.AllClasses(), readings)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
