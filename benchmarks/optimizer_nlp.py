@@ -56,7 +56,7 @@ def relaxed_plan(task: PlanningTask, *, corrected: bool) -> Relaxed:
     effort = Effort(left_s=lambda: 600.0)
     began_s = time.perf_counter()
     programme.relax()
-    programme.add_broken(np.zeros((len(programme.members), problem.grid.count)))
+    programme.add_broken(programme.nothing())
     solution = solve_lazily(programme, effort)
     flow, rounds = problem.base_flow, 0
     while corrected and rounds < AC_ROUNDS:

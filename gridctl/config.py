@@ -373,6 +373,14 @@ def load_resources(file: Path, feeder: Feeder) -> tuple[Resource, ...]:
         if resource.mrid in seen:
             raise ConfigError("is there twice", file=str(file), key=resource.mrid)
         seen.add(resource.mrid)
+        reactive = resource.reactive if isinstance(resource, Battery | PvInverter) else None
+        if reactive is not None and not reactive.volt_var:
+            raise ConfigError(
+                "kvar setpoints are planned by `python -m optimizer` only, the office sends none",
+                file=str(file),
+                key=f"{resource.mrid}.reactive",
+                hint="give the inverter's volt_var curve, or leave reactive away",
+            )
         for terminal in resource.terminals:
             node = nodes.get(terminal.node)
             if node is None or terminal.phase not in node.phases:

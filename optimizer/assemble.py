@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import scipy.sparse as sp
 
+from gridctl.model.planning import Setpoint
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
 from optimizer.limits import Bounds, Limit, Tiers
 from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
-from optimizer.problem import Problem, block
+from optimizer.problem import Case, Problem, block, kvar_column
 from optimizer.regulated import RegulatedNetwork
 from optimizer.restricted import restricted
 from optimizer.session import Matrices
@@ -94,14 +95,24 @@ class Programme:
             )
             for r in resources
         ]
-        self.model = LinearModel(problem, members=self.members, bounds=bounds, network=network)
+        self.givers = [k for k, own in enumerate(self.blocks) if own.kvar is not None]
+        self.model = LinearModel(
+            problem,
+            columns=[
+                *(problem.columns[i] for i in self.members),
+                *(kvar_column(resources[k], network) for k in self.givers),
+            ],
+            bounds=bounds,
+            network=network,
+        )
         self.cuts: list[Cut] = []
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
         )
         self.fixed: Fixed | None = None
-        self._injection = _block_diagonal([b.injection for b in self.blocks])
-        self._standing_kw = np.zeros((len(self.members), problem.grid.count))
+        self._kvar = self._kvar_rows()
+        self._injection = self._injected([b.injection for b in self.blocks])
+        self._standing_kw = self.nothing()
         self._rules = _block_diagonal([b.matrix for b in self.blocks])
         self._charging, self._charging_price = self._comfort()
         self._unit = _unit_price(self.blocks, problem.grid)
@@ -148,14 +159,61 @@ class Programme:
                 continue
             after, standing[index] = own.runs.aftermath(fixed.runs[index])
             injections.append(sp.csr_array(own.injection + after))
-        self._injection, self._standing_kw = _block_diagonal(injections), standing
+        self._injection, self._standing_kw = self._injected(injections), standing
+
+    def nothing(self) -> FloatArray:
+        """(channels, T) of zeros."""
+        return np.zeros((len(self.members) + len(self.givers), self.problem.grid.count))
+
+    def injected_by(self, setpoints: Sequence[Setpoint]) -> FloatArray:
+        """(channels, T): what `setpoints` inject."""
+        kw = self.problem.injection_kw(setpoints)[self.members]
+        kvar = self.problem.injection_kvar(setpoints)[[self.members[k] for k in self.givers]]
+        return np.vstack([kw, kvar])
+
+    def case(self, u: FloatArray) -> Case:
+        """The case with injections `u` (channels, T)."""
+        shape = (len(self.problem.task.resources), self.problem.grid.count)
+        kw, kvar = np.zeros(shape), np.zeros(shape)
+        kw[self.members] = u[: len(self.members)]
+        kvar[[self.members[k] for k in self.givers]] = u[len(self.members) :]
+        return self.problem.case(kw, kvar)
+
+    def losses_slope(self) -> FloatArray:
+        """(channels, T): kW of losses per unit of each channel."""
+        given = np.zeros((len(self.members) + len(self.givers), 1))
+        given[: len(self.members)] = 1.0
+        slope: FloatArray = self.model.head_slope + given
+        return slope
+
+    def _injected(self, of_blocks: Sequence[sp.csr_array]) -> sp.csr_array:
+        kw = _block_diagonal(of_blocks)
+        if not self.givers:
+            return kw
+        return sp.csr_array(sp.vstack([kw, self._kvar], format="csr"))
+
+    def _kvar_rows(self) -> sp.csr_array:
+        """(givers * T, own columns)."""
+        rows = sp.csr_array((0, self.own_columns))
+        for k in self.givers:
+            own = self.blocks[k].kvar
+            if own is None:
+                continue
+            place = self.columns_of(k)
+            before, after = place.start, self.own_columns - place.stop
+            count = own.shape[0]
+            wide = sp.hstack(
+                [sp.csr_array((count, before)), own, sp.csr_array((count, after))], format="csr"
+            )
+            rows = sp.csr_array(sp.vstack([rows, wide], format="csr"))
+        return rows
 
     def relax(self, assumed_kw: FloatArray | None = None) -> None:
-        """Let runs be free (and fractional); what follows their ends is `assumed_kw` (members, T)
+        """Let runs be free (and fractional); what follows their ends is `assumed_kw` (channels, T)
         or, without it, nothing."""
         self.fixed = None
-        self._injection = _block_diagonal([b.injection for b in self.blocks])
-        self._standing_kw = np.zeros_like(self._standing_kw) if assumed_kw is None else assumed_kw
+        self._injection = self._injected([b.injection for b in self.blocks])
+        self._standing_kw = self.nothing() if assumed_kw is None else assumed_kw
 
     def price_head(self, price: FloatArray) -> None:
         """What a kW of import costs in each interval from now on, (T,) in the objective's unit; the
@@ -168,13 +226,13 @@ class Programme:
         return change
 
     def aftermath_kw(self, x: FloatArray) -> FloatArray:
-        """(members, T): the part of a solution's injection that follows the ends of runs."""
-        direct = _block_diagonal([b.injection for b in self.blocks]) @ x[: self.own_columns]
+        """(channels, T): the part of a solution's injection that follows the ends of runs."""
+        direct = self._injected([b.injection for b in self.blocks]) @ x[: self.own_columns]
         after: FloatArray = self.injection_kw(x) - direct.reshape(self._standing_kw.shape)
         return after
 
     def injection_kw(self, x: FloatArray) -> FloatArray:
-        """(members, T): what a solution injects."""
+        """(channels, T): what a solution injects; kW of the members, then kvar of the givers."""
         flat: FloatArray = self._injection @ x[: self.own_columns]
         return flat.reshape(self._standing_kw.shape) + self._standing_kw
 
@@ -330,7 +388,7 @@ class Programme:
         if not self.head_price.any() and not self.loss_price.any():
             return own
         worth = self.model.head_slope * self.head_price
-        worth += (self.model.head_slope + 1.0) * self.loss_price
+        worth += self.losses_slope() * self.loss_price
         priced: FloatArray = own + self._injection.T @ worth.ravel()
         return priced
 
@@ -404,7 +462,8 @@ class Programme:
     def _lazy(self, standing: Offsets) -> tuple[sp.csr_array, FloatArray, FloatArray, FloatArray]:
         """Lazy rows, their upper bounds, and upper bound and cost of their slacks, two a row."""
         count = len(self.rows)
-        weight, upper = np.zeros((len(self.members), count)), np.zeros(count)
+        weight = np.zeros((len(self.members) + len(self.givers), count))
+        upper = np.zeros(count)
         first_upper, prices = np.full(count, np.inf), np.zeros((2, count))
         hours, unit, tiers = self.problem.grid.hours, self._unit, self.tiers
         for j, row in enumerate(self.rows):
@@ -438,7 +497,8 @@ def _given_back(block: Block, price: float) -> Block:
     if block.pair is None:
         return block
     cost = block.cost.copy()
-    cost[-1] = max(cost[-1], GIVEN_BACK * price)
+    missing = 2 * (int(block.pair[1][-1]) + 1)
+    cost[missing] = max(cost[missing], GIVEN_BACK * price)
     return replace(block, cost=cost)
 
 

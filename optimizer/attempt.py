@@ -60,11 +60,9 @@ def corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -
         rounds += 1
         cautious = rounds > EVEN_ROUNDS
         setpoints = setpoints_of(programme, solution)
-        injection_kw = programme.problem.injection_kw(setpoints)
-        u = injection_kw[programme.members]
+        u = programme.injected_by(setpoints)
         linear = programme.model.say(u)
-        case = programme.problem.case(injection_kw)
-        flow = programme.problem.flow(case, network, start=flow)
+        flow = programme.problem.flow(programme.case(u), network, start=flow)
         attempt = Attempt(
             solution=solution,
             gap=_gap(solution, bound),
@@ -98,16 +96,14 @@ def refined_attempt(
     """The attempt taken to the optimum of the AC model, with its setpoints as they are written."""
     problem = programme.problem
     u = programme.injection_kw(attempt.solution.x)
-    whole = np.zeros((len(problem.task.resources), problem.grid.count))
-    whole[programme.members] = u
-    start = problem.flow(problem.case(whole), network, start=attempt.flow)
+    start = problem.flow(programme.case(u), network, start=attempt.flow)
     if not start.converged:
         return attempt
     best = refined(programme, network, effort, attempt.solution, start)
     setpoints = setpoints_of(programme, best.solution)
-    injection_kw = problem.injection_kw(setpoints)
-    linear = programme.model.say(injection_kw[programme.members])
-    flow = problem.flow(problem.case(injection_kw), network, start=best.flow)
+    u = programme.injected_by(setpoints)
+    linear = programme.model.say(u)
+    flow = problem.flow(programme.case(u), network, start=best.flow)
     if not flow.converged:
         return attempt
     return replace(

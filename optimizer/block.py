@@ -44,6 +44,24 @@ class Rows:
         self.lower.append(lower)
         self.upper.append(upper)
 
+    def add_all(
+        self,
+        terms: Sequence[tuple[IntArray, IntArray, FloatArray | float]],
+        *,
+        lower: FloatArray | float = -np.inf,
+        upper: FloatArray | float = np.inf,
+        count: int,
+    ) -> None:
+        """`count` rows at once: `terms` are (row among these, column, value), each an array or
+        (value) one number for all."""
+        first = len(self.lower)
+        for row, column, value in terms:
+            self._row += (first + row).tolist()
+            self._column += column.tolist()
+            self._value += np.broadcast_to(value, row.shape).tolist()
+        self.lower += np.broadcast_to(lower, (count,)).tolist()
+        self.upper += np.broadcast_to(upper, (count,)).tolist()
+
     def matrix(self, columns: int) -> sp.csr_array:
         """The rows as a sparse matrix."""
         return sp.csr_array(
@@ -82,7 +100,8 @@ class Block:
 
     `cost` per unit of column; `action` (T, n): kW that differ from the default, in the sign of the
     setpoint; `injection` (T, n): kW by which its terminals' load falls; `setpoint_kw` = `offset_kw`
-    + action where there is one, else `default_kw`. `runs`: None for what moves freely. `pair`: two
+    + action where there is one, else `default_kw`. `kvar` (T, n): kvar injected, None at unity.
+    `runs`: None for what moves freely. `pair`: two
     columns of an interval that must not both be used (charge and discharge), or None. `stages`: the
     levels that the control knows, where it does not take any level.
     """
@@ -101,6 +120,7 @@ class Block:
     runs: RunColumns | None = None
     pair: tuple[IntArray, IntArray] | None = None
     stages: Stages | None = None
+    kvar: sp.csr_array | None = None
 
     @property
     def columns(self) -> int:
@@ -122,6 +142,7 @@ def block_of(
     runs: RunColumns | None = None,
     pair: tuple[IntArray, IntArray] | None = None,
     stages: Stages | None = None,
+    kvar: sp.csr_array | None = None,
 ) -> Block:
     """A block from its collected rows."""
     return Block(
@@ -139,6 +160,7 @@ def block_of(
         runs=runs,
         pair=pair,
         stages=stages,
+        kvar=kvar,
     )
 
 

@@ -27,7 +27,7 @@ _SHARE: Final = 0.2
 
 
 def culprits(programme: Programme, injection_kw: FloatArray, flow: FlowResult) -> dict[str, str]:
-    """Why to leave out which groups: those whose rebound in `injection_kw` (members, T) takes a
+    """Why to leave out which groups: those whose rebound in `injection_kw` (channels, T) takes a
     branch beyond its limit in `flow`, or further beyond it. Never one that sheds now."""
     problem, limit = programme.problem, programme.bounds.loading_pct
     before = np.maximum(problem.base_flow.branch_loading_pct - limit, 0.0)
@@ -35,8 +35,9 @@ def culprits(programme: Programme, injection_kw: FloatArray, flow: FlowResult) -
     found: dict[str, str] = {}
     idle = [_may_stay_idle(programme, i) for i in range(len(programme.members))]
     for branch, t in np.argwhere(rise > LOADING_TOLERANCE_PCT).tolist():
-        part = programme.model.tangent(branch, t).slope * injection_kw[:, t]
-        part = np.where(idle & (injection_kw[:, t] < 0.0), part, 0.0)
+        kw = injection_kw[: len(idle), t]
+        part = programme.model.tangent(branch, t).slope[: len(idle)] * kw
+        part = np.where(idle & (kw < 0.0), part, 0.0)
         for i in np.flatnonzero((part > 0.0) & (part >= _SHARE * part.max(initial=0.0))):
             mrid = problem.task.resources[programme.members[i]].mrid
             found.setdefault(mrid, _told(flow.branch_names[branch]))

@@ -8,13 +8,14 @@ as cuts: the loading is convex in u, so each tangent bounds it from below.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.limits import Bounds
-from optimizer.network import FlowResult
+from optimizer.network import ControlColumn, FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
 
@@ -46,26 +47,30 @@ class Cut:
 
 
 class LinearModel:
-    """Offsets and slopes for the usable resources (`members` of the task's resources)."""
+    """Offsets and slopes for the given `columns` (members)."""
 
     def __init__(
-        self, problem: Problem, *, members: list[int], bounds: Bounds, network: RegulatedNetwork
+        self,
+        problem: Problem,
+        *,
+        columns: Sequence[ControlColumn],
+        bounds: Bounds,
+        network: RegulatedNetwork,
     ) -> None:
-        self._problem, self._members = problem, members
+        self._columns = tuple(columns)
         self._bounds, self._network = bounds, network
         flow = problem.base_flow
         self.offsets = Offsets(
             v_pu=flow.v_pu, head_kw=flow.head_kw, loading_pct=flow.branch_loading_pct
         )
         peak = int(np.argmax(problem.head_kw))
-        sensitivity = network.sensitivity(flow, peak, problem.columns)
-        self.dv = sensitivity.dv_pu_per_kw[:, members]
-        self.dhead = sensitivity.dhead_kw_per_kw[members]
+        sensitivity = network.sensitivity(flow, peak, self._columns)
+        self.dv = sensitivity.dv_pu_per_kw
+        self.dhead = sensitivity.dhead_kw_per_kw
         self.head_slope: FloatArray = np.tile(self.dhead[:, None], (1, problem.grid.count))
         self._own_dv: dict[int, FloatArray] = {}
         self._slopes_at: dict[int, FloatArray] = {}
-        slope = sensitivity.dloading_pct_per_kw[:, members]
-        self._shared = slope
+        self._shared = sensitivity.dloading_pct_per_kw
         self._own: dict[int, FloatArray] = {}
         for t in np.flatnonzero(self._near(flow.branch_loading_pct).any(axis=0)):
             self._own[int(t)] = self._slope(flow, int(t))
@@ -93,16 +98,16 @@ class LinearModel:
         """Take the exact slopes of each interval at `u` (where they are not those that are known),
         and tell the AC truth there. Voltages keep their one slope where those of all intervals
         would not fit into memory."""
-        apart = truth.v_pu.size * len(self._members) <= SLOPES_MAX
+        apart = truth.v_pu.size * len(self._columns) <= SLOPES_MAX
         for t in range(truth.v_pu.shape[1]):
             if t in self._slopes_at and np.abs(u[:, t] - self._slopes_at[t]).sum() < SAME_KW:
                 continue
             self._slopes_at[t] = u[:, t].copy()
-            found = self._network.sensitivity(truth, t, self._problem.columns)
-            self.head_slope[:, t] = found.dhead_kw_per_kw[self._members]
-            self._own[t] = found.dloading_pct_per_kw[:, self._members]
+            found = self._network.sensitivity(truth, t, self._columns)
+            self.head_slope[:, t] = found.dhead_kw_per_kw
+            self._own[t] = found.dloading_pct_per_kw
             if apart:
-                self._own_dv[t] = found.dv_pu_per_kw[:, self._members]
+                self._own_dv[t] = found.dv_pu_per_kw
         self.offsets = Offsets(
             v_pu=np.zeros_like(truth.v_pu),
             head_kw=np.zeros_like(truth.head_kw),
@@ -148,5 +153,4 @@ class LinearModel:
         return np.asarray(loading_pct > self._bounds.loading_pct - NEAR_PCT)
 
     def _slope(self, flow: FlowResult, t: int) -> FloatArray:
-        found = self._network.sensitivity(flow, t, self._problem.columns)
-        return found.dloading_pct_per_kw[:, self._members]
+        return self._network.sensitivity(flow, t, self._columns).dloading_pct_per_kw

@@ -42,6 +42,7 @@ from optimizer.setpoints import as_checked, astray
 from optimizer.solve import Effort, SolverError
 from optimizer.unbalance import unbalance_of
 from optimizer.verify import base_reasons, verify
+from optimizer.volt_var import followers_of
 
 GAP_OPTIMAL = 0.02
 """A plan within this of its lower bound counts as optimal."""
@@ -77,13 +78,15 @@ def plan_task(
         return no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {told(reasons)}")
     try:
         known = network if network is not None else network_of(task)
-        correction = correction_of(task, known)
+        seen = known.seen(followers=followers_of(task, known.node_phases))
+        correction = correction_of(task, seen)
         most_pct = task.policy.unbalance_max_pct
-        seen = known.seen(
+        seen = seen.seen(
             offset_pu=correction.offset_pu,
             unbalance=None
             if most_pct is None
             else unbalance_of(known.node_phases, known.judged, most_pct),
+            followers=seen.followers,
         )
         result = _plan(
             task, seen, tiers if tiers is not None else Tiers(), lambda: monotonic_s() - begun_s
@@ -171,8 +174,8 @@ def _plan(
     answer = _answer(programme, network, attempt, effort, bare)
     check = answer.verification
     if check is not None and not check.ok and harmless_rounds > 0 and effort.left_s() > 0.0:
-        injection_kw = problem.injection_kw(attempt.setpoints)[programme.members]
-        if reasons := harm.culprits(programme, injection_kw, attempt.flow):
+        u = programme.injected_by(attempt.setpoints)
+        if reasons := harm.culprits(programme, u, attempt.flow):
             without = harm.left_out(task, reasons)
             # Too late for another plan: then this one is shown, with what its check says.
             with contextlib.suppress(SolverError):

@@ -18,6 +18,7 @@ from optimizer.arrays import FloatArray
 from optimizer.assemble import EMERGENCY_BAND_PU, PCT_PU, Programme
 from optimizer.linear import Offsets
 from optimizer.network import FlowResult
+from optimizer.problem import kvar_max
 from optimizer.regulated import RegulatedNetwork
 from optimizer.solve import Effort, Solution, SolverError, solve_lazily
 
@@ -79,7 +80,10 @@ def refined(
     runs out of time leaves the best so far."""
     problem = programme.problem
     u = programme.injection_kw(solution.x)
-    span = np.array([problem.task.resources[i].rating_kw for i in programme.members])[:, None]
+    members = [problem.task.resources[i] for i in programme.members]
+    span = np.array(
+        [*(r.rating_kw for r in members), *(kvar_max(members[k]) for k in programme.givers)]
+    )[:, None]
     value = objective_at(programme, solution.x, _shown(flow), flow.losses_kw)
     radius, steps = RADIUS_FIRST, 0
     programme.relinearise(u, flow)
@@ -93,11 +97,11 @@ def refined(
             break
         moved = programme.injection_kw(trial.x)
         said = programme.model.say(moved)
-        losses_kw = flow.losses_kw + ((programme.model.head_slope + 1.0) * (moved - u)).sum(axis=0)
+        losses_kw = flow.losses_kw + (programme.losses_slope() * (moved - u)).sum(axis=0)
         promised = value - objective_at(programme, trial.x, said, losses_kw)
         if promised <= ENOUGH * max(abs(value), 1.0):
             break
-        tried = problem.flow(problem.case(_all(programme, moved)), network, start=flow)
+        tried = problem.flow(programme.case(moved), network, start=flow)
         if not tried.converged:
             radius *= SHRINK
             continue
@@ -117,9 +121,3 @@ def refined(
 
 def _shown(flow: FlowResult) -> Offsets:
     return Offsets(v_pu=flow.v_pu, head_kw=flow.head_kw, loading_pct=flow.branch_loading_pct)
-
-
-def _all(programme: Programme, u: FloatArray) -> FloatArray:
-    injection = np.zeros((len(programme.problem.task.resources), programme.problem.grid.count))
-    injection[programme.members] = u
-    return injection

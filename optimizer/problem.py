@@ -100,13 +100,25 @@ class Problem:
                 result[i] = injection_kw(resource, state, self.grid, series[i])
         return result
 
-    def case(self, injection_kw: FloatArray) -> Case:
-        """The base case plus `injection_kw` (resources, T) at the resources' terminals."""
+    def injection_kvar(self, setpoints: Sequence[Setpoint]) -> FloatArray:
+        """The kvar that `setpoints` ask for besides, (resources, T)."""
+        rows = {r.mrid: i for i, r in enumerate(self.task.resources)}
+        result = np.zeros((len(rows), self.grid.count))
+        for setpoint in setpoints:
+            if setpoint.kvar != 0.0 and setpoint.resource not in self.excluded:
+                result[rows[setpoint.resource], setpoint.interval] = setpoint.kvar
+        return result
+
+    def case(self, injection_kw: FloatArray, injection_kvar: FloatArray | None = None) -> Case:
+        """The base case plus `injection_kw`, and `injection_kvar` besides, (resources, T) at the
+        resources' terminals."""
         kw, kvar = self.base.injection_kw.copy(), self.base.injection_kvar.copy()
-        for column, series in zip(self.columns, injection_kw, strict=True):
+        for i, (column, series) in enumerate(zip(self.columns, injection_kw, strict=True)):
             for row, kw_share, kvar_per_kw in column.shares:
                 kw[row] += kw_share * series
                 kvar[row] += kvar_per_kw * series
+                if injection_kvar is not None:
+                    kvar[row] += kw_share * injection_kvar[i]
         return Case(load_scale=self.base.load_scale, injection_kw=kw, injection_kvar=kvar)
 
     def flow(
@@ -118,7 +130,7 @@ class Problem:
 
     def case_with(self, setpoints: Sequence[Setpoint]) -> Case:
         """The base case with a plan's setpoints."""
-        return self.case(self.injection_kw(setpoints))
+        return self.case(self.injection_kw(setpoints), self.injection_kvar(setpoints))
 
 
 def default_kw(resource: Resource) -> float:
@@ -203,6 +215,20 @@ def control_column(resource: Resource, network: RegulatedNetwork) -> ControlColu
             (network.index(t.node, t.phase), t.share, t.share * kvar_per_kw)
             for t in resource.terminals
         )
+    )
+
+
+def kvar_max(resource: Resource) -> float:
+    """The most kvar that a setpoint may ask of `resource`."""
+    if isinstance(resource, Battery | PvInverter) and resource.reactive is not None:
+        return resource.reactive.kvar_max
+    return 0.0
+
+
+def kvar_column(resource: Resource, network: RegulatedNetwork) -> ControlColumn:
+    """Where the kvar of a resource go that takes such a setpoint, per kvar."""
+    return ControlColumn(
+        shares=tuple((network.index(t.node, t.phase), 0.0, t.share) for t in resource.terminals)
     )
 
 

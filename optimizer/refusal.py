@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 
 from gridctl.model.planning import PlanningTask, ResourceState
-from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Reactive, Resource
 
 ROWS_MAX = 1_000_000
 """Rows of the linear programme that a task may have before a voltage row is added."""
@@ -103,6 +104,8 @@ def _resource(resource: Resource) -> Iterator[str]:
     shares = [t.share for t in resource.terminals]
     if not shares or not all(math.isfinite(s) for s in shares) or abs(sum(shares) - 1.0) > 1e-3:  # noqa: PLR2004
         yield "the shares of its terminals do not sum to 1"
+    if isinstance(resource, Battery | PvInverter) and resource.reactive is not None:
+        yield from _reactive(resource.reactive)
     match resource:
         case Battery():
             yield from _battery(resource)
@@ -112,6 +115,18 @@ def _resource(resource: Resource) -> Iterator[str]:
             yield from _generator(resource)
         case PvInverter():
             return
+
+
+def _reactive(reactive: Reactive) -> Iterator[str]:
+    if not (math.isfinite(reactive.rating_kva) and reactive.rating_kva > 0.0):
+        yield f"reactive.rating_kva is {reactive.rating_kva}"
+    if not (math.isfinite(reactive.kvar_max) and reactive.kvar_max >= 0.0):
+        yield f"reactive.kvar_max is {reactive.kvar_max}"
+    volts = [v for v, _ in reactive.volt_var]
+    if any(not (math.isfinite(v) and math.isfinite(q)) for v, q in reactive.volt_var) or any(
+        a >= b for a, b in pairwise(volts)
+    ):
+        yield "reactive.volt_var does not ascend in voltage"
 
 
 def _battery(battery: Battery) -> Iterator[str]:

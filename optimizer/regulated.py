@@ -32,6 +32,7 @@ from optimizer.regulation import (
 )
 from optimizer.stations import Asked, Solved, Stations
 from optimizer.unbalance import Unbalance
+from optimizer.volt_var import DAMPING, ROUNDS_MAX, SETTLED_KVAR, Follower, answered
 
 NODE_PHASES_KEPT = 200_000
 """How many models are kept: so many that their node-phases come to this (700 of IEEE 123)."""
@@ -78,15 +79,21 @@ class RegulatedNetwork:
         self.stations: Stations | None = self._stations_of(models_of)
         self._offset_pu: FloatArray | None = None
         self._unbalance: Unbalance | None = None
+        self.followers: tuple[Follower, ...] = ()
 
     def seen(
-        self, *, offset_pu: FloatArray | None, unbalance: Unbalance | None
+        self,
+        *,
+        offset_pu: FloatArray | None = None,
+        unbalance: Unbalance | None = None,
+        followers: tuple[Follower, ...] = (),
     ) -> RegulatedNetwork:
         """This network as a plan sees it: voltages moved by `offset_pu` (n, T) in flows of T
-        intervals, and rows of `unbalance` after those of the branches. Relays and currents stay
-        those of the model."""
+        intervals, rows of `unbalance` after those of the branches, `followers` giving the kvar of
+        their curves. Relays and currents stay those of the model."""
         other = copy.copy(self)
         other._offset_pu, other._unbalance = offset_pu, unbalance  # noqa: SLF001 - our own copy
+        other.followers = followers
         return other
 
     @property
@@ -143,16 +150,32 @@ class RegulatedNetwork:
         last replay stand: each is one that a control asked for.
         """
         bare = None if start is None else self._bare(start)
-        found = self._solved(
-            load_scale=load_scale,
-            injection_kw=injection_kw,
-            injection_kvar=injection_kvar,
-            start=bare,
-            hold=hold,
-            guess=guess,
-            head_kw=head_kw,
-        )
-        return start if start is not None and found is bare else self._shown(found)
+        answer: FloatArray | None = None
+        if self.followers and start is not None and start.converged:
+            answer = answered(self.followers, start.v_pu)
+        for _ in range(ROUNDS_MAX):
+            kvar = injection_kvar
+            if answer is not None:
+                kvar = answer if kvar is None else kvar + answer
+            found = self._solved(
+                load_scale=load_scale,
+                injection_kw=injection_kw,
+                injection_kvar=kvar,
+                start=bare,
+                hold=hold,
+                guess=guess,
+                head_kw=head_kw,
+            )
+            shown = start if start is not None and found is bare else self._shown(found)
+            if not self.followers or not found.converged:
+                break
+            wanted = answered(self.followers, shown.v_pu)
+            answer = np.zeros_like(wanted) if answer is None else answer
+            if np.abs(wanted - answer).max() < SETTLED_KVAR:
+                break
+            answer = answer + DAMPING * (wanted - answer)
+            bare = found
+        return shown
 
     def _shown(self, flow: FlowResult) -> FlowResult:
         """`flow` as it is `seen`."""

@@ -30,8 +30,9 @@ def restricted(block: Block, windows: Sequence[Window], grid: TimeGrid) -> Block
     if not blocked.any():
         return block
     lower, upper = block.lower.copy(), block.upper.copy()
-    columns = np.unique(block.action[np.flatnonzero(blocked), :].nonzero()[1]).astype(np.int64)
-    _shut(lower, upper, columns)
+    for moved in (block.action, *(() if block.kvar is None else (block.kvar,))):
+        columns = np.unique(moved[np.flatnonzero(blocked), :].nonzero()[1]).astype(np.int64)
+        _shut(lower, upper, columns)
     if block.runs is None:
         return replace(block, lower=lower, upper=upper)
     rules = _rules(block.runs.rules, blocked)

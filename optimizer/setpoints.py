@@ -13,6 +13,7 @@ from optimizer.problem import Problem, default_kw
 from optimizer.solve import Solution
 
 ACTION_MIN_KW = 0.05
+ACTION_MIN_KVAR = 0.5
 SETPOINT_DIGITS = 3
 EFFECT_MIN_KW = 5.0
 EFFECT_FACTOR = (0.8, 1.25)
@@ -45,11 +46,21 @@ def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ..
     for index, block in enumerate(programme.blocks):
         action = np.asarray(block.action @ solution.x[programme.columns_of(index)])
         moved = np.abs(action) > ACTION_MIN_KW
-        if not moved.any() and block.resource not in away:
+        kvar = np.zeros(problem.grid.count)
+        if block.kvar is not None:
+            kvar = np.asarray(block.kvar @ solution.x[programme.columns_of(index)])
+            kvar = np.where(np.abs(kvar) > ACTION_MIN_KVAR, np.round(kvar, SETPOINT_DIGITS), 0.0)
+        if not moved.any() and not kvar.any() and block.resource not in away:
             continue
         kw = np.where(moved, np.round(block.offset_kw + action, SETPOINT_DIGITS), block.default_kw)
         found += [
-            Setpoint(resource=block.resource, interval=t, kw=float(kw[t]), effect_kw=0.0)
+            Setpoint(
+                resource=block.resource,
+                interval=t,
+                kw=float(kw[t]),
+                effect_kw=0.0,
+                kvar=float(kvar[t]),
+            )
             for t in range(problem.grid.count)
         ]
     found += [
@@ -62,9 +73,11 @@ def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ..
 
 
 def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setpoint, ...]:
-    injection_kw = programme.problem.injection_kw(setpoints)[programme.members]
     row = {block.resource: i for i, block in enumerate(programme.blocks)}
-    effect = -programme.model.head_slope * injection_kw
+    effect = -programme.model.head_slope * programme.injected_by(setpoints)
+    members = len(programme.members)
+    for k, giver in enumerate(programme.givers):
+        effect[giver] += effect[members + k]
     return tuple(
         replace(s, effect_kw=round(float(effect[row[s.resource], s.interval]), SETPOINT_DIGITS))
         if s.resource in row

@@ -143,7 +143,7 @@ def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
     Raises SolverError.
     """
     programme.relax()
-    programme.add_broken(np.zeros((len(programme.members), programme.problem.grid.count)))
+    programme.add_broken(programme.nothing())
     relaxed = solve_lazily(programme, effort)
     best, runs = _improved(programme, relaxed, None, relaxed.objective, effort)
     programme.hold(runs)

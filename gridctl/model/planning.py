@@ -192,13 +192,15 @@ class SolveStatus(StrEnum):
 class Setpoint:
     """What a resource is asked to do in interval `k`, in the sign of `gridctl.model.resource`.
 
-    `effect_kw`: by how much this lowers the head's import in that interval.
+    `effect_kw`: by how much this lowers the head's import in that interval; `kvar`: what it injects
+    besides, of a resource that takes such a setpoint.
     """
 
     resource: str
     interval: int
     kw: float
     effect_kw: float
+    kvar: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

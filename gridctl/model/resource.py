@@ -107,8 +107,21 @@ class LoadGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reactive:
+    """What an inverter gives besides kW: at most `kvar_max` kvar, given or drawn, inside
+    `rating_kva`. `volt_var`: (voltage in pu, kvar given) of the curve that it follows by itself,
+    ascending in voltage; empty: it takes a kvar setpoint.
+    """
+
+    rating_kva: float
+    kvar_max: float
+    volt_var: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Battery:
-    """A battery energy storage system; efficiency is one-way, for each direction."""
+    """A battery energy storage system; efficiency is one-way, for each direction. `reactive`: None
+    where it runs at unity."""
 
     mrid: str
     name: str
@@ -121,11 +134,12 @@ class Battery:
     soc_max_pct: float
     efficiency: float
     cost_per_kwh: float
+    reactive: Reactive | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PvInverter:
-    """A PV inverter whose active power can be limited."""
+    """A PV inverter whose active power can be limited; `reactive`: None where it runs at unity."""
 
     mrid: str
     name: str
@@ -135,6 +149,7 @@ class PvInverter:
     rating_kw: float
     rating_kva: float
     cost_per_kwh: float
+    reactive: Reactive | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

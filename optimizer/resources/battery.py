@@ -9,6 +9,12 @@ import numpy as np
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import Battery
 from optimizer.block import COST_MIN, Block, Rows, block_of, selection
+from optimizer.resources.reactive import (
+    KVAR_COST_SHARE,
+    add_polygon,
+    kvar_columns,
+    takes_setpoint,
+)
 from optimizer.timegrid import FloatArray, TimeGrid
 
 CHARGE_COST_SHARE = 0.02
@@ -63,7 +69,7 @@ def energy_kwh(
 
 def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
     """Columns: charge, discharge (kW), energy at the end (kWh), change of power (kW) of each
-    interval, missing energy.
+    interval, missing energy; where it takes kvar, those given and drawn of each interval.
 
     Energy that is missing at the horizon's end against now costs as much as discharging it, so a
     battery that helped fills up again when there is room, and none is emptied for nothing. An
@@ -71,7 +77,9 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
     """
     if state.soc_pct is None:
         raise ValueError(f"{battery.mrid}: state of charge not known")
-    count, columns = grid.count, 4 * grid.count + 1
+    count, own = grid.count, 4 * grid.count + 1
+    asks = battery.reactive is not None and takes_setpoint(battery.reactive)
+    columns = own + 2 * count if asks else own
     charge, discharge, stored, moved = (np.arange(count) + k * count for k in range(4))
     missing = 4 * count
     power_kw = min(battery.rating_kw, state.available_kw)
@@ -108,6 +116,14 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
         was_kw = state.setpoint_kw if t == 0 else 0.0
         rows.add([*rise, (int(moved[t]), -1.0)], upper=was_kw)
         rows.add([*rise, (int(moved[t]), 1.0)], lower=was_kw)
+    kvar = None
+    if battery.reactive is not None and asks:
+        kvar = kvar_columns(own, count)
+        upper[own:] = battery.reactive.kvar_max
+        cost[own:] = KVAR_COST_SHARE * COST_MIN * np.tile(grid.hours, 2)
+        net_kw = [[(int(discharge[t]), 1.0), (int(charge[t]), -1.0)] for t in range(count)]
+        nothing, most_kw = np.zeros(count), np.full(count, power_kw)
+        add_polygon(rows, battery.reactive, kvar, net_kw, fixed_kw=nothing, most_kw=most_kw)
     net = selection(count, columns, discharge, 1.0) - selection(count, columns, charge, 1.0)
     return block_of(
         resource=battery.mrid,
@@ -120,6 +136,7 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
         injection=net,
         offset_kw=np.zeros(count),
         pair=(charge, discharge),
+        kvar=None if kvar is None else kvar.matrix(columns),
     )
 
 

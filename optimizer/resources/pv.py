@@ -7,6 +7,12 @@ import numpy as np
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import PvInverter
 from optimizer.block import COST_MIN, Block, Rows, block_of, selection
+from optimizer.resources.reactive import (
+    KVAR_COST_SHARE,
+    add_polygon,
+    kvar_columns,
+    takes_setpoint,
+)
 from optimizer.timegrid import FloatArray, TimeGrid
 
 SUNRISE_H = 6.0
@@ -61,20 +67,30 @@ def unusable(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> str | None
 
 
 def block(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> Block:
-    """Columns: curtailment of each interval, kW, at most what the sun gives."""
+    """Columns: curtailment of each interval, kW, at most what the sun gives; where it takes kvar,
+    those given and drawn."""
     count = grid.count
     sun_kw = available_kw(pv, state, grid)
-    taken = selection(count, count, np.arange(count), -1.0)
+    columns, rows, kvar = count, Rows(), None
+    upper, cost = sun_kw, max(pv.cost_per_kwh, COST_MIN) * grid.hours
+    if pv.reactive is not None and takes_setpoint(pv.reactive):
+        columns, kvar = 3 * count, kvar_columns(count, count)
+        upper = np.concatenate([sun_kw, np.full(2 * count, pv.reactive.kvar_max)])
+        cost = np.concatenate([cost, np.tile(KVAR_COST_SHARE * COST_MIN * grid.hours, 2)])
+        taken_kw = [[(t, -1.0)] for t in range(count)]
+        add_polygon(rows, pv.reactive, kvar, taken_kw, fixed_kw=sun_kw, most_kw=sun_kw)
+    taken = selection(count, columns, np.arange(count), -1.0)
     return block_of(
         resource=pv.mrid,
         default_kw=default_kw(pv),
-        lower=np.zeros(count),
-        upper=sun_kw,
-        cost=max(pv.cost_per_kwh, COST_MIN) * grid.hours,
-        rows=Rows(),
+        lower=np.zeros(columns),
+        upper=upper,
+        cost=cost,
+        rows=rows,
         action=taken,
         injection=taken,
         offset_kw=sun_kw,
+        kvar=None if kvar is None else kvar.matrix(columns),
     )
 
 

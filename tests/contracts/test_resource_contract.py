@@ -15,10 +15,19 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from gridctl.model.planning import Horizon, ResourceState
-from gridctl.model.resource import Battery, Comfort, LoadGroup, Pickup, Resource
+from gridctl.model.resource import (
+    Battery,
+    Comfort,
+    LoadGroup,
+    Pickup,
+    PvInverter,
+    Reactive,
+    Resource,
+)
 from optimizer.block import Block
 from optimizer.problem import block, default_kw, injection_kw, unusable
 from optimizer.resources.battery import energy_kwh
+from optimizer.resources.pv import available_kw
 from optimizer.runs import broken_rules
 from optimizer.timegrid import TimeGrid, time_grid
 from tests.optimizer.small import BATTERY, GENERATOR, PV, at_rest, group
@@ -45,6 +54,8 @@ def _kind(resource: Resource, least: float, most: float, **state: object) -> Kin
 SHORT = group(
     "G", duration_min_s=1800.0, duration_max_s=5400.0, recovery_s=1800.0, rebound=(0.3, 0.2)
 )
+KVA = Reactive(rating_kva=310.0, kvar_max=150.0)
+KVA_OF_BATTERY = Reactive(rating_kva=65.0, kvar_max=65.0)
 KINDS = {
     "load group": _kind(SHORT, 0, 70, available_kw=70.0),
     "load group at full level": _kind(replace(SHORT, level_min=0.5), 0, 70, available_kw=70.0),
@@ -90,6 +101,8 @@ KINDS = {
         GENERATOR, 0, 120, released_at_s=START_S - 60.0, starts_today=1
     ),
     "pv": _kind(PV, 0, 300),
+    "pv with kvar": _kind(replace(PV, reactive=KVA), 0, 300),
+    "battery with kvar": _kind(replace(BATTERY, reactive=KVA_OF_BATTERY), -60, 60),
     "pv under cloud": _kind(PV, 0, 300, available_kw=80.0, power_kw=80.0),
 }
 
@@ -146,6 +159,27 @@ def test_never_beyond_its_capability(kind: Kind, grid: TimeGrid) -> None:
         assert series.max() <= kind.most_kw + 1e-6
 
     each_push(kind, grid, check)
+
+
+def test_kw_and_kvar_stay_inside_the_kva(kind: Kind, grid: TimeGrid) -> None:
+    """Pushed in kW and kvar at once: never outside the circle, and often near it."""
+    own = block(kind.resource, kind.state, grid)
+    reactive = getattr(kind.resource, "reactive", None)
+    assert (own.kvar is not None) == (reactive is not None)
+    if own.kvar is None or reactive is None:
+        return
+    random, near = np.random.default_rng(5), 0
+    for _ in range(PUSHES):
+        pushing = replace(own, cost=own.cost + own.kvar.T @ random.normal(size=COUNT))
+        x = pushed(pushing, random.normal(size=COUNT))
+        kw = setpoints(own, x)
+        if isinstance(kind.resource, PvInverter):
+            kw = np.minimum(kw, available_kw(kind.resource, kind.state, grid))
+        kva, kvar = np.hypot(kw, own.kvar @ x), np.abs(own.kvar @ x)
+        assert kva.max() <= reactive.rating_kva + 1e-6
+        assert kvar.max() <= reactive.kvar_max + 1e-6
+        near += int((kva > 0.99 * reactive.rating_kva).sum())
+    assert near > PUSHES, "the room is used"
 
 
 def test_excluded_it_may_not_be_planned_with(kind: Kind, grid: TimeGrid) -> None:

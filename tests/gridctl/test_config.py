@@ -115,6 +115,15 @@ def test_shares_must_sum_to_one(pilot: Path) -> None:
         load_resources(settings.site.resources, load_feeder(settings.site.feeder))
 
 
+def test_the_office_takes_no_inverter_that_waits_for_kvar(pilot: Path) -> None:
+    """Nobody would send them: a plan would count on what never comes."""
+    settings = load_settings(pilot / "gridctl.toml")
+    waits = "reactive = { rating_kva = 100.0, kvar_max = 50.0 }\n"
+    edit(settings.site.resources, r"^(rating_kva = .*\n)", rf"\1{waits}")
+    with pytest.raises(ConfigError, match="the office sends none"):
+        load_resources(settings.site.resources, load_feeder(settings.site.feeder))
+
+
 def test_a_clock_that_cannot_be_right() -> None:
     with pytest.raises(ConfigError, match=r"system clock:time.*cannot be right.*chrony"):
         check_machine_clock(0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from gridctl.model.planning import PlanningResult, PlanningTask, ResourceState
-from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter
+from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 
 TOLERANCE_KW = 0.01
 NOTHING_KW = 0.5
@@ -34,6 +34,7 @@ def broken(task: PlanningTask, result: PlanningResult) -> list[str]:
         resource, state = resources[mrid], states[mrid]
         if state.excluded is not None:
             found.append(f"{mrid}: has setpoints although it is excluded: {state.excluded}")
+        found += _kvar(resource, result)
         match resource:
             case LoadGroup():
                 found += _group(task, resource, state, series)
@@ -47,6 +48,24 @@ def broken(task: PlanningTask, result: PlanningResult) -> list[str]:
                     for kw in series
                     if not -TOLERANCE_KW <= kw <= resource.rating_kw + TOLERANCE_KW
                 ]
+    return found
+
+
+def _kvar(resource: Resource, result: PlanningResult) -> list[str]:
+    """Kvar are asked only of who takes them, within their limit and the kVA."""
+    reactive = getattr(resource, "reactive", None)
+    found = []
+    for s in result.setpoints:
+        if s.resource != resource.mrid or s.kvar == 0.0:
+            continue
+        if reactive is None or reactive.volt_var:
+            found.append(f"{s.resource}: {s.kvar:g} kvar, and it takes none")
+            continue
+        kw = s.kw if isinstance(resource, Battery) else 0.0
+        if abs(s.kvar) > reactive.kvar_max + TOLERANCE_KW or (
+            (kw**2 + s.kvar**2) ** 0.5 > reactive.rating_kva + 2 * TOLERANCE_KW
+        ):
+            found.append(f"{s.resource}: {kw:g} kW and {s.kvar:g} kvar in interval {s.interval}")
     return found
 
 

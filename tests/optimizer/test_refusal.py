@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
-from gridctl.model.resource import Terminal
+from gridctl.model.resource import Reactive, Terminal
 from optimizer.plan import plan_task
 from optimizer.refusal import ROWS_MAX, refusals, rows_of
 from tests.optimizer.rules import broken
@@ -178,3 +178,17 @@ def test_unknown_values_leave_a_resource_out_and_the_rest_plan() -> None:
     result = planned(task)
     assert result.status in CARRIES
     assert [e.resource for e in result.excluded] == ["G"]
+
+
+@pytest.mark.parametrize(
+    ("reactive", "word"),
+    [
+        (Reactive(rating_kva=0.0, kvar_max=10.0), "rating_kva"),
+        (Reactive(rating_kva=10.0, kvar_max=math.nan), "kvar_max"),
+        (Reactive(rating_kva=10.0, kvar_max=1.0, volt_var=((1.0, 1.0), (1.0, 2.0))), "volt_var"),
+    ],
+)
+def test_an_inverter_that_cannot_be_is_refused(reactive: Reactive, word: str) -> None:
+    result = planned(hourly_task([900, 1150], replace(PV, reactive=reactive)))
+    assert result.status is SolveStatus.FAILED
+    assert f"P: reactive.{word}" in result.reason
