@@ -62,6 +62,10 @@ def sim(
     replay: Annotated[
         Path | None, typer.Option(help="Show a recorded run again instead of a living feeder.")
     ] = None,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="Go on from this file when it is there; kept in it at the end."),
+    ] = None,
     child: Annotated[bool, typer.Option("--child", hidden=True)] = False,
 ) -> None:
     """The feeder simulator alone: DNP3 outstations and an OPC UA server in front of a real feeder.
@@ -83,7 +87,13 @@ def sim(
         else:
             asyncio.run(
                 run_alone(
-                    instance, scenario=scenario, rate=rate, page=page, record=record, replay=replay
+                    instance,
+                    scenario=scenario,
+                    rate=rate,
+                    page=page,
+                    record=record,
+                    replay=replay,
+                    state=state,
                 )
             )
 
@@ -109,8 +119,7 @@ def switch_fault(
         status = _ask(instance, question)
         _tell(status, as_json, f"{name} {target} is {on}".replace("  ", " "))
         if not as_json:
-            for fault in status["faults"]:
-                print(f"  on: {fault['name']} {fault['target']}".rstrip())
+            _tell_faults(status)
 
 
 @sim_app.command("faults")
@@ -143,8 +152,15 @@ def sim_status(instance: Running = None, as_json: AsJson = False) -> None:
         status = _ask(instance, {"do": "status"})
         pace = status["pace"]
         holds = "holds its pace" if pace.get("holds", True) else "does not hold its pace"
-        told = f"head {status['head_kw']:.0f} kW, {status['commands']['total']} commands, {holds}"
+        told = (
+            f"{status['local']}, head {status['head_kw']:.0f} kW, "
+            f"{status['commands']['total']} commands, {holds}"
+        )
+        if status["replay"]:
+            told = f"{status['replay']} is shown again; the feeder behind it stands still"
         _tell(status, as_json, told)
+        if not as_json:
+            _tell_faults(status)
 
 
 @sim_app.command("scenarios")
@@ -239,6 +255,11 @@ def _ask(instance: Path | None, question: dict[str, object]) -> dict[str, Any]:
             "gridctl demo, or name its folder with --instance"
         )
     return asyncio.run(Instructor(running[0]).ask(question))
+
+
+def _tell_faults(status: Mapping[str, Any]) -> None:
+    for fault in status["faults"]:
+        print(f"  on: {fault['name']} {fault['target']}".rstrip())
 
 
 def _tell(status: Mapping[str, Any], as_json: bool, line: str) -> None:

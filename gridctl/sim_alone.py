@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from gridctl.demo import set_keys
 from gridctl.model.errors import ConfigError
 from gridctl.observe import set_up_logging
 from gridctl.provenance import check_provenance
@@ -24,8 +25,10 @@ from sim.page import Page, page_served
 from sim.plant_points import read_plant_points
 from sim.process import Simulator, run_simulator
 from sim.scenario import local_text
+from sim.state_file import read_state
 
 HISTORY_DAYS: Final = 2
+RESUME_IN_S: Final = 5.0
 WARNING: Final = (
     "A test instrument: no access control on DNP3, faults at the push of a button. It listens on "
     "loopback only; never let it face a network that you do not own."
@@ -40,12 +43,17 @@ async def run_alone(
     page: int,
     record: Path | None,
     replay: Path | None,
+    state: Path | None = None,
 ) -> None:
-    """Make the folder when it is not there, serve it until a signal."""
+    """Make the folder when it is not there, serve it until a signal. `state`: from where it goes
+    on, its clock too, and where the world is kept at the end. Raises ConfigError."""
     set_up_logging(level="warning")
     check_provenance()
     if not (instance / "gridctl.toml").exists():
         _make(instance, scenario, rate)
+    kept = read_state(state)
+    if kept is not None:
+        _resume(instance / "gridctl.toml", at_s=float(kept["at_s"]))
     stop = asyncio.Event()
     stop_on_signals(stop)
 
@@ -60,7 +68,18 @@ async def run_alone(
             _print(served)
             yield
 
-    await run_simulator(instance, stop=stop, record=record, replay=replay, say=say)
+    await run_simulator(instance, stop=stop, record=record, replay=replay, state=state, say=say)
+
+
+def _resume(file: Path, *, at_s: float) -> None:
+    """Grid time goes on from where the state was kept, once everything is likely to listen."""
+    set_keys(
+        file,
+        {
+            ("clock", "anchor_real_s"): system_clock().now_s() + RESUME_IN_S,
+            ("clock", "anchor_grid_s"): at_s,
+        },
+    )
 
 
 def _make(instance: Path, scenario: str, rate: float) -> None:
@@ -86,6 +105,7 @@ def what_is_served(instance: Path, simulator: Simulator) -> dict[str, str]:
     served = {
         "scenario": f"{story.name}: {story.title}",
         "begins": local_text(story, story.start_s),
+        "now": local_text(story, simulator.world.at_s),
         "point map": str(instance / settings["field"]["points"]),
         "instructor": str(instance / simulator.table.instructor_socket),
     }

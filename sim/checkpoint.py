@@ -46,10 +46,10 @@ def saved(world: World) -> dict[str, Any]:
     }
 
 
-def restore(world: World, state: Mapping[str, Any]) -> None:
+def restore(world: World, state: Mapping[str, Any], *, file: str = "checkpoint") -> None:
     """Put a world that was built for the same scenario into `state`, and solve it.
 
-    Raises ConfigError for another version, scenario or feeder."""
+    Raises ConfigError, which names `file`, for another version, scenario or feeder."""
     for key, mine in (
         ("version", VERSION),
         ("scenario", world.scenario.name),
@@ -58,7 +58,7 @@ def restore(world: World, state: Mapping[str, Any]) -> None:
         if state.get(key) != mine:
             raise ConfigError(
                 f"was saved with {key} {state.get(key)!r}, this is {mine!r}",
-                file="checkpoint",
+                file=file,
                 key=key,
             )
     for name, device in world.commandable.items():

@@ -5,9 +5,9 @@ Each is switched on and off; switching twice changes nothing. What there is: `si
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from gridctl.model.errors import Refusal
 from sim import mischief
@@ -33,6 +33,10 @@ class LinkServer(Protocol):
         ...
 
 
+_SHOWN_ONLY: Final = (Fault.FROZEN_FEED, Fault.COMM_LOSS)
+"""They change nothing in the world, only what is shown of it."""
+
+
 class FaultBoard:
     """Which faults are on. `active` in the order of switching on, as (fault, target)."""
 
@@ -49,6 +53,22 @@ class FaultBoard:
     def amount(self, fault: Fault, target: str) -> float:
         """How much of it is on now; KeyError when it is not."""
         return self._active[fault, target]
+
+    def kept(self) -> list[dict[str, Any]]:
+        """What is on, as JSON can hold it."""
+        return [
+            {"name": fault.value, "target": target, "amount": amount}
+            for (fault, target), amount in self._active.items()
+        ]
+
+    async def resume(self, kept: Iterable[Mapping[str, Any]]) -> None:
+        """Switch on again what was `kept`. What the world remembers by itself is only noted."""
+        for one in kept:
+            fault, target, amount = Fault(one["name"]), str(one["target"]), float(one["amount"])
+            if KINDS[fault].aim in OF_SERVER or fault in _SHOWN_ONLY:
+                await self.switch(fault, on=True, target=target, amount=amount or None)
+            else:
+                self._active[fault, target] = amount
 
     def stopped(self, link: str) -> bool:
         """Whether a link's server is down on purpose."""

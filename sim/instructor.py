@@ -25,6 +25,7 @@ from typing import Any, Final
 from gridctl.model.errors import Refusal
 from sim.fault_kinds import KINDS
 from sim.faults import FaultBoard
+from sim.scenario import local_text
 from sim.world import World
 
 LINE_BYTES_MAX: Final = 4_096
@@ -39,7 +40,8 @@ STOP_S: Final = 2.0
 
 
 class Instructor:
-    """Listens on `socket` from `start` to `stop`. `pace` tells whether time is held."""
+    """Listens on `socket` from `start` to `stop`. `pace` tells whether time is held; `replay`: the
+    recording that is shown instead of the world, "" for none."""
 
     def __init__(
         self,
@@ -48,7 +50,9 @@ class Instructor:
         world: World,
         faults: FaultBoard,
         pace: Callable[[], Mapping[str, Any]] = dict,
+        replay: str = "",
     ) -> None:
+        self._replay = replay
         self._socket = socket
         self._pace = pace
         self._world = world
@@ -169,6 +173,8 @@ class Instructor:
             "ok": True,
             "tick": world.ticks,
             "grid_s": world.at_s,
+            "local": local_text(world.scenario, world.at_s),
+            "replay": self._replay,
             "head_kw": world.grid.solution.head_kw,
             "losses_kw": world.grid.solution.losses_kw,
             "unserved_kw": world.unserved_kw,

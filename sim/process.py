@@ -31,6 +31,7 @@ from sim.plant_points import read_plant_points
 from sim.recording import Playback, Recorder, Recording, recording
 from sim.scenario import load_scenario
 from sim.server import SimOpcUaServer
+from sim.state_file import read_state, resume, write_state
 from sim.timeline import Timeline
 from sim.watchdog import Watchdog
 from sim.world import World
@@ -172,6 +173,7 @@ class Simulator:
             world=self.world,
             faults=self.faults,
             pace=self.pace.told,
+            replay="" if replay is None else str(replay),
         )
 
     def _server(
@@ -254,6 +256,10 @@ class Simulator:
             await self.instructor.start()
             opened.pop_all()
 
+    async def resume(self, kept: Mapping[str, Any], *, file: str) -> None:
+        """Go on from a kept state; ConfigError for another world's."""
+        await resume(kept, file=file, world=self.world, faults=self.faults, timeline=self.timeline)
+
     async def tick(self) -> None:
         """Let the world catch up with the clock, and show it."""
         if self.playback is None:
@@ -289,16 +295,19 @@ async def run_simulator(
     stop: asyncio.Event,
     record: Path | None = None,
     replay: Path | None = None,
+    state: Path | None = None,
     say: Callable[[Simulator], AbstractAsyncContextManager[None]] | None = None,
 ) -> None:
     """Run the mirror of an instance until `stop` is set.
 
     Prints one JSON line on stdout when everything listens; with `say` that decides instead what is
     told and shown, as long as the mirror runs. `record`: where each tick is written down (`.csv` or
-    `.parquet`); `replay`: such a file, shown again. Raises ConfigError for an instance that
-    cannot be simulated, whose ports are taken, or for a recording that cannot be written.
+    `.parquet`); `replay`: such a file, shown again; `state`: where the world is kept at the end,
+    and from where it goes on. Raises ConfigError for an instance that cannot be simulated, whose
+    ports are taken, or for a recording that cannot be written.
     """
     simulator = Simulator(instance, replay=replay)
+    kept = read_state(state)
     if record is None and simulator.table.record:
         record = instance / simulator.table.record
     async with AsyncExitStack() as stack:
@@ -306,11 +315,15 @@ async def run_simulator(
             simulator.recorder = stack.enter_context(recording(record, simulator.world))
         stack.push_async_callback(simulator.stop)
         await simulator.start()
+        if kept is not None:
+            await simulator.resume(kept, file=str(state))
         if say is None:
             _say_ready(simulator)
         else:
             await stack.enter_async_context(say(simulator))
         await _tick_until(simulator, stop)
+    if state is not None:
+        write_state(state, simulator.world, simulator.faults)
 
 
 async def _tick_until(simulator: Simulator, stop: asyncio.Event) -> None:
