@@ -110,22 +110,23 @@ def _left(most: float | None, used: float, grid: TimeGrid, held: int) -> float:
 def add_runs(rows: Rows, rules: RunRules, on: IntArray, start: IntArray, stop: IntArray) -> None:
     """The rules of `rules` as rows: the tight formulation with start and stop columns."""
     count = rules.count
-    for t in range(count):
-        was_on = 1.0 if t == 0 and rules.active else 0.0
-        before = [] if t == 0 else [(int(on[t - 1]), -1.0)]
-        change = [(int(on[t]), 1.0), *before, (int(start[t]), -1.0), (int(stop[t]), 1.0)]
-        rows.add(change, lower=was_on, upper=was_on)
-        rows.add([(int(start[t]), 1.0), (int(stop[t]), 1.0)], upper=1.0)
-        must = [k for k in range(t + 1) if t < k + rules.length_min[k]]
-        rows.add([*((int(start[k]), 1.0) for k in must), (int(on[t]), -1.0)], upper=0.0)
-        longest = max(int(rules.length_max[t]), 0)
-        if t + longest < count:
-            window = on[t : t + longest + 1]
-            held = max(min(rules.held - t, len(window)), 0)
-            rows.add([(int(column), 1.0) for column in window], upper=float(max(longest, held)))
-        after = start[t + 1 : t + 1 + rules.recovery]
-        if len(after):
-            rows.add([*((int(c), 1.0) for c in after), (int(on[t]), 1.0)], upper=1.0)
+    t = np.arange(count)
+    was_on = np.where((t == 0) & rules.active, 1.0, 0.0)
+    change = [(t, on, 1.0), (t[1:], on[:-1], -1.0), (t, start, -1.0), (t, stop, 1.0)]
+    rows.add_all(change, lower=was_on, upper=was_on, count=count)
+    rows.add_all([(t, start, 1.0), (t, stop, 1.0)], upper=1.0, count=count)
+    # Who started so late must still be on.
+    at, begun = np.nonzero((t <= t[:, None]) & (t[:, None] < t + rules.length_min))
+    rows.add_all([(at, start[begun], 1.0), (t, on, -1.0)], upper=0.0, count=count)
+    longest = np.maximum(rules.length_max, 0)
+    bounded = np.flatnonzero(t + longest < count)
+    at, inside = np.nonzero((t >= bounded[:, None]) & (t <= (bounded + longest[bounded])[:, None]))
+    most = np.maximum(longest, np.clip(rules.held - t, 0, longest + 1))[bounded]
+    rows.add_all([(at, on[inside], 1.0)], upper=most.astype(np.float64), count=len(bounded))
+    resting = t[:-1] if rules.recovery > 0 else t[:0]
+    at, later = np.nonzero((t > resting[:, None]) & (t <= resting[:, None] + rules.recovery))
+    rows.add_all([(at, start[later], 1.0), (resting, on[resting], 1.0)], upper=1.0,
+                 count=len(resting))  # fmt: skip
     if rules.active and rules.held_max < count:
         window = on[: rules.held_max + 1]
         rows.add([(int(column), 1.0) for column in window], upper=float(rules.held_max))

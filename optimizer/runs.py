@@ -201,25 +201,10 @@ def _best_runs(
     released = np.zeros(count + 1)
     if stop_price is not None:
         released[:count] = stop_price
-    limit = max([0, *rules.starts_left.values()])
-    value = np.zeros((count + 1, limit + 1))
-    choice = np.zeros((count + 1, limit + 1), dtype=np.int64)
+    table = _Table(rules, total, released)
     for t in range(count - 1, -1, -1):
-        following = value[t + 1] if _same_day(rules, t, t + 1) else value[t + 1, :1]
-        value[t] = following
-        left = min(rules.starts_left.get(int(rules.day[t]), 0), limit)
-        if not left or not rules.may_start[t]:
-            continue
-        lengths = _lengths(rules, t)
-        if not len(lengths):
-            continue
-        gains = _gains(rules, total, value, t, lengths)[:, :left] - start_price
-        gains -= released[t + lengths][:, None]
-        best = np.argmax(gains, axis=0)
-        most = gains[best, np.arange(left)]
-        better = most > value[t, :left]
-        value[t, :left] = np.where(better, most, value[t, :left])
-        choice[t, :left] = np.where(better, lengths[best], 0)
+        table.decide(t, start_price)
+    value, choice = table.value, table.choice
     on = np.zeros(count, dtype=np.bool_)
     t, used = 0, 0
     if rules.active:
@@ -240,24 +225,63 @@ def _same_day(rules: RunRules, t: int, after: int) -> bool:
     return after < rules.count and bool(rules.day[t] == rules.day[after])
 
 
-def _lengths(rules: RunRules, t: int) -> IntArray:
-    """Lengths that a run from `t` may have, cut at the end of the horizon."""
-    left = rules.count - t
-    low, high = int(rules.length_min[t]), min(int(rules.length_max[t]), left)
-    if low > int(rules.length_max[t]):
-        return np.zeros(0, dtype=np.int64)
-    return np.arange(min(low, left), high + 1, dtype=np.int64)
+class _Table:
+    """What the rest of the horizon is worth at best from each interval, by starts that its day has
+    had (`value`), and the length of the run that begins there (`choice`, 0: none). Filled from the
+    end; `ended`, `ended_anew` are a run's worth by its end, with what follows on the same day and
+    on the next."""
 
+    def __init__(self, rules: RunRules, total: FloatArray, released: FloatArray) -> None:
+        count, rest = rules.count, rules.recovery
+        self._limit = limit = max([0, *rules.starts_left.values()])
+        self.value = np.zeros((count + 1, limit + 1))
+        self.choice = np.zeros((count + 1, limit + 1), dtype=np.int64)
+        self._total, self._rest = total.tolist(), rest
+        self._gone = gone = total - released
+        self._ended = np.zeros((count + 1, limit))
+        self._ended_anew = gone.copy()
+        left = count - np.arange(count)
+        low = np.minimum(rules.length_min, left)
+        high = np.minimum(rules.length_max, left)
+        may = rules.may_start & (rules.length_min <= rules.length_max)
+        self._low, self._high, self._may = low.tolist(), high.tolist(), may.tolist()
+        days, first = np.unique(rules.day, return_index=True)
+        number = np.searchsorted(days, rules.day)
+        self._day_end = np.append(first[1:], count)[number].tolist()
+        starts = [min(rules.starts_left.get(int(day), 0), limit) for day in days]
+        self._left = [starts[k] for k in number.tolist()]
 
-def _gains(
-    rules: RunRules, total: FloatArray, value: FloatArray, t: int, lengths: IntArray
-) -> FloatArray:
-    """(lengths, starts used before): worth of a run from `t` and of what can follow it."""
-    after = np.minimum(t + lengths + rules.recovery, rules.count)
-    same = (after < rules.count) & (rules.day[np.minimum(after, rules.count - 1)] == rules.day[t])
-    follow = np.where(same[:, None], value[after, 1:], value[after, :1])
-    result: FloatArray = (total[t + lengths] - total[t])[:, None] + follow
-    return result
+    def decide(self, t: int, start_price: float) -> None:
+        """Fill interval `t`; all after it are filled."""
+        same_day = t + 1 < self._day_end[t]
+        self.value[t] = self.value[t + 1] if same_day else self.value[t + 1, :1]
+        left, first, last = self._left[t], t + self._low[t], t + self._high[t]
+        if left and self._may[t] and first <= last:
+            self._start(t, first, last, left, start_price)
+        end = t - self._rest
+        if end > 0:
+            self._ended[end] = self._gone[end] + self.value[t, 1:]
+            self._ended_anew[end] = self._gone[end] + self.value[t, 0]
+
+    def _start(self, t: int, first: int, last: int, left: int, start_price: float) -> None:
+        """Where a run from `t` that ends in `first` to `last` is worth more than to wait."""
+        # Ends after which there is still time on the same day.
+        near = min(last, self._day_end[t] - self._rest - 1)
+        most, ends = np.full(left, -np.inf), np.zeros(left, dtype=np.int64)
+        if first <= near:
+            worth = self._ended[first : near + 1, :left]
+            at = worth.argmax(axis=0)
+            most, ends = worth[at, np.arange(left)], first + at
+        beyond = max(first, near + 1)
+        if beyond <= last:
+            far = beyond + int(self._ended_anew[beyond : last + 1].argmax())
+            better = self._ended_anew[far] > most
+            most = np.where(better, self._ended_anew[far], most)
+            ends = np.where(better, far, ends)
+        most = most - self._total[t] - start_price
+        better = most > self.value[t, :left]
+        self.value[t, :left] = np.where(better, most, self.value[t, :left])
+        self.choice[t, :left] = np.where(better, ends - t, 0)
 
 
 def _best_stop(rules: RunRules, total: FloatArray, value: FloatArray, released: FloatArray) -> int:

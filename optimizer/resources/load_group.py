@@ -213,9 +213,9 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
     cost[shed] = price * grid.hours
     cost[start] = price * START_COST_H * cap_kw + group.call_value
     rows = Rows()
-    for t in range(count):
-        rows.add([(int(shed[t]), 1.0), (int(on[t]), -cap_kw)], upper=0.0)
-        rows.add([(int(shed[t]), 1.0), (int(on[t]), -level_kw)], lower=0.0)
+    t = np.arange(count)
+    rows.add_all([(t, shed, 1.0), (t, on, -cap_kw)], upper=0.0, count=count)
+    rows.add_all([(t, shed, 1.0), (t, on, -level_kw)], lower=0.0, count=count)
     add_runs(rows, rules, on, start, stop)
     ramp = _ramp(group, state, grid)
     if ramp is not None:
