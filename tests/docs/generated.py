@@ -19,6 +19,7 @@ from tests.docs.opcua_page import opcua_page
 from tests.docs.platform_page import platform_page
 from tests.docs.quality_page import quality_page
 from tests.docs.safeguards_page import safeguards_page
+from tests.docs.served_page import served_page
 from tests.docs.settings_page import configuration_page
 from tests.docs.simulator_page import simulator_page
 from tests.docs.states_page import states_page
@@ -36,6 +37,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "reference/command-states.md": states_page,
     "reference/safeguards.md": safeguards_page,
     "reference/simulator-faults.md": simulator_page,
+    "reference/simulator-served.md": served_page,
     "reference/simulated-devices.md": devices_page,
     "reference/http.md": http_page,
     "reference/openadr-mapping.md": mapping_page,

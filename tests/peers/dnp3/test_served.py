@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import struct
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -229,6 +230,22 @@ async def test_assign_class_is_answered(objects: tuple[bytes, ...], second_indic
         assert (answer[0] & 0x0F, answer[1]) == (1, 0x81)
         assert answer[3] & 0x07 == second_indication
         assert len(answer) == 4
+
+
+@pytest.mark.parametrize(("later_s", "status"), [(4.9, 0), (5.1, 1)])
+async def test_a_select_is_forgotten(later_s: float, status: int) -> None:
+    """A pulse at output 0: SELECT, and OPERATE so much later (1: TIMEOUT)."""
+    pulse = struct.pack("<BBBHHBBIIB", 12, 1, 0x28, 1, 0, 0x01, 1, 100, 100, 0)
+    async with everything() as (outstation, plant, _port):
+        session = outstation._session
+        assert session is not None
+        selected = session._handle_fragment(bytes([0xC1, 3]) + pulse)
+        assert selected[-1] == 0
+        now_s = session._clock()
+        session._clock = lambda: now_s + later_s
+        operated = session._handle_fragment(bytes([0xC2, 4]) + pulse)
+        assert operated[-1] == status
+        assert len(plant.operated) == (status == 0)
 
 
 async def test_a_restarted_outstation_has_forgotten_what_was_assigned() -> None:
