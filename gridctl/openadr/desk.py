@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gridctl.control.ports import Person, PlanView, ResourceView
-from gridctl.model.errors import Refusal, RefusedError, UnavailableError
+from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.planning import Forecast, PlanningTask
 from gridctl.model.program import DispatchRequest
 
@@ -52,8 +52,8 @@ class NoFeeder:
         )
 
     async def planning_task(self) -> PlanningTask:
-        """There is nothing to plan."""
-        raise UnavailableError("this VTN has no feeder")
+        """Refused, with the reason: there is nothing to plan."""
+        raise RefusedError(Refusal(code="no_feeder", reasons=("this VTN has no feeder",)))
 
     async def plans(self, *, limit: int = 50) -> Sequence[PlanView]:  # noqa: ARG002
         """There are none."""

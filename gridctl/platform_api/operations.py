@@ -171,7 +171,7 @@ def _rest() -> list[Operation]:
         Operation(
             method="GET", path="/planning-task", room="planning", act="task", need=Need.READ_ALL,
             summary="What the optimizer of this feeder would be asked now, as it takes it.",
-            codes=("unavailable",),
+            codes=("refused", "unavailable"),
         ),
         Operation(
             method="GET", path="/openapi.json", room="document", act="openapi", need=Need.OPEN,
