@@ -125,6 +125,7 @@ class Programme:
             self.head_price = prices * problem.grid.hours
         worth = max([*problem.task.policy.price_per_kwh, 0.0])
         worth += problem.task.policy.loss_price_per_kwh
+        worth += sum(max(one.per_kwh[-1]) for one in problem.task.policy.import_prices)
         if worth > 0.0:
             self.blocks = [_given_back(b, worth) for b in self.blocks]
         self.system = system_of(problem, self.blocks, self._starts.tolist(), unit=self._unit)

@@ -119,7 +119,8 @@ def loading_limits(task: PlanningTask, branches: Sequence[str]) -> FloatArray:
     for rating in task.policy.ratings:
         above = temperature_c - rating.reference_c
         per_k = np.where(above > 0.0, rating.above_pct_per_k, rating.below_pct_per_k)
-        found[list(branches).index(rating.branch)] *= np.maximum(1.0 - above * per_k / 100.0, 0.0)
+        share = rating.at_reference_pct / 100.0 * np.maximum(1.0 - above * per_k / 100.0, 0.0)
+        found[list(branches).index(rating.branch)] *= share
     found[[k for k, name in enumerate(branches) if node_of(name) is not None]] = 100.0
     return found
 

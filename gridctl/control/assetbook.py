@@ -26,18 +26,14 @@ from gridctl.model.assets import (
 from gridctl.model.clock import Clock
 from gridctl.model.measurement import Point, PointKind
 from gridctl.model.planning import Forecast
-from gridctl.model.policy import DynamicRating
 from gridctl.model.quantity import Unit
 from optimizer.arrays import FloatArray
 from optimizer.health.counters import tap_counts
 from optimizer.health.outlook import outlook
 from optimizer.health.score import health
 from optimizer.health.thermal import (
-    HOT_SPOT_NORMAL_C,
-    HOT_SPOT_UPGRADED_C,
     NORMAL,
     TYPES,
-    Iec,
     ageing_ieee,
     ageing_normal,
     iec,
@@ -54,8 +50,6 @@ STEP_S = 900.0
 PATHS = (0.1, 0.5, 0.9)
 COVERAGE_MIN = 0.5
 MOVES_STEP_S = 60.0
-REFERENCE_C = 20.0
-AROUND_K = 10.0
 
 
 class Window:
@@ -256,28 +250,6 @@ def thermal_health(
         curve=curve,
         is_alarm=alarm,
     )
-
-
-def dynamic_rating(asset: ThermalAsset) -> DynamicRating | None:
-    """The steady load at which the insulation ages at its rated speed, by air temperature: 100 % at
-    20 °C, straight lines below and above it. None for an asset that is not in the model."""
-    if asset.branch is None:
-        return None
-    own = TYPES[asset.kind]
-    rated_c = HOT_SPOT_UPGRADED_C if asset.upgraded else HOT_SPOT_NORMAL_C
-    at = [_steady_load(own, rated_c, REFERENCE_C + k) for k in (-AROUND_K, 0.0, AROUND_K)]
-    return DynamicRating(
-        branch=asset.branch,
-        reference_c=REFERENCE_C,
-        above_pct_per_k=100.0 * (at[1] - at[2]) / at[1] / AROUND_K,
-        below_pct_per_k=100.0 * (at[0] - at[1]) / at[1] / AROUND_K,
-    )
-
-
-def _steady_load(own: Iec, hot_spot_c: float, air_c: float) -> float:
-    loads = np.linspace(0.0, 2.0, 2_001)
-    oil = own.top_oil_rise * ((1 + loads**2 * own.loss_ratio) / (1 + own.loss_ratio)) ** own.x
-    return float(np.interp(hot_spot_c, air_c + oil + own.hot_spot_rise * loads**own.y, loads))
 
 
 def _on_grid(forecast: Forecast, q: float, now_s: float) -> FloatArray:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gridctl.model.planning import Forecast, Series
-from gridctl.model.policy import DynamicRating, Policy, Scenario
+from gridctl.model.policy import DynamicRating, ImportPrice, Policy, Scenario
 
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
@@ -27,6 +27,7 @@ def with_forecast(
     ratings: Sequence[DynamicRating],
     price_by_hour: Sequence[float] = (),
     utc_offset_s: float = 0.0,
+    import_prices: Sequence[ImportPrice] = (),
 ) -> Policy:
     """The policy with what the forecast says; without paths or air it is as it was.
     `price_by_hour`: what a kWh of import costs in each of the 24 local hours, or nothing."""
@@ -49,6 +50,8 @@ def with_forecast(
     known = air_ahead(air_c, forecast)
     if ratings and known:
         policy = replace(policy, ratings=tuple(ratings), temperature_c=known)
+    if import_prices:
+        policy = replace(policy, import_prices=(*policy.import_prices, *import_prices))
     return policy
 
 

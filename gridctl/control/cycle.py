@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gridctl.control.activity import Activity
+from gridctl.control.ageing import LifePrices, dynamic_rating
 from gridctl.control.approvals import Approvals, OpenPlan
-from gridctl.control.assetbook import dynamic_rating
 from gridctl.control.audit import OFFICE, entry
 from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
@@ -46,6 +46,7 @@ from gridctl.model.planning import (
     PlanningTask,
     Series,
 )
+from gridctl.model.policy import ImportPrice
 from gridctl.model.program import DispatchRequest, RequestState
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,8 @@ class Cycle:
         self._weather = weather
         found = (dynamic_rating(one) for one in settings.transformers)
         self._ratings = tuple(rating for rating in found if rating is not None)
+        self._life_prices = LifePrices(store, settings)
+        self._import_prices: tuple[ImportPrice, ...] = ()
         self._withdrawn: set[str] = set()
         self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -194,6 +197,7 @@ class Cycle:
         task = await self._weather.added(task)
         found = await self._planner.forecast(task, deadline_s=planning.deadline_s)
         self._outlook = Outlook(forecast=found, task=task)
+        self._import_prices = await self._life_prices.told(task, found)
         return self._outlook
 
     def _as_it_is(self, outlook: Outlook, known: Known) -> Outlook:
@@ -398,6 +402,7 @@ class Cycle:
             cvar_level=settings.planning.quantile,
             air_c=outlook.task.temperature_c,
             ratings=self._ratings,
+            import_prices=self._import_prices,
             price_by_hour=settings.price_by_hour,
             utc_offset_s=settings.utc_offset_s,
         )

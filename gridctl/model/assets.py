@@ -14,7 +14,9 @@ from dataclasses import dataclass
 class ThermalAsset:
     """A transformer that is watched. `kind` of IEC 60076-7 (distribution-onan, onan, onaf);
     `load_point` in kW, taken over `power_factor`; `branch`: its mrid in the feeder's model, whose
-    rating then follows the air temperature in planning; None: only watched."""
+    rating then follows the air temperature in planning; None: only watched. `life_price_per_h`:
+    what an hour of the insulation's life costs; with it ageing is weighed against other costs and
+    the limit is that of emergency loading."""
 
     name: str
     kind: str
@@ -23,6 +25,7 @@ class ThermalAsset:
     power_factor: float
     upgraded: bool
     branch: str | None
+    life_price_per_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 
 class Existing(StrEnum):
@@ -29,14 +30,40 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DynamicRating:
-    """How much a branch carries by air temperature: 100 % at `reference_c`, `above_pct_per_k` less
-    for each kelvin above it, `below_pct_per_k` more for each below (its maker's or a loading
-    guide's figures)."""
+    """How much a branch carries by air temperature: `at_reference_pct` of its limit at
+    `reference_c`, `above_pct_per_k` less for each kelvin above it, `below_pct_per_k` more for each
+    below (its maker's or a loading guide's figures)."""
 
     branch: str
     reference_c: float
     above_pct_per_k: float
     below_pct_per_k: float
+    at_reference_pct: float = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportPrice:
+    """What import costs by its level (the ageing of a transformer, say): in each interval a kWh
+    above `above_kw` costs `per_kwh`. Both (levels, T), ascending by level."""
+
+    what: str
+    above_kw: tuple[tuple[float, ...], ...]
+    per_kwh: tuple[tuple[float, ...], ...]
+
+    def mistakes(self, count: int) -> list[str]:
+        """What does not fit a horizon of `count` intervals."""
+        sizes = {len(row) for row in (*self.above_kw, *self.per_kwh)}
+        if sizes != {count} or len(self.above_kw) != len(self.per_kwh):
+            return [f"policy.import_prices: {self.what} does not have {count} intervals a level"]
+        ascends = all(
+            low <= high
+            for table in (self.above_kw, self.per_kwh)
+            for below, above in pairwise(table)
+            for low, high in zip(below, above, strict=True)
+        )
+        if not ascends or min(self.per_kwh[0]) < 0.0:
+            return [f"policy.import_prices: {self.what} does not ascend from level to level"]
+        return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +76,16 @@ class VoltageCorrection:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Movable:
+    """A regulator or a switched capacitor that the plan moves, not its relay: at most
+    `moves_per_day_max` steps a day, each at `cost_per_move`."""
+
+    equipment: str
+    moves_per_day_max: int
+    cost_per_move: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Wishes of the operator.
 
@@ -57,7 +94,8 @@ class Policy:
       `demand_charge_per_kw` for the highest import, which is `peak_so_far_kw` already;
       `loss_price_per_kwh`: what a kWh of losses in the feeder costs.
     - `voltage_band_pu`: a band inside the limits that is kept as if it were the limit.
-    - `ratings` with `temperature_c` of each interval: branches whose rating follows the weather.
+    - `ratings` with `temperature_c` of each interval: branches whose rating follows the weather;
+      `import_prices` by level: what import costs a transformer in life.
     - `reserve_kw`: what must still be startable in every interval; `ramp_kw_per_h`: how fast the
       import may change; `return_kw_max`: kW of load groups whose shed may end in one interval.
     - `fairness`: what an hour's difference in use costs (of the group that is used most, as a share
@@ -67,7 +105,7 @@ class Policy:
       worst `1 - cvar_level` of them; `voltage_margin_sigma` with `load_sigma`: voltage rows shrink
       by so many deviations when all load moves by this share.
     - `voltage_correction`: measured voltages correct the model's; `unbalance_max_pct`: negative
-      over positive sequence of the voltage at three-phase nodes.
+      over positive sequence of the voltage at three-phase nodes; `movable`: what moves by plan.
     """
 
     existing_voltage: Existing = Existing.NOT_WORSE
@@ -79,6 +117,7 @@ class Policy:
     voltage_band_pu: tuple[float, float] | None = None
     ratings: tuple[DynamicRating, ...] = ()
     temperature_c: tuple[float, ...] = ()
+    import_prices: tuple[ImportPrice, ...] = ()
     reserve_kw: float = 0.0
     ramp_kw_per_h: float | None = None
     return_kw_max: float | None = None
@@ -92,12 +131,14 @@ class Policy:
     precise: bool = False
     voltage_correction: VoltageCorrection | None = None
     unbalance_max_pct: float | None = None
+    movable: tuple[Movable, ...] = ()
 
     @property
     def asks(self) -> bool:
         """Whether a plan is wanted even where no limit asks for one."""
         return bool(
             self.price_per_kwh
+            or self.import_prices
             or self.demand_charge_per_kw > 0.0
             or self.loss_price_per_kwh > 0.0
             or self.reserve_kw > 0.0
@@ -123,6 +164,10 @@ class Policy:
                     self.loss_price_per_kwh > 0.0,
                 ),
                 (f"{len(self.ratings)} ratings by temperature", bool(self.ratings)),
+                (
+                    f"priced: {', '.join(one.what for one in self.import_prices)}",
+                    bool(self.import_prices),
+                ),
                 (f"a reserve of {self.reserve_kw:g} kW", self.reserve_kw > 0.0),
                 ("fair use", self.fairness > 0.0),
                 ("strict order by priority", self.strict_priority),
@@ -156,6 +201,8 @@ class Policy:
             found.append(f"an import that changes by {self.ramp_kw_per_h:g} kW an hour at most")
         if self.unbalance_max_pct is not None:
             found.append(f"a voltage unbalance of {self.unbalance_max_pct:g} % at most")
+        if self.movable:
+            found.append(f"{len(self.movable)} regulators and capacitors moved by plan")
         if self.return_kw_max is not None:
             found.append(f"at most {self.return_kw_max:g} kW that come back at once")
         return found
@@ -171,6 +218,8 @@ class Policy:
             )
             if values and len(values) != count
         ]
+        for one in self.import_prices:
+            found += one.mistakes(count)
         if self.scenarios and abs(sum(s.probability for s in self.scenarios) - 1.0) > 1e-6:  # noqa: PLR2004
             found.append("policy.scenarios: the probabilities do not sum to 1")
         if any(s.probability < 0.0 or not s.head_kw for s in self.scenarios):
@@ -190,6 +239,8 @@ class Policy:
         wish = self.voltage_correction
         if wish is not None and not (0.0 < wish.offset_max_pu < 1.0 and wish.half_life_h > 0.0):
             found.append("policy.voltage_correction: both figures are above 0")
+        if any(m.moves_per_day_max < 0 or not m.cost_per_move >= 0.0 for m in self.movable):
+            found.append("policy.movable: neither moves nor costs are below 0")
         if self.unbalance_max_pct is not None and not self.unbalance_max_pct > 0.0:
             found.append(f"policy.unbalance_max_pct is {self.unbalance_max_pct}")
         return found

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
-from gridctl.model.policy import Policy, Scenario
+from gridctl.model.policy import ImportPrice, Policy, Scenario
 from optimizer.plan import plan_task
 from tests.optimizer.rules import broken, series_of
 from tests.optimizer.small import BATTERY, GENERATOR, HOUR_S, at_rest, group, hourly_task
@@ -50,6 +50,23 @@ def test_a_demand_charge_shaves_the_peak_but_not_below_what_it_was_already() -> 
     assert max(free.head_after_kw) == pytest.approx(850.0, abs=0.5)
     paid = planned(task, demand_charge_per_kw=10.0, peak_so_far_kw=920.0)
     assert max(paid.head_after_kw) == pytest.approx(920.0, abs=0.5)
+
+
+def test_import_that_is_priced_by_level_is_cut_as_far_as_it_pays() -> None:
+    """A transformer's life: the first kW above 800 cost less than the group, those above 850 more,
+    and in the first hour nothing counts."""
+    task = hourly_task([900, 900, 900], group("G", cost_per_kwh=0.3))
+    above = ((0.0,) * 3, (800.0,) * 3, (850.0,) * 3)
+    price = ImportPrice(
+        what="ageing of T1", above_kw=above, per_kwh=((0.01,) * 3, (0.2,) * 3, (0.0, 0.5, 0.5))
+    )
+    bad = replace(task, policy=Policy(import_prices=(price,)))
+    assert "does not ascend" in plan_task(bad, monotonic_s=time.monotonic).reason
+    per_kwh = ((0.01,) * 3, (0.02, 0.2, 0.2), (0.02, 0.5, 0.5))
+    result = planned(task, import_prices=(replace(price, per_kwh=per_kwh),))
+    assert shed(result, "G") == pytest.approx([0.0, 50.0, 50.0], abs=0.2)
+    cheap = replace(price, per_kwh=((0.01,) * 3, (0.02,) * 3, (0.1,) * 3))
+    assert planned(task, import_prices=(cheap,)).status is SolveStatus.NOT_NEEDED
 
 
 def test_a_reserve_is_kept_for_what_may_come() -> None:

@@ -7,8 +7,9 @@ import math
 import numpy as np
 import pytest
 
+from gridctl.control.ageing import dynamic_rating
 from gridctl.control.alarms import AlarmBook
-from gridctl.control.assetbook import STEP_S, AssetBook, dynamic_rating, thermal_health
+from gridctl.control.assetbook import STEP_S, AssetBook, thermal_health
 from gridctl.control.chance import with_forecast
 from gridctl.model.assets import ThermalAsset
 from gridctl.model.clock import ManualClock
