@@ -267,7 +267,7 @@ def measure(quick: bool) -> list[Figure]:
         results = list(pool.map(measured, series, *zip(*series.values(), strict=True), chunksize=1))
     gef = [one for one in results if one["name"].startswith("gef12")]
     tetouan = [one for one in results if one["name"].startswith("tetouan")]
-    label = "GEFCom2012, 21 series" if not quick else "GEFCom2012, three zones, last quarter of 2007"
+    label = "GEFCom2012, 21 series" if not quick else "GEFCom2012, 3 zones, a quarter of 2007"
     found = figures_of(gef, label, (5.0, 1.26), whole=not quick)
     found += figures_of(tetouan, "Tetouan, 3 substations", (3.9, 1.0), whole=True)
     slowest = max(one["fit_s"] for one in results)
