@@ -47,6 +47,25 @@ def test_the_limit_lies_below_the_peak_of_the_day(tmp_path: Path) -> None:
     assert 0.9 < story.head_limit_kw / max(table.head_kw) < 0.95
 
 
+def test_the_story_begins_shortly_before_the_limit_is_passed(tmp_path: Path) -> None:
+    """Somebody who starts the pilot shall see a plan with something to do, not an hour's wait."""
+    story = load_scenario(str(write_own_scenario(tmp_path, "ieee13")))
+    feeder = scenario_feeder(story)
+    table = history(feeder, story, end_s=story.start_s + 3600.0, days=1, step_s=900.0)
+    first = next(i for i, kw in enumerate(table.head_kw[-12:]) if kw > story.head_limit_kw)
+    passed_s = table.start_s + (len(table.head_kw) - 12 + first) * table.step_s
+    assert 0.0 < passed_s - story.start_s <= 900.0
+
+
+def test_the_voltage_band_is_that_of_the_frequency(tmp_path: Path) -> None:
+    imported = import_opendss(CIRCUITS / "four_wire.dss", "four")
+    write_folder(tmp_path / "f", imported.feeder, about={}, ders=imported.ders)
+    european = load_scenario(str(write_own_scenario(tmp_path / "pilot", str(tmp_path / "f"))))
+    assert (european.voltage_min_pu, european.voltage_max_pu) == (0.9, 1.1)
+    american = load_scenario(str(write_own_scenario(tmp_path / "other", "ieee13")))
+    assert (american.voltage_min_pu, american.voltage_max_pu) == (0.95, 1.05)
+
+
 def test_an_unknown_feeder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no feeder 'nowhere'"):
         write_own_scenario(tmp_path, "nowhere")
