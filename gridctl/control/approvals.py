@@ -28,6 +28,7 @@ from gridctl.model.measurement import Snapshot
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import Forecast
 from gridctl.model.selection import Selection
+from gridctl.model.tag import Tag
 
 MAY_APPROVE = frozenset({"OPERATOR", "SUPERVISOR"})
 REASON_MIN = 3
@@ -50,7 +51,8 @@ class OpenPlan:
 
 
 class Approvals:
-    """The plans that are not decided yet. `blocked`: why nothing may be approved now (SG-12)."""
+    """The plans that are not decided yet. `blocked`: why nothing may be approved now (SG-12);
+    `cautions`: what whoever approves must have read (SG-26)."""
 
     def __init__(
         self,
@@ -59,11 +61,13 @@ class Approvals:
         clock: Clock,
         policy: ApprovalPolicy,
         blocked: Callable[[OpenPlan], tuple[str, ...]],
+        cautions: Callable[[Plan], tuple[Tag, ...]] = lambda _: (),
     ) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
         self._blocked = blocked
+        self._cautions = cautions
         self._open: dict[str, OpenPlan] = {}
         self._lock = asyncio.Lock()
         self.decided = asyncio.Event()
@@ -111,18 +115,27 @@ class Approvals:
             self._open[plan.mrid] = chosen
         return chosen
 
-    async def approve(self, mrid: str, *, shown_digest: str, person: Person) -> OpenPlan:
-        """One person's yes. Raises RefusedError; every refusal is audited too."""
+    async def approve(
+        self, mrid: str, *, shown_digest: str, person: Person, cautions: Sequence[str] = ()
+    ) -> OpenPlan:
+        """One person's yes, who has read `cautions`. Raises RefusedError; every refusal is audited
+        too."""
         async with self._lock:
             chosen = await self._waiting(mrid, "plan.approve", person)
-            refusal = self._may_approve(chosen, shown_digest, person)
+            refusal = self._may_approve(chosen, shown_digest, person, cautions)
             if refusal is not None:
                 raise await self._refused(refusal, "plan.approve", mrid, person, shown_digest)
             await self._accept(chosen, person)
         return chosen
 
     async def break_glass(
-        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+        self,
+        mrid: str,
+        *,
+        shown_digest: str,
+        reason: str,
+        person: Person,
+        cautions: Sequence[str] = (),
     ) -> OpenPlan:
         """One person releases a plan that needs two, because limits are broken without it (SG-11).
         All other rules stay. Raises RefusedError; every refusal is audited too."""
@@ -135,7 +148,7 @@ class Approvals:
             elif len(reason.strip()) < BREAK_GLASS_REASON_MIN:
                 why = f"say why in {BREAK_GLASS_REASON_MIN} characters or more (SG-11)"
                 refusal = Refusal(code="no_reason", reasons=(why,))
-            refusal = refusal or self._may_approve(chosen, shown_digest, person)
+            refusal = refusal or self._may_approve(chosen, shown_digest, person, cautions)
             if refusal is not None:
                 raise await self._refused(refusal, "plan.break_glass", mrid, person, shown_digest)
             await self._accept(chosen, person, alone=reason.strip())
@@ -200,7 +213,9 @@ class Approvals:
             return None
         return max(0.0, self._ends_mono_s(chosen) - self._clock.monotonic_s())
 
-    def _may_approve(self, chosen: OpenPlan, shown_digest: str, person: Person) -> Refusal | None:
+    def _may_approve(
+        self, chosen: OpenPlan, shown_digest: str, person: Person, cautions: Sequence[str]
+    ) -> Refusal | None:
         plan = chosen.plan
         if person.role not in MAY_APPROVE:
             return _wrong_role(person)
@@ -216,6 +231,12 @@ class Approvals:
         blocked = self._blocked(chosen)
         if blocked:
             return Refusal(code="blocked", reasons=blocked)
+        unread = [t for t in self._cautions(chosen.plan) if t.id not in set(cautions)]
+        if unread:
+            reasons = tuple(f"{t.device}: {t.words()}" for t in unread)
+            return Refusal(
+                code="caution", reasons=("read these first, then approve again:", *reasons)
+            )
         refusal = chosen.selection.operate(
             digest=shown_digest,
             by=plan.mrid,

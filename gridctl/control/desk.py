@@ -91,19 +91,29 @@ class OperatorDesk:
         stored = await self._store.plan(mrid)
         return None if stored is None else self._plan_views.view(stored)
 
-    async def approve(self, mrid: str, *, shown_digest: str, person: Person) -> PlanView:
+    async def approve(
+        self, mrid: str, *, shown_digest: str, person: Person, cautions: Sequence[str] = ()
+    ) -> PlanView:
         """One person's yes to the plan that the screen showed. Raises RefusedError."""
-        await self._approvals.approve(mrid, shown_digest=shown_digest, person=person)
+        await self._approvals.approve(
+            mrid, shown_digest=shown_digest, person=person, cautions=cautions
+        )
         self._wake()
         return await self._known_plan(mrid)
 
     async def break_glass(
-        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+        self,
+        mrid: str,
+        *,
+        shown_digest: str,
+        reason: str,
+        person: Person,
+        cautions: Sequence[str] = (),
     ) -> PlanView:
         """One person releases an emergency plan; everybody sees it, and the next shift looks at it
         again (SG-11). Raises RefusedError."""
         await self._approvals.break_glass(
-            mrid, shown_digest=shown_digest, reason=reason, person=person
+            mrid, shown_digest=shown_digest, reason=reason, person=person, cautions=cautions
         )
         self._wake()
         await self._alarms.raised(

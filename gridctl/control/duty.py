@@ -1,4 +1,4 @@
-"""What belongs to a shift beside the plans: modes of the areas, handovers, manual steps."""
+"""What belongs to a shift beside the plans: modes of areas, handovers, manual steps, tags."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gridctl.control.modes import AreaModes
 from gridctl.control.shifts import Shifts
+from gridctl.control.tags import TagBook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,3 +15,4 @@ class Duty:
 
     modes: AreaModes
     shifts: Shifts
+    tags: TagBook

@@ -41,6 +41,7 @@ from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_d
 from gridctl.control.shadow import ShadowScores
 from gridctl.control.shifts import Shifts
 from gridctl.control.stop import StopState
+from gridctl.control.tags import TagBook
 from gridctl.control.telemetry import ProcessImage
 from gridctl.control.veebook import EVERY_S as VEE_EVERY_S
 from gridctl.control.veebook import VeeBook
@@ -64,8 +65,9 @@ from gridctl.model.link import (
 )
 from gridctl.model.measurement import GOOD, Measurement, Origin, TimeQuality
 from gridctl.model.mode import Mode
-from gridctl.model.plan import PlanState
+from gridctl.model.plan import Plan, PlanState
 from gridctl.model.resource import LoadGroup
+from gridctl.model.tag import Tag
 
 log = logging.getLogger(__name__)
 
@@ -119,11 +121,8 @@ class Office:
             resources=settings.resources,
             changed=self._mode_changed,
         )
-        self.duty = Duty(
-            modes=modes,
-            shifts=Shifts(
-                store=store, clock=clock, open_items=self._open_items, withdraw=self._withdraw
-            ),
+        shifts = Shifts(
+            store=store, clock=clock, open_items=self._open_items, withdraw=self._withdraw
         )
         self._activity = Activity(utc_offset_s=settings.utc_offset_s)
         self._participation = Participation(
@@ -145,6 +144,16 @@ class Office:
             confirm_timeout_s=settings.confirm_timeout_s,
             field_seen=self._field_seen,
         )
+        self._tags = TagBook(
+            store=store,
+            clock=clock,
+            resources=settings.resources,
+            orders=self._orders,
+            alarms=self.alarms,
+            field_tags=self._field_tags,
+            blocked=self._tagged,
+        )
+        self.duty = Duty(modes=modes, shifts=shifts, tags=self._tags)
         self._process_alarms = ProcessAlarms(alarms=self.alarms, order=self._orders.acknowledge)
         self._judge = Judge(
             image=self.image,
@@ -169,13 +178,18 @@ class Office:
             known=self.known,
         )
         self._approvals = Approvals(
-            store=store, clock=clock, policy=settings.approval, blocked=self._blocks
+            store=store,
+            clock=clock,
+            policy=settings.approval,
+            blocked=self._blocks,
+            cautions=self._cautions,
         )
         self._plan_views = PlanViews(
             settings=settings,
             approvals=self._approvals,
             situation=self.situation,
             known=self.known,
+            tags=self._tags,
         )
         self._weather = WeatherDesk(
             settings.weather,
@@ -276,6 +290,7 @@ class Office:
                 situation=self.situation,
                 known=self.known,
                 mode=modes.word,
+                tags=self._tags,
             ),
             plan_views=self._plan_views,
             wake=self._wake.set,
@@ -300,6 +315,23 @@ class Office:
             model_digest=self._model_digest,
             lost_audit=self._audit_fault,
         )
+
+    def _field_tags(self) -> frozenset[str] | None:
+        heartbeat = self.image.heartbeat
+        return None if heartbeat is None else frozenset(heartbeat.tags)
+
+    def _cautions(self, plan: Plan) -> tuple[Tag, ...]:
+        return self._tags.cautions(s.resource for s in plan.result.setpoints)
+
+    def _tagged(self, tag: Tag) -> None:
+        """A plan that uses a device which is tagged now ends: what was approved was another plant
+        (SG-14, SG-26)."""
+        self._wake.set()
+        active = self._dispatcher.active
+        if active is None:
+            return
+        if any(s.resource == tag.device for s in active.plan.result.setpoints):
+            self._dispatcher.halt(PlanState.STOPPED, f"{tag.device}: {tag.words()}")
 
     def _mode_changed(self, area: str) -> None:
         """What is carried out in an area that may not be commanded any more ends."""
@@ -329,6 +361,7 @@ class Office:
             f"{lease.point} is held at {lease.value:g}" for lease in self.image.leases.values()
         ]
         items += [f"inhibited by OT: {point}" for point in self._settings.limits.inhibited]
+        items += [f"tag on {tag.device}: {tag.words()}" for tag in self._tags.all()]
         items += [
             f"alarm, priority {alarm.priority}, {alarm.state}: {alarm.text}"
             for alarm in self.alarms.listed()
@@ -358,6 +391,7 @@ class Office:
             limits=self._settings.limits,
             not_commanded=self.duty.modes.not_commanded(),
             withdrawn=self._participation.not_now(),
+            tagged=self._tags.not_commanded(),
         )
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -392,6 +426,7 @@ class Office:
         """After a restart nothing is half: no old plan goes on, no command is sent again."""
         await self.alarms.load()
         await self.duty.modes.load()
+        await self._tags.load()
         doubtful = await self._book.recover()
         if flag := await self._store.flag("stopped"):
             self._stop_state.hold(flag)
@@ -478,7 +513,14 @@ class Office:
                 response="give both sides the same points and limits files, then restart them",
             ),
         )
+        await self._adopt(hello.tags)
         await self._audit_field("field.hello", f"{hello.agent}, {len(hello.points)} points")
+
+    async def _adopt(self, held: Sequence[Tag]) -> None:
+        try:
+            await self._tags.adopt(held)
+        except UnavailableError as error:
+            self._audit_fault = str(error)
 
     async def _audit_field(self, action: str, text: str) -> None:
         try:
@@ -575,6 +617,7 @@ class Office:
                 if self._clock.monotonic_s() >= next_sweep_s:
                     next_sweep_s = self._clock.monotonic_s() + SWEEP_S
                     await self._book.sweep(self.image.leases)
+                    await self._tags.step()
             except UnavailableError as error:
                 self._audit_fault = str(error)
                 log.error("office: %s", error)

@@ -20,6 +20,7 @@ from gridctl.model.errors import Refusal, UnavailableError
 from gridctl.model.link import Ack
 from gridctl.model.order import Order, OrderKind
 from gridctl.model.plan import Plan
+from gridctl.model.tag import Tag
 
 ACK_TIMEOUT_S = 5.0
 ANSWER_SLACK_S = 15.0
@@ -101,6 +102,19 @@ class Orders:
                 comment=reason,
             )
             await self._book.write_order(unit, order, person=person, reason=reason)
+        await self._link.send(order)
+        return order
+
+    async def tag(
+        self, kind: OrderKind, tag: Tag, persons: Sequence[str], *, person: Person
+    ) -> Order:
+        """TAG or UNTAG, written down first. `persons`: who wants it. Raises UnavailableError."""
+        if not self._link.connected:
+            raise UnavailableError("the line to the field is down")
+        async with self._store.transaction() as unit:
+            await self._number(unit)
+            order = replace(self._order(kind, approved_by=persons), tag=tag)
+            await self._book.write_order(unit, order, person=person, reason=tag.words())
         await self._link.send(order)
         return order
 

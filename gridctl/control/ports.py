@@ -59,6 +59,7 @@ __all__ = [
     "ResourceView",
     "Store",
     "StoredPlan",
+    "TagView",
     "Transaction",
 ]
 
@@ -373,12 +374,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
-    """A plan as people see it: with approvals, what is still needed, and how long it lives."""
+    """A plan as people see it: with approvals, what is still needed, and how long it lives.
+    `cautions`: tags that whoever approves must have read (SG-26)."""
 
     stored: StoredPlan
     approvals_needed: int
     expires_in_s: float | None
     blocked: tuple[str, ...]
+    cautions: tuple[Tag, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -400,6 +403,14 @@ class ResourceView:
     excluded: str | None
     quality: Quality
     age_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagView:
+    """A tag as people see it. `in_field`: the field enforces it; None: it forbids nothing there."""
+
+    tag: Tag
+    in_field: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -462,6 +473,7 @@ class Picture:
     cycle: CycleView | None
     effect: EffectView | None
     blocked: tuple[str, ...]
+    tags: tuple[TagView, ...] = ()
 
 
 class Desk(Protocol):
@@ -478,14 +490,24 @@ class Desk(Protocol):
 
     async def plan(self, mrid: str) -> PlanView | None: ...
 
-    async def approve(self, mrid: str, *, shown_digest: str, person: Person) -> PlanView: ...
+    async def approve(
+        self, mrid: str, *, shown_digest: str, person: Person, cautions: Sequence[str] = ()
+    ) -> PlanView:
+        """`cautions`: names of the tags that the person has read (SG-26)."""
+        ...
 
     async def reject(
         self, mrid: str, *, shown_digest: str, reason: str, person: Person
     ) -> PlanView: ...
 
     async def break_glass(
-        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+        self,
+        mrid: str,
+        *,
+        shown_digest: str,
+        reason: str,
+        person: Person,
+        cautions: Sequence[str] = (),
     ) -> PlanView:
         """One person releases an emergency plan (SG-11)."""
         ...

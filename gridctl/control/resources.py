@@ -23,7 +23,8 @@ _PHASES = (Phase.A, Phase.B, Phase.C)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is known now: the snapshot, the field's points and links, OT's limits; which areas may
-    not be commanded (SG-37) and which devices an enrolment or an opt-out withdraws, with why."""
+    not be commanded (SG-37), which devices a tag keeps from it (SG-26) and which an enrolment or an
+    opt-out withdraws, each with why."""
 
     snapshot: Snapshot
     points: Mapping[str, Point]
@@ -31,12 +32,14 @@ class Known:
     limits: LimitSet
     not_commanded: Mapping[str, str]
     withdrawn: Mapping[str, str] = field(default_factory=dict)
+    tagged: Mapping[str, str] = field(default_factory=dict)
 
 
 def why_excluded(resource: Resource, known: Known) -> str | None:
     """Why `resource` may not be used now (SG-12, SG-26, SG-27, SG-37), or None."""
     return (
-        known.not_commanded.get(resource.area)
+        known.tagged.get(resource.mrid)
+        or known.not_commanded.get(resource.area)
         or known.withdrawn.get(resource.mrid)
         or _why_unusable(resource, known)
     )

@@ -13,12 +13,14 @@ from gridctl.control.judge import Judge
 from gridctl.control.ports import Picture, PlanView, ResourceView, StoredPlan
 from gridctl.control.resources import Known, why_excluded
 from gridctl.control.settings import OfficeSettings
+from gridctl.control.tags import TagBook
 from gridctl.control.telemetry import UNKNOWN, ProcessImage
 from gridctl.model.approval import ApprovalPolicy, approvals_needed
 from gridctl.model.clock import Clock
 from gridctl.model.measurement import Quality, Snapshot, combined
 from gridctl.model.plan import Plan
 from gridctl.model.resource import Resource
+from gridctl.model.tag import Tag
 
 
 class PlanViews:
@@ -31,8 +33,10 @@ class PlanViews:
         approvals: Approvals,
         situation: Callable[[], Situation],
         known: Callable[[], Known],
+        tags: TagBook,
     ) -> None:
         self._settings = settings
+        self._tags = tags
         self._policy: ApprovalPolicy = settings.approval
         self._approvals = approvals
         self._situation = situation
@@ -46,7 +50,12 @@ class PlanViews:
             approvals_needed=approvals_needed(stored.plan, self._policy),
             expires_in_s=self._approvals.expires_in_s(stored.plan.mrid),
             blocked=self.blocked(stored.plan) if waits else (),
+            cautions=self.cautions(stored.plan) if waits else (),
         )
+
+    def cautions(self, plan: Plan) -> tuple[Tag, ...]:
+        """What whoever approves `plan` must have read (SG-26)."""
+        return self._tags.cautions(s.resource for s in plan.result.setpoints)
 
     def blocked(self, plan: Plan) -> tuple[str, ...]:
         """Why `plan` may not be approved now."""
@@ -74,8 +83,10 @@ class PictureMaker:
         situation: Callable[[], Situation],
         known: Callable[[], Known],
         mode: Callable[[], str],
+        tags: TagBook,
     ) -> None:
         self._settings = settings
+        self._tags = tags
         self._mode = mode
         self._clock = clock
         self._image = image
@@ -105,6 +116,7 @@ class PictureMaker:
             cycle=self._cycle.view,
             effect=self._judge.view,
             blocked=blocked(now),
+            tags=self._tags.views(),
         )
 
     def _resource(self, resource: Resource, known: Known) -> ResourceView:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +21,7 @@ BODY_BYTES_MAX = 64 * 1024
 REASON_CHARS_MAX = 500
 TREND_HOURS_MAX = 24 * 7.0
 TREND_POINTS = 1_000
+NAMES_MAX = 200
 
 
 class BadBody(ValueError):  # noqa: N818 - read as a sentence in `except BadBody`
@@ -36,20 +39,35 @@ async def body_object(request: web.Request) -> dict[str, Any]:
     return raw
 
 
-async def body_of(request: web.Request, **fields: type | tuple[type, ...]) -> dict[str, Any]:
-    """The JSON object of the request with exactly the `fields` asked for. Raises BadBody."""
+async def body_of(
+    request: web.Request,
+    *,
+    optional: Mapping[str, type] = MappingProxyType({}),
+    **fields: type | tuple[type, ...],
+) -> dict[str, Any]:
+    """The JSON object of the request with exactly the `fields` asked for, and of the `optional`
+    ones those that are there. Raises BadBody."""
     raw = await body_object(request)
-    for name, kind in fields.items():
+    given = {name: kind for name, kind in optional.items() if name in raw}
+    for name, kind in (fields | given).items():
         if not isinstance(raw.get(name), kind) or isinstance(raw.get(name), bool):
             word = kind.__name__ if isinstance(kind, type) else "number"
             raise BadBody(f"field {name!r} must be a {word}")
-    unknown = set(raw) - set(fields)
+    unknown = set(raw) - set(fields) - set(given)
     if unknown:
         raise BadBody(f"unknown field {sorted(unknown)[0]!r}")
     for name, value in raw.items():
         if isinstance(value, str) and len(value) > REASON_CHARS_MAX:
             raise BadBody(f"field {name!r} is longer than {REASON_CHARS_MAX} characters")
     return raw
+
+
+def _names(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """A list of names; none when the body has no such field. Raises BadBody."""
+    found = body.get(name, [])
+    if len(found) > NAMES_MAX or not all(isinstance(item, str) for item in found):
+        raise BadBody(f"field {name!r} must be a list of at most {NAMES_MAX} names")
+    return tuple(found)
 
 
 def number_of(request: web.Request, name: str, default: float, *, top: float) -> float:
@@ -112,19 +130,23 @@ class Api:
         return web.json_response({"id": mrid}, status=201)
 
     async def approve(self, request: web.Request) -> web.StreamResponse:
-        body = await body_of(request, digest=str)
+        body = await body_of(request, digest=str, optional={"cautions": list})
         view = await self._desk.approve(
-            request.match_info["plan"], shown_digest=body["digest"], person=person_of(request)
+            request.match_info["plan"],
+            shown_digest=body["digest"],
+            person=person_of(request),
+            cautions=_names(body, "cautions"),
         )
         return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
 
     async def break_glass(self, request: web.Request) -> web.StreamResponse:
-        body = await body_of(request, digest=str, reason=str)
+        body = await body_of(request, digest=str, reason=str, optional={"cautions": list})
         view = await self._desk.break_glass(
             request.match_info["plan"],
             shown_digest=body["digest"],
             reason=body["reason"],
             person=person_of(request),
+            cautions=_names(body, "cautions"),
         )
         return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
 

@@ -53,6 +53,7 @@ from gridctl.web.roles import Permission
 from gridctl.web.settlement_pages import SettlementPages
 from gridctl.web.signin_pages import SignInPages
 from gridctl.web.stream import Stream
+from gridctl.web.tag_pages import TagPages
 from gridctl.web.user_pages import UserPages
 from gridctl.web.views import FrameView
 
@@ -233,6 +234,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
     field = FieldPages(desk=parts.desk, store=parts.store)
     modes = ModePages(parts.duty.modes)
     duty = DutyPages(shifts=parts.duty.shifts, store=parts.store, clock=parts.clock)
+    tags = TagPages(tags=parts.duty.tags, clock=parts.clock)
     alarms = AlarmPages(desk=parts.desk, store=parts.store, clock=parts.clock)
     evidence = EvidencePages(
         desk=parts.desk, store=parts.store, clock=parts.clock, key=parts.office_key
@@ -323,6 +325,14 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("POST", f"{v1}/manual-steps/{{number}}/repeat", duty.repeated, p.DUTY),
         ("POST", f"{v1}/manual-steps/{{number}}/confirm", duty.confirmed, p.DUTY),
         ("POST", f"{v1}/manual-steps/{{number}}/give-up", duty.given_up, p.DUTY),
+        ("GET", f"{v1}/tags", tags.tags, p.VIEW),
+        ("POST", f"{v1}/tags", tags.place, Rule(permission=p.TAG, areas=areas.of_device)),
+        (
+            "POST",
+            f"{v1}/tags/{{tag}}/remove",
+            tags.remove,
+            fresh(permission=p.TAG, areas=areas.of_tag),
+        ),
         ("GET", f"{v1}/modes", modes.modes, p.VIEW),
         ("POST", f"{v1}/modes", modes.set, Rule(permission=p.MODE, areas=areas.of_body)),
         (

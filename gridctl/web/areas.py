@@ -33,6 +33,20 @@ class AreaRules:
             raise BadBody("field 'area' must be a str")
         return (area,)
 
+    async def of_device(self, request: web.Request) -> Iterable[str]:
+        """The area of the device that the body names. Raises BadBody."""
+        device = (await body_object(request)).get("device")
+        if not isinstance(device, str):
+            raise BadBody("field 'device' must be a str")
+        area = self._area_of.get(device)
+        return () if area is None else (area,)
+
+    async def of_tag(self, request: web.Request) -> Iterable[str]:
+        """The area of the device that the tag of the path hangs on."""
+        name = request.match_info["tag"]
+        devices = {v.tag.device for v in self._desk.picture().tags if v.tag.id == name}
+        return {self._area_of[mrid] for mrid in devices if mrid in self._area_of}
+
     async def all(self, request: web.Request) -> Iterable[str]:
         """Every area of the site."""
         return set(self._area_of.values())

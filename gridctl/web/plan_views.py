@@ -104,6 +104,10 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
         **plan_row(view, picture),
         "held": held_view(held) if held is not None and held.plan == plan.mrid else None,
         "proposed_by": plan.proposed_by,
+        "cautions": [
+            {"tag": t.id, "name": names.get(t.device, t.device), "text": t.words()}
+            for t in view.cautions
+        ],
         "on_failure": plan.on_failure,
         "snapshot_revision": plan.snapshot_revision,
         "approved_by": [{"by": a.by, "at": iso(a.at_s)} for a in view.stored.approvals],

@@ -17,6 +17,7 @@ class Permission(StrEnum):
     SECOND_APPROVAL = "second_approval"
     MODE = "mode"
     DUTY = "duty"
+    TAG = "tag"
     AUDIT = "audit"
     OWN = "own"
     """One's own session and factors: everybody who is signed in."""
@@ -40,7 +41,7 @@ class Role(StrEnum):
 
 _P = Permission
 _DESK = frozenset(
-    {_P.OWN, _P.VIEW, _P.ACK, _P.STOP, _P.PROPOSE, _P.APPROVE, _P.AUDIT, _P.MODE, _P.DUTY}
+    {_P.OWN, _P.VIEW, _P.ACK, _P.STOP, _P.PROPOSE, _P.APPROVE, _P.AUDIT, _P.MODE, _P.DUTY, _P.TAG}
 )
 
 PERMISSIONS: Mapping[Role, frozenset[Permission]] = {

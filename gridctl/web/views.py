@@ -16,6 +16,7 @@ from gridctl.control.ports import (
     Picture,
     PlanView,
     ResourceView,
+    TagView,
 )
 from gridctl.model.alarm import Alarm, AlarmState, process_link
 from gridctl.model.measurement import Measurement, Point, Validity
@@ -175,6 +176,7 @@ class FrameView:
             "effect": None if picture.effect is None else effect_view(picture.effect),
             "requests": [request_view(r) for r in requests],
             "blocked": list(picture.blocked),
+            "tags": [tag_view(t) for t in picture.tags],
         }
 
     def _head(self, picture: Picture) -> Json:
@@ -244,6 +246,26 @@ def alarm_view(alarm: Alarm) -> Json:
         "acked_by": alarm.acked_by,
         "state": alarm.state,
         "source": process_link(alarm.key) or "",
+    }
+
+
+def tag_view(view: TagView) -> Json:
+    """api.ts Tag."""
+    tag, asked = view.tag, view.tag.removal
+    return {
+        "id": tag.id,
+        "kind": tag.kind,
+        "blocks": tag.kind.blocks,
+        "device": tag.device,
+        "by": tag.by,
+        "at": iso(tag.at_s),
+        "reason": tag.reason,
+        "work_order": tag.work_order,
+        "until": None if tag.until_s is None else iso(tag.until_s),
+        "in_field": view.in_field,
+        "removal": None
+        if asked is None
+        else {"by": asked.by, "at": iso(asked.at_s), "reason": asked.reason},
     }
 
 

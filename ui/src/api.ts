@@ -89,6 +89,16 @@ export interface Frame {
   effect: Effect | null;
   requests: Request[]; // demand events that are not over
   blocked: string[]; // why nothing may be approved or released now; empty is fine
+  tags: Tag[]; // what hangs on devices (SG-26), the oldest first
+}
+// GET tags -> { tags: Tag[] }. POST tags {device, kind, reason, work_order, hours (0: no end)} -> Tag;
+// …/{id}/remove {reason} -> { tag: Tag | null } (null: gone; else another person has to agree)
+export type TagKind = "control inhibit" | "control authority" | "caution";
+export interface Tag {
+  id: string; kind: TagKind; blocks: boolean; device: string; by: string; at: string;
+  reason: string; work_order: string; until: string | null;
+  in_field: boolean | null; // the field enforces it; null: it forbids nothing there
+  removal: { by: string; at: string; reason: string } | null;
 }
 export interface NodeState { v: (number | null)[]; q: Validity; age_s: number } // pu per phase of the node
 export interface ResourceState {
@@ -163,6 +173,7 @@ export interface Held { plan: string | null; made: string | null; is_active: boo
 export interface PlanDetail extends PlanRow {
   held: Held | null; // why no newer plan could be made, while this one stands
   proposed_by: string;
+  cautions: { tag: string; name: string; text: string }[]; // to be read before it is approved
   on_failure: "hold" | "continue" | "roll back"; // when too many commands do not take (SG-20)
   snapshot_revision: number;
   approved_by: { by: string; at: string }[];
@@ -189,7 +200,7 @@ export interface Case {
   highest_voltage_pu: number; highest_voltage_at: string;
   worst_loading_pct: number; worst_loading_at: string; violations: number; losses_kw: number;
 }
-// POST /api/v1/plans/{id}/approve {digest}         -> PlanDetail | 409 Problem | 403
+// POST /api/v1/plans/{id}/approve {digest, cautions?: tag ids that were read} -> PlanDetail | 409 Problem | 403
 // POST /api/v1/plans/{id}/reject  {digest, reason} -> PlanDetail | 409
 // POST /api/v1/plans {} -> {id}: run the cycle now (201) | 409 with the reason there is no plan
 // POST /api/v1/stop {reason} -> {stopped: true, latency_s}   POST /api/v1/resume {reason} -> {}

@@ -9,7 +9,7 @@ function frame(seq: number, at: string, more: Partial<Frame> = {}): Frame {
     seq, at, full: false, mode: "advisory", stopped: false, field_connected: true,
     head: { kw: 3000 + seq, limit_kw: 3200, quality: "good", age_s: 0.2 },
     nodes: {}, resources: {}, links: [], alarms: { active: 0, unacked: 0, returned: 0, top: [] }, plans: [],
-    forecast: null, trend: null, cycle: null, effect: null, requests: [], blocked: [], ...more,
+    forecast: null, trend: null, cycle: null, effect: null, requests: [], blocked: [], tags: [], ...more,
   };
 }
 

@@ -14,7 +14,7 @@ export const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; con
   + "frame-ancestors 'none'; require-trusted-types-for 'script'";
 const STATIC = join(fileURLToPath(new URL(".", import.meta.url)), "../../gridctl/web/static");
 const TYPES = { html: "text/html; charset=utf-8", js: "text/javascript", css: "text/css", svg: "image/svg+xml", json: "application/json" };
-const OPERATE = ["view", "approve", "stop", "ack", "audit", "propose", "mode", "duty"];
+const OPERATE = ["view", "approve", "stop", "ack", "audit", "propose", "mode", "duty", "tag"];
 const USERS = {
   operator1: { role: "OPERATOR", may: OPERATE },
   operator2: { role: "OPERATOR", may: OPERATE },
@@ -119,6 +119,7 @@ function serve(response, user, { key, id, verb, url, body }) {
       world.note(user.user, user.role, "ack", alarm.key, "", "");
       return send(response, 200, {});
     }
+    case "POST tags": return tag(response, user, id, body);
     case "GET audit":
       if (id === "verify") return send(response, 200, { rows: world.audit.length, ok: true, first_bad: null, detail: "every link holds" });
       return send(response, 200, { rows: [...world.audit].reverse().filter((r) => !url.searchParams.get("before") || r.sequence < Number(url.searchParams.get("before"))).slice(0, Number(url.searchParams.get("limit") ?? 100)) });
@@ -155,6 +156,22 @@ function decide(response, user, id, verb, body) {
   if (plan.approved_by.some((a) => a.by === user.user)) return refuse(response, 409, "same_person", "A second person is needed", [`${user.user} has approved already`]);
   world.approve(plan, user);
   return send(response, 200, world.detail(plan));
+}
+
+function tag(response, user, id, body) {
+  if (!id) {
+    const made = { id: `T-${world.tags.length + 1}`, kind: body.kind, blocks: body.kind !== "caution", device: body.device, by: user.user, at: new Date().toISOString(), reason: body.reason, work_order: body.work_order, until: null, in_field: body.kind === "caution" ? null : true, removal: null };
+    world.tags.push(made);
+    return send(response, 201, made);
+  }
+  const found = world.tags.find((t) => t.id === id);
+  if (!found) return refuse(response, 409, "no_such_tag", "Refused", [`there is no tag ${id}`]);
+  if (found.by !== user.user && !found.removal) {
+    found.removal = { by: user.user, at: new Date().toISOString(), reason: body.reason };
+    return send(response, 200, { tag: found });
+  }
+  world.tags.splice(world.tags.indexOf(found), 1);
+  return send(response, 200, { tag: null });
 }
 
 function wire(text) {

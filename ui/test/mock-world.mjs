@@ -11,6 +11,7 @@ export class World {
   constructor({ feeder, depth }, { rate = 10, start = Date.UTC(2026, 6, 14, 20, 35) / 1000 } = {}) {
     Object.assign(this, { feeder, depth, rate, start, born: Date.now() / 1000, seq: 0 });
     this.stopped = false;
+    this.tags = [];
     this.field = true;
     this.quiet = false;
     this.frozen = null;
@@ -134,7 +135,9 @@ export class World {
 
   detail(p) {
     const { deadline, commands, activated, ...rest } = p;
-    return { ...rest, ...this.row(p) };
+    const cautions = this.tags.filter((t) => !t.blocks && p.rows.some((r) => r.resource === t.device))
+      .map((t) => ({ tag: t.id, name: t.device, text: `${t.kind} by ${t.by}: ${t.reason}` }));
+    return { ...rest, ...this.row(p), cautions };
   }
 
   approve(p, user) {
@@ -248,6 +251,7 @@ export class World {
       cycle: { at: iso(t - 12), status: "optimal", reason: "plan proposed" },
       effect: active ? { plan: active.id, expected_kw: expected, band_kw: [expected * 0.7, expected * 1.2], measured_kw: relief + 6 * Math.sin(t / 20), settled: Boolean(ended), kept: ended ? relief >= expected * 0.7 : null } : null,
       requests: [{ id: "RQ-7", event_id: "ev-3391", name: "Peak relief, 400 kW", source: "city-campus", start: iso(Date.UTC(2026, 6, 14, 21) / 1000), end: iso(Date.UTC(2026, 6, 14, 23) / 1000), target_kw: 400, state: active ? "active" : "planned" }],
+      tags: this.tags,
       blocked: this.field ? [] : ["The field link is down."],
     };
   }

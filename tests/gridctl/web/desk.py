@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from gridctl.control.ports import (
     EffectView,
@@ -11,6 +11,7 @@ from gridctl.control.ports import (
     Picture,
     PlanView,
     ResourceView,
+    TagView,
 )
 from gridctl.model.alarm import Alarm, AlarmState
 from gridctl.model.errors import Refusal, RefusedError, UnavailableError
@@ -43,6 +44,7 @@ from gridctl.model.program import DispatchRequest
 from gridctl.model.quantity import Phase, Unit
 from gridctl.model.record import StoredPlan
 from gridctl.model.resource import Battery, ResourcePoints, Terminal
+from gridctl.model.tag import Tag, TagKind
 
 NOW_S = 1_784_000_000.0
 HORIZON = Horizon(start_s=NOW_S, step_s=900.0, count=2)
@@ -78,6 +80,22 @@ BATTERY = Battery(
     soc_max_pct=90.0,
     efficiency=0.95,
     cost_per_kwh=0.05,
+)
+
+
+TAG = TagView(
+    tag=Tag(
+        id="T-1",
+        kind=TagKind.CAUTION,
+        device=BATTERY.mrid,
+        point=BATTERY.points.setpoint,
+        by="anne",
+        at_s=NOW_S,
+        reason="its meter is being exchanged",
+        work_order="",
+        until_s=None,
+    ),
+    in_field=None,
 )
 
 
@@ -244,31 +262,46 @@ def picture() -> Picture:
             kept=None,
         ),
         blocked=(),
+        tags=(TAG,),
     )
 
 
 @dataclass
 class RecordingDesk:
-    """Fulfils `Desk`; approves only the digest of PLAN."""
+    """Fulfils `Desk`; approves only the digest of PLAN. `is_emergency`: limits are broken without
+    the plan, and it needs two."""
 
     acts: list[tuple[str, str, str]] = field(default_factory=list)
+    shelved: list[tuple[str, float, str]] = field(default_factory=list)
+    tags: Callable[[], tuple[TagView, ...]] = lambda: (TAG,)
+    is_emergency: bool = False
 
     async def planning_task(self) -> PlanningTask:
         raise UnavailableError("no question")
 
     def _view(self) -> PlanView:
+        plan = PLAN
+        check = plan.result.verification
+        if self.is_emergency and check is not None:
+            broken = replace(check, before=replace(check.before, violations=3))
+            plan = replace(plan, result=replace(plan.result, verification=broken))
         stored = StoredPlan(
-            plan=PLAN,
-            digest=PLAN.digest(),
+            plan=plan,
+            digest=plan.digest(),
             state=PlanState.PROPOSED,
             state_at_s=NOW_S,
             reason="",
             approvals=(),
         )
-        return PlanView(stored=stored, approvals_needed=1, expires_in_s=200.0, blocked=())
+        return PlanView(
+            stored=stored,
+            approvals_needed=2 if self.is_emergency else 1,
+            expires_in_s=200.0,
+            blocked=(),
+        )
 
     def picture(self) -> Picture:
-        return picture()
+        return replace(picture(), tags=self.tags())
 
     async def plans(self, *, limit: int = 50) -> Sequence[PlanView]:
         return [self._view()][:limit]
@@ -276,7 +309,9 @@ class RecordingDesk:
     async def plan(self, mrid: str) -> PlanView | None:
         return self._view() if mrid == PLAN.mrid else None
 
-    async def approve(self, mrid: str, *, shown_digest: str, person: Person) -> PlanView:
+    async def approve(
+        self, mrid: str, *, shown_digest: str, person: Person, cautions: Sequence[str] = ()
+    ) -> PlanView:
         if shown_digest != PLAN.digest():
             raise RefusedError(Refusal(code="plan_changed", reasons=("read it again",)))
         self.acts.append(("approve", mrid, person.user))
@@ -289,7 +324,13 @@ class RecordingDesk:
         return self._view()
 
     async def break_glass(
-        self, mrid: str, *, shown_digest: str, reason: str, person: Person
+        self,
+        mrid: str,
+        *,
+        shown_digest: str,
+        reason: str,
+        person: Person,
+        cautions: Sequence[str] = (),
     ) -> PlanView:
         self.acts.append(("break_glass", reason, person.user))
         return self._view()
@@ -309,6 +350,7 @@ class RecordingDesk:
 
     async def shelve(self, key: str, *, for_s: float, reason: str, person: Person) -> None:
         self.acts.append(("shelve", key, person.user))
+        self.shelved.append((key, for_s, reason))
 
     async def unshelve(self, key: str, *, person: Person) -> None:
         self.acts.append(("unshelve", key, person.user))

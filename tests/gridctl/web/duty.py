@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from gridctl.control.alarms import AlarmBook
 from gridctl.control.duty import Duty
 from gridctl.control.modes import AreaModes
+from gridctl.control.ports import Person
 from gridctl.control.settings import ModePolicy
 from gridctl.control.shifts import Shifts
+from gridctl.control.tags import TagBook
 from gridctl.model.clock import Clock
+from gridctl.model.errors import UnavailableError
+from gridctl.model.link import Ack
 from gridctl.model.mode import Mode
+from gridctl.model.order import Order, OrderKind
+from gridctl.model.tag import Tag
 from gridctl.store.engine import SqlStore
 from tests.gridctl.web.desk import BATTERY
 
@@ -27,7 +36,28 @@ def duty_of(store: SqlStore, clock: Clock) -> Duty:
         shifts=Shifts(
             store=store, clock=clock, open_items=lambda: ["plan P-1 is partial"], withdraw=_nothing
         ),
+        tags=TagBook(
+            store=store,
+            clock=clock,
+            resources=(BATTERY,),
+            orders=NoField(),
+            alarms=AlarmBook(store=store, clock=clock),
+            field_tags=lambda: None,
+            blocked=lambda tag: None,
+        ),
     )
+
+
+class NoField:
+    """The line to the field is down."""
+
+    async def tag(
+        self, kind: OrderKind, tag: Tag, persons: Sequence[str], *, person: Person
+    ) -> Order:
+        raise UnavailableError("the line to the field is down")
+
+    async def acknowledged(self, order: Order) -> Ack | None:
+        raise AssertionError("nothing was ordered")
 
 
 async def _nothing(reason: str) -> None:

@@ -13,10 +13,10 @@ import pytest
 from gridctl.web.app import Route
 from gridctl.web.roles import Role
 from tests.gridctl.web.conftest import PASSWORD, Console
-from tests.gridctl.web.desk import PLAN
+from tests.gridctl.web.desk import BATTERY, PLAN, TAG
 from tests.gridctl.web.test_api import filled, the_table
 
-DESK = {"own", "view", "ack", "stop", "propose", "approve", "audit", "mode", "duty"}
+DESK = {"own", "view", "ack", "stop", "propose", "approve", "audit", "mode", "duty", "tag"}
 MAY: dict[str, set[str]] = {
     "VIEWER": {"own", "view"},
     "OPERATOR": DESK,
@@ -27,7 +27,10 @@ MAY: dict[str, set[str]] = {
     "SECAUD": {"own", "view", "audit", "list_users"},
     "RBACMNT": {"own", "list_users", "roles"},
 }
-PLACES = {"/api/v1/plans/{plan}": f"/api/v1/plans/{PLAN.mrid}"}
+PLACES = {
+    "/api/v1/plans/{plan}": f"/api/v1/plans/{PLAN.mrid}",
+    "/api/v1/tags/{tag}": f"/api/v1/tags/{TAG.tag.id}",
+}
 REFUSED_BY_ROLE = {"forbidden"}
 
 
@@ -41,6 +44,8 @@ def path_of(route: Route) -> str:
 
 def body_of(route: Route) -> dict[str, Any]:
     """Just enough for the areas of the act to be known."""
+    if route.path.endswith("/tags"):
+        return {"device": BATTERY.mrid}
     return {"area": "north", "to": "off"} if "/modes" in route.path else {}
 
 
@@ -109,6 +114,8 @@ async def test_sg31_outside_its_areas_the_same_role_is_refused(
         "/api/v1/resume",
         "/api/v1/modes",
         "/api/v1/modes/approve",
+        "/api/v1/tags",
+        "/api/v1/tags/{tag}/remove",
     }
 
 

@@ -55,6 +55,8 @@ export function ApproveDialog(props: DecisionProps) {
   const blocks = me ? approvalBlocks({
     plan, row: row ?? plan, live: state.value, frame: l, session: me, left_s: left,
   }) : ["Not signed in."];
+  const [read, setRead] = useState<string[]>([]);
+  const unread = plan.cautions.filter((c) => !read.includes(c.tag));
   const areas = [...new Set(plan.rows.map((r) => r.area))].sort();
   const large = plan.approvals_needed > 1;
   const last = plan.approved_by.length + 1 >= plan.approvals_needed;
@@ -62,7 +64,8 @@ export function ApproveDialog(props: DecisionProps) {
     setBusy(true);
     setFailure("");
     const answer = await call<PlanDetail>(
-      "POST", `plans/${encodeURIComponent(plan.id)}/approve`, { digest: plan.digest },
+      "POST", `plans/${encodeURIComponent(plan.id)}/approve`,
+      { digest: plan.digest, cautions: read },
     );
     setBusy(false);
     if (!answer.ok) {
@@ -89,11 +92,12 @@ export function ApproveDialog(props: DecisionProps) {
           </dd>
           <dt>Bound to</dt><dd>digest <span class="mono">{shortDigest(plan.digest)}</span>, expires in <span class="num">{countdown(left)}</span></dd>
         </dl>
+        <Cautions plan={plan} read={read} onRead={setRead} />
         <Reasons title="You can not approve this now:" list={blocks} class="blocked" />
         <Failure text={failure} />
         <div class="actions">
           <button type="button" data-first={large ? "" : undefined} onClick={props.onClose}>Cancel</button>
-          <button type="button" class="primary" data-first={large ? undefined : ""} disabled={busy || blocks.length > 0}
+          <button type="button" class="primary" data-first={large ? undefined : ""} disabled={busy || blocks.length > 0 || unread.length > 0}
             onClick={() => void approve()}>
             {busy ? "Approving…" : `Approve ${plural(plan.rows.length, "command")}, ${signedKw(-plan.net_kw)} kW`}
           </button>
@@ -103,17 +107,37 @@ export function ApproveDialog(props: DecisionProps) {
   );
 }
 
+/** Tags that warn: each is read and ticked by whoever approves (SG-26). */
+function Cautions(props: { plan: PlanDetail; read: string[]; onRead: (read: string[]) => void }) {
+  if (props.plan.cautions.length === 0) return null;
+  return (
+    <fieldset class="cautions">
+      <legend>Tags on devices of this plan</legend>
+      {props.plan.cautions.map((c) => (
+        <label key={c.tag} class="tick">
+          <input type="checkbox" checked={props.read.includes(c.tag)} onChange={(e) => {
+            const others = props.read.filter((t) => t !== c.tag);
+            props.onRead(e.currentTarget.checked ? [...others, c.tag] : others);
+          }} /> <span><b>{c.name}</b>: {c.text}. I have read it.</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
 export function BreakGlassDialog(props: DecisionProps) {
   const { plan } = props;
   const [busy, setBusy] = useState(false);
   const [failure, setFailure] = useState("");
   const [reason, setReason] = useState("");
-  const short = reason.trim().length < BREAK_GLASS_REASON_MIN;
+  const [read, setRead] = useState<string[]>([]);
+  const short = reason.trim().length < BREAK_GLASS_REASON_MIN || plan.cautions.some((c) => !read.includes(c.tag));
   const release = async (e: Event): Promise<void> => {
     e.preventDefault();
     setBusy(true);
     const answer = await call<PlanDetail>(
-      "POST", `plans/${encodeURIComponent(plan.id)}/break-glass`, { digest: plan.digest, reason: reason.trim() },
+      "POST", `plans/${encodeURIComponent(plan.id)}/break-glass`,
+      { digest: plan.digest, reason: reason.trim(), cautions: read },
     );
     setBusy(false);
     if (!answer.ok) {
@@ -131,6 +155,7 @@ export function BreakGlassDialog(props: DecisionProps) {
         <label class="field">Why nobody else can approve ({BREAK_GLASS_REASON_MIN} characters or more)
           <textarea rows={3} required maxLength={400} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
         </label>
+        <Cautions plan={plan} read={read} onRead={setRead} />
         <Failure text={failure} />
         <div class="actions">
           <button type="button" data-first onClick={props.onClose}>Cancel</button>

@@ -5,6 +5,7 @@ import { nodeSeverity, SEVERITIES, type Severity } from "../judge";
 import { liveResource } from "../state/looks";
 import { ageOf, silence, type Live } from "../state/merge";
 import { Value } from "./bits";
+import { TagMark, worstTag } from "./tagmark";
 import { GLYPH, KIND_WORD, KIND_WORDS, ResourceGlyph, type GlyphState } from "./glyphs";
 
 export function Legend(props: { overlay?: boolean }) {
@@ -58,6 +59,9 @@ export function NodeCard(props: { feeder: Feeder; live: Live; node: string | nul
               {x?.lease_left_s != null ? <>, lease {duration(x.lease_left_s)}</> : null}
               {x ? ` ${age(ageOf(x, nowMs))}` : ""}
               {x?.excluded ? <><br />Excluded: {x.excluded}</> : null}
+              {(l.tags ?? []).filter((t) => t.device === r.id && !t.blocks).map((t) => (
+                <span key={t.id}><br /><TagMark kind={t.kind} /> {t.kind} by {t.by}: {t.reason}</span>
+              ))}
             </span>
           </p>
         );
@@ -90,7 +94,7 @@ function FeederSummary(props: { feeder: Feeder; live: Live; nowMs: number }) {
         {count.alarm + count.warn + count.unknown === 0 ? "All voltages are normal." : ""}
       </p>
       <table class="mini"><tbody>
-        {kinds.map((x) => (
+        {kinds.filter((x) => x.n > 0).map((x) => (
           <tr key={x.k}><th scope="row">{number(x.n)} {KIND_WORDS[x.k]}</th><td class="num">{x.kw === null ? UNKNOWN : kw(x.kw)} kW</td></tr>
         ))}
       </tbody></table>
@@ -104,7 +108,10 @@ export function say(f: Feeder, l: Live, id: string): string {
   const s = l.nodes[id];
   const volts = s ? s.v.map((v, i) => `${n?.phases[i] ?? ""} ${v === null ? "not known" : pu(v)}`).join(", ") : "not measured";
   const resources = f.resources.filter((r) => r.node === id)
-    .map((r) => `${r.name} ${STATE_WORD[liveResource(l, r.id).state]}`).join(", ");
+    .map((r) => {
+      const tag = worstTag(l.tags, r.id);
+      return `${r.name} ${STATE_WORD[liveResource(l, r.id).state]}${tag ? `, tagged ${tag}` : ""}`;
+    }).join(", ");
   return `Node ${id}: ${volts}${s && s.q !== "good" ? `, ${s.q}` : ""}${resources ? `; ${resources}` : ""}`;
 }
 
@@ -139,7 +146,7 @@ export function NodeTable(props: { feeder: Feeder; live: Live; nowMs: number }) 
                 <td class="num">{s ? duration(ageOf(s, nowMs)) : ""}</td>
                 <td>{f.resources.filter((r) => r.node === n.id).map((r) => {
                   const x = l.resources[r.id];
-                  return <div key={r.id}>{r.name}: {kw(x?.power_kw)} kW, {kw(x?.confirmed_kw)} kW, {STATE_WORD[liveResource(l, r.id).state]}</div>;
+                  return <div key={r.id}>{r.name}: {kw(x?.power_kw)} kW, {kw(x?.confirmed_kw)} kW, {STATE_WORD[liveResource(l, r.id).state]}{worstTag(l.tags, r.id) ? <>, tagged {worstTag(l.tags, r.id)}</> : null}</div>;
                 })}</td>
               </tr>
             );

@@ -1,13 +1,14 @@
 // The feeder as a one-line diagram: one tab stop, arrow keys, zoom and pan; labels by exception.
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Feeder } from "../api";
+import type { Feeder, TagKind } from "../api";
 import type { Severity } from "../judge";
 import { layOut, type Cell, type Layout } from "../layout";
 import { announcement } from "../state/store";
 import {
   Apparatus, Bus, Capacitor, GLYPH, ResourceGlyph, Substation, type GlyphState,
 } from "./glyphs";
+import { TagGlyph } from "./tagmark";
 import {
   emptiestCorner, FIT, neighbour, panned, placeLabels, plane, zoomed,
   type Box, type Plane, type Size, type View, type Wanted,
@@ -30,6 +31,8 @@ export interface ResourceLook {
   soc: number | null;
   /** A word next to the symbol, such as "−32 kW". */
   note: string | null;
+  /** The tag that hangs on it, always drawn beside it. */
+  tag?: TagKind | null;
 }
 
 export interface OneLineProps {
@@ -265,8 +268,11 @@ function Resources(props: PictureProps & { cell: Cell }) {
   return (
     <>
       {drawn(props, cell.id).map((r, i) => (
-        <ResourceGlyph key={r.id} kind={r.kind} x={p.x(cell.column) + 5 + i * pitch} y={p.y(cell.row) + 4}
-          state={r.look.state} soc={r.look.soc} scale={p.pitchY < 19 ? 0.8 : 1} />
+        <g key={r.id}>
+          <ResourceGlyph kind={r.kind} x={p.x(cell.column) + 5 + i * pitch} y={p.y(cell.row) + 4}
+            state={r.look.state} soc={r.look.soc} scale={p.pitchY < 19 ? 0.8 : 1} />
+          {r.look.tag ? <TagGlyph kind={r.look.tag} x={p.x(cell.column) + 7 + i * pitch} y={p.y(cell.row) - 6} /> : null}
+        </g>
       ))}
     </>
   );

@@ -3,6 +3,7 @@ import type { Feeder, PlanDetail } from "../api";
 import { kw, pu, signedKw } from "../format";
 import { nodeSeverity, voltageSeverity, worstVoltage } from "../judge";
 import type { NodeLook, ResourceLook } from "../parts/oneline";
+import { worstTag } from "../parts/tagmark";
 import { silence, type Live } from "./merge";
 
 const DEAD_BELOW_PU = 0.1;
@@ -24,8 +25,9 @@ export function liveNode(feeder: Feeder, live: Live | null, id: string, nowMs: n
 
 export function liveResource(live: Live | null, id: string): ResourceLook {
   const r = live?.resources[id];
-  if (!r) return { state: "unknown", soc: null, note: null };
-  const base = { soc: r.soc_pct, note: null };
+  const tag = worstTag(live?.tags, id);
+  if (!r) return { state: "unknown", soc: null, note: null, tag };
+  const base = { soc: r.soc_pct, note: null, tag };
   if (r.quality !== "good") return { ...base, state: "unknown" };
   if (r.excluded !== null) return { ...base, state: "excluded" };
   const wanted = r.intended_kw;
@@ -84,8 +86,9 @@ export function planNode(
 /** Only what the plan moves or leaves out is drawn over it. */
 export function planResource(plan: PlanDetail, id: string, live: Live | null): ResourceLook | null {
   const soc = live?.resources[id]?.soc_pct ?? null;
+  const tag = worstTag(live?.tags, id);
   const row = plan.rows.find((r) => r.resource === id);
-  if (row) return { state: "intended", soc, note: signedKw(-row.effect_kw) };
-  if (plan.excluded.some((e) => e.resource === id)) return { state: "excluded", soc, note: null };
+  if (row) return { state: "intended", soc, note: signedKw(-row.effect_kw), tag };
+  if (plan.excluded.some((e) => e.resource === id)) return { state: "excluded", soc, note: null, tag };
   return null;
 }

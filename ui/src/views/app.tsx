@@ -19,6 +19,7 @@ import { Alarms } from "./alarms";
 import { Audit } from "./audit";
 import { SetUp } from "./setup";
 import { Shift } from "./shift";
+import { Tags } from "./tags";
 import { Users } from "./users";
 import { Commands } from "./commands";
 import { Comms } from "./comms";
@@ -47,6 +48,7 @@ const SCREENS: { key: string; name: string; icon: string }[] = [
   { key: "health", name: "Health", icon: "M3 12h4l3-7 4 14 3-7h4" },
   { key: "commands", name: "Commands", icon: "M4 19h5v-5h5v-5h5V4" },
   { key: "alarms", name: "Alarms", icon: "M12 4l9 16H3zM12 10v5M12 17.4v.6" },
+  { key: "tags", name: "Tags", icon: "M4 5h8l8 8-7 7-9-9zM8 9h.1" },
   { key: "audit", name: "Audit", icon: "M9 12h6M8 8H6a4 4 0 000 8h2M16 8h2a4 4 0 010 8h-2" },
   { key: "shift", name: "Shift", icon: "M12 4a8 8 0 100 16 8 8 0 000-16M12 8v4l3 2" },
   { key: "comms", name: "Links", icon: "M4 9h16l-4-4M20 15H4l4 4" },
@@ -92,6 +94,7 @@ function Screen(props: { screen: string; id: string | undefined }) {
     case "plans": return props.id ? <Review key={props.id} id={props.id} /> : <Plans />;
     case "commands": return <Commands plan={props.id} />;
     case "alarms": return <Alarms />;
+    case "tags": return <Tags />;
     case "audit": return <Audit />;
     case "shift": return <Shift />;
     case "forecast": return <Forecasts />;
