@@ -1,19 +1,29 @@
-"""The product as two operators see it: the real demo in a real browser.
+"""The product as a customer system and two operators see it: the real demo in a real browser.
 
-Login → review → first approval (nothing is sent) → second person, second browser → commands →
-effect at the feeder head → STOP. Nothing here is played by anyone but the simulator's devices.
+An OpenADR event → login → review → first approval (nothing is sent) → second person, second
+browser → commands over DNP3 and OPC UA → effect at the feeder head → a VEN reports, the customer
+system reads what came of it → STOP. Nothing here is played by anyone but the simulator's devices.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.running_demo import RunningDemo, make_quick_pilot, running_demo
+from tests.journeys.test_by_hand import (
+    Client,
+    add_clients,
+    demand_event_of_the_readme,
+    reports_about,
+    until,
+)
 from tests.ui.chromium import CHROMIUM, chromium, listen
 
 pytestmark = [
@@ -31,6 +41,7 @@ EFFECT_MS = 90_000
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     instance = make_quick_pilot(tmp_path_factory.mktemp("browser") / "pilot")
+    asyncio.run(add_clients(instance))
     with running_demo(instance, rate=RATE) as running:
         yield running
 
@@ -53,6 +64,12 @@ def sign_in(browser: Browser, demo: RunningDemo, user: str, said: list[str]) -> 
     return page
 
 
+def came_of_it(told: Any) -> Any:
+    """The outcome, when a device and the VEN's meter are said to have taken part."""
+    took_part = [p["device"] for p in told["participants"] if p["outcome"] == "took_part"]
+    return told if None in took_part and len(took_part) > 1 else None
+
+
 def approve(page: Page, words: str) -> int:
     """Approve the plan on the screen; how many commands the dialog names."""
     page.get_by_role("button", name="Approve…").click()
@@ -64,9 +81,25 @@ def approve(page: Page, words: str) -> int:
     return int(found[0])
 
 
-def test_login_review_approve_effect_stop(
+def answering(demo: RunningDemo, event: str) -> Any:
+    """The plan that answers `event` and waits for people."""
+    with demo.signed_in("operator-a") as remote:
+
+        def found() -> Any:
+            asked = {r["id"] for r in remote.get("/overview")["requests"] if r["event_id"] == event}
+            plans = remote.get("/plans")["plans"]
+            mine = [p for p in plans if p["state"] == "proposed" and asked & {*p["requests"]}]
+            return mine[0] if asked and mine else None
+
+        return until(found, PLAN_MS / 1_000, demo.why)
+
+
+def test_event_login_review_approve_effect_outcome_stop(
     demo: RunningDemo, browser: Browser, tmp_path: Path
 ) -> None:
+    event = demand_event_of_the_readme(demo)
+    customer, ven = Client(demo, "customer-system"), Client(demo, "site-7")
+    answering(demo, event["id"])
     said: list[str] = []
     first = sign_in(browser, demo, "operator-a", said)
     links = first.locator(".links-panel, main")
@@ -75,6 +108,7 @@ def test_login_review_approve_effect_stop(
 
     first.get_by_role("link", name="Review").click(timeout=PLAN_MS)
     expect(first.get_by_role("heading", name="AC check")).to_be_visible()
+    expect(first.locator("main")).to_contain_text("hot afternoon")
     expect(first.locator(".signatures")).to_contain_text("second person")
     commands = approve(first, "First of two")
     expect(first.locator(".told")).to_contain_text("Nothing is sent until a second person")
@@ -95,6 +129,17 @@ def test_login_review_approve_effect_stop(
     expect(effective).to_contain_text(re.compile(r"[1-9]\d* of"), timeout=EFFECT_MS)
     expect(first.get_by_text("✓ as promised").first).to_be_visible(timeout=EFFECT_MS)
     assert demo.commands_at_devices() > 0
+
+    reports_about(event, ven)
+    outcome = f"/api/v1/dispatch-requests/{event['id']}/outcome"
+    told = until(lambda: came_of_it(customer.asks(outcome)), EFFECT_MS / 1_000, demo.why)
+    assert plan in [p["id"] for p in told["plans"]]
+    words = {p["device"] or p["openadrResource"]: p["outcome"] for p in told["participants"]}
+    assert words.pop("meter") == "took_part"
+    with demo.signed_in("operator-a") as remote:
+        rows = remote.get(f"/commands?plan={plan}")["commands"]
+    assert {words[row["resource"]] for row in rows} <= {"took_part", "unverified"}
+    assert {row["protocol"] for row in rows} == {"dnp3", "opcua"}
 
     second.locator('nav a[href="#/overview"]').click()
     expect(second.get_by_text(re.compile(r"of \d+ confirmed"))).to_be_visible()
