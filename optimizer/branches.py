@@ -48,6 +48,8 @@ class BranchCurrents:
         nothing = sp.csr_array(self.lines.shape)
         self._volts = sp.csr_array(sp.vstack([self.lines, at_ties @ admittance.y], "csr")[order])
         self._amps = sp.csr_array(sp.vstack([nothing, -at_ties], "csr")[order])
+        self._tied: IntArray = np.flatnonzero(np.diff(self._amps.indptr)).astype(np.intp)
+        self._tied_amps = sp.csr_array(self._amps[self._tied])
         counts = np.bincount(number, minlength=len(self.names))
         self._first: IntArray = (np.cumsum(counts) - counts).astype(np.intp)
         self._counts = counts
@@ -62,7 +64,10 @@ class BranchCurrents:
         """(B, T) loading of the worst phase; `node_a` (n, T) with the head's current in it."""
         if not self.names:
             return np.zeros((0, node_v.shape[1]))
-        rows = np.abs(product(self._volts, node_v) + product(self._amps, node_a))
+        amps = product(self._volts, node_v)
+        # Only ties have a part that is no line's.
+        amps[self._tied] += product(self._tied_amps, node_a)
+        rows = np.abs(amps)
         result: FloatArray = np.maximum.reduceat(rows, self._first, axis=0)
         return result
 

@@ -340,7 +340,8 @@ class _Plain:
 
     def moved(self, volt: ComplexArray, factor: FloatArray) -> ComplexArray:
         """The next root volts (T, m)."""
-        result: ComplexArray = self._lu.solve(self._draw.amps(volt, factor).T).T + self.no_load
+        result: ComplexArray = self._lu.solve(self._draw.amps(volt, factor).T).T
+        result += self.no_load
         return result
 
 
@@ -389,9 +390,9 @@ def steps(
         while iterations < ITERATIONS_MAX and not converged:
             iterations += 1
             moved = law.moved(volt, factor)
-            change = moved - volt
-            square = (change.real**2 + change.imag**2) * per_square
-            step = float(np.sqrt(np.max(square, initial=0.0)))
+            change = (moved - volt).view(np.float64).reshape(*moved.shape, 2)
+            square = np.einsum("tmk,tmk->tm", change, change).max(axis=0, initial=0.0)
+            step = float(np.sqrt(np.max(square * per_square, initial=0.0)))
             volt = moved
             if not np.isfinite(step):
                 break

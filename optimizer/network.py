@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from gridctl.model.network import NEUTRAL, Feeder
-from optimizer.arrays import BoolArray, ComplexArray, FloatArray, complex_va, product
+from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray, complex_va, product
 from optimizer.branches import BranchCurrents
 from optimizer.fixpoint import Fixpoint, Points, iterate, points_of
 from optimizer.loads import Elements, load_elements
@@ -159,12 +159,17 @@ class NetworkModel:
         shape = (len(self.node_phases), scale.shape[-1])
         kw = _shaped("injection_kw", injection_kw, shape)
         kvar = _shaped("injection_kvar", injection_kvar, shape)
-        injection_va = complex_va(kw, kvar)
-        self.refuse_misplaced(injection_va)
+        if injection_kw is None and injection_kvar is None:
+            injection_va = np.broadcast_to(np.complex128(0.0), shape)
+            active = np.zeros(0, dtype=np.intp)
+        else:
+            injection_va = complex_va(kw, kvar)
+            self.refuse_misplaced(injection_va)
+            active = np.flatnonzero(np.any(injection_va != 0.0, axis=1))
         fix = iterate(
             self.system,
             self.elements,
-            self._points_of(injection_va),
+            self._points_of(active),
             scale=self.element_scale(scale),
             injection_va=injection_va,
             base_v=self.admittance.base_v[self._root_rows],
@@ -174,7 +179,7 @@ class NetworkModel:
         if head_kw is not None:
             scale = fix.scale
         with np.errstate(all="ignore"):
-            return self._flow(fix, scale=scale, injection_kw=kw, injection_kvar=kvar)
+            return self._flow(fix, active, scale=scale, injection_kw=kw, injection_kvar=kvar)
 
     def sensitivity(
         self,
@@ -232,6 +237,7 @@ class NetworkModel:
     def _flow(
         self,
         fix: Fixpoint,
+        active: IntArray,
         *,
         scale: FloatArray,
         injection_kw: FloatArray,
@@ -242,8 +248,9 @@ class NetworkModel:
         element_v = product(self.elements.across, node_v)
         drawn = self.elements.drawn_va(element_v, self.element_scale(scale))
         # As `node_amps`, with what the elements draw at hand.
-        node_a = system.injected_amps(complex_va(injection_kw, injection_kvar), node_v)
-        node_a -= product(self.elements.back, np.conj(drawn / element_v))
+        node_a = product(self.elements.back, -np.conj(drawn / element_v))
+        if active.size:
+            node_a += system.injected_amps(complex_va(injection_kw, injection_kvar), node_v)
         head_a = head_amps(system, fix.root_v, node_a)
         head_kva = (fix.root_v[system.source] * np.conj(head_a)).sum(axis=0) / 1e3
         load_kw = drawn.real.sum(axis=0) / 1e3
@@ -286,9 +293,8 @@ class NetworkModel:
         result: BoolArray = self.admittance.floating & (neutral | (centred.diagonal() == 0.0))
         return result
 
-    def _points_of(self, injection_va: ComplexArray) -> Points:
+    def _points_of(self, active: IntArray) -> Points:
         """The points for these rows that inject; those of the last ones are kept."""
-        active = np.flatnonzero(np.any(injection_va != 0.0, axis=1))
         key = active.tobytes()
         if self._points is None or self._points[0] != key:
             self._points = key, points_of(self.system, self.elements, active)

@@ -95,27 +95,19 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
     cost[moved] = price * MOVE_COST_H
     cost[missing] = price
     rows = Rows()
-    for t in range(count):
-        hours, before = float(grid.hours[t]), [] if t == 0 else [(int(stored[t - 1]), -1.0)]
-        rows.add(
-            [
-                (int(stored[t]), 1.0),
-                *before,
-                (int(charge[t]), -hours * battery.efficiency),
-                (int(discharge[t]), hours / battery.efficiency),
-            ],
-            lower=now_kwh if t == 0 else 0.0,
-            upper=now_kwh if t == 0 else 0.0,
-        )
-        rows.add([(int(charge[t]), 1.0), (int(discharge[t]), 1.0)], upper=power_kw)
+    t, first = np.arange(count), np.arange(count) == 0
+    efficiency = battery.efficiency
+    kept = [(t, stored, 1.0), (t[1:], stored[:-1], -1.0)]
+    flows = [(t, charge, -grid.hours * efficiency), (t, discharge, grid.hours / efficiency)]
+    begins_kwh = np.where(first, now_kwh, 0.0)
+    rows.add_all([*kept, *flows], lower=begins_kwh, upper=begins_kwh, count=count)
+    rows.add_all([(t, charge, 1.0), (t, discharge, 1.0)], upper=power_kw, count=count)
     rows.add([(int(stored[-1]), 1.0), (missing, 1.0)], lower=now_kwh)
-    for t in range(count):
-        rise = [(int(discharge[t]), 1.0), (int(charge[t]), -1.0)]
-        if t > 0:
-            rise += [(int(discharge[t - 1]), -1.0), (int(charge[t - 1]), 1.0)]
-        was_kw = state.setpoint_kw if t == 0 else 0.0
-        rows.add([*rise, (int(moved[t]), -1.0)], upper=was_kw)
-        rows.add([*rise, (int(moved[t]), 1.0)], lower=was_kw)
+    rise = [(t, discharge, 1.0), (t, charge, -1.0)]
+    rise += [(t[1:], discharge[:-1], -1.0), (t[1:], charge[:-1], 1.0)]
+    was_kw = np.where(first, state.setpoint_kw, 0.0)
+    rows.add_all([*rise, (t, moved, -1.0)], upper=was_kw, count=count)
+    rows.add_all([*rise, (t, moved, 1.0)], lower=was_kw, count=count)
     kvar = None
     if battery.reactive is not None and asks:
         kvar = kvar_columns(own, count)
