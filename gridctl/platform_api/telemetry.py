@@ -231,7 +231,8 @@ def limit_of_rows(request: web.Request) -> int:
 
 
 def _as_asked(request: web.Request, name: str, rows: Sequence[Json]) -> web.Response:
-    form = request.query.get("format", "json")
+    wanted = "csv" if request.headers.get("Accept", "").startswith("text/csv") else "json"
+    form = request.query.get("format", wanted)
     if form == "json":
         return web.json_response({"items": list(rows)}, headers=PRIVATE)
     if form != "csv":

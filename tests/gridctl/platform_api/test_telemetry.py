@@ -52,7 +52,9 @@ async def test_exports_as_json_and_csv(house: House) -> None:
     assert told["items"][0]["raised"] == "2026-08-05T12:00:00.000Z"
     answer = await house.call("GET", "/exports/dispatches?format=csv")
     assert answer.content_type == "text/csv"
-    header, row = (await answer.text()).split("\r\n")[:2]
+    text = await answer.text()
+    assert await (await house.call("GET", "/exports/dispatches", Accept="text/csv")).text() == text
+    header, row = text.split("\r\n")[:2]
     assert header == "id,event,name,source,start,end,targetKw,state"
     assert ",'=cmd()," in row
     assert (await house.told("GET", "/exports/plans"))["items"] == []
