@@ -173,6 +173,15 @@ def test_the_office_sits_the_exam_over_the_wire(tmp_path: Path) -> None:
     assert not any("covers" in reason for reason in score["failed"]), score["failed"]
 
 
+@pytest.mark.soak
+@pytest.mark.timeout(1_200)
+def test_the_office_passes_the_hot_afternoon() -> None:
+    """The product's promise, over the wire: a plan that no longer holds is followed by another."""
+    score = examined("hot-afternoon", operator="office", rate=30.0)["score"]
+    assert score["passed"], score["failed"]
+    assert score["commands"] > 50
+
+
 def short_story(tmp_path: Path) -> str:
     """Fifty minutes of the rejected selects."""
     text = Path(sim.scenario.__file__).parent / "scenarios" / "rejected-selects.toml"
