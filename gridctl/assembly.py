@@ -135,6 +135,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         history_days=planning.history_days,
         stop_file=settings.field.stop_file,
         plausibility=settings.validation.bounds(),
+        cross_rules=settings.validation.cross_rules(),
         policy=settings.policy.policy(),
         price_by_hour=settings.policy.price_by_hour,
         weather=WeatherSettings(**settings.weather.model_dump()),

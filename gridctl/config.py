@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_origin
@@ -25,6 +26,7 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.network import MODEL_VERSION, Feeder
 from gridctl.model.plausibility import PlausibilityBounds
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
+from gridctl.model.validation import BalanceRule, CrossRules, PowersRule, RegisterRule
 from gridctl.tomlplaces import line_of, places
 from gridctl.wallclock import grid_clock, system_clock
 
@@ -122,6 +124,35 @@ class ApprovalTable(_Table):
         return ApprovalPolicy(**self.model_dump())
 
 
+class BalanceTable(_Table):
+    """`[[validation.balances]]`: a head and what must add up to it (rule 15)."""
+
+    head: str
+    parts: Annotated[tuple[str, ...], Field(min_length=1)]
+    rating_kw: Positive
+    sigma_kw: Annotated[float, Field(ge=0)] = 0.0
+    loss_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+
+
+class RegisterTable(_Table):
+    """`[[validation.registers]]`: a power and the register that counts it (rule 14)."""
+
+    kw: str
+    register: str
+    multiplier_kwh: Positive = 1.0
+
+
+class PowersTable(_Table):
+    """`[[validation.powers]]`: kW, kvar, volt and ampere of one place (rule 16)."""
+
+    kw: str
+    kvar: str
+    volt_pu: str
+    ampere: str
+    nominal_kv: Positive
+    rating_kva: Positive
+
+
 class ValidationTable(_Table):
     """`[validation]`: what a value may be at most, and when it is not believed any more (SG-12).
 
@@ -139,9 +170,30 @@ class ValidationTable(_Table):
     moved_share: Annotated[float, Field(gt=0, le=1)] = 0.01
     jump_share: Annotated[float, Field(gt=0, le=100)] = 0.5
 
+    balances: tuple[BalanceTable, ...] = ()
+    registers: tuple[RegisterTable, ...] = ()
+    powers: tuple[PowersTable, ...] = ()
+    state: bool = True
+    forecast_widths: Annotated[float, Field(ge=1, le=100)] = 3.0
+    sum_share: Annotated[float, Field(gt=0, le=1)] = 0.002
+    balance_sigmas: Annotated[float, Field(ge=1, le=100)] = 3.0
+    balance_share: Annotated[float, Field(gt=0, le=1)] = 0.02
+    consistency_share: Annotated[float, Field(gt=0, le=1)] = 0.03
+
     def bounds(self) -> PlausibilityBounds:
         """As the office's word."""
-        return PlausibilityBounds(**self.model_dump())
+        names = {f.name for f in fields(PlausibilityBounds)}
+        return PlausibilityBounds(**self.model_dump(include=names))
+
+    def cross_rules(self) -> CrossRules:
+        """What is held against each other."""
+        names = {f.name for f in fields(CrossRules)} - {"balances", "registers", "powers"}
+        return CrossRules(
+            balances=tuple(BalanceRule(**one.model_dump()) for one in self.balances),
+            registers=tuple(RegisterRule(**one.model_dump()) for one in self.registers),
+            powers=tuple(PowersRule(**one.model_dump()) for one in self.powers),
+            **self.model_dump(include=names),
+        )
 
 
 class DispatchTable(_Table):

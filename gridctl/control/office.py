@@ -18,6 +18,7 @@ from gridctl.control.approvals import Approvals, OpenPlan
 from gridctl.control.assetbook import EVERY_S as ASSETS_EVERY_S
 from gridctl.control.assetbook import AssetBook
 from gridctl.control.audit import FIELD, OFFICE, Unwritten, entry
+from gridctl.control.crosschecks import CrossChecks
 from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.dispatcher import Dispatcher
@@ -40,6 +41,7 @@ from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
 from gridctl.control.shadow import ShadowScores
 from gridctl.control.shifts import Shifts
+from gridctl.control.statecheck import StateCheck
 from gridctl.control.stop import StopState
 from gridctl.control.tags import TagBook
 from gridctl.control.telemetry import ProcessImage
@@ -263,6 +265,16 @@ class Office:
                 },
             },
             utc_offset_s=settings.utc_offset_s,
+            cross=CrossChecks(
+                settings.cross_rules,
+                store=store,
+                forecasts=self.forecasts,
+                head_point=settings.head_point,
+                utc_offset_s=settings.utc_offset_s,
+            ).look,
+            state=StateCheck(settings, known=self.known).look
+            if settings.cross_rules.state
+            else None,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(

@@ -16,6 +16,7 @@ from gridctl.model.plan import OnFailure
 from gridctl.model.plausibility import PlausibilityBounds
 from gridctl.model.policy import NO_WISHES, Policy
 from gridctl.model.resource import Resource
+from gridctl.model.validation import NO_CROSS_RULES, CrossRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,3 +108,4 @@ class OfficeSettings:
     price_by_hour: tuple[float, ...] = ()
     weather: WeatherSettings = WeatherSettings()
     transformers: tuple[ThermalAsset, ...] = ()
+    cross_rules: CrossRules = NO_CROSS_RULES

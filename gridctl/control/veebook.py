@@ -2,16 +2,18 @@
 
 The rules that look at one value run as it comes in (`gridctl.control.plausibility`). Those that
 need a past run here: over the head's history before each forecast, and once an hour over the head
-and the resources' power for the page and the alarm. The raw values stay as they are; a mark takes a
+and the resources' power for the page and the alarm; those that need other values, every quarter of
+an hour. The raw values stay as they are; a mark takes a
 value away from who learns, never from who looks.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
+from typing import TypeAlias
 
 import numpy as np
 
@@ -35,6 +37,9 @@ DAYS = 35.0
 UNLEARNED = REJECTED | Mark.FROZEN | Mark.SIGN | Mark.MULTIPLIER
 """What no forecast learns from. A value that is only far out is kept: the first hot day is."""
 SAMPLES_MIN = 2 * 96
+
+Look: TypeAlias = Callable[[float], Awaitable[Mapping[str, Mapping[Mark, int]]]]
+"""At a moment: marked intervals by point and rule."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,23 +86,44 @@ class VeeBook:
         alarms: AlarmBook,
         ratings_kw: Mapping[str, float],
         utc_offset_s: float,
+        cross: Look | None = None,
+        state: Callable[[], Mapping[str, Mapping[Mark, int]]] | None = None,
     ) -> None:
-        """`ratings_kw`: of each point that is looked at, by its mrid."""
+        """`ratings_kw`: of each point that is looked at, by its mrid. `cross`: rules 10 and 14 to
+        16 at a moment; `state`: rule 17 now, for a thread."""
         self._store = store
         self._clock = clock
         self._alarms = alarms
         self._ratings_kw = dict(ratings_kw)
         self._utc_offset_s = utc_offset_s
+        self._cross = cross
+        self._state = state
         self._looked_hour: float | None = None
+        self._looked_step: float | None = None
+        self._by_past: tuple[int, Sequence[Marked]] = (0, ())
         self.review: VeeReview | None = None
         """The last look; None before the first."""
 
     async def step(self) -> VeeReview | None:
-        """Look once an hour of grid time. Raises UnavailableError."""
+        """What must agree with other values once a quarter of an hour of grid time, what needs a
+        past once an hour. Raises UnavailableError."""
         now_s = self._clock.now_s()
-        hour = now_s // HOUR_S
-        if hour == self._looked_hour:
+        if now_s // STEP_S == self._looked_step:
             return self.review
+        if now_s // HOUR_S != self._looked_hour:
+            self._by_past = await self._past(now_s)
+            self._looked_hour = now_s // HOUR_S
+        found = {} if self._cross is None else dict(await self._cross(now_s))
+        if self._state is not None:
+            for point, marks in (await asyncio.to_thread(self._state)).items():
+                found[point] = {**found.get(point, {}), **marks}
+        self._looked_step = now_s // STEP_S
+        looked, marked = self._by_past
+        self.review = VeeReview(at_s=now_s, looked=looked, marked=tuple(_merged(marked, found)))
+        await self._tell(self.review)
+        return self.review
+
+    async def _past(self, now_s: float) -> tuple[int, Sequence[Marked]]:
         end_s = now_s // STEP_S * STEP_S
         start_s = end_s - DAYS * DAY_S
         rows: dict[str, FloatArray] = {}
@@ -106,11 +132,7 @@ class VeeBook:
             values = np.array([np.nan if v is None else v for v in series.values])
             if np.isfinite(values).sum() >= SAMPLES_MIN:
                 rows[point] = values
-        marked = await asyncio.to_thread(self._marked, rows, start_s)
-        self.review = VeeReview(at_s=now_s, looked=len(rows), marked=tuple(marked))
-        self._looked_hour = hour
-        await self._tell(self.review)
-        return self.review
+        return len(rows), await asyncio.to_thread(self._marked, rows, start_s)
 
     def _marked(self, rows: Mapping[str, FloatArray], start_s: float) -> Sequence[Marked]:
         found = []
@@ -143,6 +165,22 @@ class VeeBook:
                 response="see validation on the health page, and have the measurement looked at",
             ),
         )
+
+
+def _merged(marked: Sequence[Marked], found: Mapping[str, Mapping[Mark, int]]) -> Sequence[Marked]:
+    """What the past says and what other values say, by point, the worst first."""
+    by_point = {one.point: one for one in marked}
+    for point, marks in found.items():
+        old = by_point.get(point) or Marked(
+            point=point, samples=round(DAY_S / STEP_S), rejected=0, rules={}
+        )
+        rejected = max((n for mark, n in marks.items() if mark & REJECTED), default=0)
+        words = {f"{rule.number} {rule.what}": marks[rule.mark] for rule in RULES
+                 if rule.mark in marks}  # fmt: skip
+        by_point[point] = replace(
+            old, rejected=max(old.rejected, rejected), rules={**old.rules, **words}
+        )
+    return sorted(by_point.values(), key=lambda one: (-one.rejected, -sum(one.rules.values())))
 
 
 def _marks(
