@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import scipy.sparse as sp
@@ -88,7 +89,7 @@ def linearised(
     injection_va: ComplexArray,
 ) -> Linearised:
     """The network's first order at `root_v` (m,); `scale` (e,), `injection_va` (n,)."""
-    across = sp.csr_array(elements.across @ system.spread)
+    across = _pattern(system, elements).across
     alpha, beta = _element_slopes(elements, product(across, root_v), scale)
     at: IntArray = np.flatnonzero(injection_va)
     at_roots = sp.csr_array(system.seen[at])
@@ -96,19 +97,7 @@ def linearised(
     beta_injected: ComplexArray = (
         -np.conj(injection_va[at]) / np.conj(product(at_roots, root_v)) ** 2
     )
-    straight = across.T @ sp.diags_array(alpha) @ across
-    conjugate = (
-        across.T @ sp.diags_array(beta) @ across
-        + at_roots.T @ sp.diags_array(beta_injected) @ at_roots
-    )
-    own = sp.csc_array(system.y - straight)
-    jacobian = sp.block_array(
-        [
-            [own.real - conjugate.real, -own.imag - conjugate.imag],
-            [own.imag - conjugate.imag, own.real + conjugate.real],
-        ],
-        format="csc",
-    )
+    jacobian = _jacobian(_pattern(system, elements), alpha, beta, at_roots, beta_injected)
     return Linearised(
         jacobian=jacobian,
         across=across,
@@ -117,6 +106,85 @@ def linearised(
         at=at,
         at_roots=at_roots,
         beta_injected=beta_injected,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Pattern:
+    """Entries of the admittance (`row`, `column`, `value`), and of each pair of ends of an element
+    (`end_row`, `end_column`, `weight` by `element`); `across` (e, m) root to element volts."""
+
+    across: sp.csr_array
+    row: IntArray
+    column: IntArray
+    value: ComplexArray
+    end_row: IntArray
+    end_column: IntArray
+    weight: FloatArray
+    element: IntArray
+
+
+@lru_cache(maxsize=64)
+def _pattern(system: RootSystem, elements: Elements) -> _Pattern:
+    across = sp.csr_array(elements.across @ system.spread)
+    y = system.y.tocoo()
+    end_row, end_column, weight, element = _pairs(across)
+    return _Pattern(
+        across=across,
+        row=y.row.astype(np.intp),
+        column=y.col.astype(np.intp),
+        value=np.asarray(y.data, dtype=np.complex128),
+        end_row=end_row,
+        end_column=end_column,
+        weight=weight,
+        element=element,
+    )
+
+
+def _pairs(rows: sp.csr_array) -> tuple[IntArray, IntArray, FloatArray, IntArray]:
+    """Row, column, product and number of each pair of entries of each row."""
+    count = np.diff(rows.indptr)
+    number = np.repeat(np.arange(rows.shape[0]), count)
+    first = np.repeat(np.arange(rows.nnz), count[number])
+    within = np.arange(len(first)) - np.repeat(
+        np.cumsum(count[number]) - count[number], count[number]
+    )
+    second = rows.indptr[number[first]] + within
+    return (
+        rows.indices[first].astype(np.intp),
+        rows.indices[second].astype(np.intp),
+        np.asarray(rows.data[first] * rows.data[second], dtype=np.float64),
+        number[first].astype(np.intp),
+    )
+
+
+def _jacobian(
+    pattern: _Pattern,
+    alpha: ComplexArray,
+    beta: ComplexArray,
+    at_roots: sp.csr_array,
+    beta_injected: ComplexArray,
+) -> sp.csc_array:
+    """(2m, 2m): Y less `alpha` of the elements for the volts, `beta` for their conjugates."""
+    row, column, weight, number = _pairs(at_roots)
+    straight_row = np.concatenate([pattern.row, pattern.end_row])
+    straight_column = np.concatenate([pattern.column, pattern.end_column])
+    straight = np.concatenate([pattern.value, -alpha[pattern.element] * pattern.weight])
+    bent_row = np.concatenate([pattern.end_row, row])
+    bent_column = np.concatenate([pattern.end_column, column])
+    bent = np.concatenate([beta[pattern.element] * pattern.weight, beta_injected[number] * weight])
+    m = at_roots.shape[1]
+    rows = [straight_row, straight_row, straight_row + m, straight_row + m]
+    rows += [bent_row, bent_row, bent_row + m, bent_row + m]
+    columns = [straight_column, straight_column + m, straight_column, straight_column + m]
+    columns += [bent_column, bent_column + m, bent_column, bent_column + m]
+    values = [straight.real, -straight.imag, straight.imag, straight.real]
+    values += [-bent.real, -bent.imag, -bent.imag, bent.real]
+    return sp.csc_array(
+        sp.coo_array(
+            (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))),
+            shape=(2 * m, 2 * m),
+        )
     )
 
 
