@@ -108,7 +108,7 @@ def test_event_login_review_approve_effect_outcome_stop(
 
     first.get_by_role("link", name="Review").click(timeout=PLAN_MS)
     expect(first.get_by_role("heading", name="AC check")).to_be_visible()
-    expect(first.locator("main")).to_contain_text("hot afternoon")
+    expect(first.locator(".review-head")).to_contain_text("Answers hot afternoon (event-")
     expect(first.locator(".signatures")).to_contain_text("second person")
     commands = approve(first, "First of two")
     expect(first.locator(".told")).to_contain_text("Nothing is sent until a second person")

@@ -1,6 +1,6 @@
 // Plan review: everything an approval rests on, and the approval itself.
 import { useEffect, useState } from "preact/hooks";
-import type { PlanDetail, PlanRow } from "../api";
+import type { PlanDetail, PlanRow, Request } from "../api";
 import {
   countdown, duration, heldWords, kw, minuteOf, number, plural, pu, shortDigest, signedKw, SITE_TIME, utcOf,
 } from "../format";
@@ -131,7 +131,7 @@ function Head(props: {
       <div class="review-title">
         <h1>Plan {plan.id} <span class="version">v{plan.version}</span> <PlanChip state={row.state} /></h1>
         <p class="small">
-          {row.reason && !isRunning(row) ? `${row.reason}. ` : ""}{plan.requests.length > 0 ? `Answers ${plan.requests.join(", ")}. ` : ""}
+          {row.reason && !isRunning(row) ? `${row.reason}. ` : ""}{plan.requests.length > 0 ? `Answers ${askedFor(plan.requests, l?.requests ?? [])}. ` : ""}
           Digest <span class="mono" title={plan.digest}>{shortDigest(plan.digest)}</span>
         </p>
       </div>
@@ -164,6 +164,15 @@ function Head(props: {
       {open ? <div id="blocks"><Reasons title="You can not approve this now:" list={blocks} class="blocked" /></div> : null}
     </section>
   );
+}
+
+/** By name and event; what is over has only its id left. */
+function askedFor(ids: string[], open: Request[]): string {
+  const names = ids.map((id) => {
+    const found = open.find((r) => r.id === id);
+    return found ? `${found.name} (${found.event_id})` : id;
+  });
+  return [...new Set(names)].join(", ");
 }
 
 function Fact(props: { name: string; children: preact.ComponentChildren }) {
