@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gridctl.model.planning import Setpoint
+from optimizer import tap_steps
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
 from optimizer.limits import Bounds, Limit, Tiers
@@ -22,6 +23,7 @@ from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
 from optimizer.regulated import RegulatedNetwork
+from optimizer.regulation import NOTHING_PINNED
 from optimizer.restricted import restricted
 from optimizer.session import Matrices
 from optimizer.system import WISH_MIN_KW, WISHES, system_of
@@ -95,7 +97,14 @@ class Programme:
             )
             for r in resources
         ]
-        self.givers = [k for k, own in enumerate(self.blocks) if own.kvar is not None]
+        self.givers: list[int] = [k for k, own in enumerate(self.blocks) if own.kvar is not None]
+        self.movers = problem.movers
+        start, self._base = network.start, problem.base_flow.positions
+        self._start = {m.row: int(start[m.row]) for m in self.movers}
+        self.blocks += [
+            tap_steps.block(m, self._base[m.row], self._start[m.row], problem.grid)
+            for m in self.movers
+        ]
         self.model = LinearModel(
             problem,
             columns=[
@@ -104,6 +113,7 @@ class Programme:
             ],
             bounds=bounds,
             network=network,
+            steps=(len(self.members), [m.row for m in self.movers]),
         )
         self.cuts: list[Cut] = []
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
@@ -115,7 +125,7 @@ class Programme:
         self._standing_kw = self.nothing()
         self._rules = _block_diagonal([b.matrix for b in self.blocks])
         self._charging, self._charging_price = self._comfort()
-        self._unit = _unit_price(self.blocks, problem.grid)
+        self._unit = _unit_price(self.blocks[: len(self.members)], problem.grid)
         self.tiers = tiers
         self.trust: tuple[FloatArray, FloatArray] | None = None
         self.head_price = np.zeros(problem.grid.count)
@@ -128,7 +138,8 @@ class Programme:
         worth += sum(max(one.per_kwh[-1]) for one in problem.task.policy.import_prices)
         if worth > 0.0:
             self.blocks = [_given_back(b, worth) for b in self.blocks]
-        self.system = system_of(problem, self.blocks, self._starts.tolist(), unit=self._unit)
+        own = self.blocks[: len(self.members)]
+        self.system = system_of(problem, own, self._starts.tolist(), unit=self._unit)
 
     @property
     def own_columns(self) -> int:
@@ -164,25 +175,64 @@ class Programme:
 
     def nothing(self) -> FloatArray:
         """(channels, T) of zeros."""
-        return np.zeros((len(self.members) + len(self.givers), self.problem.grid.count))
+        return np.zeros((self.channels, self.problem.grid.count))
 
-    def injected_by(self, setpoints: Sequence[Setpoint]) -> FloatArray:
-        """(channels, T): what `setpoints` inject."""
+    @property
+    def channels(self) -> int:
+        """kW of the members, steps of the movers, kvar of the givers."""
+        return len(self.members) + len(self.movers) + len(self.givers)
+
+    def injected_by(
+        self, setpoints: Sequence[Setpoint], pinned: Mapping[int, IntArray] = NOTHING_PINNED
+    ) -> FloatArray:
+        """(channels, T): what `setpoints` inject, and the steps of what is `pinned`."""
         kw = self.problem.injection_kw(setpoints)[self.members]
+        steps = np.zeros((len(self.movers), self.problem.grid.count))
+        for k, m in enumerate(self.movers):
+            if m.row in pinned:
+                steps[k] = pinned[m.row] - self._base[m.row]
         kvar = self.problem.injection_kvar(setpoints)[[self.members[k] for k in self.givers]]
-        return np.vstack([kw, kvar])
+        return np.vstack([kw, steps, kvar])
+
+    def whole_steps(
+        self, x: FloatArray, beyond: float = tap_steps.NEAREST
+    ) -> dict[int, FloatArray]:
+        """By the first column of each mover's steps, the whole steps (T,) near those of `x`."""
+        grid, found = self.problem.grid, dict[int, FloatArray]()
+        for k, m in enumerate(self.movers):
+            first = self.columns_of(len(self.members) + k).start
+            steps = x[first : first + self.problem.grid.count]
+            base, start = self._base[m.row], self._start[m.row]
+            whole = tap_steps.whole(m, base, start, steps, grid, beyond=beyond)
+            found[first] = whole.astype(np.float64)
+        return found
+
+    def pinned(self, x: FloatArray) -> dict[int, IntArray]:
+        """(T,) positions by row of what a solution moves."""
+        return {
+            m.row: self._base[m.row] + steps.astype(np.intp)
+            for m, steps in zip(self.movers, self.whole_steps(x).values(), strict=True)
+        }
 
     def case(self, u: FloatArray) -> Case:
         """The case with injections `u` (channels, T)."""
         shape = (len(self.problem.task.resources), self.problem.grid.count)
         kw, kvar = np.zeros(shape), np.zeros(shape)
         kw[self.members] = u[: len(self.members)]
-        kvar[[self.members[k] for k in self.givers]] = u[len(self.members) :]
-        return self.problem.case(kw, kvar)
+        first = len(self.members) + len(self.movers)
+        kvar[[self.members[k] for k in self.givers]] = u[first:]
+        steps = u[len(self.members) : first]
+        return replace(
+            self.problem.case(kw, kvar),
+            pinned={
+                m.row: self._base[m.row] + np.round(own).astype(np.intp)
+                for m, own in zip(self.movers, steps, strict=True)
+            },
+        )
 
     def losses_slope(self) -> FloatArray:
         """(channels, T): kW of losses per unit of each channel."""
-        given = np.zeros((len(self.members) + len(self.givers), 1))
+        given = np.zeros((self.channels, 1))
         given[: len(self.members)] = 1.0
         slope: FloatArray = self.model.head_slope + given
         return slope
@@ -233,7 +283,7 @@ class Programme:
         return after
 
     def injection_kw(self, x: FloatArray) -> FloatArray:
-        """(channels, T): what a solution injects; kW of the members, then kvar of the givers."""
+        """(channels, T): what a solution injects, in the order of `channels`."""
         flat: FloatArray = self._injection @ x[: self.own_columns]
         return flat.reshape(self._standing_kw.shape) + self._standing_kw
 
@@ -463,7 +513,7 @@ class Programme:
     def _lazy(self, standing: Offsets) -> tuple[sp.csr_array, FloatArray, FloatArray, FloatArray]:
         """Lazy rows, their upper bounds, and upper bound and cost of their slacks, two a row."""
         count = len(self.rows)
-        weight = np.zeros((len(self.members) + len(self.givers), count))
+        weight = np.zeros((self.channels, count))
         upper = np.zeros(count)
         first_upper, prices = np.full(count, np.inf), np.zeros((2, count))
         hours, unit, tiers = self.problem.grid.hours, self._unit, self.tiers

@@ -60,7 +60,7 @@ def corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -
         rounds += 1
         cautious = rounds > EVEN_ROUNDS
         setpoints = setpoints_of(programme, solution)
-        u = programme.injected_by(setpoints)
+        u = programme.injected_by(setpoints, programme.pinned(solution.x))
         linear = programme.model.say(u)
         flow = programme.problem.flow(programme.case(u), network, start=flow)
         attempt = Attempt(
@@ -101,7 +101,7 @@ def refined_attempt(
         return attempt
     best = refined(programme, network, effort, attempt.solution, start)
     setpoints = setpoints_of(programme, best.solution)
-    u = programme.injected_by(setpoints)
+    u = programme.injected_by(setpoints, programme.pinned(best.solution.x))
     linear = programme.model.say(u)
     flow = problem.flow(programme.case(u), network, start=best.flow)
     if not flow.converged:

@@ -10,7 +10,7 @@ are valid the solver names one, and the sentence says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Re
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.limits import Limit
 from optimizer.network import FlowResult
-from optimizer.problem import Case, Problem, default_kw, held_back
+from optimizer.problem import Problem, default_kw, held_back
 from optimizer.regulated import RegulatedNetwork
 from optimizer.timegrid import SECONDS_PER_DAY
 
@@ -362,16 +362,14 @@ def _forecast(
     near: FlowResult | None,
 ) -> list[Finding]:
     """The same setpoints when the load without control is 10 % more, and 10 % less."""
-    case = problem.case_with(result.setpoints)
+    case = problem.case_with(result.setpoints, result.positions)
     found = []
     for sign, word in ((1.0, "above"), (-1.0, "below")):
         share = (
             FORECAST_ERROR * problem.base_flow.head_kw / np.maximum(problem.base_flow.load_kw, 1.0)
         )
         scale = np.maximum(case.load_scale * (1.0 + sign * share), 0.0)
-        other = Case(
-            load_scale=scale, injection_kw=case.injection_kw, injection_kvar=case.injection_kvar
-        )
+        other = replace(case, load_scale=scale)
         said = f"If the load is {100 * FORECAST_ERROR:.0f} % {word} the forecast"
         flow = problem.flow(other, network, start=near)
         found.append(_if_off(words, problem, flow, network.judged, said))

@@ -15,7 +15,7 @@ import numpy as np
 
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.limits import Bounds
-from optimizer.network import ControlColumn, FlowResult
+from optimizer.network import ControlColumn, FlowResult, Sensitivity
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
 
@@ -56,15 +56,19 @@ class LinearModel:
         columns: Sequence[ControlColumn],
         bounds: Bounds,
         network: RegulatedNetwork,
+        steps: tuple[int, Sequence[int]] = (0, ()),
     ) -> None:
+        """`steps`: rows of positions that are columns, too, and in front of which column."""
         self._columns = tuple(columns)
+        self._steps = steps
+        self._width = len(self._columns) + len(steps[1])
         self._bounds, self._network = bounds, network
         flow = problem.base_flow
         self.offsets = Offsets(
             v_pu=flow.v_pu, head_kw=flow.head_kw, loading_pct=flow.branch_loading_pct
         )
         peak = int(np.argmax(problem.head_kw))
-        sensitivity = network.sensitivity(flow, peak, self._columns)
+        sensitivity = self._sensitivity(flow, peak)
         self.dv = sensitivity.dv_pu_per_kw
         self.dhead = sensitivity.dhead_kw_per_kw
         self.head_slope: FloatArray = np.tile(self.dhead[:, None], (1, problem.grid.count))
@@ -98,12 +102,12 @@ class LinearModel:
         """Take the exact slopes of each interval at `u` (where they are not those that are known),
         and tell the AC truth there. Voltages keep their one slope where those of all intervals
         would not fit into memory."""
-        apart = truth.v_pu.size * len(self._columns) <= SLOPES_MAX
+        apart = truth.v_pu.size * self._width <= SLOPES_MAX
         for t in range(truth.v_pu.shape[1]):
             if t in self._slopes_at and np.abs(u[:, t] - self._slopes_at[t]).sum() < SAME_KW:
                 continue
             self._slopes_at[t] = u[:, t].copy()
-            found = self._network.sensitivity(truth, t, self._columns)
+            found = self._sensitivity(truth, t)
             self.head_slope[:, t] = found.dhead_kw_per_kw
             self._own[t] = found.dloading_pct_per_kw
             if apart:
@@ -153,4 +157,20 @@ class LinearModel:
         return np.asarray(loading_pct > self._bounds.loading_pct - NEAR_PCT)
 
     def _slope(self, flow: FlowResult, t: int) -> FloatArray:
-        return self._network.sensitivity(flow, t, self._columns).dloading_pct_per_kw
+        return self._sensitivity(flow, t).dloading_pct_per_kw
+
+    def _sensitivity(self, flow: FlowResult, t: int) -> Sensitivity:
+        found = self._network.sensitivity(flow, t, self._columns)
+        at, rows = self._steps
+        if not rows:
+            return found
+        more = self._network.step_slopes(flow, t, rows)
+
+        def joined(a: FloatArray, b: FloatArray) -> FloatArray:
+            return np.concatenate([a[..., :at], b, a[..., at:]], axis=-1)
+
+        return Sensitivity(
+            dv_pu_per_kw=joined(found.dv_pu_per_kw, more.dv_pu_per_kw),
+            dhead_kw_per_kw=joined(found.dhead_kw_per_kw, more.dhead_kw_per_kw),
+            dloading_pct_per_kw=joined(found.dloading_pct_per_kw, more.dloading_pct_per_kw),
+        )

@@ -25,7 +25,7 @@ from gridctl.model.planning import (
     Shortfall,
     SolveStatus,
 )
-from optimizer import harm
+from optimizer import harm, tap_steps
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
 from optimizer.attempt import Attempt, corrected, refined_attempt
@@ -154,7 +154,7 @@ def _plan(
     )
     if not _needed(problem, bounds):
         return _explained(problem, network, replace(bare, reason=_not_needed(problem, broken)))
-    if len(problem.excluded) == len(task.resources):
+    if len(problem.excluded) == len(task.resources) and not problem.movers:
         what = broken[0].limit if broken else "a limit"
         reason = f"{what} cannot be kept: no resource may be used{_mostly(bare.excluded)}"
         return _explained(
@@ -174,7 +174,7 @@ def _plan(
     answer = _answer(programme, network, attempt, effort, bare)
     check = answer.verification
     if check is not None and not check.ok and harmless_rounds > 0 and effort.left_s() > 0.0:
-        u = programme.injected_by(attempt.setpoints)
+        u = programme.injected_by(attempt.setpoints, programme.pinned(attempt.solution.x))
         if reasons := harm.culprits(programme, u, attempt.flow):
             without = harm.left_out(task, reasons)
             # Too late for another plan: then this one is shown, with what its check says.
@@ -270,7 +270,8 @@ def _answer(
         Shortfall(limit=wish, where="", interval=t, amount=round(kw, 3), unit="kW")
         for wish, t, kw in programme.wishes_missed(attempt.solution.x)
     ]
-    if not attempt.setpoints:
+    moved = tap_steps.positions(problem.movers, programme.pinned(attempt.solution.x))
+    if not attempt.setpoints and not moved:
         what = missed[0] if missed else None
         if what is None:
             return replace(bare, reason=_not_needed(problem, ()), shortfalls=())
@@ -285,6 +286,7 @@ def _answer(
         problem,
         network,
         attempt.setpoints,
+        positions=moved,
         linear_v_pu=attempt.linear.v_pu,
         shortfall_kw=np.maximum(attempt.linear.head_kw - bounds.import_kw, 0.0),
         near=attempt.flow,
@@ -295,6 +297,7 @@ def _answer(
         status=SolveStatus.OPTIMAL if proven else SolveStatus.FEASIBLE,
         reason=_told(attempt, len(missed)),
         setpoints=as_checked(attempt.setpoints, problem.base_flow.head_kw - attempt.flow.head_kw),
+        positions=moved,
         head_after_kw=_series(attempt.flow.head_kw),
         cost=round(programme.own_cost(attempt.solution.x), 6),
         verification=check,

@@ -82,7 +82,11 @@ def refined(
     u = programme.injection_kw(solution.x)
     members = [problem.task.resources[i] for i in programme.members]
     span = np.array(
-        [*(r.rating_kw for r in members), *(kvar_max(members[k]) for k in programme.givers)]
+        [
+            *(r.rating_kw for r in members),
+            *(1.0 for _ in programme.movers),
+            *(kvar_max(members[k]) for k in programme.givers),
+        ]
     )[:, None]
     value = objective_at(programme, solution.x, _shown(flow), flow.losses_kw)
     radius, steps = RADIUS_FIRST, 0

@@ -17,18 +17,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gridctl.model.planning import PlanningTask, ResourceState, Setpoint
+from gridctl.model.planning import PlanningTask, Position, ResourceState, Setpoint
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.arrays import IntArray
 from optimizer.block import Block
 from optimizer.network import ControlColumn, FlowResult
 from optimizer.regulated import RegulatedNetwork
 from optimizer.resources import battery, generator, load_group, pv
+from optimizer.tap_steps import Mover, movers_of, pinned_at
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
 GRID_TOLERANCE = 1e-6
@@ -36,11 +37,13 @@ GRID_TOLERANCE = 1e-6
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
-    """Input of one AC power flow over the horizon: `load_scale` (T,), injections (n, T)."""
+    """Input of one AC power flow over the horizon: `load_scale` (T,), injections (n, T); `pinned`:
+    positions (T,) by row of what a plan moves."""
 
     load_scale: FloatArray
     injection_kw: FloatArray
     injection_kvar: FloatArray
+    pinned: Mapping[int, IntArray] = field(default_factory=dict)
 
     def flow(
         self,
@@ -50,7 +53,7 @@ class Case:
         guess: IntArray | None = None,
     ) -> FlowResult:
         """The AC power flow of this case; arguments as `RegulatedNetwork.solve`."""
-        return network.solve(
+        return network.pinned(self.pinned).solve(
             load_scale=self.load_scale,
             injection_kw=self.injection_kw,
             injection_kvar=self.injection_kvar,
@@ -76,6 +79,7 @@ class Problem:
     columns: tuple[ControlColumn, ...]
     states: Mapping[str, ResourceState]
     excluded: Mapping[str, str]
+    movers: tuple[Mover, ...] = ()
 
     def injection_kw(self, setpoints: Sequence[Setpoint]) -> FloatArray:
         """By how much `setpoints` lower the load at each resource's terminals, kW (resources, T).
@@ -128,9 +132,10 @@ class Problem:
         are without a plan."""
         return case.flow(network, start=start, guess=self.base_flow.positions)
 
-    def case_with(self, setpoints: Sequence[Setpoint]) -> Case:
-        """The base case with a plan's setpoints."""
-        return self.case(self.injection_kw(setpoints), self.injection_kvar(setpoints))
+    def case_with(self, setpoints: Sequence[Setpoint], positions: Sequence[Position] = ()) -> Case:
+        """The base case with a plan's setpoints and positions."""
+        case = self.case(self.injection_kw(setpoints), self.injection_kvar(setpoints))
+        return replace(case, pinned=pinned_at(self.movers, positions, self.grid.count))
 
 
 def default_kw(resource: Resource) -> float:
@@ -242,6 +247,7 @@ def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
     head_kw = _forecast_kw(task)
     if mistakes := task.policy.mistakes(grid.count, network.branch_names):
         raise ValueError("; ".join(mistakes))
+    movers = movers_of(task.feeder, task.policy.movable)
     states = {s.resource: s for s in task.states}
     try:
         columns = tuple(control_column(r, network) for r in task.resources)
@@ -269,6 +275,7 @@ def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
         columns=columns,
         states=states,
         excluded=excluded,
+        movers=movers,
     )
 
 

@@ -21,6 +21,7 @@ from optimizer.fixpoint import TOLERANCE_PU
 from optimizer.network import ControlColumn, FlowResult, NetworkModel, Sensitivity
 from optimizer.powerflow import columns_of, stitched
 from optimizer.regulation import (
+    NOTHING_PINNED,
     Bank,
     closed_at,
     controlled,
@@ -80,6 +81,52 @@ class RegulatedNetwork:
         self._offset_pu: FloatArray | None = None
         self._unbalance: Unbalance | None = None
         self.followers: tuple[Follower, ...] = ()
+        self._pinned: Mapping[int, IntArray] = NOTHING_PINNED
+
+    def pinned(self, at: Mapping[int, IntArray]) -> RegulatedNetwork:
+        """This network with the rows of positions `at` held at (T,) in flows of T intervals."""
+        if not at:
+            return self
+        other = copy.copy(self)
+        other._pinned = at  # noqa: SLF001 - our own copy
+        return other
+
+    def step_slopes(self, flow: FlowResult, t: int, rows: Sequence[int]) -> Sensitivity:
+        """What one step more of each of `rows` changes in interval `t` of `flow`, by an AC power
+        flow with it (one step less, where there is none more)."""
+        own = columns_of(self._bare(flow), np.array([t]))
+        changes: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+        for row in rows:
+            sign = -1 if own.positions[row, 0] >= self._highest[row] else 1
+            moved = own.positions[:, 0].copy()
+            moved[row] += sign
+            other = self._model(moved).solve(
+                load_scale=own.load_scale,
+                injection_kw=own.injection_kw,
+                injection_kvar=own.injection_kvar,
+                start=own,
+            )
+            loading, was = other.branch_loading_pct, own.branch_loading_pct
+            if self._unbalance is not None:
+                loading = np.vstack([loading, self._unbalance.of_limit_pct(other.v_complex)])
+                was = np.vstack([was, self._unbalance.of_limit_pct(own.v_complex)])
+            changes.append(
+                (
+                    sign * (other.v_pu - own.v_pu)[:, 0],
+                    sign * (other.head_kw - own.head_kw),
+                    sign * (loading - was)[:, 0],
+                )
+            )
+        return Sensitivity(
+            dv_pu_per_kw=np.column_stack([dv for dv, _, _ in changes]),
+            dhead_kw_per_kw=np.concatenate([dhead for _, dhead, _ in changes]),
+            dloading_pct_per_kw=np.column_stack([dl for _, _, dl in changes]),
+        )
+
+    @property
+    def _highest(self) -> list[int]:
+        taps = [relay.regulator.tap_max for relay in self._relays]
+        return taps + [1] * (len(self.start) - len(taps))
 
     def seen(
         self,
@@ -206,6 +253,25 @@ class RegulatedNetwork:
             branch_loading_pct=flow.branch_loading_pct[: len(branches)],
         )
 
+    def _is_at_rest(self, flow: FlowResult, guess: IntArray | None, hold: IntArray | None) -> bool:
+        """Whether the controls came to rest in `flow` from this guess, as pinned as now."""
+        return (
+            hold is None
+            and guess is not None
+            and flow.guess is not None
+            and np.array_equal(flow.guess, guess)
+            and all(np.array_equal(flow.positions[r], at) for r, at in self._pinned.items())
+        )
+
+    def _tried(self, guess: IntArray | None, hold: IntArray | None, count: int) -> IntArray:
+        """(K, T) positions to try first."""
+        if hold is not None:
+            return hold
+        positions = np.tile(self.start[:, None], (1, count)) if guess is None else guess.copy()
+        for row, at in self._pinned.items():
+            positions[row] = at
+        return positions
+
     def _solved(
         self,
         *,
@@ -232,16 +298,12 @@ class RegulatedNetwork:
 
         if (
             start is not None
-            and hold is None
-            and guess is not None
-            and start.guess is not None
-            and np.array_equal(start.guess, guess)
+            and self._is_at_rest(start, guess, hold)
             and _is_of(start, start.positions, scale, kw, kvar)
         ):
             return start
         everything = np.arange(count)
-        positions = np.tile(self.start[:, None], (1, count)) if guess is None else guess
-        positions = positions if hold is None else hold
+        positions = self._tried(guess, hold, count)
         if self.stations is not None:
             asked = self.stations.asked(load_scale=scale, kw=kw, kvar=kvar, head_kw=head_kw)
             together = self._together(asked, positions, start, guess=guess, held=hold is not None)
@@ -330,6 +392,7 @@ class RegulatedNetwork:
                 ]
             ),
             stay=stay,
+            pinned=self._pinned,
         )
 
     def sensitivity(
@@ -418,6 +481,7 @@ class RegulatedNetwork:
             amps=amps,
             mean_pu=np.array([flow.v_pu[list(bank.rows)].mean(axis=0) for bank in banks]),
             stay=stay,
+            pinned=self._pinned,
         )
 
     def _relay_ties(self, model: NetworkModel) -> list[int]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import scipy.sparse as sp
@@ -25,6 +26,8 @@ from scipy.sparse.csgraph import connected_components
 from gridctl.model.network import Feeder, ShuntCapacitor, VoltageRegulator
 from optimizer.arrays import ComplexArray, FloatArray, IntArray
 from optimizer.ties import PhaseIndex
+
+NOTHING_PINNED: Mapping[int, IntArray] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +248,7 @@ def followed(
     amps: ComplexArray,
     mean_pu: FloatArray,
     stay: bool = False,
+    pinned: Mapping[int, IntArray] = NOTHING_PINNED,
 ) -> IntArray:
     """The positions (K, T) that the controls take from `start` (K,), interval after interval.
 
@@ -253,18 +257,23 @@ def followed(
     multiplied what lies behind it; at `solved` itself the readings are exact, so that positions
     which come out as they went in are those of the law. `stay`: a tap that is content where it was
     solved stays there, also when the guess says that it would not have moved so far; that ends the
-    rare argument between a guess and its solution.
+    rare argument between a guess and its solution. `pinned`: rows that a plan moves.
     """
     found = solved.copy()
     ratio = np.ones(solved.shape)
     for i in sorted(range(len(relays)), key=lambda k: len(relays[k].upstream)):
         relay, at = relays[i], int(start[i])
         seen = volts[i] * ratio[list(relay.upstream)].prod(axis=0)
-        found[i] = _taps(relay, at, solved[i], seen, amps[i], stay=stay)
+        found[i] = (
+            pinned[i] if i in pinned else _taps(relay, at, solved[i], seen, amps[i], stay=stay)
+        )
         step = relay.regulator.step_pu
         ratio[i] = (1.0 + found[i] * step) / (1.0 + solved[i] * step)
     for j, bank in enumerate(banks):
         row, at = len(relays) + j, int(start[len(relays) + j])
+        if row in pinned:
+            found[row] = pinned[row]
+            continue
         lifts = np.mean([ratio[list(numbers)].prod(axis=0) for numbers in bank.upstream], axis=0)
         for t in range(solved.shape[1]):
             seen_pu = float(mean_pu[j, t] * lifts[t])

@@ -77,7 +77,7 @@ def _with_effects(programme: Programme, setpoints: list[Setpoint]) -> tuple[Setp
     effect = -programme.model.head_slope * programme.injected_by(setpoints)
     members = len(programme.members)
     for k, giver in enumerate(programme.givers):
-        effect[giver] += effect[members + k]
+        effect[giver] += effect[members + len(programme.movers) + k]
     return tuple(
         replace(s, effect_kw=round(float(effect[row[s.resource], s.interval]), SETPOINT_DIGITS))
         if s.resource in row

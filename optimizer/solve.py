@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from gridctl.model.planning import SolveStatus
+from optimizer import tap_steps
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.assemble import Fixed, Programme
 from optimizer.runs import RunRules, best_runs
@@ -304,8 +305,29 @@ def settled(programme: Programme, effort: Effort, known: Solution | None = None)
         programme.hold(replace(held, at={}))
     solution = solve_lazily(programme, effort, known)
     zero, at = both_ways(programme, solution.x), staged(programme, solution.x)
-    if (zero or at) and programme.fixed is not None:
+    if (zero or at or programme.movers) and programme.fixed is not None:
         zero = (*programme.fixed.zero, *zero)
-        programme.hold(replace(programme.fixed, zero=zero, at=at))
-        solution = solve_lazily(programme, effort)
+        own = replace(programme.fixed, zero=zero, at=at)
+        programme.hold(own)
+        if not programme.movers:
+            return solve_lazily(programme, effort)
+        solution = _in_whole_steps(programme, effort, own, solution.x)
     return solution
+
+
+def _in_whole_steps(programme: Programme, effort: Effort, held: Fixed, x: FloatArray) -> Solution:
+    """The cheaper one of the ways to round the steps of `x`; the programme holds it afterwards."""
+    best: tuple[Solution, Fixed] | None = None
+    for beyond in (tap_steps.NEAREST, tap_steps.FARTHER):
+        at = dict(held.at)
+        for first, steps in programme.whole_steps(x, beyond).items():
+            at.update(zip(range(first, first + len(steps)), steps.tolist(), strict=True))
+        fixed = replace(held, at=at)
+        programme.hold(fixed)
+        solution = solve_lazily(programme, effort)
+        if best is None or solution.objective < best[0].objective:
+            best = solution, fixed
+    if best is None:
+        raise SolverError(SolveStatus.FAILED, "no way to round the steps")
+    programme.hold(best[1])
+    return solve_lazily(programme, effort, best[0])

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gridctl.model.planning import CaseResult, NetworkLimits, NodeVoltage, Setpoint, Verification
+from gridctl.model.planning import (
+    CaseResult,
+    NetworkLimits,
+    NodeVoltage,
+    Position,
+    Setpoint,
+    Verification,
+)
 from gridctl.model.policy import Existing
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.limits import Limit, loaded, loading_limits
@@ -68,17 +75,18 @@ def verify(
     linear_v_pu: FloatArray,
     shortfall_kw: FloatArray | None = None,
     near: FlowResult | None = None,
+    positions: Sequence[Position] = (),
 ) -> Verification:
     """Judge `setpoints` on the AC model.
 
     `linear_v_pu` (n, T): the voltages that the linear programme expected (their greatest error is
     reported); `shortfall_kw` (T,): by how much the plan itself says that it misses the head's
-    limit (none when None); `near`: a flow to begin from. Raises ValueError for a setpoint that does
-    not belong to the task.
+    limit (none when None); `near`: a flow to begin from; `positions` of what the plan moves. Raises
+    ValueError for a setpoint that does not belong to the task.
     """
     limits = problem.task.limits
     before = problem.base_flow
-    after = problem.flow(problem.case_with(setpoints), network, start=near)
+    after = problem.flow(problem.case_with(setpoints, positions), network, start=near)
     live = network.judged
     rated = loading_limits(problem.task, before.branch_names)
     diverged = tuple(

@@ -204,6 +204,16 @@ class Setpoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a movable regulator (tap) or capacitor (1 closed, 0 open) stands in interval `k`."""
+
+    equipment: str
+    phases: str
+    interval: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CaseResult:
     """One AC power flow case (worst over all intervals)."""
 
@@ -330,3 +340,4 @@ class PlanningResult:
     rounds: int
     solve_s: float
     findings: tuple[Finding, ...] = ()
+    positions: tuple[Position, ...] = ()
