@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -30,6 +29,7 @@ from gridctl.control.settings import (
     PlanningSettings,
     WeatherSettings,
 )
+from gridctl.firststart import Secret, first_people, make_keys
 from gridctl.garbage import collect_seldom
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
@@ -58,23 +58,12 @@ PLATFORM_PREFIX = "/api/v1"
 """Behind the console's own routes under the same prefix."""
 BLOCKED_RETRY_S = 2.0
 """Real seconds after which a blocked planning cycle is tried again."""
-FIRST_USERS = (
-    ("operator-a", "First operator", "OPERATOR"),
-    ("operator-b", "Second operator, shift supervisor", "SUPERVISOR"),
-)
-FIRST_CLIENT = "customer-system"
-SECRET_BYTES = 15
+SET_UP_WORDS = """\
+These links are good for 72 hours and once, and are shown nowhere else: each opens a page on which
+its person chooses the password. Give them to two persons: one makes accounts, the other gives
+roles and areas (SG-31)."""
 SHUTDOWN_DEADLINE_S = 5.0
 METRICS_TOKEN_MIN = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
-    """A secret that was made at first start; it is shown once and not kept."""
-
-    name: str
-    role: str
-    secret: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,6 +161,7 @@ async def run_office(
     check_machine_clock()
     settings = load_settings(file)
     office_part = office_settings(settings)
+    make_keys(settings)
     key = load_private_ed25519(settings.link.office_key)
     _refuse_plain_http_off_loopback(settings)
     hangup = asyncio.Event()
@@ -187,7 +177,7 @@ async def run_office(
             result = prepare(store)
             if asyncio.iscoroutine(result):
                 await result
-        users, clients = await first_start(store)
+        users, clients = await first_people(store, settings, real=system_clock())
         learned = settings.file.parent / "forecasters"
         planner = WorkerClient(command=(*WORKER, str(learned)))
         stack.push_async_callback(planner.close)
@@ -241,27 +231,13 @@ def _checkpointing(
     return Job(name="audit checkpoint", every_s=table.checkpoint_s, run=checkpoints.step)
 
 
-async def first_start(store: SqlStore) -> tuple[tuple[Secret, ...], tuple[Secret, ...]]:
-    """Two operators and one customer system where there is nobody yet; their secrets, once."""
-    users: list[Secret] = []
-    clients: list[Secret] = []
-    if not await store.users.users():
-        for name, full_name, role in FIRST_USERS:
-            password = secrets.token_urlsafe(SECRET_BYTES)
-            await store.users.add_user(name, full_name, role, password)
-            users.append(Secret(name=name, role=role, secret=password))
-    if not await store.openadr.clients():
-        secret = secrets.token_urlsafe(SECRET_BYTES)
-        await store.openadr.add_client(FIRST_CLIENT, "business-logic", secret)
-        clients.append(Secret(name=FIRST_CLIENT, role="business-logic", secret=secret))
-    return tuple(users), tuple(clients)
-
-
 def _announce(ready: Ready) -> None:
     log.info("console at %s", ready.url)
     for made in (*ready.users, *ready.clients):
         # stdout, not the log: a secret does not belong into a file that is kept.
         print(f"{made.name} ({made.role}): {made.secret}", flush=True)  # noqa: T201
+    if any(made.is_link for made in ready.users):
+        print(SET_UP_WORDS, flush=True)  # noqa: T201
 
 
 def _refuse_plain_http_off_loopback(settings: Settings) -> None:

@@ -87,6 +87,21 @@ def user_reset(name: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson
     _run(lambda: _reset(instance, name, as_json=as_json))
 
 
+@user_app.command("remove")
+def user_remove(name: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
+    """Take away a person's account; what was done under the name stays in the audit. The office
+    must not run."""
+    _run(lambda: _remove(instance, name, as_json=as_json))
+
+
+async def _remove(instance: Path, name: str, *, as_json: bool) -> None:
+    from gridctl.cli_store import journal_entry, opened, told  # noqa: PLC0415 - lazy on purpose
+
+    async with opened(instance, read_only=False) as store:
+        await store.users.remove(name, audit=journal_entry(store, "remove user", name))
+    told({"user": name, "removed": True}, f"User {name} is removed.", as_json=as_json)
+
+
 async def _list(instance: Path, *, as_json: bool) -> None:
     from gridctl.cli_store import opened  # noqa: PLC0415 - lazy on purpose
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerifyMismatchError
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import RowMapping, delete, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.clock import Clock
@@ -139,10 +139,14 @@ class Users:
                 await unit.audit(audit)
         return UserRow(name=name, full_name=full_name, role=role, areas=areas)
 
-    async def set_password(self, name: str, password: str, *, audit: AuditEntry) -> None:
+    async def set_password(
+        self, name: str, password: str, *, audit: AuditEntry, link: str | None = None
+    ) -> None:
         """Another password: the old one and every session of the user are over, a lock is lifted.
+        `link`: the token of the set-up link by which the person came; it is used up with this.
 
-        Raises RefusedError for an unknown name or a password outside 8 … 256 characters.
+        Raises RefusedError for an unknown name, a password outside 8 … 256 characters, or a link
+        that somebody has used meanwhile.
         """
         reasons = _bad_length(password)
         if reasons:
@@ -152,7 +156,10 @@ class Users:
         async with self._transaction() as unit:
             done = await unit.connection.execute(
                 update(table)
-                .where(table.c.name == name)
+                .where(
+                    table.c.name == name,
+                    true() if link is None else table.c.setup_hash == _token_hash(link),
+                )
                 .values(
                     password_hash=password_hash,
                     failures=0,
@@ -162,9 +169,23 @@ class Users:
                 )
             )
             if done.rowcount == 0:
-                reason = f"there is no user {name}"
+                reason = f"there is no user {name}" + ("" if link is None else " with this link")
                 raise RefusedError(Refusal(code="no_such_user", reasons=(reason,)))
             await unit.connection.execute(delete(sessions).where(sessions.c.user == name))
+            await unit.audit(audit)
+
+    async def remove(self, name: str, *, audit: AuditEntry) -> None:
+        """The account, its factors and its sessions are gone; what the person did stays in the
+        record. Raises RefusedError for an unknown name."""
+        async with self._transaction() as unit:
+            for table in (schema.session, schema.authenticator):
+                await unit.connection.execute(delete(table).where(table.c.user == name))
+            gone = await unit.connection.execute(
+                delete(schema.user).where(schema.user.c.name == name)
+            )
+            if gone.rowcount == 0:
+                reason = f"there is no user {name}"
+                raise RefusedError(Refusal(code="no_such_user", reasons=(reason,)))
             await unit.audit(audit)
 
     async def users(self) -> Sequence[UserRow]:
@@ -173,6 +194,14 @@ class Users:
         async with self._reading("users") as connection:
             rows = await connection.execute(select(schema.user).order_by(schema.user.c.name))
             return [_user(row, now) for row in rows.mappings()]
+
+    async def somebody_may_sign_in(self) -> bool:
+        """Whether anybody has a password, or is vouched for by an identity provider."""
+        table = schema.user
+        able = or_(table.c.password_hash != "", table.c.source != "local")
+        async with self._reading("users") as connection:
+            found = await connection.execute(select(table.c.name).where(able).limit(1))
+            return found.first() is not None
 
     async def user(self, name: str) -> UserRow | None:
         """The user of this name."""

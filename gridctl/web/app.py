@@ -279,6 +279,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("GET", f"{v1}/users", users.users, p.LIST_USERS),
         ("POST", f"{v1}/users", users.add, fresh(permission=p.USERS)),
         ("POST", f"{v1}/users/{{user}}/reset", users.reset, fresh(permission=p.USERS)),
+        ("POST", f"{v1}/users/{{user}}/remove", users.remove, fresh(permission=p.USERS)),
         ("POST", f"{v1}/users/{{user}}/role", users.assign, fresh(permission=p.ROLES)),
         ("GET", f"{v1}/stream", stream.serve, p.VIEW),
         ("GET", f"{v1}/overview", stream.overview, p.VIEW),

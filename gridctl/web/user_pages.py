@@ -74,6 +74,16 @@ class UserPages:
         self._not_oneself(request, name)
         return web.json_response({"link": await self._link(request, name, _reason(body))})
 
+    async def remove(self, request: web.Request) -> web.StreamResponse:
+        """An account is gone, with its factors and sessions."""
+        body = await body_of(request, reason=str)
+        name = request.match_info["user"]
+        self._not_oneself(request, name)
+        await self._people.users.remove(
+            name, audit=self._entry(request, "remove user", name, reason=_reason(body))
+        )
+        return web.json_response({})
+
     async def assign(self, request: web.Request) -> web.StreamResponse:
         """Another role, other areas."""
         body = await body_of(request, role=str, areas=list, reason=str)
@@ -114,6 +124,7 @@ class UserPages:
             name,
             body["password"],
             audit=self._entry(request, "choose password", name, who=name),
+            link=body["token"],
         )
         return web.json_response({"user": name})
 

@@ -138,6 +138,7 @@ async def test_sg07_routes_that_move_power_or_rights_ask_for_a_fresh_proof(
         "/api/v1/modes/approve",
         "/api/v1/resume",
         "/api/v1/users",
+        "/api/v1/users/{user}/remove",
         "/api/v1/users/{user}/reset",
         "/api/v1/users/{user}/role",
         "/api/v1/factors/code",

@@ -14,7 +14,7 @@ export function Users() {
   const [all, setAll] = useState<UserList | null>(null);
   const [failure, setFailure] = useState("");
   const [link, setLink] = useState("");
-  const [editing, setEditing] = useState<{ user: UserRow; what: "role" | "reset" } | null>(null);
+  const [editing, setEditing] = useState<{ user: UserRow; what: "role" | "reset" | "remove" } | null>(null);
   const load = async (): Promise<void> => {
     const answer = await call<UserList>("GET", "users");
     if (answer.ok) setAll(answer.value);
@@ -49,6 +49,7 @@ export function Users() {
                 <td class="acts">
                   {may("roles") ? <button type="button" onClick={() => setEditing({ user: u, what: "role" })} aria-label={`Role of ${u.name}`}>Role…</button> : null}
                   {may("users") && u.source === "local" ? <button type="button" onClick={() => setEditing({ user: u, what: "reset" })} aria-label={`Reset ${u.name}`}>Reset…</button> : null}
+                  {may("users") ? <button type="button" onClick={() => setEditing({ user: u, what: "remove" })} aria-label={`Remove ${u.name}`}>Remove…</button> : null}
                 </td>
               </tr>
             ))}
@@ -58,7 +59,8 @@ export function Users() {
       {may("users") ? <Add onDone={done} /> : null}
       {editing && all ? editing.what === "role"
         ? <RoleDialog user={editing.user} all={all} onDone={done} onClose={() => setEditing(null)} />
-        : <ResetDialog user={editing.user} onDone={done} onClose={() => setEditing(null)} /> : null}
+        : editing.what === "reset" ? <ResetDialog user={editing.user} onDone={done} onClose={() => setEditing(null)} />
+          : <RemoveDialog user={editing.user} onDone={done} onClose={() => setEditing(null)} /> : null}
     </Panel>
   );
 }
@@ -149,6 +151,32 @@ function ResetDialog(props: { user: UserRow; onDone: Done; onClose: () => void }
         <div class="actions">
           <button type="button" data-first onClick={props.onClose}>Cancel</button>
           <button type="submit" class="primary">Reset</button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function RemoveDialog(props: { user: UserRow; onDone: Done; onClose: () => void }) {
+  const [reason, setReason] = useState("");
+  const [failure, setFailure] = useState("");
+  const remove = async (e: Event): Promise<void> => {
+    e.preventDefault();
+    const answer = await call<unknown>("POST", `users/${encodeURIComponent(props.user.name)}/remove`, { reason });
+    setFailure(answer.ok ? "" : explain(answer.problem));
+    if (answer.ok) props.onDone(`${props.user.name} is removed.`);
+  };
+  return (
+    <Dialog title={`Remove ${props.user.name}?`} onClose={props.onClose}>
+      <form class="stack" onSubmit={(e) => void remove(e)}>
+        <p>{props.user.full_name} can not sign in any more, open sessions end now. What was done under this name stays in the audit trail.</p>
+        <label class="field">Reason (it goes into the audit trail)
+          <input required minLength={3} maxLength={400} value={reason} onInput={(e) => setReason(e.currentTarget.value)} />
+        </label>
+        <Failure text={failure} />
+        <div class="actions">
+          <button type="button" data-first onClick={props.onClose}>Cancel</button>
+          <button type="submit" class="primary">Remove</button>
         </div>
       </form>
     </Dialog>
