@@ -308,7 +308,12 @@ class Substation:
         for office, one in present:
             if one.horizon != horizon:
                 absent[office.url] = "its horizon is another one than that of most"
-        present = [(o, t) for o, t in present if t.horizon == horizon]
+        seen: set[str] = set()
+        for office, one in present:
+            if one.feeder.mrid in seen and office.url not in absent:
+                absent[office.url] = f"feeder {one.feeder.mrid} is another office's already"
+            seen.add(one.feeder.mrid)
+        present = [(o, t) for o, t in present if o.url not in absent]
         task = SubstationTask(
             mrid=self._file.mrid,
             cycle=f"{horizon.start_s:.0f}",

@@ -142,7 +142,12 @@ async def test_an_office_without_an_answer_has_no_part_in_it(
     assert len(turn.sent) == 2
     assert await standing(houses[1]) == []
 
-    (tmp_path / "secret").write_text("wrong", encoding="utf-8")
+    houses[2].desk.task = noon_task(0)
+    turn = await Substation(
+        file_of([houses[0], houses[2]], tmp_path, limit_kw=limit_kw), http, Ledger(Here())
+    ).cycle(send=False)
+    assert list(turn.absent.values()) == ["feeder F0 is another office's already"]
+
     file = file_of(houses[:1], tmp_path, limit_kw=limit_kw)
     (tmp_path / "secret").write_text("wrong", encoding="utf-8")
     turn = await Substation(file, http, Ledger(Here())).cycle(send=True)
