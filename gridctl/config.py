@@ -138,7 +138,7 @@ class RegisterTable(_Table):
     """`[[validation.registers]]`: a power and the register that counts it (rule 14)."""
 
     kw: str
-    register: str
+    kwh: str
     multiplier_kwh: Positive = 1.0
 
 

@@ -91,7 +91,7 @@ class CrossChecks:
         """The last whole local day, when both its ends and all of its quarters were read."""
         local_s = (end_s + self._utc_offset_s) // DAY_S * DAY_S - self._utc_offset_s
         kw = await self._day(own.kw, local_s)
-        ends = [await self._state_at(own.register, at) for at in (local_s - DAY_S, local_s)]
+        ends = [await self._state_at(own.kwh, at) for at in (local_s - DAY_S, local_s)]
         wrong = rules.sum_check(
             np.array([[kw.sum() * STEP_S / HOUR_S]]),
             np.array([[ends[1] - ends[0]]]),

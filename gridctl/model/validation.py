@@ -22,11 +22,11 @@ class BalanceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterRule:
-    """Rule 14: the point `register`, kWh, counts what the point `kw` draws; `multiplier_kwh`: what
+    """Rule 14: the point `kwh`, a register, counts what the point `kw` draws; `multiplier_kwh`: what
     one count of it stands for (CT x PT)."""
 
     kw: str
-    register: str
+    kwh: str
     multiplier_kwh: float = 1.0
 
 

@@ -23,7 +23,7 @@ START_S = 20_638 * 86_400.0
 COUNT = 2 * 96
 RULES = CrossRules(
     balances=(BalanceRule(head="HEAD", parts=("A", "B"), rating_kw=1_000.0, loss_share=0.02),),
-    registers=(RegisterRule(kw="A", register="A_KWH", multiplier_kwh=1.0),),
+    registers=(RegisterRule(kw="A", kwh="A_KWH", multiplier_kwh=1.0),),
     powers=(
         PowersRule(
             kw="HEAD", kvar="Q", volt_pu="V", ampere="I", nominal_kv=10.0, rating_kva=1_000.0
