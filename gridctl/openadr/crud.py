@@ -76,6 +76,8 @@ class Crud:
         self._auth = auth
         self._turn = asyncio.Lock()
         self._memory = Memory()
+        self._granted = Memory()
+        """What clients have been granted: events come oftener than grants."""
 
     # --- what a kind adds ---------------------------------------------------------------------
 
@@ -239,11 +241,12 @@ class Crud:
         if caller.is_business_logic or self.kind not in TARGETED:
             return None
         objects, client_id = self._store.objects, caller.client.client_id
-        known = self._memory.grants(client_id, generation)
+        before = objects.grants_generation(generation)
+        known = self._granted.grants(client_id, before)
         if known is None:
             known = await objects.granted(client_id)
-            now = objects.generation_after(generation)
-            self._memory.keep_grants(client_id, known, read_in=generation, generation=now)
+            now = objects.grants_generation(generation)
+            self._granted.keep_grants(client_id, known, read_in=before, generation=now)
         return known
 
     def _circle(self, caller: Caller, grants: frozenset[str] | None) -> object:

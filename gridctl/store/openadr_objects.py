@@ -84,6 +84,13 @@ class Objects:
         while another process wrote it is kept under a number that nobody will ask for again."""
         return self._generation if self._is_sole_writer else before
 
+    def grants_generation(self, generation: int) -> int:
+        """Another number after each write that may change a grant; `generation`: the present one,
+        which is all that can be known where others write, too."""
+        if not self._is_sole_writer:
+            return generation
+        return sum(self._generations.get(kind, 0) for kind in ("ven", "resource"))
+
     def generation_of(self, kind: str) -> int | None:
         """The same, of one kind alone; None where nobody can know it without a look."""
         return self._generations.get(kind, 0) if self._is_sole_writer else None
