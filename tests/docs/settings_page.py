@@ -82,6 +82,14 @@ def configuration_page() -> str:
             for header, key, nested in _NESTED:
                 parts.append(_section(header, TABLES[key], _model_rows(key, nested)))
             parts.append(_LINKS)
+        if name == "validation":
+            for key, nested in (
+                ("balances", config.BalanceTable),
+                ("registers", config.RegisterTable),
+                ("powers", config.PowersTable),
+            ):
+                own = f"validation.{key}"
+                parts.append(_section(f"[[{own}]]", TABLES[own], _model_rows(own, nested)))
         if name == "oidc":
             roles = _model_rows("oidc.roles", config_people.OidcRoleTable)
             parts.append(_section("[[oidc.roles]]", TABLES["oidc.roles"], roles))
