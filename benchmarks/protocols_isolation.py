@@ -1,8 +1,8 @@
 """One dead device must not delay another: polls of good outstations, alone and among black holes.
 
 Half of the black holes take the connection and never say a word; the other half do not even finish
-the handshake. Rounds alternate, so that the machine's mood meets both alike; on a machine with other
-work, `chrt -f 20 python -m benchmarks.protocols_isolation` measures this and not that.
+the handshake. Rounds alternate, so that the machine's mood meets both alike; on a busy one
+`chrt -f 20 python -m benchmarks.protocols_isolation` measures this and not the rest.
 """
 
 from __future__ import annotations
