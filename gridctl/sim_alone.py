@@ -62,7 +62,9 @@ async def run_alone(
         served = what_is_served(instance, simulator)
         async with contextlib.AsyncExitStack() as stack:
             if page:
-                shown = Page(simulator.world, simulator.faults, simulator.instructor, served)
+                # The page has a clock of its own.
+                told = {what: value for what, value in served.items() if what != "now"}
+                shown = Page(simulator.world, simulator.faults, simulator.instructor, told)
                 address = await stack.enter_async_context(page_served(shown, page))
                 served = {"page": address, **served}
             _print(served)
@@ -133,10 +135,10 @@ def _certificates(instance: Path, link: Mapping[str, Any]) -> dict[str, str]:
     for what, key in shown.items():
         path = instance / str(link[key])
         try:
-            thumbprint = sha256(path.read_bytes()).hexdigest()[:40]
+            thumbprint = sha256(path.read_bytes()).hexdigest()
         except OSError as error:
             raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
-        found[what] = f"{path} (SHA-256 {thumbprint}…)"
+        found[what] = f"{path} (SHA-256 {thumbprint})"
     found["client key"] = str(instance / str(link["key"]))
     found["password"] = f"in {instance / str(link['password_file'])}"
     return found

@@ -12,20 +12,29 @@ from typing import Final
 
 from gridctl.model.network import Feeder
 
-_STEP_X: Final = 26
+_STEP_X: Final = (26, 60)
 _STEP_Y: Final = 15
+_WIDE: Final = 1.5
+"""So much wider than high, if there are branches enough: screens are."""
 _MARGIN: Final = 24
 
 
 def one_line(feeder: Feeder, devices: Mapping[str, str]) -> str:
     """The drawing. `devices`: node of each device that is shown as a mark."""
     children = _tree(feeder)
-    places: dict[str, tuple[int, int]] = {}
-    _place(feeder.source.node, children, places)
+    cells: dict[str, tuple[int, int]] = {}
+    _place(feeder.source.node, children, cells)
+    deep, rows = (1 + max(cell[k] for cell in cells.values()) for k in (0, 1))
+    step_x = round(min(max(_WIDE * rows * _STEP_Y / deep, _STEP_X[0]), _STEP_X[1]))
+    places = {
+        node: (_MARGIN + depth * step_x, _MARGIN + row * _STEP_Y)
+        for node, (depth, row) in cells.items()
+    }
     width = max(x for x, _ in places.values()) + 2 * _MARGIN
     height = max(y for _, y in places.values()) + 2 * _MARGIN
     label = escape(feeder.name)
-    drawn = [f'<svg id="oneline" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">']
+    box = f'viewBox="0 0 {width} {height}" preserveAspectRatio="xMinYMin"'
+    drawn = [f'<svg id="oneline" {box} role="img" aria-label="{label}">']
     for parent, branches in children.items():
         for branch, child, kind in branches:
             (x1, y1), (x2, y2) = places[parent], places[child]
@@ -83,9 +92,10 @@ def _tree(feeder: Feeder) -> dict[str, list[tuple[str, str, str]]]:
 def _place(
     source: str,
     children: Mapping[str, list[tuple[str, str, str]]],
-    places: dict[str, tuple[int, int]],
+    cells: dict[str, tuple[int, int]],
 ) -> None:
-    """Depth decides x; the longest way goes straight on, every other lateral takes a new row."""
+    """Column and row of each node: depth is the column; the longest way goes straight on, every
+    other lateral takes a new row."""
     sizes: dict[str, int] = {}
     order = [source]
     for node in order:
@@ -99,7 +109,7 @@ def _place(
         if at_row < 0:
             row += 1
             at_row = row
-        places[node] = (_MARGIN + depth * _STEP_X, _MARGIN + at_row * _STEP_Y)
+        cells[node] = (depth, at_row)
         ranked = sorted(children.get(node, ()), key=lambda way: -sizes[way[1]])
         for i, (_, child, _) in reversed(list(enumerate(ranked))):
             waiting.append((child, depth + 1, at_row if i == 0 else -1))
