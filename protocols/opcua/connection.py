@@ -27,6 +27,7 @@ from cryptography.exceptions import InvalidSignature
 
 from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
+from protocols.deadline import within
 from protocols.opcua.addresses import NodeAddress
 from protocols.opcua.codec import node_id, status_name
 from protocols.opcua.endpoints import POLICY_TYPES, Shown, judged_certificate
@@ -174,8 +175,7 @@ class Connection:
         if was_lost and protocol.transport is not None:
             protocol.transport.abort()  # nobody there to say goodbye to
         try:
-            async with asyncio.timeout(_CLOSE_S):
-                await client.disconnect()
+            await within(_CLOSE_S, client.disconnect())
         except WIRE_ERRORS as error:
             _log.debug("disconnect: %s", reason_of(error))
         # asyncua leaves the socket open when it has declared the client disconnected before.

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
+from protocols.deadline import within
 from protocols.opcua.connection import WIRE_ERRORS, reason_of
 from protocols.opcua.report import Counts
 from protocols.opcua.session import HEALTHY, Session
@@ -95,8 +96,7 @@ class Servers:
         """A session with this server; None, and the reason, when it cannot be had."""
         session = self._make(url)
         try:
-            async with asyncio.timeout(_OPEN_TIMEOUTS * self._settings.timeout_s):
-                await session.open()
+            await within(_OPEN_TIMEOUTS * self._settings.timeout_s, session.open())
         except WIRE_ERRORS as error:
             alone = len(self._settings.urls) == 1
             reasons.append(reason_of(error) if alone else f"{url}: {reason_of(error)}")
