@@ -23,12 +23,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gridctl.model.planning import PlanningTask, Position, ResourceState, Setpoint
-from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import (
+    Battery,
+    EvCharging,
+    Generator,
+    Hvac,
+    LoadGroup,
+    PvInverter,
+    Resource,
+    WaterHeater,
+)
 from optimizer.arrays import IntArray
 from optimizer.block import Block
 from optimizer.network import ControlColumn, FlowResult
 from optimizer.regulated import RegulatedNetwork
-from optimizer.resources import battery, generator, load_group, pv
+from optimizer.resources import battery, ev, generator, hvac, load_group, pv, water_heater
 from optimizer.tap_steps import Mover, movers_of, pinned_at
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
@@ -237,12 +246,31 @@ def kvar_column(resource: Resource, network: RegulatedNetwork) -> ControlColumn:
     )
 
 
+def with_appliance(resource: Resource, step_s: float) -> Resource:
+    """A load group with the comfort and the rebound of its appliance, where none are given."""
+    if not isinstance(resource, LoadGroup) or resource.appliance is None:
+        return resource
+    match resource.appliance:
+        case Hvac() as own:
+            comfort, rebound = hvac.comfort(own), hvac.rebound(own, resource, step_s)
+        case WaterHeater() as own:
+            comfort = water_heater.comfort(own)
+            rebound = water_heater.rebound(own, resource, step_s)
+        case EvCharging() as own:
+            comfort, rebound = ev.comfort(own, resource), ev.rebound(own, step_s)
+    return replace(
+        resource, comfort=resource.comfort or comfort, rebound=resource.rebound or rebound
+    )
+
+
 def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
     """The numbers of `task` on `network`.
 
     Raises ValueError when horizon and forecast do not fit each other or a terminal is unknown.
     A base case that does not converge is told by `base_flow.converged`.
     """
+    step_s = task.horizon.step_s
+    task = replace(task, resources=tuple(with_appliance(r, step_s) for r in task.resources))
     grid = time_grid(task.horizon, now_s=task.now_s, utc_offset_s=task.utc_offset_s)
     head_kw = _forecast_kw(task)
     if mistakes := task.policy.mistakes(grid.count, network.branch_names):

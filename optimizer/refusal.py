@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from itertools import pairwise
 
 from gridctl.model.planning import PlanningTask, ResourceState
@@ -140,6 +141,10 @@ def _battery(battery: Battery) -> Iterator[str]:
 
 def _load_group(group: LoadGroup) -> Iterator[str]:
     yield from _runs(group.duration_min_s, group.duration_max_s, group.recovery_s)
+    if group.appliance is not None:
+        for name, value in asdict(group.appliance).items():
+            if not (math.isfinite(value) and value > 0.0):
+                yield f"appliance.{name} is {value}"
     if not 0.0 <= group.level_min <= 1.0:
         yield f"level_min is {group.level_min}"
     if any(not (math.isfinite(s) and s >= 0.0) for s in group.rebound):

@@ -71,6 +71,38 @@ class Comfort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hvac:
+    """Air conditioners or heat pumps of a group together: thermal mass of the rooms, resistance of
+    their walls, the band of temperature that is comfortable, electrical to thermal; the rooms are
+    back within `recovery_h`."""
+
+    mass_kwh_per_k: float
+    resistance_k_per_kw: float
+    band_k: float
+    cop: float
+    recovery_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaterHeater:
+    """Water heaters of a group together: water, the band between set and least temperature, power
+    of all heaters; a full tank is cold after some `standing_h`."""
+
+    litres: float
+    band_k: float
+    efficiency: float
+    heater_kw: float
+    standing_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvCharging:
+    """Charging points: for so long may the whole group wait, and every car still leaves full."""
+
+    slack_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoadGroup:
     """A group of curtailable customers behind one control.
 
@@ -78,7 +110,8 @@ class LoadGroup:
     (may sum to more than 1). `level_min` is the smallest useful share of `rating_kw`.
     `stages`: shares of what can be shed that the control knows; empty: any level.
     Hours of a day and of a season; `call_value`: what a call that is left is worth, a cost of each
-    start. `ramp_kw_per_min`: how fast it may follow; None: at once.
+    start. `ramp_kw_per_min`: how fast it may follow; None: at once. `appliance`: what it consists
+    of; its `comfort` and `rebound` follow from it where they are not given.
     """
 
     mrid: str
@@ -104,6 +137,7 @@ class LoadGroup:
     ramp_kw_per_min: float | None = None
     pickup: tuple[Pickup, ...] = ()
     comfort: Comfort | None = None
+    appliance: Hvac | WaterHeater | EvCharging | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

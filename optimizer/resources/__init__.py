@@ -9,4 +9,8 @@ Each file has the same four functions, held to one contract suite
 - `injection_kw(resource, state, grid, setpoint_kw)`: by how much a series of setpoints lowers the
   import at its terminals, interval by interval; computed apart from the linear programme, so that a
   plan can be checked without it.
+
+`hvac`, `water_heater` and `ev` say what a load group of such appliances puts up with (`comfort`)
+and what comes back after its runs (`rebound`); `reactive` what an inverter gives besides kW.
+Regulators and capacitors that a plan moves are `optimizer.tap_steps`.
 """

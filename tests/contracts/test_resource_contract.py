@@ -18,14 +18,17 @@ from gridctl.model.planning import Horizon, ResourceState
 from gridctl.model.resource import (
     Battery,
     Comfort,
+    EvCharging,
+    Hvac,
     LoadGroup,
     Pickup,
     PvInverter,
     Reactive,
     Resource,
+    WaterHeater,
 )
 from optimizer.block import Block
-from optimizer.problem import block, default_kw, injection_kw, unusable
+from optimizer.problem import block, default_kw, injection_kw, unusable, with_appliance
 from optimizer.resources.battery import energy_kwh
 from optimizer.resources.pv import available_kw
 from optimizer.runs import broken_rules
@@ -54,6 +57,16 @@ def _kind(resource: Resource, least: float, most: float, **state: object) -> Kin
 SHORT = group(
     "G", duration_min_s=1800.0, duration_max_s=5400.0, recovery_s=1800.0, rebound=(0.3, 0.2)
 )
+HVAC = Hvac(mass_kwh_per_k=60.0, resistance_k_per_kw=0.05, band_k=2.0, cop=3.0, recovery_h=1.0)
+TANKS = WaterHeater(litres=4000.0, band_k=10.0, efficiency=0.95, heater_kw=140.0, standing_h=48.0)
+CARS = EvCharging(slack_h=0.5)
+
+
+def made_of(appliance: Hvac | WaterHeater | EvCharging) -> Resource:
+    """A group of such appliances, with the rules that follow."""
+    return with_appliance(replace(SHORT, rebound=(), appliance=appliance), 900.0)
+
+
 KVA = Reactive(rating_kva=310.0, kvar_max=150.0)
 KVA_OF_BATTERY = Reactive(rating_kva=65.0, kvar_max=65.0)
 KINDS = {
@@ -78,6 +91,9 @@ KINDS = {
     "load group within comfort": _kind(
         replace(SHORT, comfort=Comfort(energy_kwh=40.0, fade_h=2.0)), 0, 70, available_kw=70.0
     ),
+    "air conditioning": _kind(made_of(HVAC), 0, 70, available_kw=70.0),
+    "water heaters": _kind(made_of(TANKS), 0, 70, available_kw=70.0),
+    "charging points": _kind(made_of(CARS), 0, 70, available_kw=70.0),
     "load group with pickup": _kind(
         replace(SHORT, pickup=(Pickup(after_s=2700.0, shares=(0.5,)),)), 0, 70, available_kw=70.0
     ),

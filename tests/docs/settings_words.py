@@ -322,6 +322,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "ramp_kw_per_min": "How fast it follows, kW per minute; left out: at once.",
         "pickup": "Cold-load pickup: `after_s` of a run and `shares` of its mean kW drawn besides, interval by interval.",
         "comfort": "`energy_kwh` that may be put off at any moment, and `fade_h` in which that fades (0: it does not).",
+        "appliance": "What it consists of; comfort and rebound follow from it where they are not given. Air conditioning: "
+        "`mass_kwh_per_k`, `resistance_k_per_kw`, `band_k`, `cop`, `recovery_h`; water heaters: `litres`, `band_k`, "
+        "`efficiency`, `heater_kw`, `standing_h`; charging points: `slack_h`.",
     },
     "battery": {
         "mrid": "Its name in plans and audit.",
@@ -335,6 +338,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "soc_max_pct": "Highest state of charge that a plan may reach, %.",
         "efficiency": "One way, for each direction, 0 to 1.",
         "cost_per_kwh": "What a kWh through it costs, in the optimizer's money.",
+        "reactive": "`rating_kva`, `kvar_max` and the `volt_var` curve [[pu, kvar given], …] that its inverter follows; "
+        "left out: unity. Without a curve it is refused, since the office sends no kvar.",
     },
     "pv": {
         "mrid": "Its name in plans and audit.",
@@ -343,8 +348,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "terminals": "Where it sits.",
         "points": "Its points.",
         "rating_kw": "Its active power at full sun, kW.",
-        "rating_kva": "Its apparent power, kVA; not read yet, since plans move active power only.",
+        "rating_kva": "Its apparent power, kVA; what is planned with is `reactive.rating_kva`.",
         "cost_per_kwh": "What a curtailed kWh costs, in the optimizer's money.",
+        "reactive": "As of a battery.",
     },
     "generator": {
         "mrid": "Its name in plans and audit.",
