@@ -272,7 +272,12 @@ class Office:
                 head_point=settings.head_point,
                 utc_offset_s=settings.utc_offset_s,
             ).look,
-            state=StateCheck(settings, known=self.known).look
+            state=StateCheck(
+                settings.feeder,
+                settings.resources,
+                head_point=settings.head_point,
+                known=self.known,
+            ).look
             if settings.cross_rules.state
             else None,
         )

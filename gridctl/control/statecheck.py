@@ -7,14 +7,14 @@ rejection; where few meters are, a group of suspects is (docs/adr/0025-own-state
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from gridctl.control.resources import Known, network_state
-from gridctl.control.settings import OfficeSettings
+from gridctl.model.network import Feeder
 from gridctl.model.quantity import Phase, Unit
-from gridctl.model.resource import LoadGroup
+from gridctl.model.resource import LoadGroup, Resource
 from optimizer.arrays import FloatArray
 from optimizer.estimation.feeder import FeederEstimator, Meter, Quantity
 from optimizer.validation.marks import Mark
@@ -29,10 +29,17 @@ METERS_MIN = 4
 class StateCheck:
     """`look` is for a thread; it keeps the estimator while taps and switches stand still."""
 
-    def __init__(self, settings: OfficeSettings, *, known: Callable[[], Known]) -> None:
-        self._feeder = settings.feeder
-        self._resources = settings.resources
-        self._head = settings.head_point
+    def __init__(
+        self,
+        feeder: Feeder,
+        resources: Sequence[Resource],
+        *,
+        head_point: str,
+        known: Callable[[], Known],
+    ) -> None:
+        self._feeder = feeder
+        self._resources = resources
+        self._head = head_point
         self._known = known
         self._kept: tuple[object, FeederEstimator] | None = None
 
