@@ -38,6 +38,8 @@ from optimizer.regulation import controlled
 NETWORKS_KEPT = 4
 ERRORS_TOLD = 5
 LINE_MAX_BYTES = 64 * 1024 * 1024
+NICENESS = 10
+"""A plan that is being made may wait a moment; an approved one on its way to the field may not."""
 
 
 class Request(BaseModel):
@@ -141,6 +143,7 @@ def main() -> int:
     """Serve stdin and stdout; file descriptor 1 is turned to stderr so that only answers go out."""
     sink = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    os.nice(NICENESS)
     with sink:
         folder = Path(sys.argv[1]) if len(sys.argv) > 1 else None
         serve(sys.stdin.buffer, sink, Worker(monotonic_s=time.monotonic, folder=folder))

@@ -20,7 +20,7 @@ from gridctl.model.errors import UnavailableError
 from gridctl.model.planning import ForecastTask, Horizon, Series, SolveStatus
 from optimizer.client import WorkerClient
 from optimizer.plan import plan_task
-from optimizer.worker import Worker
+from optimizer.worker import NICENESS, Worker
 from tests.optimizer.pilot import pilot_task
 from tests.optimizer.rules import broken
 from tests.optimizer.small import HOUR_S, START_S, group, hourly_task
@@ -146,6 +146,14 @@ async def test_a_worker_that_cannot_be_started_is_a_failed_plan() -> None:
     assert result.status is SolveStatus.FAILED
     assert "cannot be started" in result.reason
     await client.close()
+
+
+async def test_planning_gives_way_to_control(client: WorkerClient) -> None:
+    """The worker's processor time comes after that of the office and of the field agent."""
+    await client.plan(TASK)
+    assert client.pid is not None
+    behind = os.getpriority(os.PRIO_PROCESS, client.pid)
+    assert behind == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICENESS)
 
 
 async def test_a_worker_killed_between_questions_is_replaced(client: WorkerClient) -> None:
