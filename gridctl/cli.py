@@ -31,6 +31,7 @@ from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
 from gridctl.cli_settle import settle_app
 from gridctl.cli_sim import sim_app
+from gridctl.cli_tag import tag_app
 from gridctl.cli_substation import substation_app
 from gridctl.cli_trace import trace_link
 from gridctl.cli_user import user_app
@@ -74,6 +75,7 @@ app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
 app.command("trace", short_help="What passes a running link, in words.")(trace_link)
 app.add_typer(sim_app, name="sim")
+app.add_typer(tag_app, name="tag")
 app.add_typer(substation_app, name="substation")
 app.add_typer(health_app, name="health")
 app.command("estimate")(estimate)

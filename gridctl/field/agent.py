@@ -206,8 +206,8 @@ class FieldAgent:
             return False
         return driver.health().state == "up"
 
-    def busy(self, point: str) -> bool:
-        return self._executor.busy(point)
+    def busy(self, point: str) -> str | None:
+        return self._executor.holder(point)
 
     async def run(self, stop: asyncio.Event, *, parent_gone: ParentGone | None = None) -> None:
         """Until `stop` is set; then every link is let go. A bug in any part ends the agent: its

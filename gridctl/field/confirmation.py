@@ -25,7 +25,7 @@ class Confirmation:
     def __init__(self, *, image: FieldImage, clock: Clock, timeout_s: float) -> None:
         self._image = image
         self._clock = clock
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
 
     def shows_now(self, point: str, value: float, tolerance: float) -> bool:
         """Whether the image shows `value` at `point` with good quality."""
@@ -42,7 +42,7 @@ class Confirmation:
         seen: Measurement | None = None
         while True:
             mono_s = self._clock.monotonic_s()
-            last_look = mono_s - start_s >= self._timeout_s
+            last_look = mono_s - start_s >= self.timeout_s
             measured = self._image.present(point)
             if measured is not None and measured.received_time_s >= since_s:
                 seen = measured

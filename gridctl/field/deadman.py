@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from gridctl.field.spool import FieldMemory, Lease
@@ -22,8 +23,18 @@ RETRY_S = 5.0
 """Real seconds between two attempts to write a default; writing a default twice does no harm."""
 CLOCK_BACK_MAX_S = 1.0
 
-Revert = Callable[[Lease], Awaitable[str | None]]
-"""Returns a device to its default; None when its feedback shows it, else why not yet."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A device is on its way back and shows `value`; `wait_s`: grid time until the next step."""
+
+    value: float
+    wait_s: float
+
+
+Revert = Callable[[Lease], Awaitable[str | Step | None]]
+"""Returns a device to its default; None when its feedback shows it, a Step when it is on its way,
+else why not yet."""
 
 
 class StopSwitch:
@@ -73,6 +84,7 @@ class Deadman:
         self._alarm = alarm
         self._last_now_s = clock.now_s()
         self._next_try_s: dict[str, float] = {}
+        self._next_step_s: dict[str, float] = {}
         self.clock_fault: str | None = None
 
     def due(self) -> list[Lease]:
@@ -84,6 +96,7 @@ class Deadman:
             if held.until_s <= now_s
             and not self._busy(held.point)
             and self._next_try_s.get(held.point, mono_s) <= mono_s
+            and self._next_step_s.get(held.point, now_s) <= now_s
         ]
 
     def watch_clock(self) -> None:
@@ -104,12 +117,19 @@ class Deadman:
         """Return the device of an expired lease to its default; true when it is there."""
         key = f"revert.{held.point}"
         self._next_try_s[held.point] = self._clock.monotonic_s() + RETRY_S
-        reason = await self._revert(held)
-        if reason is None:
+        outcome = await self._revert(held)
+        if isinstance(outcome, Step):
+            # By OT's own steps and pauses: no jump, and no alarm on the way (SG-24).
+            self._next_try_s.pop(held.point, None)
+            self._next_step_s[held.point] = self._clock.now_s() + outcome.wait_s
+            log.info("deadman: %s is on its way back, at %g", held.point, outcome.value)
+            return False
+        self._next_step_s.pop(held.point, None)
+        if outcome is None:
             self._next_try_s.pop(held.point, None)
             self._memory.let_go(held.point)
             self._alarm(key, f"{held.point} is back at its default", False)
             return True
-        log.warning("deadman: %s not at its default yet: %s", held.point, reason)
-        self._alarm(key, f"{held.point} is not back at its default: {reason}", True)
+        log.warning("deadman: %s not at its default yet: %s", held.point, outcome)
+        self._alarm(key, f"{held.point} is not back at its default: {outcome}", True)
         return False

@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 from gridctl.field.confirmation import Confirmation
-from gridctl.field.deadman import StopSwitch
-from gridctl.field.guard import Admission, Guard
+from gridctl.field.deadman import Step, StopSwitch
+from gridctl.field.guard import PERMIT_LIFE_S, Admission, Guard
 from gridctl.field.spool import FieldMemory, Lease
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command, CommandState
@@ -54,7 +54,9 @@ class Executor:
         self._tell = tell
         self._spawn = spawn
         self._clock = clock
-        self._busy: set[str] = set()
+        self._busy: dict[str, tuple[str, float]] = {}
+        """By point: who holds it, and since when (real monotonic)."""
+        self._hold_max_s = PERMIT_LIFE_S + confirmation.timeout_s
         self._line: dict[str, asyncio.Lock] = {}
         self.use(addresses)
 
@@ -72,11 +74,24 @@ class Executor:
         """Whether a command to `point` is in flight (SG-03)."""
         return point in self._busy
 
+    def holder(self, point: str) -> str | None:
+        """Who holds `point`, and when it is free at the latest, in words; None: nobody."""
+        held = self._busy.get(point)
+        if held is None:
+            return None
+        owner, since_s = held
+        for_s = self._clock.monotonic_s() - since_s
+        left_s = max(0.0, self._hold_max_s - for_s)
+        return f"{owner} is in flight since {for_s:.0f} s, and free in {left_s:.0f} s at the latest"
+
+    def _take(self, point: str, owner: str) -> None:
+        self._busy[point] = (owner, self._clock.monotonic_s())
+
     def begin(self, admission: Admission) -> None:
         """Start to execute; returns at once, outcomes are told as they come."""
         by_link: dict[str, list[int]] = {}
         for number, command in enumerate(admission.order.commands):
-            self._busy.add(command.point)
+            self._take(command.point, f"command {command.mrid}")
             by_link.setdefault(self._addresses[command.point].link, []).append(number)
         for link, numbers in by_link.items():
             self._spawn(self._along(link, admission, numbers))
@@ -85,7 +100,7 @@ class Executor:
         """After a restart: commands that were under way may have happened. Hold them, say so, and
         look what the devices show; none is sent again."""
         for one in self._memory.state.under_way:
-            self._busy.add(one.command.point)
+            self._take(one.command.point, f"command {one.command.mrid}")
             self._take_lease(one.command, one.order)
             self._memory.finish(one.command.mrid)
             self._step(
@@ -97,9 +112,9 @@ class Executor:
             )
             self._spawn(self._settle(one.command, one.order, CommandState.UNCONFIRMED, None))
 
-    async def revert(self, held: Lease) -> str | None:
-        """Return the device of an expired lease to its default. None when its feedback shows it,
-        else the reason why not yet."""
+    async def revert(self, held: Lease) -> str | Step | None:
+        """Return the device of an expired lease to its default. None when its feedback shows it, a
+        Step when it is on its way, else the reason why not yet."""
         address = self._addresses.get(held.point)
         if address is None or address.point.expect is None:
             return "it is not in the points file any more"
@@ -109,27 +124,30 @@ class Executor:
         detail = "its lease ran out, and the device returned by itself"
         evidence: tuple[str, ...] = ()
         since_s = self._clock.now_s()
-        self._busy.add(held.point)
+        self._take(held.point, f"the return to the default after {held.command}")
         try:
             if not self._confirmation.shows_now(expect, held.default_value, tolerance):
-                execution = await self._write_default(held, address.link)
-                if isinstance(execution, str):
-                    return execution
+                written = await self._write_default(held, address.link)
+                if isinstance(written, str):
+                    return written
+                value, execution = written
                 evidence = execution.evidence
                 detail = "its lease ran out, and the default was written"
                 missing = await self._confirmation.shows(
-                    driver, expect, held.default_value, tolerance, since_s=since_s
+                    driver, expect, value, tolerance, since_s=since_s
                 )
                 if missing is not None:
                     return missing
+                if value != held.default_value:
+                    return Step(value=value, wait_s=self._guard.step_wait_s(held.point))
         finally:
-            self._busy.discard(held.point)
+            self._busy.pop(held.point, None)
         self._step(
             held.command, held.order, CommandState.RELEASED, "RELEASED", detail, evidence=evidence
         )
         return None
 
-    async def _write_default(self, held: Lease, link: str) -> Execution | str:
+    async def _write_default(self, held: Lease, link: str) -> tuple[float, Execution] | str:
         async with self._line[link]:
             permit = self._guard.permit_default(held)
             if isinstance(permit, Refusal):
@@ -139,7 +157,7 @@ class Executor:
             )
         if execution.result in (Result.REJECTED, Result.ABORTED):
             return f"{execution.status}: {execution.detail}"
-        return execution
+        return permit.command.value, execution
 
     async def _along(self, link: str, admission: Admission, numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -280,7 +298,7 @@ class Executor:
         evidence: Sequence[str] = (),
     ) -> None:
         self._memory.finish(command.mrid)
-        self._busy.discard(command.point)
+        self._busy.pop(command.point, None)
         self._step(command.mrid, order, state, status, detail, evidence=evidence)
 
     def _step(

@@ -70,8 +70,9 @@ class PlantView(Protocol):
 
     def link_up(self, link: str) -> bool: ...
 
-    def busy(self, point: str) -> bool:
-        """Whether a command to the point is in flight (SG-03)."""
+    def busy(self, point: str) -> str | None:
+        """Who holds the point, since when and until when at the latest, in words; None: nobody
+        (SG-03)."""
         ...
 
 
@@ -146,7 +147,8 @@ class Guard:
         return self._let_through(order)
 
     def permit_default(self, lease: Lease) -> Permit | Refusal:
-        """A permit of the field's own, to write a point's default when its lease has run out.
+        """A permit of the field's own, towards a point's default when its lease has run out: never
+        further at once than OT allows a command to go (SG-24).
 
         Given while STOP holds too: back to the default is the safe direction (SG-22). Never for an
         inhibited point, or a device on which somebody works: there the device's own timer has to do
@@ -167,7 +169,7 @@ class Guard:
             plan="",
             resource=address.point.equipment,
             point=lease.point,
-            value=limit.default_value,
+            value=self._towards_default(limit, address.point.expect),
             expect_point=address.point.expect,
             tolerance=address.point.tolerance or 0.0,
             lease_until_s=now_s,
@@ -176,6 +178,22 @@ class Guard:
             batch=0,
         )
         return self._mint(command, order=lease.order)
+
+    def step_wait_s(self, point: str) -> float:
+        """Grid seconds that lie between two steps of `point`, as OT has set them."""
+        limit = self._devices.get(point)
+        return 0.0 if limit is None else limit.interval_min_s
+
+    def _towards_default(self, limit: DeviceLimit, expect: str) -> float:
+        """The default, or the next step of the way; where nobody knows what it holds, the default:
+        that is the safe side."""
+        present = self._plant.present(expect)
+        if present is None or not present.quality.is_good:
+            return limit.default_value
+        way = limit.default_value - present.value
+        if abs(way) <= limit.step_max:
+            return limit.default_value
+        return present.value + math.copysign(limit.step_max, way)
 
     def _stop(self, order: Order) -> Admission | Refusal:
         state = self._memory.state
@@ -293,8 +311,9 @@ class Guard:
             yield ("inhibited", f"{name} is inhibited (SG-26)")
         for tag in self.tags_on(name):
             yield ("tagged", f"{name}: {tag.words()}")
-        if self._plant.busy(name):
-            yield ("busy", f"{name}: a command is in flight (SG-03)")
+        holder = self._plant.busy(name)
+        if holder is not None:
+            yield ("busy", f"{name}: {holder} (SG-03)")
         yield from self._expectation(command, address)
         yield from _range(command, limit, address)
         yield from self._step(command, limit)

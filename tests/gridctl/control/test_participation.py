@@ -33,7 +33,7 @@ async def opt_out(running: Site, device: str, *, why: str = "opted out of R: the
     await running.store.platform.add([one], entry=entry, terms={"PAR-1": terms})
 
 
-async def test_who_opts_out_is_in_no_plan_and_the_plan_says_why(tmp_path: Path) -> None:
+async def test_sg27_who_opts_out_is_in_no_plan_and_the_plan_says_why(tmp_path: Path) -> None:
     async with site(tmp_path) as running:
         await ready(running)
         desk = running.desk_office.desk

@@ -20,7 +20,8 @@ from gridctl.model.command import Command, CommandState
 from gridctl.model.errors import ConfigError
 from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, Outcome, Telemetry, UpFrame
 from gridctl.model.order import Order, OrderKind
-from tests.gridctl.small_site import Site, site, until
+from tests.gridctl import small_site
+from tests.gridctl.small_site import _DEVICE, Site, site, until
 
 S = CommandState
 
@@ -209,6 +210,26 @@ async def test_sg22_lease_runs_out_and_the_default_is_written_without_any_office
         # The outcome waits for the line.
         made.site.line.broken = False
         await made.reaches(command.mrid, S.RELEASED, within_s=8)
+
+
+async def test_sg24_a_device_comes_back_in_the_steps_that_ot_allows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        small_site, "_DEVICE", _DEVICE.replace("step_max = 200.0", "step_max = 25.0")
+    )
+    async with bench(tmp_path, rate=20) as made:
+        first = made.command(value=25.0)
+        await made.send(made.order(first))
+        await made.reaches(first.mrid, S.CONFIRMED)
+        await asyncio.sleep(0.3)  # interval_min_s
+        second = made.command(value=45.0, lease_s=60)
+        assert (await made.send(made.order(second))).admitted
+        await made.reaches(second.mrid, S.RELEASED, within_s=15)
+        written = [value for _, value in made.site.plant.operated]
+        assert written == [25.0, 45.0, 20.0, 0.0]
+        alarms = [f.key for f in made.heard if isinstance(f, FieldAlarm) and f.active]
+        assert "revert.LG1.ShedSpt" not in alarms, "to be on the way is no alarm"
 
 
 async def test_sg22_device_that_returned_by_itself_is_not_written_again(tmp_path: Path) -> None:

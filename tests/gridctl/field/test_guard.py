@@ -47,8 +47,8 @@ class BenchPlant:
     def link_up(self, link: str) -> bool:
         return link not in self.down
 
-    def busy(self, point: str) -> bool:
-        return point in self.in_flight
+    def busy(self, point: str) -> str | None:
+        return f"{point} is held by command C-0" if point in self.in_flight else None
 
     def show(self, point: str, value: float) -> None:
         self.values[point] = measured(point, value)
@@ -315,7 +315,9 @@ def test_command_twice_in_one_order_is_refused(bench: Bench) -> None:
 
 def test_sg03_busy_point_is_refused(bench: Bench) -> None:
     bench.plant.in_flight.add("LG1.ShedSpt")
-    assert bench.refused(bench.order()).code == "busy"
+    no = bench.refused(bench.order())
+    assert no.code == "busy"
+    assert "held by command C-0" in str(no)
 
 
 def test_sg19_command_that_was_let_through_before_is_refused(bench: Bench) -> None:
@@ -577,6 +579,26 @@ def test_sg22_default_is_written_even_while_stopped(bench: Bench) -> None:
     assert not isinstance(permit, Refusal)
     assert permit.command.value == 0.0
     assert permit.command.point == "LG1.ShedSpt"
+
+
+def test_sg24_the_way_back_to_the_default_is_in_ots_steps(tmp_path: Path) -> None:
+    bench = Bench(
+        tmp_path,
+        limits=lambda s: replace(s, devices=tuple(replace(d, step_max=30.0) for d in s.devices)),
+    )
+    seen = []
+    bench.plant.show("LG1.ShedFb", 80.0)
+    for _ in range(3):
+        permit = bench.guard.permit_default(held("LG1.ShedSpt"))
+        assert not isinstance(permit, Refusal)
+        seen.append(permit.command.value)
+        bench.plant.show("LG1.ShedFb", permit.command.value)
+    assert seen == [50.0, 20.0, 0.0]
+    assert bench.guard.step_wait_s("LG1.ShedSpt") == 5.0
+    del bench.plant.values["LG1.ShedFb"]
+    blind = bench.guard.permit_default(held("LG1.ShedSpt"))
+    assert not isinstance(blind, Refusal)
+    assert blind.command.value == 0.0, "what is not known goes to the safe side at once"
 
 
 def test_sg26_default_of_an_inhibited_point_is_not_written(tmp_path: Path) -> None:
