@@ -76,7 +76,10 @@ ELSEWHERE: Mapping[str, str] = {
     ".venv/bin/gridctl feeder list": FEEDER,
     ".venv/bin/gridctl feeder show ieee123": FEEDER,
     ".venv/bin/gridctl feeder draw ieee123 --out ieee123.svg": FEEDER,
-    ".venv/bin/gridctl demo --feeder .gridctl/feeders/master": "tests/sim/test_own_scenario.py",
+    ".venv/bin/gridctl demo --feeder .gridctl/feeders/master": "tests/journeys/"
+    "test_foreign_feeders.py",
+    ".venv/bin/gridctl points check .gridctl/feeders/master/points.csv": "tests/docs/"
+    "test_import_howto.py",
     ".venv/bin/gridctl status": BY_HAND,
     ".venv/bin/gridctl plan list": BY_HAND,
     ".venv/bin/gridctl plan show P-5ffff1089f": BY_HAND,

@@ -117,11 +117,15 @@ class RunningDemo:
 
 
 @contextmanager
-def running_demo(instance: Path, *, rate: float) -> Iterator[RunningDemo]:
-    """A demo on a free port, from ready to gone: whatever a failed test left of it is killed."""
+def running_demo(
+    instance: Path, *, rate: float, feeder: str = "", ready_s: float = READY_S
+) -> Iterator[RunningDemo]:
+    """A demo on a free port, from ready to gone: whatever a failed test left of it is killed.
+    `feeder`: another one than the bundled."""
     log = instance.parent / f"{instance.name}.log"
     with reserved_ports(1) as (port,), log.open("a", encoding="utf-8") as err:
         options = ["--instance", str(instance), "--port", str(port), "--rate", str(rate)]
+        options += ["--feeder", feeder] if feeder else []
         process = subprocess.Popen(
             gridctl("demo", *options), stdout=subprocess.PIPE, stderr=err, text=True
         )
@@ -130,7 +134,7 @@ def running_demo(instance: Path, *, rate: float) -> Iterator[RunningDemo]:
         reading = threading.Thread(target=_read, args=(demo, ready), daemon=True)
         reading.start()
         try:
-            assert ready.wait(READY_S), f"not ready within {READY_S:g} s:\n{demo.why()}"
+            assert ready.wait(ready_s), f"not ready within {ready_s:g} s:\n{demo.why()}"
             assert demo.ready_s > 0, f"ended with code {process.wait()}:\n{demo.why()}"
             yield demo
         finally:
