@@ -28,7 +28,7 @@ from gridctl.model.measurement import Point, PointKind
 from gridctl.model.planning import Forecast
 from gridctl.model.quantity import Unit
 from optimizer.arrays import FloatArray
-from optimizer.health.counters import tap_counts
+from optimizer.health.counters import Wear, breaker_wear, tap_counts
 from optimizer.health.outlook import outlook
 from optimizer.health.score import health
 from optimizer.health.thermal import (
@@ -109,7 +109,9 @@ class AssetBook:
             return self.review
         transformers = [await self._thermal(one, forecast, now_s) for one in self._transformers]
         movements = [
-            await self._moved(p, now_s) for p in points.values() if p.kind is PointKind.DISCRETE
+            await self._moved(p, points, now_s)
+            for p in points.values()
+            if p.kind is PointKind.DISCRETE
         ]
         voltages = [
             await self._voltage(p, now_s)
@@ -134,12 +136,16 @@ class AssetBook:
         air = await self._read(self._temperature_point, STEP_S, now_s)
         return await asyncio.to_thread(thermal_health, asset, load, air, forecast, now_s)
 
-    async def _moved(self, point: Point, now_s: float) -> Movements:
+    async def _moved(self, point: Point, points: Mapping[str, Point], now_s: float) -> Movements:
         values = await self._read(point.mrid, MOVES_STEP_S, now_s)
         at = np.arange(len(values), dtype=np.float64) - len(values)
         time_s: FloatArray = now_s + at * MOVES_STEP_S
         found = tap_counts(time_s, values)
+        wear = await self._wear(point, points, values, now_s)
         return Movements(
+            openings=None if wear is None else wear[0].operations,
+            contacts_pct=None if wear is None or not wear[1] else 100.0 * wear[0].electrical,
+            mechanical_pct=None if wear is None else 100.0 * wear[0].mechanical,
             point=point.mrid,
             equipment=point.equipment,
             operations=found.operations,
@@ -149,6 +155,29 @@ class AssetBook:
             days=len(values) * MOVES_STEP_S / DAY_S,
             coverage=_share(values),
         )
+
+    async def _wear(
+        self, point: Point, points: Mapping[str, Point], values: FloatArray, now_s: float
+    ) -> tuple[Wear, bool] | None:
+        """Of a switch (1: closed): its openings at the current of the minute before, the highest of
+        its phases; and whether any current is measured. An opening whose current is not known
+        counts as one at the curve's first point."""
+        if point.unit is not Unit.STATE:
+            return None
+        known = np.flatnonzero(np.isfinite(values))
+        position = np.round(values[known])
+        opened = known[1:][(position[:-1] == 1.0) & (position[1:] == 0.0)]
+        own = (
+            p.mrid
+            for p in points.values()
+            if p.equipment == point.equipment and p.unit is Unit.AMPERE and not p.kind.commandable
+        )
+        ampere = [await self._read(mrid, MOVES_STEP_S, now_s) for mrid in own]
+        broken = np.zeros(len(opened))
+        for row in ampere:
+            before = row[np.maximum(opened - 1, 0)] if len(row) == len(values) else broken
+            broken = np.maximum(broken, np.nan_to_num(before))
+        return breaker_wear(broken / 1e3), bool(ampere)
 
     async def _voltage(self, point: Point, now_s: float) -> VoltageQuality:
         found = voltage_week(await self._read(point.mrid, MEAN_S, now_s), medium=True)

@@ -62,7 +62,9 @@ class ThermalHealth:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movements:
     """A tap changer, switch or capacitor that moved: counted over `days`; `hunting`: how often it
-    turned round more than three times within half an hour."""
+    turned round more than three times within half an hour. Of a switch: `openings`, what they took
+    of the contacts' life by the current that they broke (`contacts_pct`, None where no current is
+    measured), and `mechanical_pct` of class M1."""
 
     point: str
     equipment: str
@@ -72,6 +74,9 @@ class Movements:
     hunting: int
     days: float
     coverage: float
+    openings: int | None = None
+    contacts_pct: float | None = None
+    mechanical_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,13 +23,41 @@ class AssetPages:
         """`review` is null before the first look."""
         review = self._book.review
         return web.json_response(
-            {"note": NOTE, "review": None if review is None else assets_view(review)}
+            {
+                "note": NOTE,
+                "waits": waits_of(review),
+                "review": None if review is None else assets_view(review),
+            }
         )
 
     async def validation(self, request: web.Request) -> web.StreamResponse:
         """Values of the last day that a rule has marked, by point; null before the first look."""
         review = self._vee.review
         return web.json_response({"review": None if review is None else vee_view(review)})
+
+
+def waits_of(review: AssetReview | None) -> list[str]:
+    """What is not known yet and what it waits for, in words."""
+    if review is None:
+        return ["the first look: it comes when the field has told its points, then every hour"]
+    found = [f"{one.asset.name}: {one.why}" for one in review.transformers if one.why]
+    found += [
+        f"{one.asset.name}: no forecast reaches ahead yet"
+        for one in review.transformers
+        if not one.why and not one.paths
+    ]
+    verdicts = [one for one in review.voltages if one.complies is None]
+    if verdicts:
+        share = max(one.coverage for one in review.voltages)
+        found.append(
+            f"{len(verdicts)} of {len(review.voltages)} voltages have no verdict: EN 50160 takes 90"
+            f" % of a week of 10-minute means, at most {100 * share:.0f} % are there"
+        )
+    short = [one for one in review.movements if one.days < review.days - 0.5]
+    if short:
+        days = min(one.days for one in short)
+        found.append(f"operations are counted since {days:.1f} days, of {review.days:.0f}")
+    return found
 
 
 def vee_view(review: VeeReview) -> Json:
@@ -107,6 +135,9 @@ def _moved(one: Movements) -> Json:
         "hunting": one.hunting,
         "days": round(one.days, 2),
         "coverage": round(one.coverage, 3),
+        "openings": one.openings,
+        "contacts_pct": rounded(one.contacts_pct, 3),
+        "mechanical_pct": rounded(one.mechanical_pct, 3),
     }
 
 

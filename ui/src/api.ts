@@ -282,7 +282,7 @@ export interface ForecastSkill {
 }
 
 // GET /api/v1/assets -> AssetPage: the health of transformers, tap changers, switches and voltages.
-export interface AssetPage { note: string; review: AssetReview | null }
+export interface AssetPage { note: string; waits: string[]; review: AssetReview | null }
 export interface AssetReview {
   at: string; days: number; score: number | null; worst: string | null; parts: Record<string, number>; coverage: number;
   transformers: ThermalHealth[]; movements: Movement[]; voltages: VoltageQuality[];
@@ -297,10 +297,24 @@ export interface ThermalHealth {
 export interface Movement {
   point: string; equipment: string; operations: number; per_day: number; busiest_day: number;
   hunting: number; days: number; coverage: number;
+  openings: number | null; contacts_pct: number | null; mechanical_pct: number | null;
 }
 export interface VoltageQuality {
   point: string; equipment: string; phase: string; means: number; within_10_pct: number;
   lowest_pu: number; highest_pu: number; longest_outside_min: number; complies: boolean | null; coverage: number;
+}
+
+// GET /api/v1/settlements -> { runs }, /settlements/methods -> { methods }, /settlements/RUN -> SettledRun.
+export interface SettledRow { id: string; event: string; version: number; made: string; by: string }
+export interface SettlementMethod { id: string; title: string; version: string; digest: string }
+export interface SettledRun extends SettledRow { run: SettlementBody }
+export interface SettlementBody {
+  ask: { resource: string; timezone: string; inputs: string };
+  title: string; method_version: string; method_digest: string; days: string[]; notes: string[]; why_not: string[];
+  adjustment: string; adjustment_raw: number | null; adjustment_used: number | null;
+  score: { rrmse_pct: number; bias_pct: number; events: number } | null;
+  baseline_kwh: number; load_kwh: number; reduction_kwh: number; committed_kwh: number;
+  band_kwh: number | null; probability: number | null; performance_pct: number | null;
 }
 
 // GET /api/v1/validation -> { review: VeeReview | null }: values of the last day that a rule has marked.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from gridctl.model.planning import Forecast, Horizon, Series
 from gridctl.model.policy import Policy
 from gridctl.model.quantity import Phase, Unit
 from gridctl.store.engine import temporary_store
+from gridctl.web.asset_pages import waits_of
 
 NOW_S = 20_640 * 86_400.0
 ASSET = ThermalAsset(
@@ -140,3 +142,40 @@ async def test_a_look_at_everything_that_is_measured() -> None:
         assert later is not None
         assert later.transformers[0].load_pct == pytest.approx(40.0)
         assert alarms.all["thermal.T1"].cleared_s is not None
+
+
+async def test_an_opening_wears_the_contacts_by_what_it_broke() -> None:
+    """Two openings, at 8 kA and at next to nothing, of a switch whose current is measured; one of
+    another whose current is not."""
+    clock = ManualClock(grid_s=NOW_S)
+    points = {
+        mrid: replace(point_of(mrid, kind, unit), equipment=equipment)
+        for mrid, equipment, kind, unit in (
+            ("CB", "cb", PointKind.DISCRETE, Unit.STATE),
+            ("CB.I", "cb", PointKind.ANALOG, Unit.AMPERE),
+            ("SW", "sw", PointKind.DISCRETE, Unit.STATE),
+        )
+    }
+    async with temporary_store(clock) as store:
+        readings = []
+        for k in range(30):
+            at_s = NOW_S - 3_600.0 + 60.0 * k + 1.0
+            readings += [
+                reading("CB", at_s, 0.0 if k in (10, 11, 20) else 1.0),
+                reading("CB.I", at_s, 8_000.0 if k == 9 else 5.0),
+                reading("SW", at_s, 0.0 if k == 15 else 1.0),
+            ]
+        await store.add_samples(readings)
+        alarms = AlarmBook(store=store, clock=clock)
+        book = AssetBook(
+            store=store, clock=clock, alarms=alarms, transformers=[], temperature_point=None
+        )
+        review = await book.step(points, None)
+    assert review is not None
+    moved = {one.point: one for one in review.movements}
+    assert moved["CB"].openings == 2
+    assert moved["CB"].contacts_pct == pytest.approx(100.0 * (1 / 150 + 1 / 10_000), rel=1e-6)
+    assert moved["CB"].mechanical_pct == pytest.approx(100.0 * 2 / 2_000)
+    assert (moved["SW"].openings, moved["SW"].contacts_pct) == (1, None)
+    assert waits_of(review) == []
+    assert "first look" in waits_of(None)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from optimizer.arrays import FloatArray
 from optimizer.forecasting.ensemble import Parts
 from optimizer.forecasting.glm import Design
 from optimizer.forecasting.grid import LoadGrid
@@ -28,7 +29,7 @@ def test_what_it_says_is_its_rows_times_its_coefficients(*, lite: bool, per_day:
     design = Design(grid, lite=lite)
     slots = np.arange(10 * per_day, 35 * per_day)
     rows = design.rows(slots, weather.at(slots))
-    beta = random.normal(size=rows.shape[1])
+    beta: FloatArray = np.asarray(random.normal(size=rows.shape[1]))
     np.testing.assert_allclose(
         design.said(slots, weather.at(slots), beta), rows @ beta, rtol=1e-9, atol=1e-9
     )

@@ -17,6 +17,7 @@ import {
 import { Account } from "./account";
 import { Alarms } from "./alarms";
 import { Audit } from "./audit";
+import { Settlements } from "./settlements";
 import { SetUp } from "./setup";
 import { Shift } from "./shift";
 import { Tags } from "./tags";
@@ -46,6 +47,7 @@ const SCREENS: { key: string; name: string; icon: string }[] = [
   { key: "plans", name: "Plans", icon: "M5 6h2M10 6h9M5 12h2M10 12h9M5 18h2M10 18h9" },
   { key: "forecast", name: "Forecast", icon: "M4 18l5-6 4 3 7-9M4 20h16" },
   { key: "health", name: "Health", icon: "M3 12h4l3-7 4 14 3-7h4" },
+  { key: "settlements", name: "Settle", icon: "M5 4h14v16l-3-2-2 2-2-2-2 2-2-2-3 2zM9 9h6M9 13h6" },
   { key: "commands", name: "Commands", icon: "M4 19h5v-5h5v-5h5V4" },
   { key: "alarms", name: "Alarms", icon: "M12 4l9 16H3zM12 10v5M12 17.4v.6" },
   { key: "tags", name: "Tags", icon: "M4 5h8l8 8-7 7-9-9zM8 9h.1" },
@@ -99,6 +101,7 @@ function Screen(props: { screen: string; id: string | undefined }) {
     case "shift": return <Shift />;
     case "forecast": return <Forecasts />;
     case "health": return <Health />;
+    case "settlements": return <Settlements id={props.id} />;
     case "comms": return <Comms />;
     case "users": return <Users />;
     case "account": return <Account />;

@@ -1,7 +1,7 @@
 // The health of what carries the power: parts and data coverage, never a probability of failure.
 import { useEffect, useState } from "preact/hooks";
 import type { AssetPage, AssetReview, ThermalHealth, VeeReview } from "../api";
-import { duration, number, SITE_TIME, UNKNOWN } from "../format";
+import { duration, number, sentence, SITE_TIME, UNKNOWN } from "../format";
 import { call, explain } from "../net";
 import { Empty, Panel, Time } from "../parts/bits";
 import { Chart, type Line, type Series } from "../parts/chart";
@@ -41,9 +41,12 @@ export function Health() {
   return (
     <>
       <Failure text={failure} />
-      {page === null ? <Empty>Waiting for data…</Empty> : review === null
-        ? <Empty>Nothing has been looked at yet: once an hour everything is.</Empty>
-        : <Parts of={review} note={page.note} />}
+      {page === null ? <Empty>Waiting for data…</Empty> : review === null ? null : <Parts of={review} note={page.note} />}
+      {page?.waits.length ? (
+        <Panel title="What this page waits for">
+          <ul class="parts">{page.waits.map((one) => <li key={one}>{sentence(one)}</li>)}</ul>
+        </Panel>
+      ) : null}
       {review?.transformers.map((one) => <Transformer key={one.name} of={one} />)}
       {review ? <><Moves of={review} /><Voltages of={review} /></> : null}
       {vee ? <Validation of={vee} /> : null}
@@ -106,13 +109,15 @@ function Moves(props: { of: AssetReview }) {
     <Panel title="Tap changers, switches, capacitors: operations">
       {rows.length === 0 ? <Empty>No position is measured.</Empty> : (
         <table class="data">
-          <thead><tr><th>Equipment</th><th>Point</th><th class="r">Operations</th><th class="r">A day</th><th class="r">Busiest day</th><th class="r" title="More than three turns within half an hour">Hunting</th><th class="r">Data</th></tr></thead>
+          <thead><tr><th>Equipment</th><th>Point</th><th class="r">Operations</th><th class="r">A day</th><th class="r">Busiest day</th><th class="r" title="More than three turns within half an hour">Hunting</th><th class="r" title="Of the contacts' life, by the current that each opening broke">Contacts, %</th><th class="r" title="Of 2,000 openings, class M1">Mechanics, %</th><th class="r">Data</th></tr></thead>
           <tbody>
             {rows.map((m) => (
               <tr key={m.point}>
                 <th scope="row">{m.equipment}</th><td>{m.point}</td><td class="num r">{number(m.operations)}</td>
                 <td class="num r">{number(m.per_day, 1)}</td><td class="num r">{number(m.busiest_day)}</td>
-                <td class="num r">{m.hunting ? <b>▲ {number(m.hunting)}</b> : "0"}</td><td class="num r">{share(m.coverage)}</td>
+                <td class="num r">{m.hunting ? <b>▲ {number(m.hunting)}</b> : "0"}</td>
+                <td class="num r" title={m.openings === null ? "no switch" : `${m.openings} openings`}>{m.openings === null ? "–" : known(m.contacts_pct, 2)}</td>
+                <td class="num r">{m.openings === null ? "–" : known(m.mechanical_pct, 2)}</td><td class="num r">{share(m.coverage)}</td>
               </tr>
             ))}
           </tbody>
