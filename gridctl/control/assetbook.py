@@ -9,7 +9,7 @@ a look is short; every part says how much of its data was there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
@@ -88,7 +88,11 @@ class AssetBook:
         alarms: AlarmBook,
         transformers: Sequence[ThermalAsset],
         temperature_point: str | None,
+        moving: Collection[str] | None = None,
     ) -> None:
+        """`moving`: equipment whose positions are counted (regulators, switches, capacitors); None:
+        every position that is measured."""
+        self._moving = moving
         self._store = store
         self._clock = clock
         self._alarms = alarms
@@ -112,6 +116,7 @@ class AssetBook:
             await self._moved(p, points, now_s)
             for p in points.values()
             if p.kind is PointKind.DISCRETE
+            and (self._moving is None or p.equipment in self._moving)
         ]
         voltages = [
             await self._voltage(p, now_s)

@@ -250,6 +250,7 @@ class Office:
             alarms=self.alarms,
             transformers=settings.transformers,
             temperature_point=settings.temperature_point,
+            moving=settings.feeder.moving(),
         )
         bounds = settings.plausibility
         self.vee = VeeBook(

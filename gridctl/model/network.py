@@ -268,6 +268,12 @@ class Feeder:
         """Nodes by mrid."""
         return {n.mrid: n for n in self.nodes}
 
+    def moving(self) -> frozenset[str]:
+        """What moves in it: regulators, switches, capacitors."""
+        return frozenset(
+            one.mrid for kind in (self.regulators, self.switches, self.capacitors) for one in kind
+        )
+
     def digest(self) -> str:
         """Digest of the model."""
         return digest(self)

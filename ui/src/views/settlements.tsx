@@ -142,7 +142,7 @@ function AskDialog(props: { onClose: () => void; onDone: (id: string) => void })
         <label class="field">Baseline
           <select required value={method} onChange={(e) => setMethod(e.currentTarget.value)}>
             <option value="">Choose…</option>
-            {methods.map((m) => <option key={m.id} value={m.id}>{m.title} ({m.id}, version {m.version})</option>)}
+            {methods.map((m) => <option key={m.id} value={m.id}>{m.title}</option>)}
           </select>
         </label>
         <label class="field">Committed, kW
