@@ -148,10 +148,16 @@ def import_feeder(
         within_pu = imported.reference_within_pu
         check = _checked(
             lambda: check_feeder(
-                compared, reference, by_size=is_net, reference_within_pu=within_pu
+                compared,
+                reference,
+                by_size=is_net,
+                reference_within_pu=within_pu,
+                place=lambda name: imported.report.place(f"load.{name}"),
             ),
             imported.report,
         )
+        if not check.is_feeder:
+            _refuse(f"this feeder supplies nobody: {check.told[0]}", "", EXIT_REFUSED)
         said = write_folder(
             folder,
             imported.feeder,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from sim.engine import Engine
 
 AGREED_PU: Final = 1e-6
 _STRANGE_PU: Final = 0.7
+_NO_FEEDER_PU: Final = 0.5
 _STRANGE_HIGH_PU: Final = 1.3
 
 
@@ -44,6 +45,11 @@ class FeederCheck:
         return self.difference_pu <= self.agreed_pu
 
     @property
+    def is_feeder(self) -> bool:
+        """Whether anybody could be supplied by it."""
+        return self.lowest_pu >= _NO_FEEDER_PU
+
+    @property
     def is_rough(self) -> bool:
         """Whether the reference itself is not good to AGREED_PU."""
         return self.agreed_pu > AGREED_PU
@@ -55,10 +61,12 @@ def check_feeder(
     *,
     by_size: bool = False,
     reference_within_pu: float = 0.0,
+    place: Callable[[str], str] = lambda _: "",
 ) -> FeederCheck:
     """Solve `feeder` twice and compare: with our Z-bus flow, and by the OpenDSS engine (or with
     `reference_v`, volts to earth by node-phase, that another engine found; `by_size`: it knows
     magnitudes only; `reference_within_pu`: and those no better than that).
+    `place`: file and line of a load, by its name.
 
     Raises ValueError for a feeder that cannot be computed, naming the element, and
     UnavailableError when a power flow does not converge, naming the place where it fails.
@@ -66,7 +74,7 @@ def check_feeder(
     network = NetworkModel(feeder)
     flow = network.solve(load_scale=np.ones(1))
     if not flow.converged:
-        raise UnavailableError(_lost(network, feeder))
+        raise UnavailableError(_lost(network, feeder, place))
     base_v = network.base_kv * 1e3
     if reference_v is None:
         engine = Engine(feeder)
@@ -106,6 +114,7 @@ def check_feeder(
                 feeder,
                 (float(flow.v_pu[low, 0]), _name(network, int(low))),
                 (float(flow.v_pu[high, 0]), _name(network, int(high))),
+                place,
             )
         ),
     )
@@ -131,13 +140,17 @@ def _name(network: NetworkModel, row: int) -> str:
 
 
 def _strange(
-    network: NetworkModel, feeder: Feeder, lowest: tuple[float, str], highest: tuple[float, str]
+    network: NetworkModel,
+    feeder: Feeder,
+    lowest: tuple[float, str],
+    highest: tuple[float, str],
+    place: Callable[[str], str],
 ) -> list[str]:
     said = []
     if lowest[0] < _STRANGE_PU:
         said.append(
             f"{lowest[0]:.3f} pu at {lowest[1]}: loads there are too large for what feeds them; "
-            f"the largest: {_largest(feeder)}"
+            f"the largest: {_largest(feeder, place)}"
         )
     if highest[0] > _STRANGE_HIGH_PU:
         said.append(f"{highest[0]:.3f} pu at {highest[1]}: no feeder has such a voltage")
@@ -162,7 +175,7 @@ def _strange(
     return said
 
 
-def _lost(network: NetworkModel, feeder: Feeder) -> str:
+def _lost(network: NetworkModel, feeder: Feeder, place: Callable[[str], str]) -> str:
     """Where the load is furthest beyond what the network can bring, in words."""
     last = "it has no consumers"
     for scale in (0.8, 0.6, 0.4, 0.2, 0.1):
@@ -177,10 +190,11 @@ def _lost(network: NetworkModel, feeder: Feeder) -> str:
         last = "not even a tenth of its load can be carried"
     return (
         f"the power flow of {feeder.mrid} does not converge: {last}; "
-        f"largest loads: {_largest(feeder)}"
+        f"largest loads: {_largest(feeder, place)}"
     )
 
 
-def _largest(feeder: Feeder) -> str:
+def _largest(feeder: Feeder, place: Callable[[str], str]) -> str:
     largest = sorted(feeder.consumers, key=lambda c: -sum(c.kw))[:3]
-    return ", ".join(f"{c.mrid} {sum(c.kw):g} kW at {c.node}" for c in largest)
+    told = ((f"{c.mrid} {sum(c.kw):g} kW at {c.node}", place(c.mrid)) for c in largest)
+    return ", ".join(f"{what} ({where})" if where else what for what, where in told)

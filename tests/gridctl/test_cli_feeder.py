@@ -68,6 +68,26 @@ def test_import_writes_a_feeder_that_the_other_commands_know() -> None:
     assert "nsu=urn:gridctl:feeder:1" in points
 
 
+def test_a_load_beyond_all_measure_is_refused_with_its_line(tmp_path: Path) -> None:
+    lines = [
+        "New Circuit.c basekv=12.47",
+        "New Line.l bus1=sourcebus bus2=b length=10 units=km r1=0.3 x1=0.5",
+        "New Load.huge bus1=b kv=12.47 kw={kw} kvar={kvar} {more}",
+        "Set voltagebases=[12.47]",
+        "Calcvoltagebases",
+    ]
+    for kw, more, told in (
+        (900_000, "", "this feeder supplies nobody: 0.026 pu at b."),
+        (60_000, "vminpu=0.05", "does not converge: at 10% of its load b.A is at"),
+    ):
+        text = "\n".join(lines).format(kw=kw, kvar=kw // 2, more=more)
+        (tmp_path / "absurd.dss").write_text(text)
+        said = say("import", "absurd.dss", code=1 if "nobody" in told else 4)
+        assert told in said
+        assert f"huge {kw:g} kW at b (absurd.dss:3)" in said
+        assert not (tmp_path / ".gridctl").exists()
+
+
 def test_errors_are_sentences_with_a_place(tmp_path: Path) -> None:
     (tmp_path / "bad.dss").write_text("New Circuit.c\nNew Lode.x bus1=b\n")
     assert "bad.dss:2" in say("import", "bad.dss", code=3)
