@@ -149,11 +149,12 @@ def day(quick: bool) -> list[Figure]:
     clock = ManualClock(grid_s=midnight_s + (17.0 * 3600.0 if quick else 0.0))
     world = World(feeder=feeder, fleet=load_fleet(feeder), scenario=story, clock=clock, links={})
     ticks = round(part_s / TICK_S)
-    began_s = time.perf_counter()
+    began_s, began_cpu_s = time.perf_counter(), time.process_time()
     for _ in range(ticks):
         clock.advance(TICK_S)
         world.tick(clock.now_s())
     took_s = (time.perf_counter() - began_s) * DAY_S / part_s
+    cpu_s = (time.process_time() - began_cpu_s) * DAY_S / part_s
     bare_s = median(_bare_solves(world.grid.engine, 50)) * DAY_S / TICK_S
     how = "2 h of it, times 12" if quick else "all of it"
     return [
@@ -164,7 +165,16 @@ def day(quick: bool) -> list[Figure]:
             unit="s",
             goal="≤ 60 s (the peer is the bare solves)",
             met=took_s <= 60.0,
-        )
+        ),
+        # On a machine that does other things too this is the figure that means something.
+        Figure(
+            name=f"a day of IEEE 123 at 4 s ticks, stepped ({how}): processor time",
+            ours=cpu_s,
+            peer=bare_s,
+            unit="s",
+            goal="≤ 60 s (the peer is the bare solves)",
+            met=cpu_s <= 60.0,
+        ),
     ]
 
 

@@ -46,3 +46,15 @@ def test_is_written_as_it_is(tmp_path: Path) -> None:
     assert float(rows[7]["head_kw"]) == pytest.approx(table.head_kw[7], abs=1e-3)
     with pytest.raises(FileExistsError):
         write_history(table, tmp_path / "history.csv")
+
+
+def test_what_is_not_solved_on_a_large_feeder_is_as_good_as_solved() -> None:
+    feeder, story = scenario_feeder(_SCENARIO), _SCENARIO
+    end_s = story.start_s
+    whole, quick = (
+        history(feeder, story, end_s=end_s, days=1, step_s=900.0, solved_each=each)
+        for each in (1, 4)
+    )
+    off = [abs(a - b) / a for a, b in zip(whole.head_kw, quick.head_kw, strict=True)]
+    assert 0.0 < max(off) < 0.01
+    assert quick.temperature_c == whole.temperature_c
