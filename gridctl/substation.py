@@ -35,7 +35,7 @@ from optimizer.worker import PLANNING_TASK
 
 TOKEN_PATH = "/openadr3/3.1.0/auth/token"  # noqa: S105 - a path
 ASK_S = 30.0
-TASK_MAX_BYTES = 64 * 1024 * 1024
+TASK_MAX_BYTES, CHUNK_BYTES = 64 * 1024 * 1024, 256 * 1024
 OPEN_STATES = ("received", "planned", "active", "not_submitted")
 
 
@@ -270,7 +270,12 @@ class OfficeLine:
 
 
 async def _said(answer: aiohttp.ClientResponse) -> bytes:
-    body = await answer.content.read(TASK_MAX_BYTES)
+    body = b""
+    # A read gives what is there, not all that comes.
+    async for chunk in answer.content.iter_chunked(CHUNK_BYTES):
+        body += chunk
+        if len(body) > TASK_MAX_BYTES:
+            raise UnavailableError(f"its answer is longer than {TASK_MAX_BYTES} bytes")
     if answer.status >= 400:  # noqa: PLR2004
         said = body.decode(errors="replace")[:300]
         raise UnavailableError(f"{answer.status} {answer.reason}: {said}")
