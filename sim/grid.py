@@ -23,6 +23,7 @@ class Grid:
         self.engine = Engine(feeder, injections)
         self._place = {name: i for i, name in enumerate(self.engine.node_phases)}
         nodes = feeder.node_index()
+        self._phases = {n.mrid: n.phases for n in feeder.nodes}
         self._nominal_v = {
             r.mrid: nominal_v(nodes[r.to_node].nominal_kv) for r in feeder.regulators
         }
@@ -93,8 +94,14 @@ class Grid:
         return self.solve(kw, kvar)
 
     def voltage_pu(self, node: str, phase: str) -> float:
-        """Magnitude at one phase of a node in the last solution."""
-        return float(abs(self.solution.voltages_pu[self._place[f"{node}.{phase}"]]))
+        """Magnitude at one phase of a node in the last solution; none where no equipment ends but
+        open switches. KeyError for a place that the feeder does not have."""
+        place = self._place.get(f"{node}.{phase}")
+        if place is None:
+            if phase not in self._phases[node]:
+                raise KeyError(f"{node}.{phase}")
+            return 0.0
+        return float(abs(self.solution.voltages_pu[place]))
 
     def taps(self) -> Mapping[str, tuple[int, ...]]:
         """Tap positions by regulator, in the order of its phases."""
