@@ -34,6 +34,7 @@ NAMED_MAX = 6
 PRICE_STEPS = 0.05
 """Prices that differ by less than this share are told as one."""
 KW_MIN = 1.0
+SECONDS_PER_MINUTE, MINUTES_PER_HOUR = 60.0, 60.0
 KW_LIMITS = (Limit.IMPORT.value, Limit.TARGET.value)
 KINDS = {
     LoadGroup: "load group",
@@ -80,6 +81,12 @@ class Words:
         days = int(at_s // SECONDS_PER_DAY - self._start_s // SECONDS_PER_DAY)
         later = "" if days == 0 else " tomorrow" if days == 1 else f" in {days} days"
         return f"{minutes // 60:02d}:{minutes % 60:02d}{later}"
+
+    @property
+    def step(self) -> str:
+        """An interval's length in words."""
+        minutes = self._step_s / SECONDS_PER_MINUTE
+        return "hour" if minutes == MINUTES_PER_HOUR else f"{minutes:g} minutes"
 
     def between(self, span: Span) -> str:
         return f"from {self.clock(span.first)} to {self.clock(span.last + 1)}"
@@ -144,8 +151,8 @@ def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
                 Finding(
                     kind=FindingKind.BINDING,
                     text=f"{_limit_at(limit, where)} holds the plan back {words.between(span)}:"
-                    f" {_one(unit)} more room would save {told} in each interval"
-                    " (one valid price).",
+                    f" with {_one(unit)} more room the plan would cost {told} less in each"
+                    f" {words.step} (one valid price).",
                     first=span.first,
                     last=span.last,
                     amount=round(high, 6),

@@ -93,7 +93,7 @@ def plan_task(
         )
         if correction.finding is not None:
             result = replace(result, findings=(*result.findings, correction.finding))
-    except ValueError as problem:
+    except (ValueError, ArithmeticError, LookupError) as problem:
         result = no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {problem}")
     except SolverError as trouble:
         result = no_plan(task, trouble.status, str(trouble))
@@ -104,7 +104,7 @@ def no_plan(task: PlanningTask, status: SolveStatus, reason: str) -> PlanningRes
     """An answer without setpoints."""
     try:
         head = task.forecast.at_quantile(task.quantile)
-    except KeyError:
+    except LookupError:
         head = ()
     return PlanningResult(
         status=status,

@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from gridctl.model.planning import PlanningTask, Position, ResourceState, Setpoint
 from gridctl.model.resource import (
     Battery,
-    EvCharging,
     Generator,
     Hvac,
     LoadGroup,
@@ -250,14 +249,13 @@ def with_appliance(resource: Resource, step_s: float) -> Resource:
     """A load group with the comfort and the rebound of its appliance, where none are given."""
     if not isinstance(resource, LoadGroup) or resource.appliance is None:
         return resource
-    match resource.appliance:
-        case Hvac() as own:
-            comfort, rebound = hvac.comfort(own), hvac.rebound(own, resource, step_s)
-        case WaterHeater() as own:
-            comfort = water_heater.comfort(own)
-            rebound = water_heater.rebound(own, resource, step_s)
-        case EvCharging() as own:
-            comfort, rebound = ev.comfort(own, resource), ev.rebound(own, step_s)
+    own = resource.appliance
+    if isinstance(own, Hvac):
+        comfort, rebound = hvac.comfort(own), hvac.rebound(own, resource, step_s)
+    elif isinstance(own, WaterHeater):
+        comfort, rebound = water_heater.comfort(own), water_heater.rebound(own, resource, step_s)
+    else:
+        comfort, rebound = ev.comfort(own, resource), ev.rebound(own, step_s)
     return replace(
         resource, comfort=resource.comfort or comfort, rebound=resource.rebound or rebound
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import pairwise
 
+from gridctl.model.network import Feeder
 from gridctl.model.planning import PlanningTask, ResourceState
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Reactive, Resource
 
@@ -23,7 +24,7 @@ _ROWS_PER_INTERVAL = {LoadGroup: 9, Generator: 9, Battery: 4, PvInverter: 0}
 
 def refusals(task: PlanningTask) -> list[str]:
     """Why `task` is not solved; empty when nothing speaks against it."""
-    found = [*_grid(task), *_limits(task), *_forecast(task)]
+    found = [*_grid(task), *_limits(task), *_forecast(task), *_feeder(task.feeder)]
     states = {s.resource: s for s in task.states}
     seen: set[str] = set()
     for resource in task.resources:
@@ -86,7 +87,26 @@ def _limits(task: PlanningTask) -> Iterator[str]:
             yield f"request {request.mrid} ends before it begins"
 
 
+def _feeder(feeder: Feeder) -> Iterator[str]:
+    """Ratings by which currents are divided."""
+    rated = [(e.mrid, e.rating_a) for e in (*feeder.lines, *feeder.switches)]
+    rated += [(e.mrid, amps) for e in feeder.equivalents for amps in e.rating_a]
+    for mrid, amps in rated:
+        if amps is not None and not (math.isfinite(amps) and amps > 0.0):
+            yield f"{mrid}: rating_a is {amps}"
+    for transformer in feeder.transformers:
+        kva = transformer.rating_kva
+        if not (math.isfinite(kva) and kva > 0.0):
+            yield f"{transformer.mrid}: rating_kva is {kva}"
+
+
 def _forecast(task: PlanningTask) -> Iterator[str]:
+    if len(task.forecast.values_kw) != len(task.forecast.quantiles):
+        yield (
+            f"the forecast has {len(task.forecast.values_kw)} series for"
+            f" {len(task.forecast.quantiles)} quantiles"
+        )
+        return
     try:
         values = task.forecast.at_quantile(task.quantile)
     except KeyError as missing:

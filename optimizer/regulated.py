@@ -200,7 +200,9 @@ class RegulatedNetwork:
         answer: FloatArray | None = None
         if self.followers and start is not None and start.converged:
             answer = answered(self.followers, start.v_pu)
-        for _ in range(ROUNDS_MAX):
+        rounds = 0
+        while True:
+            rounds += 1
             kvar = injection_kvar
             if answer is not None:
                 kvar = answer if kvar is None else kvar + answer
@@ -214,15 +216,14 @@ class RegulatedNetwork:
                 head_kw=head_kw,
             )
             shown = start if start is not None and found is bare else self._shown(found)
-            if not self.followers or not found.converged:
-                break
+            if not self.followers or not found.converged or rounds == ROUNDS_MAX:
+                return shown
             wanted = answered(self.followers, shown.v_pu)
             answer = np.zeros_like(wanted) if answer is None else answer
             if np.abs(wanted - answer).max() < SETTLED_KVAR:
-                break
+                return shown
             answer = answer + DAMPING * (wanted - answer)
             bare = found
-        return shown
 
     def _shown(self, flow: FlowResult) -> FlowResult:
         """`flow` as it is `seen`."""

@@ -38,9 +38,8 @@ class KvarColumns:
     def matrix(self, columns: int) -> sp.csr_array:
         """(T, columns): kvar injected."""
         count = len(self.given)
-        return selection(count, columns, self.given, 1.0) - selection(
-            count, columns, self.drawn, 1.0
-        )
+        given = selection(count, columns, self.given, 1.0)
+        return sp.csr_array(given - selection(count, columns, self.drawn, 1.0))
 
 
 def kvar_columns(first: int, count: int) -> KvarColumns:

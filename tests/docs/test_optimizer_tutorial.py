@@ -34,7 +34,7 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
     assert (status, ok) == ("optimal", "True")
     assert float(highest_kw) <= 1000.5
     assert " coolers " in done.stdout
-    assert "would save" in done.stdout, "the findings say why"
+    assert "would cost" in done.stdout, "the findings say why"
     dispatch = re.search(r"^dispatch (\w+) \[(.*)\]$", done.stdout, re.MULTILINE)
     assert dispatch is not None
     assert dispatch.group(1) in ("optimal", "feasible")

@@ -17,6 +17,7 @@ DETAIL: dict[str, Any] = {
     "digest": "abc",
     "state": "proposed",
     "reason": "",
+    "held": None,
     "findings": [
         {"kind": "forecast", "text": "If the load is 10 % above the forecast, all is well."},
         {"kind": "binding", "text": "The head import (150) holds the plan back."},
@@ -54,6 +55,17 @@ def test_findings_stand_under_headings_in_the_order_of_the_questions(
         "If the forecast is wrong",
         "  If the load is 10 % above the forecast, all is well.",
     ]
+
+
+def test_a_plan_that_is_held_says_so_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = {"plan": "P-1", "since": "2026-07-15T20:00:00Z", "reason": "no plan within 20 s"}
+    monkeypatch.setitem(DETAIL, "held", held)
+    cli_desk.explain_plan(Path(), "P-1", user="a", as_json=False)
+    said = capsys.readouterr().out.splitlines()
+    assert said[1] == "No new plan since 2026-07-15T20:00:00Z: no plan within 20 s"
+    assert "the last that passed its AC check" in said[2]
 
 
 def test_json_is_the_findings_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:

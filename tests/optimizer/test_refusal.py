@@ -192,3 +192,18 @@ def test_an_inverter_that_cannot_be_is_refused(reactive: Reactive, word: str) ->
     result = planned(hourly_task([900, 1150], replace(PV, reactive=reactive)))
     assert result.status is SolveStatus.FAILED
     assert f"P: reactive.{word}" in result.reason
+
+
+def test_a_rating_of_nothing_is_refused_by_name() -> None:
+    line = replace(two_nodes().lines[0], rating_a=0.0)
+    feeder = replace(two_nodes(), lines=(line,))
+    result = planned(hourly_task([900, 1150], group("G"), feeder=feeder))
+    assert result.status is SolveStatus.FAILED
+    assert "line: rating_a is 0.0" in result.reason
+
+
+def test_a_forecast_without_its_series_is_refused() -> None:
+    task = hourly_task([900, 1150], group("G"))
+    result = planned(replace(task, forecast=replace(task.forecast, values_kw=())))
+    assert result.status is SolveStatus.FAILED
+    assert "0 series for 3 quantiles" in result.reason

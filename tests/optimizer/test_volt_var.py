@@ -93,7 +93,7 @@ def test_an_inverter_with_a_curve_acts_in_every_power_flow_and_takes_no_setpoint
     v_pu, bare = with_curve.base_flow.v_pu[row], without.base_flow.v_pu[row]
     assert np.all(v_pu > bare + 0.001)
     told = with_curve.base_flow.injection_kvar[row]
-    wanted = np.interp(v_pu, *zip(*CURVE, strict=True)) / 3.0
+    wanted = np.interp(v_pu, [v for v, _ in CURVE], [q for _, q in CURVE]) / 3.0
     assert told == pytest.approx(wanted, abs=0.2), "what its curve says of what it sees"
     result = planned(task)
     assert all(s.kvar == 0.0 for s in result.setpoints)
