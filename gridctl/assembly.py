@@ -39,6 +39,7 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.mode import Mode
 from gridctl.model.network import Feeder
 from gridctl.model.plan import OnFailure
+from gridctl.model.policy import Existing
 from gridctl.observe import set_up_logging
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
@@ -83,7 +84,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
     return OfficeSettings(
         feeder=feeder,
         resources=load_resources(site.resources, feeder),
-        limits=load_limits(settings.field.limits),
+        limits=load_limits(settings.field.limits, signed_by=settings.field.limits_public_key),
         head_point=site.head_point,
         head_limit_kw=site.head_limit_kw,
         temperature_point=site.temperature_point,
@@ -102,7 +103,10 @@ def office_settings(settings: Settings) -> OfficeSettings:
             cvar_weight=planning.cvar_weight,
         ),
         approval=replace(
-            settings.approval.policy(), second_needs_factor=settings.users.second_approver_factor
+            settings.approval.policy(head_limit_kw=site.head_limit_kw),
+            second_needs_factor=settings.users.second_approver_factor,
+            may_worsen=Existing.MAY_WORSEN
+            in (settings.policy.existing_voltage, settings.policy.existing_loading),
         ),
         on_failure=OnFailure(dispatch.on_failure),
         modes=ModePolicy(

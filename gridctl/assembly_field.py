@@ -45,6 +45,7 @@ def field_settings(settings: Settings) -> FieldSettings:
         points=settings.field.points,
         context=settings.field.context(),
         limits=settings.field.limits,
+        limits_public_key=settings.field.limits_public_key,
         links=tuple(links),
         socket=settings.link.socket,
         office_public_key=settings.link.office_public_key,

@@ -25,14 +25,15 @@ from gridctl.cli_evidence import evidence_app, replay_plan
 from gridctl.cli_feeder import feeder_app
 from gridctl.cli_forecast import forecast_app
 from gridctl.cli_health import health_app
+from gridctl.cli_limits import limits_app
 from gridctl.cli_mode import mode_app
 from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
 from gridctl.cli_settle import settle_app
 from gridctl.cli_sim import sim_app
-from gridctl.cli_tag import tag_app
 from gridctl.cli_substation import substation_app
+from gridctl.cli_tag import tag_app
 from gridctl.cli_trace import trace_link
 from gridctl.cli_user import user_app
 from gridctl.cli_vee import vee_app
@@ -71,6 +72,7 @@ app.add_typer(forecast_app, name="forecast")
 app.add_typer(feeder_app, name="feeder")
 app.add_typer(alarms_app, name="alarms")
 app.add_typer(mode_app, name="mode")
+app.add_typer(limits_app, name="limits")
 app.add_typer(points_app, name="points")
 app.add_typer(probe_app, name="probe")
 app.command("trace", short_help="What passes a running link, in words.")(trace_link)

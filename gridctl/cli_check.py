@@ -20,6 +20,7 @@ def in_words(one: Safeguard) -> str:
     lines = [f"{one.id} {one.title}: {one.standing}", f"    {one.what}"]
     lines += [f"    {s.name} = {s.default} ({s.range})" for s in one.settings]
     lines += [f"    missing: {one.missing}"] if one.missing else []
+    lines += [f"    left out: {one.left_out}"] if one.left_out else []
     lines += [f"    proved by {', '.join(one.tests)}"] if one.tests else []
     return "\n".join(lines)
 

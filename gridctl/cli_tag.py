@@ -111,7 +111,7 @@ def _send(instance: Path, user: str, path: str, body: dict[str, Any], *, as_json
     if as_json:
         print(json.dumps(answer, indent=2, ensure_ascii=False))
         return
-    tag = answer["tag"] if "tag" in answer else answer
+    tag = answer.get("tag", answer)
     if tag is None:
         print("The tag is gone.")
     else:

@@ -119,9 +119,15 @@ class ApprovalTable(_Table):
     plan_life_s: Annotated[float, Field(ge=1, le=3600)]
     approval_life_s: Annotated[float, Field(ge=1, le=3600)]
 
-    def policy(self) -> ApprovalPolicy:
+    two_person_head_pct: Annotated[float, Field(gt=0, le=100)] | None = None
+
+    def policy(self, *, head_limit_kw: float) -> ApprovalPolicy:
         """As the model's word."""
-        return ApprovalPolicy(**self.model_dump())
+        share = self.two_person_head_pct
+        return ApprovalPolicy(
+            **self.model_dump(exclude={"two_person_head_pct"}),
+            two_person_head_kw=None if share is None else share / 100 * head_limit_kw,
+        )
 
 
 class BalanceTable(_Table):
@@ -327,6 +333,7 @@ _PATHS = {
     ("link", "office_public_key"),
     ("field", "points"),
     ("field", "limits"),
+    ("field", "limits_public_key"),
     ("field", "stop_file"),
     ("field", "spool"),
     ("audit", "checkpoints"),

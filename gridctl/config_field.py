@@ -67,6 +67,7 @@ class FieldTable(_Table):
 
     points: Path
     limits: Path
+    limits_public_key: Path | None = None
     stop_file: Path
     spool: Path
     scan_classes: dict[Name, ScanClassTable] = {}

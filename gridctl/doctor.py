@@ -136,7 +136,9 @@ def _files(settings: Settings) -> Iterator[Finding]:
 
     yield _guarded("feeder and resources", feeder_and_resources, "agree with each other")
     yield _guarded(
-        "limits", lambda: load_limits(settings.field.limits), str(settings.field.limits.name)
+        "limits",
+        lambda: load_limits(settings.field.limits, signed_by=settings.field.limits_public_key),
+        str(settings.field.limits.name),
     )
     try:
         points = importlib.import_module("protocols.points")

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+from cryptography.exceptions import InvalidSignature
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gridctl.model.errors import ConfigError
 from gridctl.model.limits import AreaLimit, DeviceLimit, LimitSet
+from gridctl.pki import load_private_ed25519, load_public_ed25519
 from gridctl.tomlplaces import line_of, places
 
 LIMITS_VERSION = 1
@@ -67,10 +69,14 @@ class _File(_Table):
     inhibited: list[_Name]
 
 
-def load_limits(file: Path) -> LimitSet:
-    """Read `file`. Raises ConfigError that names every mistake as key: message."""
+def load_limits(file: Path, *, signed_by: Path | None = None) -> LimitSet:
+    """Read `file`. `signed_by`: OT's public key, which must have signed it. Raises ConfigError that
+    names every mistake as key: message."""
     try:
-        text = file.read_text(encoding="utf-8")
+        data = file.read_bytes()
+        if signed_by is not None:
+            _check_signature(file, data, signed_by)
+        text = data.decode("utf-8")
         raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
@@ -83,6 +89,36 @@ def load_limits(file: Path) -> LimitSet:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"is not TOML: {error}", file=str(file)) from None
     return parse_limits(raw, file=str(file), lines=places(text))
+
+
+def signature_of(file: Path) -> Path:
+    """Where the signature of a limits file lies."""
+    return file.with_name(file.name + ".sig")
+
+
+def sign_limits(file: Path, key: Path) -> Path:
+    """Sign `file` with OT's private key, once it reads without a mistake; where the signature lies.
+    Raises ConfigError."""
+    load_limits(file)
+    path = signature_of(file)
+    try:
+        path.write_text(load_private_ed25519(key).sign(file.read_bytes()).hex() + "\n", "utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot be written: {error.strerror}", file=str(path)) from None
+    return path
+
+
+def _check_signature(file: Path, data: bytes, signed_by: Path) -> None:
+    key, path = load_public_ed25519(signed_by), signature_of(file)
+    hint = "OT signs what OT has written: gridctl limits sign FILE --key KEY"
+    try:
+        key.verify(bytes.fromhex(path.read_text("utf-8").strip()), data)
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"signature cannot be read: {error}", file=str(path), hint=hint) from None
+    except (InvalidSignature, ValueError):
+        raise ConfigError(
+            f"OT has not signed these limits (key {signed_by.name})", file=str(file), hint=hint
+        ) from None
 
 
 def parse_limits(

@@ -100,7 +100,7 @@ class FieldAgent:
         self._settings = settings
         self._clock = clock
         self._hangup = hangup
-        self._limits = load_limits(settings.limits)
+        self._limits = load_limits(settings.limits, signed_by=settings.limits_public_key)
         self._memory = FieldMemory(settings.spool)
         self._events = EventQueue(configuration.sequence_points)
         self._inbox = Inbox(len(addresses), events=self._events)

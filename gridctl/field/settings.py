@@ -28,6 +28,7 @@ class FieldSettings:
     `socket`: the office's unix socket, which the agent dials. `stop_file`: its mere presence
     stops dispatch (SG-21). `spool`: the agent's own state, written before the wire.
     `context`: scan classes, groups and defaults that rows of the points file name.
+    `limits_public_key`: OT's, which must have signed the limits (SG-05); None: it need not.
     `confirm_timeout_s`: real seconds in which the feedback point must follow (SG-18).
     """
 
@@ -41,3 +42,4 @@ class FieldSettings:
     spool: Path
     confirm_timeout_s: float
     context: PointContext = NO_CONTEXT
+    limits_public_key: Path | None = None

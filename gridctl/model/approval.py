@@ -11,7 +11,11 @@ from gridctl.model.plan import Plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalPolicy:
-    """Thresholds above which two distinct persons are needed; `life_s` etc. in real seconds."""
+    """Thresholds above which two distinct persons are needed; `life_s` etc. in real seconds.
+
+    `two_person_head_kw`: a share of what the head may carry; None: not asked. `may_worsen`: plans
+    may make violations worse that are there already, so every one needs two (SG-16).
+    """
 
     two_person_kw: float
     two_person_customers: int
@@ -19,6 +23,8 @@ class ApprovalPolicy:
     approval_life_s: float
     second_needs_factor: bool = False
     """The second of two persons must have shown a second factor (SG-07)."""
+    two_person_head_kw: float | None = None
+    may_worsen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +43,9 @@ def approvals_needed(plan: Plan, policy: ApprovalPolicy) -> int:
     """1, or 2 when the plan is as large as the policy's thresholds (SG-06)."""
     large = abs(plan.net_kw) >= policy.two_person_kw
     many = plan.customers > policy.two_person_customers
-    return 2 if large or many else 1
+    share = policy.two_person_head_kw
+    of_the_head = share is not None and abs(plan.net_kw) >= share
+    return 2 if large or many or of_the_head or policy.may_worsen else 1
 
 
 STRONG_FACTORS = frozenset({"code", "key", "provider"})

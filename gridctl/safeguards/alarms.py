@@ -21,8 +21,8 @@ ALARMS: tuple[Safeguard, ...] = (
         what="Unacknowledged, acknowledged, returned to normal unacknowledged, normal; shelved for "
         "a time, with a reason, never one of priority 1, back by itself.",
         seen="alarms",
-        standing=Standing.IN_PART,
-        missing="latched, suppressed by design, out of service: no condition here needs to be "
+        standing=Standing.IN_FORCE,
+        left_out="latched, suppressed by design, out of service: no condition here needs to be "
         "latched beyond its acknowledgement, and nothing may be suppressed without a person and "
         "an end (that is shelving) as long as alarms are as few as SG-29 asks",
         settings=(fixed("shelved at most", f"{SHELF_MAX_S / 3600:g} h"),),
@@ -62,8 +62,8 @@ ALARMS: tuple[Safeguard, ...] = (
         "Alarms about gridctl itself are a list apart. A flood is told with the alarm that came "
         "first. A tone repeats until the alarm is acknowledged or silenced.",
         seen="alarms",
-        standing=Standing.IN_PART,
-        missing="cause, consequence and time to respond as fields of their own: the text says the "
+        standing=Standing.IN_FORCE,
+        left_out="cause, consequence and time to respond as fields of their own: the text says the "
         "cause, the response what to do, the priority how soon",
         tests=(
             "test_sg30_an_alarm_without_priority_or_response_cannot_be_raised",

@@ -14,15 +14,23 @@ APPROVAL: tuple[Safeguard, ...] = (
         what="From a power or a number of customers on, two people must approve; so must they when "
         "an area is to be commanded (SG-37).",
         seen="plan review: approvals",
-        standing=Standing.IN_PART,
-        missing="emergency events, limit overrides, tag removal: none of these exists yet; share "
-        "of the feeder's peak",
+        standing=Standing.IN_FORCE,
+        left_out="emergency events: an event here is a request, and no plan goes by itself for one "
+        "(one person releases a plan that heals broken limits by SG-11, with an alarm and a "
+        "review); limit overrides: there are none",
         settings=(
             key_of(ApprovalTable, "[approval]", "two_person_kw", "kW"),
             key_of(ApprovalTable, "[approval]", "two_person_customers", "customers"),
+            Setting(
+                name="[approval].two_person_head_pct",
+                default="none: not asked",
+                range="0 < … 100 % of the head's limit",
+            ),
         ),
         tests=(
             "test_sg06_large_plans_need_two_persons",
+            "test_sg06_sg16_a_share_of_the_head_or_leave_to_worsen_needs_two_persons",
+            "test_sg06_sg26_anothers_tag_needs_two_persons_and_a_supervisor",
             "test_sg06_no_path_leads_around_the_approvals",
             "test_sg06_order_that_nobody_approved_is_refused",
         ),
@@ -58,8 +66,9 @@ APPROVAL: tuple[Safeguard, ...] = (
         title="Plans and approvals expire",
         what="A plan that waited too long, or whose approval is too old, is never released.",
         seen="countdown on overview, plans, review",
-        standing=Standing.IN_PART,
-        missing="day-ahead plans with an expiry before their start",
+        standing=Standing.IN_FORCE,
+        left_out="an expiry before the start of day-ahead plans, too early: each plan begins in "
+        "the interval in which it is proposed, and is made anew each cycle",
         settings=(
             key_of(ApprovalTable, "[approval]", "plan_life_s", "s"),
             key_of(ApprovalTable, "[approval]", "approval_life_s", "s"),
@@ -88,8 +97,10 @@ APPROVAL: tuple[Safeguard, ...] = (
         what="The confirmation says action, count, kW, customers, areas and whether a second "
         "person is needed; the focus is on Cancel when two must approve.",
         seen="approve dialog",
-        standing=Standing.IN_PART,
-        missing="a cool-down on the server",
+        standing=Standing.IN_FORCE,
+        left_out="a cool-down on the server: an approval is bound to the digest on the screen, is "
+        "good once and asks for a fresh proof (SG-07, SG-09), so that a second click does nothing; "
+        "a wait would only cost seconds when they count",
         tests=("test_sg10_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before",),
     ),
     Safeguard(

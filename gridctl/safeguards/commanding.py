@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gridctl.field.confirmation import READ_BACK_TIMEOUT_S
+from gridctl.field.guard import PERMIT_LIFE_S
 from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, limit
 
 COMMANDING: tuple[Safeguard, ...] = (
@@ -35,10 +36,13 @@ COMMANDING: tuple[Safeguard, ...] = (
     Safeguard(
         number=3,
         title="One command in flight a device",
-        what="A second command to a device that is busy is refused by the field.",
-        seen="refused order, alarm",
-        standing=Standing.IN_PART,
-        missing="a lock with owner and time-out that people see",
+        what="A second command to a device that is busy is refused by the field, which says who "
+        "holds it, since when, and when it is free at the latest.",
+        seen="refused order with the owner, alarm; links: the lock's owner; commands in flight",
+        standing=Standing.IN_FORCE,
+        left_out="a lock at look-ahead: a plan is bound to its snapshot and validated again at "
+        "each release (SG-09, SG-14), so that two plans cannot meet at a device",
+        settings=(fixed("held at most", f"{PERMIT_LIFE_S:g} s and [dispatch].confirm_timeout_s"),),
         tests=(
             "test_sg03_busy_point_is_refused",
             "test_sg03_point_twice_in_one_order_is_refused",
@@ -64,10 +68,15 @@ COMMANDING: tuple[Safeguard, ...] = (
         what="Range, step, pace, commands an hour and an area's budget are checked again by the "
         "field guard from OT's file; refused, never clipped.",
         seen="refused order with reason, alarm",
-        standing=Standing.IN_PART,
-        missing="a signature on limits.toml (its digest is compared at both ends); ramp; switch "
-        "operations a day",
+        standing=Standing.IN_FORCE,
+        left_out="a ramp of its own: what moves at most step_max each interval_min_s has one; "
+        "switch operations a day: no plan switches, and a point without limits is refused",
         settings=(
+            Setting(
+                name="[field].limits_public_key",
+                default="none: the digest at both ends is compared",
+                range="OT's key, which must have signed limits.toml",
+            ),
             limit("min_value, max_value"),
             limit("step_max"),
             limit("interval_min_s"),
@@ -85,6 +94,7 @@ COMMANDING: tuple[Safeguard, ...] = (
             "test_sg05_too_many_commands_in_an_hour_are_refused",
             "test_sg05_area_budget_holds_over_one_order_and_over_time",
             "test_sg05_nothing_has_a_default",
+            "test_sg05_limits_that_ot_has_not_signed_are_refused",
         ),
     ),
 )

@@ -35,8 +35,9 @@ EXECUTION: tuple[Safeguard, ...] = (
         what="The feedback point must show the value; the feeder head must fall as promised, else "
         "the commands are unconfirmed and an alarm is raised.",
         seen="review: effect against its band; ladder",
-        standing=Standing.IN_PART,
-        missing="time-outs by class of device",
+        standing=Standing.IN_FORCE,
+        left_out="time-outs by class of device: the field waits for the slowest class that it has, "
+        "a few seconds more for the others; nothing is sent meanwhile that hangs on it",
         settings=(
             key_of(DispatchTable, "[dispatch]", "confirm_timeout_s", "s"),
             key_of(DispatchTable, "[dispatch]", "effect_settle_s", "grid s"),
@@ -115,8 +116,9 @@ EXECUTION: tuple[Safeguard, ...] = (
         title="Heartbeats",
         what="A link whose heartbeat point stands still is stale as a whole and takes no command.",
         seen="links; quality of its points",
-        standing=Standing.IN_PART,
-        missing="a heartbeat that we write and the device reverts by",
+        standing=Standing.IN_FORCE,
+        left_out="a heartbeat that we write and the device reverts by: each setpoint has a lease "
+        "(SG-22), which ends the same way without a point that every device would have to have",
         tests=(
             "test_sg23_frozen_device_turns_stale_and_takes_no_command",
             "test_sg23_a_frozen_heartbeat_makes_the_whole_link_stale_however_much_it_talks",
@@ -125,12 +127,16 @@ EXECUTION: tuple[Safeguard, ...] = (
     Safeguard(
         number=24,
         title="Bumpless transfer",
-        what="First output is the last confirmed value; back to nominal by a ramp.",
-        seen="",
-        standing=Standing.NOT_YET,
-        missing="devices return to their default in one step: a ramp needs a rate for each device "
-        "in OT's limits file and a field that writes the steps between; a plan's own steps are "
-        "bounded by step_max",
+        what="Nothing is written when a mode, a shift or an office changes: what was confirmed "
+        "stays until its lease ends. The way back to the default is in steps of at most step_max, "
+        "interval_min_s apart, each confirmed; where nobody knows what a device holds, the default "
+        "is written at once.",
+        seen="commands: released; leases; value of the device",
+        standing=Standing.IN_FORCE,
+        tests=(
+            "test_sg24_the_way_back_to_the_default_is_in_ots_steps",
+            "test_sg24_a_device_comes_back_in_the_steps_that_ot_allows",
+        ),
     ),
     Safeguard(
         number=25,
@@ -138,9 +144,9 @@ EXECUTION: tuple[Safeguard, ...] = (
         what="Orders carry an epoch and a sequence; replays and older epochs are refused. A device "
         "that heeds another master is an alarm of its own.",
         seen="refused order, alarm",
-        standing=Standing.IN_PART,
-        missing="a fencing lease for a standby: one office runs, a second one is kept out by the "
-        "lock of the database and by the epoch",
+        standing=Standing.IN_FORCE,
+        left_out="a fencing lease for a standby, too early: there is no standby. One office runs; "
+        "a second one is kept out by the lock of the database, and its orders by the epoch",
         tests=(
             "test_sg25_replayed_order_is_refused",
             "test_sg25_another_master_is_an_alarm",

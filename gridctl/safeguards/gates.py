@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gridctl.config import DispatchTable
+from gridctl.config_policy import PolicyTable
 from gridctl.control.interlock import GOOD_SHARE_MIN
 from gridctl.model.staleness import STALE_MIN_S, STALE_SCANS
-from gridctl.safeguards.register import Safeguard, Standing, fixed, key_of
+from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of
 
 GATES: tuple[Safeguard, ...] = (
     Safeguard(
@@ -45,8 +46,11 @@ GATES: tuple[Safeguard, ...] = (
         what="Model, limits, devices, head and voltages must still be those of the plan; else it "
         "needs a new approval.",
         seen="plan: void or stopped, with the reason",
-        standing=Standing.IN_PART,
-        missing="an AC power flow of the rest of the plan before each batch",
+        standing=Standing.IN_FORCE,
+        left_out="an AC power flow of the rest of the plan before each batch: the flow that was "
+        "approved holds for the feeder within these bounds of head and voltage, a measured voltage "
+        "outside its limits stops the plan (SG-17), and a solver between two batches could only "
+        "hold back what heals",
         settings=(
             key_of(DispatchTable, "[dispatch]", "drift_head_pct", "%"),
             key_of(DispatchTable, "[dispatch]", "drift_head_kw", "kW"),
@@ -66,10 +70,26 @@ GATES: tuple[Safeguard, ...] = (
     Safeguard(
         number=16,
         title="Violations that are there already",
-        what="A plan may not make a violation or worsen one.",
-        seen="plan review: AC check",
-        standing=Standing.IN_PART,
-        missing="a choice per objective (hard, do not worsen, may worsen with two persons)",
-        tests=("test_sg16_a_plan_that_breaks_a_voltage_fails_and_names_the_place",),
+        what="For voltages and for loadings apart: a violation that is there is healed (hard), or "
+        "not made worse, or may be made worse; then every plan needs two persons. A plan that "
+        "makes a new one fails its check.",
+        seen="plan review: AC check, approvals",
+        standing=Standing.IN_FORCE,
+        settings=(
+            Setting(
+                name="[policy].existing_voltage",
+                default=PolicyTable.model_fields["existing_voltage"].default,
+                range="hard, not_worse, may_worsen",
+            ),
+            Setting(
+                name="[policy].existing_loading",
+                default=PolicyTable.model_fields["existing_loading"].default,
+                range="hard, not_worse, may_worsen",
+            ),
+        ),
+        tests=(
+            "test_sg16_a_plan_that_breaks_a_voltage_fails_and_names_the_place",
+            "test_sg06_sg16_a_share_of_the_head_or_leave_to_worsen_needs_two_persons",
+        ),
     ),
 )

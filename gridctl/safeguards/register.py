@@ -30,7 +30,8 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Safeguard:
-    """One requirement. `missing`: what of it is not there; "" when nothing is."""
+    """One requirement. `missing`: what of it is not there yet; `left_out`: what of it is judged
+    wrong or too early, and why; "" when nothing is."""
 
     number: int
     title: str
@@ -38,6 +39,7 @@ class Safeguard:
     seen: str
     standing: Standing
     missing: str = ""
+    left_out: str = ""
     settings: tuple[Setting, ...] = ()
     tests: tuple[str, ...] = ()
 

@@ -186,7 +186,7 @@ class _Shell:
     """Stands for parts that the route table only hands on."""
 
     desk: Any = None
-    duty: Any = SimpleNamespace(modes=None, shifts=None)
+    duty: Any = SimpleNamespace(modes=None, shifts=None, tags=None)
     clock: Any = None
     store: Any = None
     metrics_token: Any = None

@@ -8,7 +8,8 @@ from tests.docs.tables import GENERATED, table
 _INTRO = """\
 What stands between a wrong plan and a device. `gridctl check safeguards` prints the same register. Defaults
 and ranges are read from the code that enforces them. "None: must be given" means that nothing that moves
-power has a default. A test fails when one that is in force, or in part, has no test of its name."""
+power has a default. A test fails when one that is in force, or in part, has no test of its name. "Left out" is what of a
+requirement is judged wrong or too early, and why."""
 
 
 def safeguards_page() -> str:
@@ -36,7 +37,8 @@ def _settings(one: Safeguard) -> str:
 
 
 def _standing(one: Safeguard) -> str:
-    return f"**{one.standing}**" + (f". Missing: {one.missing}" if one.missing else "")
+    words = f"**{one.standing}**" + (f". Missing: {one.missing}" if one.missing else "")
+    return words + (f". Left out: {one.left_out}" if one.left_out else "")
 
 
 def _tests(one: Safeguard) -> str:

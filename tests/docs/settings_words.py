@@ -150,6 +150,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "field": {
         "points": "Points file (CSV).",
         "limits": "Limits file, owned by OT.",
+        "limits_public_key": "OT's public key: `gridctl limits sign` must have signed the limits file with the private one.",
         "stop_file": "Its mere presence stops dispatch; `gridctl stop` makes it (SG-21).",
         "spool": "The agent's memory (leases, sequence numbers), written before the wire.",
         "scan_classes": "Scan periods by name, below.",
@@ -192,6 +193,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "approval": {
         "two_person_kw": "From this much change at the head on, kW, two people must approve.",
         "two_person_customers": "Above this many affected customers, two people must approve.",
+        "two_person_head_pct": "From this share of the head's limit on, two people must approve, too.",
         "plan_life_s": "How long a plan waits for approval, real s.",
         "approval_life_s": "How long an approval holds until it must have been ordered, real s.",
     },

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.limitsfile import load_limits
+from gridctl.limitsfile import load_limits, sign_limits
 from gridctl.model.errors import ConfigError
+from gridctl.pki import make_office_keys
 from tests.gridctl.small_site import limits_text
 
 
@@ -24,6 +25,33 @@ def test_the_file_becomes_limits_with_a_digest(tmp_path: Path) -> None:
     assert limits.digest() == load_limits(tmp_path / "limits.toml").digest()
     other = load_limits(written(tmp_path, limits_text(lease_s=201.0)))
     assert other.digest() != limits.digest()
+
+
+def test_sg05_limits_that_ot_has_not_signed_are_refused(tmp_path: Path) -> None:
+    ot, public, other = tmp_path / "ot.key", tmp_path / "ot.pub", tmp_path / "other.key"
+    make_office_keys(private=ot, public=public)
+    make_office_keys(private=other, public=tmp_path / "other.pub")
+    file = written(tmp_path, limits_text())
+    with pytest.raises(ConfigError, match="signature cannot be read"):
+        load_limits(file, signed_by=public)
+    sign_limits(file, ot)
+    signed = load_limits(file, signed_by=public)
+    assert signed == load_limits(file)
+    written(tmp_path, limits_text(lease_s=100_000.0).replace("200.0", "200.5"))
+    with pytest.raises(ConfigError, match="OT has not signed"):
+        load_limits(file, signed_by=public)
+    written(tmp_path, limits_text())
+    sign_limits(file, other)
+    with pytest.raises(ConfigError, match="OT has not signed"):
+        load_limits(file, signed_by=public)
+
+
+def test_sg05_what_is_wrong_is_not_signed(tmp_path: Path) -> None:
+    make_office_keys(private=tmp_path / "ot.key", public=tmp_path / "ot.pub")
+    file = written(tmp_path, limits_text().replace("step_max = 200.0", "step_max = -1.0"))
+    with pytest.raises(ConfigError, match="step_max"):
+        sign_limits(file, tmp_path / "ot.key")
+    assert not (tmp_path / "limits.toml.sig").exists()
 
 
 def test_absent_file_says_that_nothing_may_move(tmp_path: Path) -> None:

@@ -198,6 +198,14 @@ def test_sg06_large_plans_need_two_persons(net_kw: float, customers: int, needed
     assert approvals_needed(plan(net_kw, customers), POLICY) == needed
 
 
+def test_sg06_sg16_a_share_of_the_head_or_leave_to_worsen_needs_two_persons() -> None:
+    small, large = plan(299.0, 1), plan(-300.0, 1)
+    assert approvals_needed(large, POLICY) == 1
+    share = replace(POLICY, two_person_head_kw=300.0)
+    assert (approvals_needed(small, share), approvals_needed(large, share)) == (1, 2)
+    assert approvals_needed(small, replace(POLICY, may_worsen=True)) == 2
+
+
 def given_by(by: str, session: str) -> Approval:
     return Approval(plan="P-1", digest="", by=by, session=session, at_s=0.0, at_mono_s=0.0)
 

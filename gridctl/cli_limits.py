@@ -1,0 +1,46 @@
+"""`gridctl limits …`: OT's signature on the limits file. The private key stays with OT."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gridctl.model.errors import GridctlError
+
+EXIT_CONFIG = 3
+
+limits_app = typer.Typer(help="OT's signature on the limits file.", no_args_is_help=True)
+
+
+def _guarded(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except GridctlError as error:
+        print(f"gridctl: {error}", file=sys.stderr)
+        raise typer.Exit(EXIT_CONFIG) from None
+
+
+@limits_app.command("new-key")
+def new_key(
+    private: Annotated[Path, typer.Argument(help="Where OT keeps it; mode 0600.")],
+    public: Annotated[Path, typer.Argument(help="For [field].limits_public_key.")],
+) -> None:
+    """Make OT's pair of keys."""
+    from gridctl.pki import make_office_keys  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: make_office_keys(private=private, public=public))
+
+
+@limits_app.command("sign")
+def sign(
+    file: Annotated[Path, typer.Argument(help="The limits file.")],
+    key: Annotated[Path, typer.Option(help="OT's private key.")],
+) -> None:
+    """Read the limits, and sign them when nothing is wrong: `FILE.sig` beside the file."""
+    from gridctl.limitsfile import sign_limits  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: print(f"{file} is signed: {sign_limits(file, key)}"))
