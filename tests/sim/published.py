@@ -2,9 +2,11 @@
 
 The 13 and 34 node tables are the whole voltage profiles of their documents. They were first typed
 without the documents at hand; that a power flow on the published data gives each of their figures
-back to the last digit or its neighbours is what vouches for them now (`test_feeder.py`). Of the
-123 node document only the three nodes are here that other open projects quote from it (InterPSS's
-tests of its distribution power flow).
+back to the last digit or its neighbours is what vouches for them now (`test_feeder.py`), and for
+the 13 nodes a second copy in an open project, equal figure by figure, which the angles are from
+(`epg-psopt`, reproduce_ieee13.m). Of the 123 node document only the three nodes are here that other
+open projects quote from it (InterPSS's tests of its distribution power flow); a search of public
+repositories in November 2026 found no fuller copy.
 """
 
 from __future__ import annotations
@@ -71,9 +73,29 @@ IEEE123: Profile = {
     "30": (0.9969, 1.0331, 1.0078),
 }
 
+ANGLES_13: Profile = {
+    "632": (-2.49, -121.72, 117.83),
+    "633": (-2.56, -121.77, 117.82),
+    "634": (-3.23, -122.22, 117.34),
+    "645": (None, -121.90, 117.86),
+    "646": (None, -121.98, 117.90),
+    "671": (-5.30, -122.34, 116.02),
+    "680": (-5.31, -122.34, 116.02),
+    "684": (-5.32, None, 115.92),
+    "611": (None, None, 115.78),
+    "652": (-5.25, None, None),
+    "675": (-5.56, -122.52, 116.03),
+}
+ANGLES_123: Profile = {
+    "150r": (0.0, -120.0, 120.0),
+    "21": (-2.34, -121.22, 118.81),
+    "30": (-2.50, -121.18, 118.77),
+}
+"""Degrees."""
+
 
 def errors_pu(published: Profile, seen: Mapping[str, float]) -> dict[str, float]:
-    """Difference of each published voltage from `seen` (by "node.phase")."""
+    """Difference of each published figure from `seen` (by "node.phase")."""
     return {
         f"{node}.{phase}": seen[f"{node}.{phase}"] - volts
         for node, row in published.items()

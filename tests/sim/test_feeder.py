@@ -18,7 +18,15 @@ from gridctl.model.network import Connection, Feeder, LoadModel
 from sim.engine import Engine, opendss_engine
 from sim.feeder import feeder_names, load_feeder
 from sim.opendss_text import REGULATOR_X_PCT
-from tests.sim.published import IEEE13, IEEE34, IEEE123, Profile, errors_pu
+from tests.sim.published import (
+    ANGLES_13,
+    ANGLES_123,
+    IEEE13,
+    IEEE34,
+    IEEE123,
+    Profile,
+    errors_pu,
+)
 
 _SHARED = Path(os.environ.get("GRIDCTL_SHARED", Path(__file__).parents[3] / "shared"))
 _PINNED_13 = {"reg1": 10, "reg2": 8, "reg3": 11}
@@ -219,6 +227,19 @@ def test_published_voltages_at_the_published_taps(
     seen = dict(zip(engine.node_phases, np.abs(engine.solve().voltages_pu), strict=True))
     errors = errors_pu(published, seen)
     assert max(map(abs, errors.values())) < limit_pu, errors
+
+
+@pytest.mark.parametrize(
+    ("name", "published", "limit_deg"),
+    [("ieee13", ANGLES_13, 0.02), ("ieee123", ANGLES_123, 0.05)],
+)
+def test_published_angles_at_the_published_taps(
+    name: str, published: Profile, limit_deg: float
+) -> None:
+    engine = Engine(load_feeder(name))
+    angles = np.degrees(np.angle(engine.solve().voltages_pu))
+    errors = errors_pu(published, dict(zip(engine.node_phases, angles, strict=True)))
+    assert max(map(abs, errors.values())) < limit_deg, errors
 
 
 def test_ieee34_totals() -> None:
