@@ -19,6 +19,7 @@ RATED_TIMES_MAX, RATED_TIMES_MIN = 3.0, 0.01
 KILO = 1000.0
 KILO_TOLERANCE = 0.5
 NIGHT_H_MAX = 4
+DAYS_A_YEAR_LEAST = 350.0
 FROZEN_H = 24
 DAYS_BEFORE = 7
 
@@ -122,7 +123,7 @@ def _longest_run(flags: BoolArray) -> int:
 
 
 def _short_days(series: Series, gap: BoolArray, first_minute: int) -> int:
-    """Days of which exactly one night hour is missing."""
+    """Days of which exactly one night hour is missing: at most one a year, else they are gaps."""
     minute = first_minute + np.flatnonzero(gap) * series.step_min
     count = 0
     for day in np.unique(minute // MINUTES_PER_DAY):
@@ -130,7 +131,8 @@ def _short_days(series: Series, gap: BoolArray, first_minute: int) -> int:
         hours = np.unique(of_day // MINUTES_PER_HOUR)
         full = len(of_day) == MINUTES_PER_HOUR // series.step_min
         count += int(full and len(hours) == 1 and hours[0] < NIGHT_H_MAX)
-    return count
+    years = len(gap) * series.step_min / (MINUTES_PER_DAY * DAYS_A_YEAR_LEAST)
+    return count if count <= years + 1.0 else 0
 
 
 def weather_marks(file: str, weather: dict[str, FloatArray], columns: WeatherTable) -> list[Mark]:

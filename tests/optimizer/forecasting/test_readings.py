@@ -119,6 +119,11 @@ def test_days_of_23_and_25_hours_in_local_time(tmp_path: Path) -> None:
         assert np.array_equal(a.load_kw, b.load_kw, equal_nan=True)
 
 
+def test_a_night_hour_that_is_missing_again_and_again_is_a_gap(tmp_path: Path) -> None:
+    rows = [row for k, row in enumerate(rows_of()) if k % 96 != 50]
+    assert codes(read(tmp_path, rows)) == {"gap": 5, "weather_gap": 5}
+
+
 def test_archived_forecasts_are_found_by_their_names(tmp_path: Path) -> None:
     rows = [[*row, row[2], "1.5"] for row in rows_of()]
     header = "timestamp,load,temperature,temperature@24h,temperature@1h"
