@@ -41,8 +41,8 @@ def test_a_binding_limit_is_told_with_its_hours_and_one_price() -> None:
     (finding,) = of(result, FindingKind.BINDING)
     # The forecast's hour 1 begins at 13:00: the tests' start is noon.
     assert finding.text == (
-        "The head import (head) holds the plan back from 13:00 to 14:00: one kW more room would"
-        " save 0.3 in each interval (one valid price)."
+        "The head import (head) holds the plan back from 13:00 to 14:00: with one kW more"
+        " room the plan would cost 0.3 less in each hour (one valid price)."
     )
     assert (finding.first, finding.last, finding.unit) == (1, 1, "per kW")
     assert finding.amount == pytest.approx(0.3, rel=0.01)

@@ -117,6 +117,24 @@ async def test_after_a_timeout_the_next_question_is_answered(client: WorkerClien
     assert result.status is SolveStatus.OPTIMAL
 
 
+BACK_S = 5.0
+
+
+async def test_a_worker_killed_at_its_deadline_is_back_within_five_seconds(
+    client: WorkerClient,
+) -> None:
+    """Frozen, so that only a kill helps; the next question has its answer in time."""
+    await client.start()
+    frozen = client.pid
+    assert frozen is not None
+    os.kill(frozen, signal.SIGSTOP)
+    late = await client.plan(replace(TASK, deadline_s=0.5))
+    assert late.status is SolveStatus.TIMEOUT
+    assert not alive(frozen)
+    result = await client.plan(replace(TASK, deadline_s=BACK_S))
+    assert result.status is SolveStatus.OPTIMAL, "its deadline is what the issue asks for"
+
+
 async def test_a_late_forecast_is_unavailable() -> None:
     client = WorkerClient(command=as_command(HANGING))
     with pytest.raises(UnavailableError, match=r"within 0\.3 s"):
