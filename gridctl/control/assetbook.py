@@ -113,10 +113,7 @@ class AssetBook:
             return self.review
         transformers = [await self._thermal(one, forecast, now_s) for one in self._transformers]
         movements = [
-            await self._moved(p, points, now_s)
-            for p in points.values()
-            if p.kind is PointKind.DISCRETE
-            and (self._moving is None or p.equipment in self._moving)
+            await self._moved(p, points, now_s) for p in points.values() if self._counts(p)
         ]
         voltages = [
             await self._voltage(p, now_s)
@@ -127,6 +124,13 @@ class AssetBook:
         self._looked_hour = hour
         await self._tell(self.review)
         return self.review
+
+    def _counts(self, point: Point) -> bool:
+        """Is it a position: a status, or a tap, which many an outstation tells as an analogue?"""
+        told = point.kind is PointKind.DISCRETE or (
+            point.kind is PointKind.ANALOG and point.unit is Unit.COUNT
+        )
+        return told and (self._moving is None or point.equipment in self._moving)
 
     async def _read(self, point: str, step_s: float, now_s: float) -> FloatArray:
         window = self._windows.setdefault(f"{point}/{step_s:g}", Window(step_s))

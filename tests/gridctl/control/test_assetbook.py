@@ -123,7 +123,7 @@ async def test_a_look_at_everything_that_is_measured() -> None:
         )
         points = {
             "V": point_of("V", PointKind.ANALOG, Unit.VOLT_PU),
-            "TAP": point_of("TAP", PointKind.DISCRETE, Unit.STATE),
+            "TAP": point_of("TAP", PointKind.ANALOG, Unit.COUNT),
         }
         assert await book.step({}, None) is None
         review = await book.step(points, forecast_of(1_600.0))
