@@ -172,6 +172,12 @@ export function elapsed(iso: string | null, now: string | null | undefined): str
   return `${duration((Date.parse(now) - Date.parse(iso)) / 1000)} ago`;
 }
 
+/** The same in a tile. */
+export function heldShort(held: Held, now: string): string {
+  if (held.plan === null) return "no plan to hold";
+  return `${held.plan} stands, ${duration((Date.parse(now) - Date.parse(held.made ?? now)) / 1000)} old`;
+}
+
 /** Planning fails: what stands meanwhile, how old it is, and since when. */
 export function heldWords(held: Held, now: string): string {
   const since = `No new plan since ${minuteOf(held.since)}`;

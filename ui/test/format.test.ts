@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  age, countdown, dateTimeOf, dayOf, duration, heldWords, kw, minuteOf, number, pu, shortDigest, signedKw, siteDate,
+  age, countdown, dateTimeOf, dayOf, duration, heldShort, heldWords, kw, minuteOf, number, pu, shortDigest, signedKw, siteDate,
   siteOffset, siteZone, timeOf, utcOf,
 } from "../src/format";
 
@@ -87,6 +87,7 @@ test("a plan that is held says since when and how old it is", () => {
   const held = { plan: "P-1", made: "2026-07-15T20:00:00Z", is_active: true, since: "2026-07-15T20:20:00Z", reason: "late" };
   const said = heldWords(held, "2026-07-15T20:30:00Z");
   assert.match(said, /plan P-1, 30 min 00 s old and the last to pass its AC check, goes on/);
+  assert.equal(heldShort(held, "2026-07-15T20:30:00Z"), "P-1 stands, 30 min 00 s old");
   assert.match(heldWords({ ...held, is_active: false }, held.since), /still waits for approval/);
   assert.match(heldWords({ ...held, plan: null, made: null }, held.since), /nothing is sent/);
 });

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Alarm, Feeder, LinkState, PlanRow, Request } from "../api";
 import {
-  countdown, heldWords, kw, minuteOf, number, pct, plural, pu, sentence, signedKw, UNKNOWN,
+  countdown, heldShort, heldWords, kw, minuteOf, number, pct, plural, pu, sentence, signedKw, UNKNOWN,
 } from "../format";
 import { headSeverity, isOpen, isRunning } from "../judge";
 import { Empty, Panel, PlanChip, Priority, Reasons, Time, Value } from "../parts/bits";
@@ -77,8 +77,8 @@ function Strip(props: { live: Live; feeder: Feeder }) {
       <div class="tile">
         <h3>Planning cycle</h3>
         <p class={`cycle ${cycle.is_warning ? "s-warn" : ""}`}>{cycle.words}</p>
+        {l.cycle?.held ? <p class="small s-warn" title={heldWords(l.cycle.held, l.at)}>{heldShort(l.cycle.held, l.at)}</p> : null}
         <p class="small" title={l.cycle?.reason}>{l.cycle ? <><Time at={l.cycle.at} /> {l.cycle.reason}</> : "has not run yet"}</p>
-        {l.cycle?.held ? <p class="small s-warn">{heldWords(l.cycle.held, l.at)}</p> : null}
       </div>
     </section>
   );
