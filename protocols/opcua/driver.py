@@ -387,6 +387,7 @@ class OpcUaDriver:
         if self._settings.conditions:
             await self._conditions.follow(session)
         level = asyncio.create_task(self._servers.better_than(session))
+        learning = asyncio.create_task(session.learn_methods())
         try:
             while not (self._stopping or await session.connection.wait_lost(self._tick_s)):
                 now_s = self._clock.monotonic_s()
@@ -399,7 +400,8 @@ class OpcUaDriver:
                     return level.result()
         finally:
             level.cancel()
-            await asyncio.wait({level}, timeout=_LEVEL_END_S)
+            learning.cancel()
+            await asyncio.wait({level, learning}, timeout=_LEVEL_END_S)
         return None
 
     def _still_alive(self, session: Session, now_s: float) -> bool:

@@ -9,6 +9,7 @@ cannot be trusted any more.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Final, TypeAlias
 
@@ -29,6 +30,8 @@ from protocols.opcua.settings import KEEPALIVE_COUNT, OpcUaSettings
 from protocols.opcua.trace import WireLog
 from protocols.opcua.wire import Publication, Sample, decode_publish
 from protocols.traffic import Traffic
+
+_log = logging.getLogger(__name__)
 
 _ORPHAN_LIFE_S: Final = 60.0  # how long the server keeps a subscription that nobody asks for
 _SILENCE_MAX_S: Final = 60.0  # a server that revises its keep-alive beyond this is refused
@@ -231,6 +234,20 @@ class Session:
         """Try the refused targets again: a server may build its address space after its start."""
         await self.connection.resolve_namespaces()
         await self._monitor(list(self._unmonitored))
+
+    async def learn_methods(self) -> None:
+        """Look up the methods of all targets now, so that the first command of a device need not:
+        two browses stood between its approval and the wire. Ends early when the connection does;
+        what is not found is looked up again, and said, with the command."""
+        for target in self._targets:
+            if not target.method:
+                continue
+            try:
+                await self.find_method(target.node, target.method)
+            except UaStatusCodeError as error:
+                _log.debug("method %s: %s", target.method, status_name(error.code))
+            except WIRE_ERRORS:
+                return
 
     async def find_method(
         self, address: NodeAddress, name: str

@@ -67,8 +67,16 @@ async def execute(link: Link, of: PointAddress, value: float) -> tuple[Result, s
 async def test_method_carries_command_and_end(peer: PeerServer, tmp_path: Path) -> None:
     setpoint = row(peer, "Setpoint", kind=SETPOINT, command="method:SetWMax")
     async with link_to(peer, [setpoint], folder=tmp_path) as link:
+        link.driver.start_trace()
         await link.up()
+        method = "Browse: 1 references (SetWMax)"
+        assert await link.until(
+            lambda: any(method in line for line in link.driver.trace_lines()), 5.0
+        )
+        before = len(link.driver.trace_lines())
         assert await execute(link, setpoint, 42.0) == (Result.ACCEPTED, "Good", ["operated"])
+        # It was looked up while nobody waited for it.
+        assert not [one for one in link.driver.trace_lines()[before:] if "Browse" in one]
         assert await link.until(lambda: link.latest["Setpoint"].value == 42.0, 5.0)
         assert await execute(link, setpoint, 500.0) == (
             Result.REJECTED,
