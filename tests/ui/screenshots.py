@@ -26,13 +26,19 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"1920": (1920, 1080), "1366": (1366, 768)}
 PALETTES = ("dark", "light")
 SCREENS = (
-    "overview", "plans", "forecast", "health", "commands", "alarms", "audit", "shift", "comms",
+    "overview", "plans", "forecast", "health", "commands", "alarms", "tags", "audit", "shift",
+    "comms",
 )  # fmt: skip
 RATE = 20.0
 SETTLE_MS = 700
 DOCUMENTED = {
     "dispatch-overview-1920-dark.png": "overview.png",
     "waiting-review-1920-dark.png": "plan-review.png",
+    "waiting-approve-dialog.png": "approve-dialog.png",
+    "waiting-shift-1920-dark.png": "shift.png",
+    "dispatch-review-1920-dark.png": "execution.png",
+    "stopped-alarms-1920-dark.png": "alarms.png",
+    "tagged-tags-1920-dark.png": "tags.png",
 }
 
 
@@ -41,6 +47,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Pictures of every screen of a running demo.")
     parser.add_argument("--out", type=Path, default=ROOT / "test-artifacts" / "screens")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "img")
+    parser.add_argument(
+        "--quick", action="store_true", help="One size and palette only: those of the docs."
+    )
     chosen = parser.parse_args()
     if CHROMIUM is None:
         sys.stderr.write("no Chromium on this machine: apt-get install chromium\n")
@@ -51,7 +60,7 @@ def main() -> int:
         pilot = stack.enter_context(Pilot.started(Path(folder) / "pilot", rate=RATE))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        Walk(browser, pilot, chosen.out).walk()
+        Walk(browser, pilot, chosen.out, quick=chosen.quick).walk()
         browser.close()
     for taken, name in DOCUMENTED.items():
         shutil.copyfile(chosen.out / taken, chosen.docs / name)
@@ -62,7 +71,9 @@ def main() -> int:
 class Walk:
     """One plan from proposal to STOP, photographed."""
 
-    def __init__(self, browser: Browser, pilot: Pilot, out: Path) -> None:
+    def __init__(self, browser: Browser, pilot: Pilot, out: Path, *, quick: bool) -> None:
+        self._sizes = {"1920": SIZES["1920"]} if quick else SIZES
+        self._palettes = ("dark",) if quick else PALETTES
         self._browser = browser
         self._pilot = pilot
         self._out = out
@@ -90,10 +101,25 @@ class Walk:
         first.get_by_role("button", name="Stop all dispatch now").click()
         expect(first.get_by_text("DISPATCH STOPPED")).to_be_visible()
         self._moment("stopped", ["overview", "plans", plan, "alarms", "audit"])
+        self._tag(first, "control inhibit", "the contactor is exchanged, nobody switches it")
+        self._tag(first, "caution", "its meter reads 4 % too high until it is exchanged")
+        self._moment("tagged", ["tags", "overview"])
+
+    def _tag(self, page: Page, kind: str, reason: str) -> None:
+        self._opened(page, "tags").get_by_role("button", name="Place a tag…").click()
+        devices = page.get_by_label("Device")
+        devices.select_option(index=3 if kind == "caution" else 1)
+        page.get_by_label("Kind").select_option(kind)
+        page.get_by_label("Reason").fill(reason)
+        page.get_by_label("Work order").fill("W-2041")
+        if kind == "caution":
+            self._take(page, "tagged-dialog")
+        page.get_by_role("button", name="Place tag").click()
+        expect(page.get_by_role("row", name=re.compile(kind))).to_be_visible()
 
     def _contexts(self) -> Iterator[tuple[str, Page]]:
-        for size, (width, height) in SIZES.items():
-            for palette in PALETTES:
+        for size, (width, height) in self._sizes.items():
+            for palette in self._palettes:
                 context = self._browser.new_context(
                     viewport={"width": width, "height": height},
                     storage_state=self._state,

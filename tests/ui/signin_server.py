@@ -12,6 +12,7 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from gridctl.model.alarm import Alarm, AlarmState
+from gridctl.model.network import Feeder
 from gridctl.store.engine import temporary_store
 from gridctl.wallclock import system_clock
 from gridctl.web.app import WebParts, build_app
@@ -61,10 +62,12 @@ class SignInServer:
         password: str,
         step_up_s: float = 300.0,
         has_provider: bool = False,
+        feeder: Feeder = FEEDER,
+        desk: RecordingDesk | None = None,
     ) -> Iterator[SignInServer]:
         """`users`: roles by name. `has_provider`: they are the accounts beside an identity
         provider. Ends with the block."""
-        desk, port = RecordingDesk(), free_port()
+        desk, port = desk or RecordingDesk(), free_port()
         origin = f"http://localhost:{port}"
         ready, stop = threading.Event(), asyncio.Event()
         loop = asyncio.new_event_loop()
@@ -98,7 +101,7 @@ class SignInServer:
                         else None,
                         clock=clock,
                         time_rate=1.0,
-                        feeder=FEEDER,
+                        feeder=feeder,
                         resources=(BATTERY,),
                         voltage_min_pu=0.95,
                         voltage_max_pu=1.05,

@@ -96,7 +96,7 @@ def ask(page: Page, path: str) -> None:
 
 
 def test_no_screen_breaks_the_content_security_policy(page: Page, said: list[str]) -> None:
-    for screen in ("plans", "commands", "alarms", "audit", "comms", "overview"):
+    for screen in ("plans", "commands", "alarms", "tags", "audit", "comms", "overview"):
         page.locator(f'nav a[href="#/{screen}"]').click()
         expect(page.locator(f"main.{screen}")).to_be_visible()
         page.wait_for_timeout(300)
@@ -254,7 +254,7 @@ def test_sg28_an_alarm_that_returned_to_normal_is_shown_as_such_until_it_is_seen
 
 AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-SCREENS = ("overview", "plans", "commands", "alarms", "audit", "shift", "comms")
+SCREENS = ("overview", "plans", "commands", "alarms", "tags", "audit", "shift", "comms")
 
 
 def axe(page: Page, where: str) -> list[str]:

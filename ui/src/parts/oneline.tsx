@@ -1,7 +1,7 @@
 // The feeder as a one-line diagram: one tab stop, arrow keys, zoom and pan; labels by exception.
-import type { ComponentChildren } from "preact";
+import { Component, type ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Feeder, TagKind } from "../api";
+import type { Feeder, ResourceKind, TagKind } from "../api";
 import type { Severity } from "../judge";
 import { layOut, type Cell, type Layout } from "../layout";
 import { announcement } from "../state/store";
@@ -89,7 +89,7 @@ export function OneLine(props: OneLineProps) {
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const fixed = useStatic(props.feeder, collapsed);
   const { layout } = fixed;
-  const p = plane(layout, size, view);
+  const p = useMemo(() => plane(layout, size, view), [layout, size, view]);
   const zoomBy = (factor: number, about = { x: size.width / 2, y: size.height / 2 }): void =>
     setView((v) => zoomed(v, factor, about, size));
   const toggle = (node: string): void => {
@@ -129,7 +129,7 @@ export function OneLine(props: OneLineProps) {
   };
 
   const shown = hovered ?? selected;
-  const corner = emptiestCorner(layout, p, size, cardSize(size));
+  const corner = useMemo(() => emptiestCorner(layout, p, size, cardSize(size)), [layout, p, size]);
   return (
     <div class="oneline" ref={box} onWheel={onWheel}>
       <svg
@@ -183,22 +183,46 @@ function Picture(props: PictureProps) {
   const looks = new Map(cells.map((c) => [c.id, props.look(c.id)]));
   return (
     <>
-      <g class="branches">{cells.map((c) => <BranchLine key={c.id} cell={c} looks={looks} {...props} />)}</g>
+      <g class="branches">{cells.map((c) => {
+        const dead = looks.get(c.id)?.dead === true;
+        return <Still key={c.id} where={p} sign={`${dead} ${c.connected}`} draw={() => <BranchLine cell={c} dead={dead} {...props} />} />;
+      })}</g>
       <OpenSwitches {...props} />
-      <g class="nodes">{cells.map((c) => <Node key={c.id} cell={c} its={looks.get(c.id) as NodeLook} {...props} />)}</g>
+      <g class="nodes">{cells.map((c) => {
+        const its = looks.get(c.id) as NodeLook;
+        const devices = drawn(props, c.id);
+        return <Still key={c.id} where={p} sign={signOf(c, its, devices)} draw={() => <Node cell={c} its={its} devices={devices} {...props} />} />;
+      })}</g>
       <Labels {...props} looks={looks} />
       <Pointer cell={fixed.layout.cells.get(props.selected ?? "")} p={p} />
     </>
   );
 }
 
-function BranchLine(props: PictureProps & { cell: Cell; looks: Map<string, NodeLook> }) {
+/** Drawn again only when its place or what it looks like has changed: of 2,000 buses that all have
+ *  other values each second, hardly one looks different. */
+class Still extends Component<{ where: Plane; sign: string; draw: () => ComponentChildren }> {
+  override shouldComponentUpdate(next: { where: Plane; sign: string }) {
+    return next.where !== this.props.where || next.sign !== this.props.sign;
+  }
+
+  override render() {
+    return this.props.draw();
+  }
+}
+
+function signOf(cell: Cell, look: NodeLook, devices: Drawn[]): string {
+  const of = devices.map((d) => `${d.look.state} ${Math.round(d.look.soc ?? -1)} ${d.look.tag ?? ""}`);
+  return `${look.severity} ${look.delta ?? ""} ${cell.hidden.length} ${of.join()}`;
+}
+
+function BranchLine(props: PictureProps & { cell: Cell; dead: boolean }) {
   const { cell, fixed, p } = props;
   const parent = fixed.layout.cells.get(cell.parent ?? "");
   const branch = fixed.branch.get(cell.branch ?? "");
   if (!parent || !branch) return null;
   const [x1, y1, x2, y2] = [p.x(parent.column), p.y(parent.row), p.x(cell.column), p.y(cell.row)];
-  const dead = props.looks.get(cell.id)?.dead === true || !cell.connected;
+  const dead = props.dead || !cell.connected;
   const middle = x1 === x2 ? { x: x1, y: y2 - (y2 - y1) * Math.min(0.5, (p.pitchY * 0.5) / Math.abs(y2 - y1)) }
     : { x: x2 - p.pitchX / 2, y: y2 };
   return (
@@ -234,7 +258,7 @@ function OpenSwitches(props: PictureProps) {
   );
 }
 
-function Node(props: PictureProps & { cell: Cell; its: NodeLook }) {
+function Node(props: PictureProps & { cell: Cell; its: NodeLook; devices: Drawn[] }) {
   const { cell, fixed, p, its: look } = props;
   const [x, y] = [p.x(cell.column), p.y(cell.row)];
   return (
@@ -255,19 +279,21 @@ function glyphPitch(p: Plane): number {
   return p.pitchY < 19 ? GLYPH * 0.8 + 2 : GLYPH + 3;
 }
 
-function drawn(props: PictureProps, node: string) {
+interface Drawn { id: string; kind: ResourceKind; look: ResourceLook }
+
+function drawn(props: PictureProps, node: string): Drawn[] {
   return (props.fixed.resources.get(node) ?? []).flatMap((r) => {
     const look = props.resource(r.id);
     return look === null ? [] : [{ id: r.id, kind: r.kind, look }];
   });
 }
 
-function Resources(props: PictureProps & { cell: Cell }) {
+function Resources(props: PictureProps & { cell: Cell; devices: Drawn[] }) {
   const { cell, p } = props;
   const pitch = glyphPitch(p);
   return (
     <>
-      {drawn(props, cell.id).map((r, i) => (
+      {props.devices.map((r, i) => (
         <g key={r.id}>
           <ResourceGlyph kind={r.kind} x={p.x(cell.column) + 5 + i * pitch} y={p.y(cell.row) + 4}
             state={r.look.state} soc={r.look.soc} scale={p.pitchY < 19 ? 0.8 : 1} />
@@ -319,7 +345,9 @@ function Labels(props: PictureProps & { looks: Map<string, NodeLook> }) {
     const cell = fixed.layout.cells.get(end);
     if (cell) obstacles.push({ x: p.x(cell.column) + 4, y: p.y(cell.row) - 15, w: 16, h: 10 });
   }
-  const placed = placeLabels(wanted, obstacles, size);
+  // Placing is dear; where to is the same as long as the words and the room are.
+  const words = wanted.map((w) => `${w.rank}${w.bold}${w.text}`).join("|");
+  const placed = useMemo(() => placeLabels(wanted, obstacles, size), [words, obstacles.length, p, size]);
   return (
     <g class="labels" aria-hidden="true">
       {placed.map((l) => {
