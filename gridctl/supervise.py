@@ -1,8 +1,9 @@
 """Child processes: started by exec, watched, restarted with backoff, never left behind.
 
 A child's stdin is a pipe that nobody writes to: when the parent is gone, however it died, the child
-reads end-of-file and winds down by itself. A child runs in its own session, so that Ctrl-C at the
-terminal reaches the parent alone, which then stops its children in order.
+reads end-of-file, or finds another parent than it had, and winds down by itself. A child runs in
+its own session, so that Ctrl-C at the terminal reaches the parent alone, which then stops its
+children in order.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 RESTART_FIRST_S = 0.5
 RESTART_MAX_S = 10.0
 STOP_DEADLINE_S = 10.0
+PARENT_LOOK_S = 0.5
 EXIT_CONFIG = 3
 """A child that refuses its configuration: starting it again would not help."""
 
@@ -119,9 +121,21 @@ def stop_on_signals(stop: asyncio.Event) -> None:
 
 
 async def parent_gone() -> None:
-    """Returns when stdin reaches its end: the process that started us is no more."""
-    loop = asyncio.get_running_loop()
+    """Returns when the process that started us is no more: stdin is at its end, or somebody else is
+    our parent now. Either alone is not enough: a process that the parent has forked may hold the
+    other end of stdin open long after it."""
+    parent = os.getppid()
     reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    ended = asyncio.ensure_future(_to_its_end(reader))
+    try:
+        while not ended.done() and os.getppid() == parent:
+            await asyncio.wait({ended}, timeout=PARENT_LOOK_S)
+    finally:
+        ended.cancel()
+
+
+async def _to_its_end(reader: asyncio.StreamReader) -> None:
     while await reader.read(1024):
         pass

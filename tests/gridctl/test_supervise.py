@@ -72,3 +72,43 @@ async def test_sighup_to_the_parent_reaches_the_child_and_ends_nobody(told: Path
         stop.set()
         await asyncio.wait_for(keeping, 5.0)
         asyncio.get_running_loop().remove_signal_handler(signal.SIGHUP)
+
+
+WATCHFUL = """
+import asyncio, pathlib
+from gridctl.supervise import parent_gone
+async def main():
+    watching = asyncio.create_task(parent_gone())
+    await asyncio.sleep(0.2)
+    pathlib.Path("began").touch()
+    await watching
+asyncio.run(main())
+pathlib.Path("ended").touch()
+"""
+PARENT = """
+import os, pathlib, subprocess, sys, time
+read, write = os.pipe()
+quiet = {"stdout": subprocess.DEVNULL}
+subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=read, **quiet)
+subprocess.Popen(["sleep", "20"], pass_fds=(write,), **quiet)
+while not pathlib.Path("began").exists():
+    time.sleep(0.02)
+print(os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+async def test_a_child_sees_that_its_parent_is_gone_though_its_stdin_is_held_open(
+    tmp_path: Path,
+) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PARENT, WATCHFUL, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    async with asyncio.timeout(60):
+        await parent.stdout.readline()
+        assert not (tmp_path / "ended").exists()
+        parent.kill()
+        await parent.wait()
+        while not (tmp_path / "ended").exists():  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
