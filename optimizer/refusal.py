@@ -90,7 +90,8 @@ def _limits(task: PlanningTask) -> Iterator[str]:
 def _feeder(feeder: Feeder) -> Iterator[str]:
     """Ratings by which currents are divided."""
     rated = [(e.mrid, e.rating_a) for e in (*feeder.lines, *feeder.switches)]
-    rated += [(e.mrid, amps) for e in feeder.equivalents for amps in e.rating_a]
+    # A terminal of an equivalent branch that is not rated has 0 A.
+    rated += [(e.mrid, amps) for e in feeder.equivalents for amps in e.rating_a if amps != 0.0]
     for mrid, amps in rated:
         if amps is not None and not (math.isfinite(amps) and amps > 0.0):
             yield f"{mrid}: rating_a is {amps}"

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gridctl.model.network import BranchKind, EquivalentBranch
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
 from gridctl.model.resource import Reactive, Terminal
 from optimizer.plan import plan_task
@@ -200,6 +201,22 @@ def test_a_rating_of_nothing_is_refused_by_name() -> None:
     result = planned(hourly_task([900, 1150], group("G"), feeder=feeder))
     assert result.status is SolveStatus.FAILED
     assert "line: rating_a is 0.0" in result.reason
+
+
+def test_a_terminal_of_an_equivalent_branch_may_be_unrated() -> None:
+    """The second leg of many a foreign split-phase transformer: 0 A, and no plan is refused."""
+    far = two_nodes().lines[0].to_node
+    reactor = EquivalentBranch(
+        mrid="reactor",
+        kind=BranchKind.REACTOR,
+        terminals=((far, "A"), (far, "B")),
+        g_s=((1e-3, 0.0), (0.0, 1e-3)),
+        b_s=((0.0, 0.0), (0.0, 0.0)),
+        rating_a=(100.0, 0.0),
+    )
+    feeder = replace(two_nodes(), equivalents=(reactor,))
+    result = planned(hourly_task([900, 1150], group("G"), feeder=feeder))
+    assert result.status in CARRIES, result.reason
 
 
 def test_a_forecast_without_its_series_is_refused() -> None:
