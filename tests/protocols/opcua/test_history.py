@@ -98,7 +98,7 @@ async def test_changes_while_the_history_is_read_are_told_once(
             await link.until(lambda: False, 0.7)
             told = [e.measurement for e in events.take() if e.measurement.quality.is_good]
     values = [one.value for one in told]
-    assert pauses == 1
+    assert pauses >= 1
     assert values == [values[0] + n for n in range(len(values))]
 
 
