@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SIZES = {"1920": (1920, 1080), "1366": (1366, 768)}
 PALETTES = ("dark", "light")
 SCREENS = (
-    "overview", "plans", "forecast", "health", "commands", "alarms", "tags", "audit", "shift",
-    "comms",
+    "overview", "plans", "forecast", "health", "settlements", "commands", "alarms", "tags", "audit",
+    "shift", "comms",
 )  # fmt: skip
 RATE = 20.0
 SETTLE_MS = 700
