@@ -79,6 +79,8 @@ FIELD_POINTS = (
 )
 NAIVE_POINTS = ("order.sent", "ack.after", "outcome.operated", "outcome.accepted")
 LIFE_S = 45.0
+RESENT_LEASE_S = 100.0
+"""Grid seconds."""
 
 _kill_at = ""
 
@@ -267,7 +269,9 @@ async def _resend(running: Office, store: SqlStore, rows: Any) -> None:
     for row in rows:
         plan = await store.plan(row.command.plan)
         assert plan is not None
-        again = replace(row.command, mrid=f"{row.command.mrid}.again")
+        # With a lease of its own: on a slow machine the old one would be over.
+        until_s = running._clock.now_s() + RESENT_LEASE_S
+        again = replace(row.command, mrid=f"{row.command.mrid}.again", lease_until_s=until_s)
         try:
             await running._orders.dispatch(
                 plan.plan, plan.digest, [a.by for a in plan.approvals], [again]
