@@ -33,9 +33,9 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
 ]
 
-RATE = 20.0
+RATE = 10.0
 PLAN_MS = 60_000
-EFFECT_MS = 90_000
+EFFECT_MS = 120_000
 
 
 @pytest.fixture(scope="module")
