@@ -98,6 +98,10 @@ Instance = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 User = Annotated[str, typer.Option("--user", "-u", envvar="GRIDCTL_USER", help="Who you are.")]
+CautionsRead = Annotated[
+    list[str] | None,
+    typer.Option("--read", help="A caution tag that you have read (again for each one)."),
+]
 DEFAULT_INSTANCE = Path(".gridctl/demo")
 
 
@@ -322,6 +326,7 @@ def plan_approve(
     digest: Annotated[
         str, typer.Option(help="Digest (or its first 12 characters) that `plan show` printed.")
     ],
+    read: CautionsRead = None,
     instance: Instance = DEFAULT_INSTANCE,
     user: User = "",
     as_json: AsJson = False,
@@ -329,7 +334,9 @@ def plan_approve(
     """Approve exactly the plan that you have read: its digest is required."""
     from gridctl.cli_desk import approve_plan  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: approve_plan(instance, plan, digest, user=user, as_json=as_json))
+    _guarded(
+        lambda: approve_plan(instance, plan, digest, user=user, as_json=as_json, read=read or [])
+    )
 
 
 @plan_app.command("break-glass")
@@ -339,6 +346,7 @@ def plan_break_glass(
         str, typer.Option(help="Digest (or its first 12 characters) that `plan show` printed.")
     ],
     reason: Annotated[str, typer.Option(help="Why one person is enough: 20 characters or more.")],
+    read: CautionsRead = None,
     instance: Instance = DEFAULT_INSTANCE,
     user: User = "",
     as_json: AsJson = False,
@@ -346,7 +354,11 @@ def plan_break_glass(
     """Release an emergency plan alone: alarm, audit, and a review by the next shift."""
     from gridctl.cli_desk import break_glass  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: break_glass(instance, plan, digest, reason, user=user, as_json=as_json))
+    _guarded(
+        lambda: break_glass(
+            instance, plan, digest, reason, user=user, as_json=as_json, read=read or []
+        )
+    )
 
 
 @plan_app.command("reject")

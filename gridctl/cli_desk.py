@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,8 @@ def show_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None:
             f"{row['name'][:28]:<28} {now:>8} {row['to_kw']:>8.0f} {-row['effect_kw']:>8.0f}  "
             f"{row['how']}"
         )
+    for item in detail["cautions"]:
+        print(f"Caution:  {item['name']}: {item['text']}")
     for item in detail["excluded"]:
         print(f"Excluded: {item['name']}: {item['reason']}")
     for item in detail["shortfalls"]:
@@ -160,7 +163,9 @@ def explain_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None
         print("Nothing holds it back, nothing is missed, nobody is left out.")
 
 
-def approve_plan(instance: Path, plan: str, digest: str, *, user: str, as_json: bool) -> None:
+def approve_plan(
+    instance: Path, plan: str, digest: str, *, user: str, as_json: bool, read: Sequence[str] = ()
+) -> None:
     """`gridctl plan approve`: a digest prefix must match what the office has now."""
     if len(digest) < DIGEST_SHOWN:
         raise RefusedError(
@@ -169,7 +174,7 @@ def approve_plan(instance: Path, plan: str, digest: str, *, user: str, as_json: 
     with signed_in(instance, user) as remote:
         held = str(remote.get(f"/plans/{plan}")["digest"])
         full = held if held.startswith(digest) else digest
-        detail = remote.post(f"/plans/{plan}/approve", {"digest": full})
+        detail = remote.post(f"/plans/{plan}/approve", {"digest": full, "cautions": list(read)})
     if as_json:
         _out(detail)
     else:
@@ -177,7 +182,14 @@ def approve_plan(instance: Path, plan: str, digest: str, *, user: str, as_json: 
 
 
 def break_glass(
-    instance: Path, plan: str, digest: str, reason: str, *, user: str, as_json: bool
+    instance: Path,
+    plan: str,
+    digest: str,
+    reason: str,
+    *,
+    user: str,
+    as_json: bool,
+    read: Sequence[str] = (),
 ) -> None:
     """`gridctl plan break-glass`: the digest as in `approve_plan`."""
     if len(digest) < DIGEST_SHOWN:
@@ -187,7 +199,8 @@ def break_glass(
     with signed_in(instance, user) as remote:
         held = str(remote.get(f"/plans/{plan}")["digest"])
         full = held if held.startswith(digest) else digest
-        detail = remote.post(f"/plans/{plan}/break-glass", {"digest": full, "reason": reason})
+        body = {"digest": full, "reason": reason, "cautions": list(read)}
+        detail = remote.post(f"/plans/{plan}/break-glass", body)
     if as_json:
         _out(detail)
     else:

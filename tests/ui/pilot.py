@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.ports import free_port
 
-READY_S = 90.0
+READY_S = 240.0
 _SECRET = re.compile(r"^\s+(operator-\w)\s+\w+\s+password (\S+)$")
 
 
