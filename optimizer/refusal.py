@@ -89,7 +89,8 @@ def _limits(task: PlanningTask) -> Iterator[str]:
 
 def _feeder(feeder: Feeder) -> Iterator[str]:
     """Ratings by which currents are divided."""
-    rated = [(e.mrid, e.rating_a) for e in (*feeder.lines, *feeder.switches)]
+    rated: list[tuple[str, float | None]] = [(e.mrid, e.rating_a) for e in feeder.lines]
+    rated += [(e.mrid, e.rating_a) for e in feeder.switches]
     # A terminal of an equivalent branch that is not rated has 0 A.
     rated += [(e.mrid, amps) for e in feeder.equivalents for amps in e.rating_a if amps != 0.0]
     for mrid, amps in rated:
