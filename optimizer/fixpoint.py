@@ -34,7 +34,7 @@ from optimizer.powerflow import RootSystem
 TOLERANCE_PU = 1e-9
 HEAD_TOLERANCE_KW = 1e-3
 ITERATIONS_MAX = 100
-PILOTS, PILOTS_FROM = 5, 24
+PILOTS, PILOTS_FROM = 7, 24
 """Without anything injected, voltages are a smooth function of one factor: this many factors are
 solved first, where there are so many intervals, and all others begin between them."""
 
