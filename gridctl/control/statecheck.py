@@ -13,10 +13,11 @@ import numpy as np
 
 from gridctl.control.resources import Known, network_state
 from gridctl.model.network import Feeder
+from gridctl.model.planning import NetworkState
 from gridctl.model.quantity import Phase, Unit
 from gridctl.model.resource import LoadGroup, Resource
 from optimizer.arrays import FloatArray
-from optimizer.estimation.feeder import FeederEstimator, Meter, Quantity
+from optimizer.estimation.feeder import FeederEstimator, FeederState, Meter, Quantity
 from optimizer.validation.marks import Mark
 
 HEAD_SIGMA_SHARE = 0.01
@@ -50,6 +51,19 @@ class StateCheck:
         state = network_state(self._feeder, known, head_point=self._head)
         if state is None or len(self._feeder.consumers) > CONSUMERS_MAX:
             return {}
+        try:
+            found = self._estimated(known, state)
+        except (ValueError, KeyError):
+            # A feeder that has no state, or a device at a place that it does not have.
+            return {}
+        if found is None:
+            return {}
+        if found.fits and not found.removed:
+            return {}
+        return {point: {Mark.STATE: 1} for point in (*found.removed, *found.suspects)}
+
+    def _estimated(self, known: Known, state: NetworkState) -> FeederState | None:
+        """None with too few meters. Raises ValueError and KeyError as the estimator does."""
         key = (tuple(state.taps.items()), state.closed_capacitors, state.open_switches)
         if self._kept is None or self._kept[0] != key:
             estimator = FeederEstimator(
@@ -62,21 +76,13 @@ class StateCheck:
         own = self._kept[1]
         meters = self._meters(own, known, state.head_kw)
         if len(meters) < METERS_MIN:
-            return {}
+            return None
         injection_kw = self._injected_kw(own, known)
         nominal_kw = sum(sum(c.kw) for c in self._feeder.consumers)
         factor = max((state.head_kw + injection_kw.sum()) / max(nominal_kw, 1e-9), 0.05)
-        try:
-            found = own.estimate(
-                meters,
-                prior=np.full(len(own.consumers), factor),
-                injection_kw=injection_kw,
-            )
-        except ValueError:
-            return {}
-        if found.fits and not found.removed:
-            return {}
-        return {point: {Mark.STATE: 1} for point in (*found.removed, *found.suspects)}
+        return own.estimate(
+            meters, prior=np.full(len(own.consumers), factor), injection_kw=injection_kw
+        )
 
     def _meters(self, own: FeederEstimator, known: Known, head_kw: float) -> list[Meter]:
         sigma_kw = max(HEAD_SIGMA_SHARE * abs(head_kw), 1.0)
