@@ -68,7 +68,7 @@ class OutstationEvents(EventBuffers):
         """Frozen counters and running ones are of one kind for py1815, and two groups here."""
         if not issubclass(kind, FrozenCounterEvent):
             return super().peek_kind(kind, limit)
-        found = [event for event in super().peek_kind(kind) if type(event) is kind]
+        found: list[Event] = [e for e in super().peek_kind(kind) if type(e) is kind]
         return found if limit is None else found[: max(0, limit)]
 
     def prime_double(self, index: int, point: DoubleBitPoint) -> None:

@@ -227,6 +227,7 @@ def test_scan_classes_groups_and_defaults_of_a_link(pilot: Path) -> None:
     edit(file, r"^\[\[field.links\]\]\n", extra + "defaults = { scan = 'fast', deadband = 0.5 }\n")
     context = load_settings(file).field.context()
     assert context.scan_s == {"fast": 1.0}
+    assert context.groups is not None
     assert (context.groups["alarms"].soe, context.groups["alarms"].event_class) == (True, 1)
     assert context.defaults["SUB"].deadband == 0.5
     assert context.links == frozenset({"SUB", "DR", "DER"})
