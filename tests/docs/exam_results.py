@@ -18,6 +18,10 @@ run of `make soak` the scripted operator passed all eleven, and whoever did noth
 STEPPED: Final[dict[str, tuple[str, str]]] = {
     "cloud-front": ("failed: 12,472", "passed: 888"),
     "cold-snap": ("failed: 18,933", "passed: 380"),
+    "customer-overrides": ("failed: 58,692", "passed: 512"),
+    "ev-evening": ("failed: 12,257", "passed: 156"),
+    "feed-freezes": ("failed: 58,692", "passed: 9,350"),
+    "heat-wave": ("failed: 38,789", "passed: 3"),
 }
 """By scenario: when nobody acts, with the scripted operator."""
 OFFICE: Final[dict[str, str]] = {
@@ -26,6 +30,8 @@ OFFICE: Final[dict[str, str]] = {
     "customer-overrides": "passed: 6,354",
     "outstation-dies-at-peak": "failed: 17,653. While the link of the load groups is dead only "
     "62 % of the points are good, and nothing may be approved then (SG-12)",
+    "rejected-selects": "failed: 17,328. More than a tenth of a plan's commands did not take, so it "
+    "was stopped three times (SG-17), and two waited until the head had moved away (SG-14)",
 }
 
 
