@@ -31,6 +31,8 @@ SCREENS = (
 )  # fmt: skip
 RATE = 20.0
 SETTLE_MS = 700
+WAIT_MS = 90_000
+"""A busy machine takes its time."""
 DOCUMENTED = {
     "dispatch-overview-1920-dark.png": "overview.png",
     "waiting-review-1920-dark.png": "plan-review.png",
@@ -54,6 +56,7 @@ def main() -> int:
     if CHROMIUM is None:
         sys.stderr.write("no Chromium on this machine: apt-get install chromium\n")
         return 1
+    expect.set_options(timeout=WAIT_MS)
     shutil.rmtree(chosen.out, ignore_errors=True)
     chosen.out.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="gridctl-screens-") as folder, ExitStack() as stack:
@@ -85,7 +88,7 @@ class Walk:
         first, second = (self._sign_in(user) for user in self._pilot.users)
         self._state = first.context.storage_state()
         first.goto(f"{self._pilot.url}/#/overview")
-        expect(first.get_by_role("link", name="Review").first).to_be_visible(timeout=60_000)
+        expect(first.get_by_role("link", name="Review").first).to_be_visible(timeout=WAIT_MS)
         plan = (first.get_by_role("link", name="Review").first.get_attribute("href") or "")[2:]
         self._moment("waiting", [*SCREENS, plan])
         self._dialog(first, plan)
@@ -166,7 +169,7 @@ class Walk:
         page.get_by_label("User").fill(user)
         page.get_by_label("Password").fill(self._pilot.users[user])
         page.get_by_role("button", name="Sign in").click()
-        expect(page.get_by_role("application")).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("application")).to_be_visible(timeout=WAIT_MS)
         return page
 
     def _take(self, page: Page, name: str) -> None:
