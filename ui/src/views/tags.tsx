@@ -49,7 +49,7 @@ export function Tags() {
                 <td>{t.work_order}</td>
                 <td>{t.by}</td>
                 <td class="num"><Time at={t.at} dated /></td>
-                <td class="num">{t.until ? <Time at={t.until} dated /> : "removed"}</td>
+                <td class="num">{t.until ? <Time at={t.until} dated /> : "no end"}</td>
                 <td>{t.in_field === null ? "not needed" : t.in_field ? "enforced" : <b class="s-warn">◆ not yet</b>}</td>
                 <td><button type="button" disabled={!may()} onClick={() => setRemoving(t)}
                   aria-label={`Remove tag ${t.id} from ${t.device}`}>Remove…</button></td>
