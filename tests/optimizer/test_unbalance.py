@@ -111,8 +111,6 @@ def test_a_limit_that_nobody_can_keep_is_a_shortfall_in_words() -> None:
 
 def test_on_ieee_123_the_head_and_the_unbalance_are_kept_together() -> None:
     task = ieee123_task(count=8)
-    free = planned(task)
-    assert free.verification is not None
     result = planned(replace(task, policy=Policy(unbalance_max_pct=3.0)))
     assert result.verification is not None
     assert result.verification.ok, result.verification.reasons
