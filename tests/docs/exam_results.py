@@ -22,6 +22,7 @@ STEPPED: Final[dict[str, tuple[str, str]]] = {
     "ev-evening": ("failed: 12,257", "passed: 156"),
     "feed-freezes": ("failed: 58,692", "passed: 9,350"),
     "heat-wave": ("failed: 38,789", "passed: 3"),
+    "holiday": ("failed: 748", "passed: 0"),
 }
 """By scenario: when nobody acts, with the scripted operator."""
 OFFICE: Final[dict[str, str]] = {
@@ -30,8 +31,8 @@ OFFICE: Final[dict[str, str]] = {
     "customer-overrides": "passed: 6,354",
     "outstation-dies-at-peak": "failed: 17,653. While the link of the load groups is dead only "
     "62 % of the points are good, and nothing may be approved then (SG-12)",
-    "rejected-selects": "failed: 17,328. More than a tenth of a plan's commands did not take, so it "
-    "was stopped three times (SG-17), and two waited until the head had moved away (SG-14)",
+    "rejected-selects": "failed: 17,328. More than a tenth of a plan's commands did not take: "
+    "three were stopped (SG-17), and two waited until the head had moved away (SG-14)",
 }
 
 
