@@ -20,7 +20,7 @@ from tests.journeys.running_demo import gridctl
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 
 PAGE = ROOT / "docs/tutorial/your-own-master.md"
-READY_S, END_S, RUN_S = 120.0, 30.0, 8.0
+READY_S, END_S, RUN_S = 180.0, 90.0, 8.0
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -56,6 +56,8 @@ def simulator(folder: Path, *words: str) -> Iterator[str]:
         process.send_signal(signal.SIGINT)
         assert process.wait(END_S) == 0
         reading.join(5.0)
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def test_the_page_can_be_followed_in_an_empty_folder(tmp_path: Path) -> None:
