@@ -32,7 +32,6 @@ class BreakerLatch:
             self.value, self.since_s = value, at_s
         return verdict
 
-
     def drop(self) -> None:
         """A breaker stays where it is, whoever is gone."""
 

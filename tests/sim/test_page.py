@@ -61,7 +61,7 @@ async def test_the_document_draws_the_feeder_and_cannot_be_broken_out_of(served:
     status, headers, body = await served.ask("GET", "/")
     text = body.decode()
     assert status == 200
-    assert text.count('data-node=') == len(served.stage.world.feeder.nodes)
+    assert text.count("data-node=") == len(served.stage.world.feeder.nodes)
     assert 'data-branch="L67-68"' in text
     assert text.count("</script>") == 1, "data is no markup"
     assert "default-src 'self'" in headers["Content-Security-Policy"]
