@@ -475,7 +475,7 @@ class Dispatcher:
         return None
 
     def _move(self, command: Command, now_s: float) -> Move:
-        measured = self._image.snapshot().good(command.expect_point)
+        measured = self._image.good(command.expect_point)
         kw = moved_kw(
             command,
             present_kw=command.value if measured is None else measured.value,

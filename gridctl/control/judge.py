@@ -247,4 +247,4 @@ class Judge:
         )
 
     def _head(self) -> Measurement | None:
-        return self._image.snapshot().good(self._head_point)
+        return self._image.good(self._head_point)

@@ -397,7 +397,7 @@ class Office:
         return (0, 0) if hello is None else (hello.epoch_seen, hello.sequence_seen)
 
     def _head_kw(self) -> float | None:
-        head = self.image.snapshot().good(self._settings.head_point)
+        head = self.image.good(self._settings.head_point)
         return None if head is None else head.value
 
     def known(self) -> Known:

@@ -186,6 +186,13 @@ class ProcessImage:
             )
         return self._snapshot
 
+    def good(self, point: str) -> Measurement | None:
+        """As `Snapshot.good`, of this moment. For one point that is asked for with each report of
+        the field: a snapshot of ten thousands of others would be most of the office's work."""
+        self._age()
+        found = self._stale.get(point) or self._values.get(point)
+        return found if found is not None and found.quality.is_good else None
+
     def good_share(self) -> float:
         """Share of the readable points whose value is good, 0 … 1. What a device holds shows in the
         feedback point of a setpoint, never in the setpoint itself."""

@@ -108,6 +108,19 @@ def test_points_that_are_reported_in_turn_age_each_by_its_own_report() -> None:
     assert snapshot.good("b") is None
 
 
+def test_one_point_is_told_as_in_the_snapshot_and_without_one() -> None:
+    clock = ManualClock()
+    image = image_of(clock)
+    tell(image, 1, measured("fast"), measured("slow"))
+    before = image.snapshot().revision
+    assert image.good("fast") == measured("fast")
+    assert image.good("unknown") is None
+    clock.advance(stale_after_s(FAST_S) + 0.1)
+    assert image.good("fast") is None
+    assert image.good("slow") == measured("slow")
+    assert image.snapshot().revision == before + 1
+
+
 def test_the_same_snapshot_as_long_as_nothing_changed() -> None:
     clock = ManualClock()
     image = image_of(clock)
