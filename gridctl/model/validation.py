@@ -22,8 +22,8 @@ class BalanceRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterRule:
-    """Rule 14: the point `kwh`, a register, counts what the point `kw` draws; `multiplier_kwh`: what
-    one count of it stands for (CT x PT)."""
+    """Rule 14: the point `kwh`, a register, counts what the point `kw` draws; `multiplier_kwh`:
+    what one count of it stands for (CT x PT)."""
 
     kw: str
     kwh: str

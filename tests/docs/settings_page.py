@@ -65,6 +65,16 @@ _OTHERS = """\
 | `run/` | `[link]`, `[field]` | socket, stop file, the agent's memory; made at start |"""
 
 
+_ROWS_OF: dict[str, tuple[tuple[str, type[BaseModel]], ...]] = {
+    "validation": (
+        ("validation.balances", config.BalanceTable),
+        ("validation.registers", config.RegisterTable),
+        ("validation.powers", config.PowersTable),
+    ),
+    "oidc": (("oidc.roles", config_people.OidcRoleTable),),
+}
+
+
 def configuration_page() -> str:
     """The whole page."""
     parts = [_INTRO.replace("# Configuration\n", f"# Configuration\n\n{GENERATED}\n", 1)]
@@ -82,17 +92,10 @@ def configuration_page() -> str:
             for header, key, nested in _NESTED:
                 parts.append(_section(header, TABLES[key], _model_rows(key, nested)))
             parts.append(_LINKS)
-        if name == "validation":
-            for key, nested in (
-                ("balances", config.BalanceTable),
-                ("registers", config.RegisterTable),
-                ("powers", config.PowersTable),
-            ):
-                own = f"validation.{key}"
-                parts.append(_section(f"[[{own}]]", TABLES[own], _model_rows(own, nested)))
-        if name == "oidc":
-            roles = _model_rows("oidc.roles", config_people.OidcRoleTable)
-            parts.append(_section("[[oidc.roles]]", TABLES["oidc.roles"], roles))
+        parts += [
+            _section(f"[[{own}]]", TABLES[own], _model_rows(own, rows))
+            for own, rows in _ROWS_OF.get(name, ())
+        ]
     parts.append(_LIMITS)
     for header, key, limit in (
         ("the file", "limits", limitsfile._File),

@@ -54,6 +54,9 @@ class Image:
         )
         return Snapshot(revision=1, at_s=now_s, values={HEAD: head})
 
+    def good(self, point: str) -> Measurement | None:
+        return self.snapshot().good(point)
+
 
 @dataclass
 class Bench:
