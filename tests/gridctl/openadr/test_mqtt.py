@@ -131,7 +131,7 @@ async def listening(broker: RealBroker) -> AsyncIterator[Listen]:
 
     yield listen
     for ear in ears:
-        ear.process.terminate()
+        ear.process.kill()  # asked to end, it once said goodbye for ever
         await ear.process.communicate()
 
 
