@@ -34,6 +34,7 @@ from gridctl.cli_settle import settle_app
 from gridctl.cli_sim import sim_app
 from gridctl.cli_substation import substation_app
 from gridctl.cli_tag import tag_app
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User
 from gridctl.cli_trace import trace_link
 from gridctl.cli_user import user_app
 from gridctl.cli_vee import vee_app
@@ -87,22 +88,10 @@ openadr_app.add_typer(client_app, name="client")
 openadr_app.add_typer(dead_app, name="dead")
 openadr_app.add_typer(mqtt_app, name="mqtt")
 
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-User = Annotated[str, typer.Option("--user", "-u", envvar="GRIDCTL_USER", help="Who you are.")]
 CautionsRead = Annotated[
     list[str] | None,
     typer.Option("--read", help="A caution tag that you have read (again for each one)."),
 ]
-DEFAULT_INSTANCE = Path(".gridctl/demo")
 
 
 def say(text: str) -> None:

@@ -11,28 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 if TYPE_CHECKING:
     from gridctl.control.alarmfigures import AlarmFigures
 
 EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
-DEFAULT_INSTANCE = Path(".gridctl/demo")
 DAY_S = 86_400.0
 ALARMS_MAX = 500
 
 alarms_app = typer.Typer(help="Alarms: figures and reports.", no_args_is_help=True)
-
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 
 
 @alarms_app.callback()

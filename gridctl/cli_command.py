@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 if TYPE_CHECKING:
@@ -25,18 +26,6 @@ EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
 command_app = typer.Typer(
     help="Commands: what became of each, and what passed the wire.", no_args_is_help=True
 )
-
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-DEFAULT_INSTANCE = Path(".gridctl/demo")
 
 
 @command_app.command("list")

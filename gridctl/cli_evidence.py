@@ -17,21 +17,11 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
 from gridctl.model.errors import ConfigError, GridctlError, Refusal, RefusedError, UnavailableError
 
 EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
-DEFAULT_INSTANCE = Path(".gridctl/demo")
 
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Key = Annotated[
     Path | None,
     typer.Option("--key", help="The office's public key (PEM), from somewhere else than the pack."),

@@ -3,44 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
-
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
-DEFAULT_INSTANCE = Path(".gridctl/demo")
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User, guarded
 
 mode_app = typer.Typer(help="Modes of areas: off, shadow, advisory.", no_args_is_help=True)
-
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-User = Annotated[str, typer.Option("--user", "-u", envvar="GRIDCTL_USER", help="Who you are.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-
-
-def _guarded(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except GridctlError as error:
-        print(f"gridctl: {error}", file=sys.stderr)
-        code = EXIT_REFUSED
-        if isinstance(error, ConfigError):
-            code = EXIT_CONFIG
-        elif isinstance(error, UnavailableError):
-            code = EXIT_UNAVAILABLE
-        raise typer.Exit(code) from None
 
 
 @mode_app.command("list")
@@ -48,7 +18,7 @@ def mode_list(
     instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
 ) -> None:
     """Each area: its mode, what is asked for, and what shadow plans have shown."""
-    _guarded(lambda: _list(instance, user, as_json=as_json))
+    guarded(lambda: _list(instance, user, as_json=as_json))
 
 
 @mode_app.command("set")
@@ -61,7 +31,7 @@ def mode_set(
     as_json: AsJson = False,
 ) -> None:
     """Go down at once, or ask to go up (two more persons approve)."""
-    _guarded(
+    guarded(
         lambda: _send(
             instance,
             user,
@@ -77,7 +47,7 @@ def mode_approve(
     area: str, instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
 ) -> None:
     """Say yes to what is asked for."""
-    _guarded(lambda: _send(instance, user, "/modes/approve", {"area": area}, as_json=as_json))
+    guarded(lambda: _send(instance, user, "/modes/approve", {"area": area}, as_json=as_json))
 
 
 def _list(instance: Path, user: str, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
 from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -29,20 +30,9 @@ trust_app = typer.Typer(
 )
 opcua_app.add_typer(trust_app, name="trust")
 
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
 LinkId = Annotated[
     str, typer.Option("--link", "-l", help="The link, where more than one has a trust list.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-DEFAULT_INSTANCE = Path(".gridctl/demo")
 
 
 @trust_app.command("list")

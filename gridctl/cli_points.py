@@ -22,6 +22,7 @@ from gridctl.cli_probe import (
     leave_with,
     opcua_settings,
 )
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
 from gridctl.model.errors import ConfigError, GridctlError
 
 if TYPE_CHECKING:
@@ -35,17 +36,6 @@ ANSWER_WITHIN_S = 30.0
 LOOK_S = 0.2
 
 points_app = typer.Typer(help="The points file: check it, reload it.", no_args_is_help=True)
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
-DEFAULT_INSTANCE = Path(".gridctl/demo")
 
 
 @points_app.command("check")

@@ -3,45 +3,16 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
-
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
-DEFAULT_INSTANCE = Path(".gridctl/demo")
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User, guarded
 
 tag_app = typer.Typer(help="Tags on devices: who works where.", no_args_is_help=True)
 
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-User = Annotated[str, typer.Option("--user", "-u", envvar="GRIDCTL_USER", help="Who you are.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 Reason = Annotated[str, typer.Option(help="Why; everybody reads it, and the audit keeps it.")]
-
-
-def _guarded(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except GridctlError as error:
-        print(f"gridctl: {error}", file=sys.stderr)
-        code = EXIT_REFUSED
-        if isinstance(error, ConfigError):
-            code = EXIT_CONFIG
-        elif isinstance(error, UnavailableError):
-            code = EXIT_UNAVAILABLE
-        raise typer.Exit(code) from None
 
 
 @tag_app.command("list")
@@ -49,7 +20,7 @@ def tag_list(
     instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
 ) -> None:
     """What hangs where, by whom and why, and whether the field enforces it."""
-    _guarded(lambda: _list(instance, user, as_json=as_json))
+    guarded(lambda: _list(instance, user, as_json=as_json))
 
 
 @tag_app.command("place")
@@ -73,7 +44,7 @@ def tag_place(
         "work_order": work_order,
         "hours": hours,
     }
-    _guarded(lambda: _send(instance, user, "/tags", body, as_json=as_json))
+    guarded(lambda: _send(instance, user, "/tags", body, as_json=as_json))
 
 
 @tag_app.command("remove")
@@ -86,7 +57,7 @@ def tag_remove(
 ) -> None:
     """Take your own tag away; ask for the removal of another's, or agree to it."""
     body = {"reason": reason}
-    _guarded(lambda: _send(instance, user, f"/tags/{tag}/remove", body, as_json=as_json))
+    guarded(lambda: _send(instance, user, f"/tags/{tag}/remove", body, as_json=as_json))
 
 
 def _list(instance: Path, user: str, *, as_json: bool) -> None:

@@ -13,23 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
 from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
-DEFAULT_INSTANCE = Path(".gridctl/demo")
 
 user_app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
-
-Instance = Annotated[
-    Path,
-    typer.Option(
-        "--instance",
-        "-i",
-        envvar="GRIDCTL_INSTANCE",
-        help="Folder with gridctl.toml (made by `gridctl demo`).",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:

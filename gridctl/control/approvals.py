@@ -61,7 +61,7 @@ class Approvals:
         clock: Clock,
         policy: ApprovalPolicy,
         blocked: Callable[[OpenPlan], tuple[str, ...]],
-        cautions: Callable[[Plan], tuple[Tag, ...]] = lambda _: (),
+        cautions: Callable[[Plan], tuple[Tag, ...]],
     ) -> None:
         self._store = store
         self._clock = clock

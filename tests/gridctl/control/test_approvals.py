@@ -92,6 +92,7 @@ class Approving(RuleBasedStateMachine):
             clock=self.clock,
             policy=POLICY,
             blocked=lambda _: self.blocked,
+            cautions=lambda _: (),
         )
         self.books: dict[str, Book] = {}
         self.released: list[str] = []
