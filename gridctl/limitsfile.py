@@ -16,7 +16,7 @@ from cryptography.exceptions import InvalidSignature
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gridctl.model.errors import ConfigError
-from gridctl.model.limits import AreaLimit, DeviceLimit, LimitSet
+from gridctl.model.limits import AreaLimit, ClosedLoopLimit, DeviceLimit, LimitSet
 from gridctl.pki import load_private_ed25519, load_public_ed25519
 from gridctl.tomlplaces import line_of, places
 
@@ -62,11 +62,20 @@ class _Area(_Table):
     window_s: _Positive
 
 
+class _ClosedLoop(_Table):
+    area: _Name
+    max_kw: _Positive
+    ramp_kw: _Positive
+    points: Annotated[list[_Name], Field(min_length=1)]
+
+
 class _File(_Table):
     version: int
     devices: list[_Device]
     areas: list[_Area]
     inhibited: list[_Name]
+    closed_loop: list[_ClosedLoop] = []
+    """Left out: no area may ever be in closed loop."""
 
 
 def load_limits(file: Path, *, signed_by: Path | None = None) -> LimitSet:
@@ -138,6 +147,10 @@ def parse_limits(
         devices=tuple(DeviceLimit(**d.model_dump()) for d in found.devices),
         areas=tuple(AreaLimit(**a.model_dump()) for a in found.areas),
         inhibited=tuple(found.inhibited),
+        closed_loop=tuple(
+            ClosedLoopLimit(**c.model_dump(exclude={"points"}), points=tuple(c.points))
+            for c in found.closed_loop
+        ),
     )
 
 
@@ -159,7 +172,22 @@ def _inconsistencies(found: _File) -> list[tuple[str, str]]:
     for i, point in enumerate(found.inhibited):
         if point not in limited:
             mistakes.append((f"inhibited[{i}]", f"{point} is not one of the devices' points"))
-    return mistakes
+    return [*mistakes, *_closed_loop_mistakes(found)]
+
+
+def _closed_loop_mistakes(found: _File) -> Iterable[tuple[str, str]]:
+    area_of = {d.point: d.area for d in found.devices}
+    for name in _twice([c.area for c in found.closed_loop]):
+        yield ("closed_loop", f"area {name} is there twice")
+    for i, bound in enumerate(found.closed_loop):
+        where = f"closed_loop[{i}]"
+        if bound.ramp_kw > bound.max_kw:
+            yield (f"{where}.ramp_kw", f"{bound.ramp_kw:g} is above max_kw {bound.max_kw:g}")
+        for point in bound.points:
+            if area_of.get(point) != bound.area:
+                yield (f"{where}.points", f"{point} is not a device's point of area {bound.area}")
+        for name in _twice(bound.points):
+            yield (f"{where}.points", f"{name} is there twice")
 
 
 def _twice(names: Iterable[str]) -> list[str]:

@@ -29,7 +29,9 @@ class ApprovalPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """One person's yes to exactly one digest. `at_s` in grid time, `at_mono_s` real seconds."""
+    """One person's yes to exactly one digest. `at_s` in grid time, `at_mono_s` real seconds.
+    `standing`: digests of the promotions, joined by commas, by which the person said it beforehand
+    (SG-37); "": said to this plan."""
 
     plan: str
     digest: str
@@ -37,6 +39,7 @@ class Approval:
     session: str
     at_s: float
     at_mono_s: float
+    standing: str = ""
 
 
 def approvals_needed(plan: Plan, policy: ApprovalPolicy) -> int:

@@ -37,6 +37,17 @@ class AreaLimit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedLoopLimit:
+    """OT's own bounds of closed loop in an area (SG-37): an envelope may ask for less, never for
+    more. `points`: the only ones that may move without a person. An area without one has none."""
+
+    area: str
+    max_kw: float
+    ramp_kw: float
+    points: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSet:
     """The whole limits file."""
 
@@ -44,6 +55,7 @@ class LimitSet:
     devices: tuple[DeviceLimit, ...]
     areas: tuple[AreaLimit, ...]
     inhibited: tuple[str, ...]
+    closed_loop: tuple[ClosedLoopLimit, ...] = ()
 
     def digest(self) -> str:
         """Digest of the limits; plans and orders name it."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gridctl.model.envelope import Envelope, Promotion
+
 
 class Mode(StrEnum):
     """OFF: not planned with. SHADOW: plans are made and scored, never sent. ADVISORY: every plan
-    needs people. CLOSED_LOOP is named so that it can be refused: see the register of safeguards."""
+    needs people. CLOSED_LOOP: plans inside an envelope that two persons have approved do not; all
+    others do."""
 
     OFF = "off"
     SHADOW = "shadow"
@@ -28,7 +31,8 @@ class Mode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeRequest:
-    """Somebody wants an area to go up. `approved_by`: who has said yes so far."""
+    """Somebody wants an area to go up. `approved_by`: who has said yes so far. `envelope`: what
+    closed loop is asked for with."""
 
     to: Mode
     by: str
@@ -37,11 +41,13 @@ class ModeRequest:
     reason: str
     approved_by: str = ""
     approved_session: str = ""
+    envelope: Envelope | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AreaMode:
-    """The mode of one area, since when, who set it and why, and what is asked for."""
+    """The mode of one area, since when, who set it and why, and what is asked for. `promotion`: in
+    closed loop, and in no other mode."""
 
     area: str
     mode: Mode
@@ -49,6 +55,7 @@ class AreaMode:
     by: str
     reason: str
     request: ModeRequest | None = None
+    promotion: Promotion | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from gridctl.model.canonical import canonical_json
 from gridctl.model.command import Command
+from gridctl.model.envelope import Promotion
 from gridctl.model.tag import Tag
 
 COMMANDS_PER_ORDER_MAX = 64
@@ -35,7 +36,8 @@ class Order:
     in this epoch; `plan_digest` is what the approvers approved; `approved_by` their names;
     `limits_digest` the limits that the office planned with. Times in grid seconds. `link`,
     `subject`, `comment`: of an ACKNOWLEDGE, whose alarm, which one, and the person's words.
-    `tag`: of a TAG or UNTAG.
+    `tag`: of a TAG or UNTAG. `standing`: the promotions by which nobody had to approve this very
+    plan (SG-37), one for each area that a DISPATCH moves; none: people have.
     """
 
     mrid: str
@@ -53,6 +55,7 @@ class Order:
     subject: str = ""
     comment: str = ""
     tag: Tag | None = None
+    standing: tuple[Promotion, ...] = ()
 
     def signed_bytes(self) -> bytes:
         """What the Ed25519 signature covers: the canonical JSON of every field."""

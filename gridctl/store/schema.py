@@ -120,6 +120,7 @@ approval = Table(
     Column("session", Text, nullable=False),
     Column("at_s", Double, nullable=False),
     Column("at_mono_s", Double, nullable=False),
+    Column("standing", Text, nullable=False, server_default=""),
     UniqueConstraint("plan", "by"),
     UniqueConstraint("plan", "session"),
 )
@@ -333,6 +334,16 @@ authenticator = Table(
     Column("added_s", Double, nullable=False),
 )
 """Security keys (WebAuthn) by their credential id; `public` is what proves their signatures."""
+
+recovery_code = Table(
+    "recovery_code",
+    metadata,
+    Column("user", Text, ForeignKey("user.name"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("hash", Text, nullable=False),
+    Column("used_at_s", Double),
+)
+"""Codes for who has lost his second factor, as argon2id; each is good once."""
 
 session = Table(
     "session",
