@@ -22,6 +22,7 @@ from optimizer.limits import Bounds, Limit, Tiers
 from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
+from optimizer.rebound import spared
 from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import NOTHING_PINNED
 from optimizer.restricted import restricted
@@ -115,6 +116,8 @@ class Programme:
             network=network,
             steps=(len(self.members), [m.row for m in self.movers]),
         )
+        gentle = spared(self.blocks, len(self.members), self.model, bounds, problem.base_flow)
+        self.blocks, self.hopeless = gentle.blocks, gentle.hopeless
         self.cuts: list[Cut] = []
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
@@ -139,7 +142,14 @@ class Programme:
         if worth > 0.0:
             self.blocks = [_given_back(b, worth) for b in self.blocks]
         own = self.blocks[: len(self.members)]
-        self.system = system_of(problem, own, self._starts.tolist(), unit=self._unit)
+        self.system = system_of(
+            problem,
+            own,
+            self._starts.tolist(),
+            unit=self._unit,
+            least_kw=bounds.least_kw,
+            export_price=tiers.import_kw * self._unit,
+        )
 
     @property
     def own_columns(self) -> int:
@@ -484,6 +494,11 @@ class Programme:
             slice(begin + count, begin + 2 * count),
             slice(lazy, lazy + len(self.rows)),
         )
+
+    def export_rows(self) -> slice:
+        """Rows that hold the export, one for each of `system.exports`."""
+        first = self.soft_rows()[1].stop
+        return slice(first, first + len(self.system.exports))
 
     def _comfort(self) -> tuple[sp.csr_array, float]:
         """All charging of each interval, and what a kWh beyond comfort costs: a little more than

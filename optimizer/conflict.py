@@ -114,7 +114,12 @@ def _rows(programme: Programme, network: RegulatedNetwork) -> list[_Row]:
         for k, limit in enumerate((Limit.IMPORT, Limit.TARGET))
         for t in range(count)
     ]
-    first = own + 3 * count + programme.system.columns
+    first = own + 3 * count
+    head += [
+        _Row(key=(Limit.EXPORT, ""), interval=t, slack=(first + k,))
+        for k, t in enumerate(programme.system.exports)
+    ]
+    first += programme.system.columns
     for j, row in enumerate(programme.rows):
         limit, where = row.limit, ""
         if limit is Limit.LOADING:
@@ -151,7 +156,8 @@ def _least(
         return np.inf, strict
     if answer.outcome is not Outcome.OPTIMAL:
         return None
-    soft = programme.soft_rows()
+    head, target, lazy = programme.soft_rows()
+    soft = (head, target, programme.export_rows(), lazy)
     prices = np.concatenate([answer.row_price[part] for part in soft])
     priced = {row.key for row, price in zip(rows, prices, strict=True) if abs(price) > 1e-9}  # noqa: PLR2004
     return answer.objective, priced & strict

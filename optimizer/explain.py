@@ -7,9 +7,12 @@ power flow of the plan, not from the linear model.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
+from gridctl.model.program import DispatchRequest
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
 from optimizer.limits import OPEN_REQUESTS, Bounds, Limit, loaded, loading_limits
@@ -41,6 +44,19 @@ def bindings(programme: Programme, solution: Solution, network: RegulatedNetwork
         )
         for t in np.flatnonzero(price > PRICE_MIN)
     ]
+    found += [
+        Binding(
+            limit=Limit.EXPORT.value,
+            where=export_names(task),
+            interval=t,
+            price=float(price),
+            unit="per kW",
+        )
+        for t, price in zip(
+            programme.system.exports, solution.row_price[programme.export_rows()], strict=True
+        )
+        if price > PRICE_MIN
+    ]
     # Rows that came when it was too late to solve again have no price.
     for row, price in zip(programme.rows, solution.row_price[lazy], strict=False):
         if price > PRICE_MIN:
@@ -71,6 +87,7 @@ def shortfalls(
     found = [
         *_head(Limit.IMPORT, task.feeder.source.node, flow.head_kw - limits.head_import_kw, kw),
         *_head(Limit.TARGET, request_names(task), flow.head_kw - bounds.target_kw, kw),
+        *_head(Limit.EXPORT, export_names(task), bounds.least_kw - flow.head_kw, kw),
     ]
     live = network.judged[:, None]
     low, high = limits.voltage_min_pu - flow.v_pu, flow.v_pu - limits.voltage_max_pu
@@ -117,8 +134,17 @@ def exclusions(problem: Problem) -> tuple[Exclusion, ...]:
 
 
 def request_names(task: PlanningTask) -> str:
-    """The open requests by name."""
-    return ", ".join(r.name for r in task.requests if r.state in OPEN_REQUESTS)
+    """The open requests for less import, by name."""
+    return _names(r for r in task.requests if r.export_max_kw is None)
+
+
+def export_names(task: PlanningTask) -> str:
+    """The open requests that limit the export, by name."""
+    return _names(r for r in task.requests if r.export_max_kw is not None)
+
+
+def _names(requests: Iterable[DispatchRequest]) -> str:
+    return ", ".join(r.name for r in requests if r.state in OPEN_REQUESTS)
 
 
 def place(network: RegulatedNetwork, row: int) -> str:

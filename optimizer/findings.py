@@ -23,7 +23,8 @@ from gridctl.model.planning import (
 )
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.limits import Limit
+from optimizer.explain import export_names
+from optimizer.limits import Limit, export_max_kw, least_expected_kw
 from optimizer.network import FlowResult
 from optimizer.problem import Problem, default_kw, held_back
 from optimizer.regulated import RegulatedNetwork
@@ -119,6 +120,7 @@ def findings(
     setpoints, to begin from."""
     words = Words(problem)
     found = [
+        *_exports(words, problem),
         *_bindings(words, result),
         *_shortfalls(words, problem, result.shortfalls),
         *_conflict(words, problem, result),
@@ -128,6 +130,31 @@ def findings(
     if result.setpoints:
         found += _forecast(words, problem, network, result, near)
     return tuple(found)
+
+
+def _exports(words: Words, problem: Problem) -> list[Finding]:
+    """Where events limit the export, and what it would be without the plan."""
+    most = export_max_kw(problem.task, problem.grid)
+    if np.isinf(most).all():
+        return []
+    export_kw = -least_expected_kw(problem.task)
+    found = []
+    for span in spans(np.flatnonzero(export_kw > most + KW_MIN).tolist()):
+        inside = slice(span.first, span.last + 1)
+        worst = float(export_kw[inside].max())
+        found.append(
+            Finding(
+                kind=FindingKind.BINDING,
+                text=f"{export_names(problem.task)} allows {most[inside].min():.0f} kW of export"
+                f" {words.between(span)}: without the plan it could reach {worst:.0f} kW"
+                f" on the sunny side of the forecast.",
+                first=span.first,
+                last=span.last,
+                amount=round(worst - float(most[inside].min()), 3),
+                unit="kW",
+            )
+        )
+    return found
 
 
 def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
@@ -402,6 +429,12 @@ def _if_off(
         )
     else:
         text = f"{said}, the import stays within its limit"
+    beyond_kw = -flow.head_kw - export_max_kw(problem.task, problem.grid)
+    if beyond_kw.max(initial=-np.inf) > KW_MIN:
+        text += (
+            f", the export passes what {export_names(problem.task)} allows by up to"
+            f" {beyond_kw.max():.0f} kW ({words.clock(int(np.argmax(beyond_kw)))})"
+        )
     inside = limits.voltage_min_pu <= low and high <= limits.voltage_max_pu
     allowed = "" if inside else ", not all within their limits"
     text += f"; voltages lie between {low:.3f} and {high:.3f} pu{allowed}."

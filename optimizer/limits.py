@@ -36,6 +36,7 @@ class Limit(StrEnum):
 
     IMPORT = "head import"
     TARGET = "contract target"
+    EXPORT = "head export"
     VOLTAGE_LOW = "voltage low"
     VOLTAGE_HIGH = "voltage high"
     LOADING = "branch loading"
@@ -58,11 +59,13 @@ class Tiers:
 class Bounds:
     """Limits of each node-phase, branch and interval; infinite where there is none.
 
-    `target_kw` (T,): greatest import that keeps all contract targets, infinite outside of events.
+    `target_kw` (T,): greatest import that keeps all contract targets, infinite outside of events;
+    `least_kw` (T,): least import that keeps the export within what events allow, -infinite outside.
     """
 
     import_kw: float
     target_kw: FloatArray
+    least_kw: FloatArray
     v_low_pu: FloatArray
     v_high_pu: FloatArray
     loading_pct: FloatArray
@@ -80,6 +83,36 @@ def wanted_kw(requests: Sequence[DispatchRequest], grid: TimeGrid) -> FloatArray
             touched = (request.start_s < grid.end_s) & (request.end_s > grid.begin_s)
             total += np.where(touched, request.target_kw, 0.0)
     return total
+
+
+def export_max_kw(task: PlanningTask, grid: TimeGrid) -> FloatArray:
+    """The most that open requests let the feeder export in each interval, kW (T,): the strictest of
+    those that touch it; infinite where there is none."""
+    most = np.full(grid.count, np.inf)
+    for request in task.requests:
+        if request.export_max_kw is not None and request.state in OPEN_REQUESTS:
+            touched = (request.start_s < grid.end_s) & (request.end_s > grid.begin_s)
+            most = np.where(touched, np.minimum(most, request.export_max_kw), most)
+    return most
+
+
+def least_expected_kw(task: PlanningTask) -> FloatArray:
+    """The import against which a limit of export is held, kW (T,): the forecast's quantile as far
+    below its middle as the plan's own is above it (more load than expected is the safe side)."""
+    mirrored = 1.0 - task.quantile
+    quantile = min(task.forecast.quantiles, key=lambda q: abs(q - mirrored))
+    return np.array(task.forecast.at_quantile(quantile))
+
+
+def least_import_kw(task: PlanningTask, grid: TimeGrid, head_kw: FloatArray) -> FloatArray:
+    """Least import of a plan that is made for `head_kw` (T,), so that the export stays within what
+    events allow, (T,); -infinite where there is none. It is higher than the limit by the distance
+    between `head_kw` and the import that the limit is held against."""
+    most = export_max_kw(task, grid)
+    if np.isinf(most).all():
+        return -most
+    floor: FloatArray = np.maximum(head_kw - least_expected_kw(task), 0.0) - most
+    return floor
 
 
 def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
@@ -103,6 +136,7 @@ def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
     return Bounds(
         import_kw=limits.head_import_kw,
         target_kw=np.where(wanted > 0.0, problem.head_kw - wanted, np.inf),
+        least_kw=least_import_kw(problem.task, problem.grid, problem.head_kw),
         v_low_pu=low,
         v_high_pu=high,
         loading_pct=-_let_be(

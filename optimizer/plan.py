@@ -235,6 +235,7 @@ def _needed(problem: Problem, bounds: Bounds) -> bool:
         problem.task.policy.asks
         or any(s.announced for s in problem.task.states)
         or np.any(problem.head_kw > np.minimum(bounds.import_kw, bounds.target_kw))
+        or np.any(problem.head_kw < bounds.least_kw)
         or np.any(flow.v_pu < bounds.v_low_pu)
         or np.any(flow.v_pu > bounds.v_high_pu)
         or np.any(flow.branch_loading_pct > bounds.loading_pct)
@@ -248,7 +249,7 @@ def _not_needed(problem: Problem, broken: Sequence[Shortfall]) -> str:
     return (
         f"no control needed: the import stays {room_kw[t]:.0f} kW or more below its limit of "
         f"{problem.task.limits.head_import_kw:.0f} kW (closest in interval {t}), "
-        "no demand event is open, and "
+        "no demand event asks for more, and "
         + (
             f"{len(broken)} voltages beyond their limits are as they are now"
             if broken
@@ -289,6 +290,7 @@ def _answer(
         positions=moved,
         linear_v_pu=attempt.linear.v_pu,
         shortfall_kw=np.maximum(attempt.linear.head_kw - bounds.import_kw, 0.0),
+        export_shortfall_kw=np.maximum(bounds.least_kw - attempt.linear.head_kw, 0.0),
         near=attempt.flow,
     )
     proven = attempt.agreed and attempt.gap <= GAP_OPTIMAL

@@ -83,6 +83,9 @@ def _limits(task: PlanningTask) -> Iterator[str]:
     for request in task.requests:
         if not (math.isfinite(request.target_kw) and request.target_kw >= 0.0):
             yield f"request {request.mrid}: {request.target_kw} kW"
+        most_kw = request.export_max_kw
+        if most_kw is not None and not (math.isfinite(most_kw) and most_kw >= 0.0):
+            yield f"request {request.mrid}: {most_kw} kW of export at most"
         if not request.start_s < request.end_s:
             yield f"request {request.mrid} ends before it begins"
 

@@ -43,7 +43,8 @@ scenario's probability: as one in the plan's own forecast."""
 class System:
     """R rows on n columns of the blocks, T imports and S columns of its own; see the module.
 
-    `names` of the own columns, for the explanation.
+    `names` of the own columns, for the explanation. Row and column i, for each of `exports`, hold
+    the export in that interval.
     """
 
     own: sp.csr_array
@@ -54,6 +55,7 @@ class System:
     column_upper: FloatArray
     cost: FloatArray
     names: tuple[str, ...]
+    exports: tuple[int, ...]
 
     @property
     def rows(self) -> int:
@@ -77,6 +79,7 @@ class _Builder:
     upper_of: list[float] = field(default_factory=list)
     cost: list[float] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    exports: list[int] = field(default_factory=list)
 
     def column(self, name: str, cost: float, *, lower: float = 0.0, upper: float = np.inf) -> int:
         self.names.append(name)
@@ -115,16 +118,28 @@ class _Builder:
             column_upper=np.array(self.upper_of),
             cost=np.array(self.cost),
             names=tuple(self.names),
+            exports=tuple(self.exports),
         )
 
 
 def system_of(
-    problem: Problem, blocks: Sequence[Block], starts: Sequence[int], *, unit: float
+    problem: Problem,
+    blocks: Sequence[Block],
+    starts: Sequence[int],
+    *,
+    unit: float,
+    least_kw: FloatArray,
+    export_price: float,
 ) -> System:
     """The rows that the task's policy asks for; `starts`: first column of each block and the number
-    of all, `unit`: price of the dearest resource's kWh."""
+    of all, `unit`: price of the dearest resource's kWh. `least_kw` (T,): import below which a kWh
+    costs `export_price`."""
     policy = problem.task.policy
     build = _Builder(count=problem.grid.count)
+    for t in map(int, np.flatnonzero(np.isfinite(least_kw))):
+        build.exports.append(t)
+        missed = build.column(f"export {t}", export_price * float(problem.grid.hours[t]))
+        build.row(head=[(t, -1.0)], columns=[(missed, -1.0)], upper=-float(least_kw[t]))
     placed = [(block, int(first)) for block, first in zip(blocks, starts, strict=False)]
     slack = SLACK_SHARE * unit
     if policy.reserve_kw > 0.0:

@@ -3,8 +3,8 @@
 What is judged (design paper optimizer.md §7 E, SG-14, SG-15): every node-phase's voltage, every
 rated branch's loading and the head's import, in every interval. A plan passes when both cases
 converge, nothing is violated that was not violated without it, nothing that was violated gets
-worse, and the head's import stays under its limit except for a shortfall that the plan itself
-declares.
+worse, and the head's import stays under its limit, and above the least that keeps the export that
+events allow, except for a shortfall that the plan itself declares.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from gridctl.model.planning import (
 )
 from gridctl.model.policy import Existing
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.limits import Limit, loaded, loading_limits
+from optimizer.limits import Limit, least_import_kw, loaded, loading_limits
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
@@ -42,11 +42,12 @@ REASONS_PER_KIND = 3
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Excess:
     """By how much each limit is passed, 0 where it is kept: voltages (n, T) in pu, loadings (B, T)
-    in percent points, the head's import (T,) in kW."""
+    in percent points, the head's import and export (T,) in kW."""
 
     voltage_pu: FloatArray
     loading_pct: FloatArray
     head_kw: FloatArray
+    export_kw: FloatArray
 
 
 def excess_of(
@@ -54,9 +55,11 @@ def excess_of(
     limits: NetworkLimits,
     judged: BoolArray,
     loading_max_pct: FloatArray | None = None,
+    least_kw: FloatArray | None = None,
 ) -> Excess:
     """What `flow` exceeds; only node-phases that are `judged` have a voltage to keep.
-    `loading_max_pct` (B, T): where ratings follow the weather."""
+    `loading_max_pct` (B, T): where ratings follow the weather; `least_kw` (T,): where events limit
+    the export."""
     rated = limits.loading_max_pct if loading_max_pct is None else loading_max_pct
     low = limits.voltage_min_pu - flow.v_pu
     high = flow.v_pu - limits.voltage_max_pu
@@ -64,6 +67,9 @@ def excess_of(
         voltage_pu=np.where(judged[:, None], np.clip(np.maximum(low, high), 0.0, None), 0.0),
         loading_pct=np.clip(flow.branch_loading_pct - rated, 0.0, None),
         head_kw=np.clip(flow.head_kw - limits.head_import_kw, 0.0, None),
+        export_kw=np.zeros_like(flow.head_kw)
+        if least_kw is None
+        else np.clip(least_kw - flow.head_kw, 0.0, None),
     )
 
 
@@ -74,6 +80,7 @@ def verify(
     *,
     linear_v_pu: FloatArray,
     shortfall_kw: FloatArray | None = None,
+    export_shortfall_kw: FloatArray | None = None,
     near: FlowResult | None = None,
     positions: Sequence[Position] = (),
 ) -> Verification:
@@ -81,14 +88,16 @@ def verify(
 
     `linear_v_pu` (n, T): the voltages that the linear programme expected (their greatest error is
     reported); `shortfall_kw` (T,): by how much the plan itself says that it misses the head's
-    limit (none when None); `near`: a flow to begin from; `positions` of what the plan moves. Raises
-    ValueError for a setpoint that does not belong to the task.
+    limit (none when None), `export_shortfall_kw` the same of the export; `near`: a flow to begin
+    from; `positions` of what the plan moves. Raises ValueError for a setpoint that does not belong
+    to the task.
     """
     limits = problem.task.limits
     before = problem.base_flow
     after = problem.flow(problem.case_with(setpoints, positions), network, start=near)
     live = network.judged
     rated = loading_limits(problem.task, before.branch_names)
+    least_kw = least_import_kw(problem.task, problem.grid, problem.head_kw)
     diverged = tuple(
         f"the AC power flow {word} the plan does not converge after {flow.iterations} iterations"
         for word, flow in (("without", before), ("with", after))
@@ -97,14 +106,16 @@ def verify(
     if diverged:
         return Verification(
             engine=ENGINE,
-            before=_case(before, network, limits, rated),
-            after=_case(after, network, limits, rated),
+            before=_case(before, network, limits, rated, least_kw),
+            after=_case(after, network, limits, rated, least_kw),
             linear_error_pu=0.0,
             voltages=(),
             ok=False,
             reasons=diverged,
         )
-    before_case, after_case = (_case(flow, network, limits, rated) for flow in (before, after))
+    before_case, after_case = (
+        _case(flow, network, limits, rated, least_kw) for flow in (before, after)
+    )
     if problem.task.policy.existing_loading is Existing.MAY_WORSEN and rated.size:
         rated[before.branch_loading_pct[:, 0] > rated[:, 0]] = np.inf
     reasons = (
@@ -115,6 +126,7 @@ def verify(
             network,
         ),
         *_head_reasons(after, limits, shortfall_kw),
+        *_export_reasons(after, limits, least_kw, export_shortfall_kw),
     )
     relief_kw = before.head_kw - after.head_kw
     deepest = int(np.argmax(relief_kw if relief_kw.max() > 0.0 else np.abs(relief_kw)))
@@ -148,7 +160,11 @@ def _judged(problem: Problem, live: BoolArray) -> BoolArray:
 
 
 def _case(
-    flow: FlowResult, network: RegulatedNetwork, limits: NetworkLimits, rated: FloatArray
+    flow: FlowResult,
+    network: RegulatedNetwork,
+    limits: NetworkLimits,
+    rated: FloatArray,
+    least_kw: FloatArray,
 ) -> CaseResult:
     """The worst of a flow over all intervals; all zero when it did not converge."""
     if not flow.converged:
@@ -170,7 +186,8 @@ def _case(
     branches = [k for k, name in enumerate(flow.branch_names) if node_of(name) is None]
     loading = flow.branch_loading_pct[branches].max(axis=1) if branches else np.zeros(0)
     fullest = int(np.argmax(loading)) if loading.size else -1
-    over = excess_of(flow, limits, network.judged, rated)
+    over = excess_of(flow, limits, network.judged, rated, least_kw)
+    head_kw = HEAD_TOLERANCE * abs(limits.head_import_kw)
     return CaseResult(
         converged=True,
         worst_voltage_pu=float(flow.v_pu[lowest].min()),
@@ -182,7 +199,8 @@ def _case(
         violations=int(
             np.count_nonzero(over.voltage_pu > VOLTAGE_TOLERANCE_PU)
             + np.count_nonzero(over.loading_pct > LOADING_TOLERANCE_PCT)
-            + np.count_nonzero(over.head_kw > HEAD_TOLERANCE * abs(limits.head_import_kw))
+            + np.count_nonzero(over.head_kw > head_kw)
+            + np.count_nonzero(over.export_kw > head_kw)
         ),
         losses_kw=float(flow.losses_kw.max()),
         head_kw=tuple(map(float, flow.head_kw)),
@@ -249,4 +267,21 @@ def _head_reasons(
         f"interval {k}: the head imports {after.head_kw[k]:.0f} kW with the plan, limit"
         f" {limits.head_import_kw:.0f} kW, declared shortfall {declared[k]:.0f} kW"
         for k in np.flatnonzero(after.head_kw > allowed)[:REASONS_PER_KIND]
+    )
+
+
+def _export_reasons(
+    after: FlowResult,
+    limits: NetworkLimits,
+    least_kw: FloatArray,
+    shortfall_kw: FloatArray | None,
+) -> tuple[str, ...]:
+    """Intervals in which the head exports more than events allow and the plan declares."""
+    declared = np.zeros_like(after.head_kw) if shortfall_kw is None else shortfall_kw
+    allowed = least_kw - declared - HEAD_TOLERANCE * abs(limits.head_import_kw)
+    return tuple(
+        f"interval {k}: the head imports {after.head_kw[k]:.0f} kW with the plan, at least"
+        f" {least_kw[k]:.0f} kW keep the export that is allowed, declared shortfall"
+        f" {declared[k]:.0f} kW"
+        for k in np.flatnonzero(after.head_kw < allowed)[:REASONS_PER_KIND]
     )

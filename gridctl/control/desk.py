@@ -214,7 +214,8 @@ class OperatorDesk:
 
     async def submit_request(self, request: DispatchRequest, *, person: Person) -> None:
         """A demand event arrived or changed: it will be in the next plan. Raises RefusedError."""
-        if request.end_s <= request.start_s or request.target_kw <= 0:
+        asks = request.target_kw > 0 or request.export_max_kw is not None
+        if request.end_s <= request.start_s or not asks:
             raise RefusedError(
                 Refusal(code="bad_request", reasons=("it asks for nothing: check times and kW",))
             )
@@ -226,8 +227,7 @@ class OperatorDesk:
                     person=person,
                     action="request.submit",
                     object_=request.mrid,
-                    after=f"{request.target_kw:g} kW from {request.start_s:.0f} "
-                    f"to {request.end_s:.0f}",
+                    after=f"{request.asked} from {request.start_s:.0f} to {request.end_s:.0f}",
                     reason=f"event {request.event_id} {request.name}",
                 )
             )

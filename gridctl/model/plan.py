@@ -69,8 +69,9 @@ class Plan:
 
     `input_digest` is the digest of the whole PlanningTask; `snapshot_*`, `model_digest` and
     `limits_digest` name what it was computed from: when one of them moves on, the plan is void.
-    `net_kw`: greatest reduction of the head's import in any interval. `requests`: the dispatch
-    requests that it answers. `expires_mono_s` is not part of it: life is kept by the proposal.
+    `net_kw`: greatest change of the head's import in any interval (positive: a reduction).
+    `requests`: the dispatch requests that it answers. `expires_mono_s` is not part of it: life is
+    kept by the proposal.
     """
 
     mrid: str

@@ -23,7 +23,8 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchRequest:
-    """A request to reduce the feeder's import by `target_kw` from `start_s` to `end_s` (grid time).
+    """A request to reduce the feeder's import by `target_kw` from `start_s` to `end_s` (grid time),
+    or, with `export_max_kw`, to export no more than that many kW (`target_kw` is then 0).
 
     `source` is the client that asked, `event_id` the OpenADR event it came from. `devices`: the
     only resources that may answer it (mRIDs); None: whoever the plan finds.
@@ -40,3 +41,11 @@ class DispatchRequest:
     received_s: float
     state: RequestState
     devices: tuple[str, ...] | None = None
+    export_max_kw: float | None = None
+
+    @property
+    def asked(self) -> str:
+        """What it asks for, in words."""
+        if self.export_max_kw is not None:
+            return f"at most {self.export_max_kw:g} kW of export"
+        return f"{self.target_kw:g} kW less import"

@@ -203,6 +203,8 @@ request = Table(
     Column("state", Text, nullable=False, index=True),
     # mRIDs as a JSON list; null: it names none
     Column("devices", Text, nullable=True),
+    # null: it asks for less import
+    Column("export_max_kw", Double, nullable=True),
 )
 
 alarm = Table(

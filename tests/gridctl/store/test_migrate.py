@@ -30,4 +30,4 @@ async def test_the_migrations_make_the_tables() -> None:
 def test_the_scripts_are_packaged() -> None:
     names = {entry.name for entry in (files("gridctl.store") / "migrations").iterdir()}
     assert {"env.py", "script.py.mako", "versions"} <= names
-    assert head() == "0015"
+    assert head() == "0016"
