@@ -183,7 +183,7 @@ async def run_office(
                 await result
         users, clients = await first_people(store, settings, real=system_clock())
         learned = settings.file.parent / "forecasters"
-        planner = WorkerClient(command=(*WORKER, str(learned)))
+        planner = WorkerClient(command=(*WORKER, str(learned)), spare=True)
         stack.push_async_callback(planner.close)
         settings.link.socket.parent.mkdir(parents=True, exist_ok=True)
         link = OfficeLink(endpoint=UnixEndpoint(path=settings.link.socket), key=key)

@@ -3,7 +3,8 @@
 Fulfils `Planner` of the office's ports. The worker is started by exec (never by fork: native
 threads), asked one thing at a time, and has a hard deadline of real time for each answer. Late or
 dead is an answer too: a plan comes back as TIMEOUT or FAILED with the reason, a forecast raises
-UnavailableError; a new worker is started at once, so that the next question finds it warm.
+UnavailableError. A new worker is started at once; with `spare` a second one, which has read in its
+libraries and waits, takes over, and another is started behind it.
 """
 
 from __future__ import annotations
@@ -69,12 +70,16 @@ class _Process:
 class WorkerClient:
     """Asks the worker. One instance for the office; `close()` ends the process.
 
-    `command`: how the worker is started (tests pass another one).
+    `command`: how the worker is started (tests pass another one); `spare`: keep a second process
+    that takes over when the first is killed or dies.
     """
 
-    def __init__(self, *, command: Sequence[str] = COMMAND) -> None:
+    def __init__(self, *, command: Sequence[str] = COMMAND, spare: bool = False) -> None:
         self._command = tuple(command)
+        self._with_spare = spare
         self._worker: _Process | None = None
+        self._spare: _Process | None = None
+        self._keeping: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
         self._next_id = 0
         self._closed = False
@@ -83,6 +88,11 @@ class WorkerClient:
     def pid(self) -> int | None:
         """The worker's process id, None while there is none."""
         return None if self._worker is None else self._worker.process.pid
+
+    @property
+    def spare_pid(self) -> int | None:
+        """The process that takes over when the worker is gone, None while there is none."""
+        return None if self._spare is None else self._spare.process.pid
 
     async def start(self) -> None:
         """Start the worker ahead of the first question, so that it is warm."""
@@ -117,9 +127,12 @@ class WorkerClient:
         return found
 
     async def close(self) -> None:
-        """End the worker; returns within `CLOSE_S` and a little."""
+        """End the worker and its spare; returns within `CLOSE_S` and a little."""
         self._closed = True
+        if self._keeping is not None:
+            await self._keeping
         await self._end(kill=False)
+        await self._end_spare()
 
     async def _ask(self, kind: str, task: object, deadline_s: float) -> Mapping[str, Any]:
         """One question, one answer. The deadline counts from here, waiting and starting included.
@@ -146,6 +159,8 @@ class WorkerClient:
         finally:
             if my_turn:
                 self._turn.release()
+                if self._with_spare and (self._keeping is None or self._keeping.done()):
+                    self._keeping = asyncio.create_task(self._keep_spare())
 
     async def _exchange(self, kind: str, task: object) -> Mapping[str, Any]:
         worker = await self._ensure()
@@ -188,8 +203,25 @@ class WorkerClient:
             raise _Dead("the optimizer is closed")
         if self._worker is None or self._worker.process.returncode is not None:
             await self._end(kill=True)
-            self._worker = await self._spawn()
+            if self._spare is not None and self._spare.process.returncode is None:
+                self._worker, self._spare = self._spare, None
+            else:
+                self._worker = await self._spawn()
         return self._worker
+
+    async def _keep_spare(self) -> None:
+        """Behind a worker that has been asked stands another. It is started after a question, never
+        before the first one: that one shall have the machine."""
+        if self._spare is not None and self._spare.process.returncode is not None:
+            await self._end_spare()
+        if self._spare is None and not self._closed:
+            with suppress(_Dead):
+                self._spare = await self._spawn()
+
+    async def _end_spare(self) -> None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            await _ended(spare, kill=True)
 
     async def _spawn(self) -> _Process:
         try:
@@ -209,7 +241,7 @@ class WorkerClient:
         return _Process(process, said, listener)
 
     async def _replace(self) -> None:
-        """Kill the worker and start the next one, so that it is warm for the next question."""
+        """Kill the worker and take the next one, so that it is warm for the next question."""
         await self._end(kill=True)
         if not self._closed:
             with suppress(_Dead):
@@ -217,21 +249,24 @@ class WorkerClient:
 
     async def _end(self, *, kill: bool) -> None:
         worker, self._worker = self._worker, None
-        if worker is None:
-            return
-        process = worker.process
-        if not kill and process.stdin is not None:
-            process.stdin.close()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
-                    await process.wait()
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
-        worker.listener.cancel()
-        with suppress(asyncio.CancelledError):
-            await worker.listener
+        if worker is not None:
+            await _ended(worker, kill=kill)
+
+
+async def _ended(worker: _Process, *, kill: bool) -> None:
+    process = worker.process
+    if not kill and process.stdin is not None:
+        process.stdin.close()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await process.wait()
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    worker.listener.cancel()
+    with suppress(asyncio.CancelledError):
+        await worker.listener
 
 
 async def _listen(stream: asyncio.StreamReader | None, said: deque[str]) -> None:
