@@ -19,6 +19,10 @@ BASELINE_POINT = "OFFICE.BaselineKw"
 REDUCTION_POINT = "OFFICE.ReductionKw"
 """Fall of the head's import by confirmed setpoints at each moment, kW, as a history."""
 MET_SHARE_MIN = 0.7
+HELD_SHARE_MIN = 0.95
+EXPORT_TOLERANCE_KW = 1.0
+"""A limit of export is met when at least this share of the five-minute means keep it, each by this
+tolerance: one of a two-hour event may pass it."""
 SETTLE_STEP_S = 300.0
 HOUR_S = 3_600.0
 
@@ -27,7 +31,9 @@ HOUR_S = 3_600.0
 class SettlementRow:
     """Result of one request, kWh over its intervals that have both baseline and meter.
 
-    `covered`: share of the request's time for which both are known, 0 … 1.
+    `covered`: share of the request's time for which both are known, 0 … 1. Of a limit of export,
+    `target_kwh` is what the baseline exports above it, `delivered_kwh` how much of that was not
+    exported, `held` the share of the known time in which the limit was kept.
     """
 
     request: str
@@ -38,6 +44,15 @@ class SettlementRow:
     delivered_kwh: float
     covered: float
     met: bool
+    held: float | None = None
+
+    @property
+    def told(self) -> str:
+        """The result in words."""
+        energy = f"{self.delivered_kwh:.0f} of {self.target_kwh:.0f} kWh"
+        if self.held is None:
+            return energy
+        return f"export kept within its limit for {100 * self.held:.0f} % of the time; {energy}"
 
 
 async def settled(store: Store, request: DispatchRequest, *, head_point: str) -> SettlementRow:
@@ -59,6 +74,15 @@ async def settled(store: Store, request: DispatchRequest, *, head_point: str) ->
     steps = len(series[0].values)
     target_kwh = request.target_kw * len(pairs) * hours
     delivered_kwh = baseline_kwh - metered_kwh
+    held: float | None = None
+    met = bool(pairs) and delivered_kwh >= MET_SHARE_MIN * target_kwh
+    if request.export_max_kw is not None:
+        floor_kw = -request.export_max_kw
+        target_kwh = sum(max(floor_kw - b, 0.0) for b, _ in pairs) * hours
+        delivered_kwh = target_kwh - sum(max(floor_kw - m, 0.0) for _, m in pairs) * hours
+        kept = sum(m >= floor_kw - EXPORT_TOLERANCE_KW for _, m in pairs)
+        held = kept / len(pairs) if pairs else 0.0
+        met = held >= HELD_SHARE_MIN
     return SettlementRow(
         request=request.mrid,
         event_id=request.event_id,
@@ -67,7 +91,8 @@ async def settled(store: Store, request: DispatchRequest, *, head_point: str) ->
         metered_kwh=metered_kwh,
         delivered_kwh=delivered_kwh,
         covered=len(pairs) / steps if steps else 0.0,
-        met=bool(pairs) and delivered_kwh >= MET_SHARE_MIN * target_kwh,
+        met=met,
+        held=held,
     )
 
 
@@ -91,7 +116,7 @@ async def settle_due(store: Store, clock: Clock, *, head_point: str) -> list[Set
                     object_=request.mrid,
                     before=request.state,
                     after=canonical_json(row).decode(),
-                    reason=f"{row.delivered_kwh:.0f} of {row.target_kwh:.0f} kWh",
+                    reason=row.told,
                     result=to,
                 )
             )

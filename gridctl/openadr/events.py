@@ -168,8 +168,8 @@ class Events(Crud):
 def _said(ask: Ask) -> str:
     if ask.reason:
         return f"not acted on: {ask.reason}"
-    kw = max(request.target_kw for request in ask.requests)
-    return f"asks for up to {kw:g} kW in {len(ask.requests)} interval(s)"
+    most = max(ask.requests, key=lambda request: request.target_kw)
+    return f"asks for {most.asked} in {len(ask.requests)} interval(s)"
 
 
 def _header(text: str) -> str:

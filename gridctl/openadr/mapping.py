@@ -5,12 +5,14 @@
   the only one that a dispatch request has, down.
 - IMPORT_CAPACITY_LIMIT: the value is the highest import. The reduction is what the forecast (at
   the highest quantile there is) shows above it, frozen at the time of the event.
+- EXPORT_CAPACITY_LIMIT: the value is the highest export. It is not turned into a reduction: the
+  plan keeps the import from falling below minus the value (batteries charge, PV is curtailed).
 - What names no kilowatts (a level, a price, an offset, an alert) is worth what its program says:
   `gridctl.openadr.sizes`.
 
-The first two are in units `KW`, named by a payload descriptor of the event or else of its program.
-Targets that name devices here make the request one that those alone answer. What is not acted on,
-and why, is `NOT_ACTED_ON`.
+The first three are in units `KW`, named by a payload descriptor of the event or else of its
+program. Targets that name devices here make the request one that those alone answer. What is not
+acted on, and why, is `NOT_ACTED_ON`.
 """
 
 from __future__ import annotations
@@ -39,7 +41,8 @@ from gridctl.openadr.wire import (
 
 RELATIVE = "DISPATCH_SETPOINT_RELATIVE"
 LIMIT = "IMPORT_CAPACITY_LIMIT"
-ACTED_ON = (RELATIVE, LIMIT)
+EXPORT_LIMIT = "EXPORT_CAPACITY_LIMIT"
+ACTED_ON = (RELATIVE, LIMIT, EXPORT_LIMIT)
 _FOR_VENS = "it is for a VEN, which reads it here: gridctl keeps it and moves nothing"
 _CAPACITY = "it is part of a contract about capacity: it is kept for those who read it"
 NOT_ACTED_ON: Mapping[str, str] = {
@@ -49,7 +52,6 @@ NOT_ACTED_ON: Mapping[str, str] = {
     "CURVE": _FOR_VENS,
     "OLS": _FOR_VENS,
     "EXPORT_PRICE": "a price of what is fed in reduces no import: it is kept for those who read it",
-    "EXPORT_CAPACITY_LIMIT": "a dispatch request only ever reduces the import of the feeder",
     "IMPORT_CAPACITY_SUBSCRIPTION": _CAPACITY,
     "IMPORT_CAPACITY_RESERVATION": _CAPACITY,
     "IMPORT_CAPACITY_RESERVATION_FEE": _CAPACITY,
@@ -88,6 +90,18 @@ class _Bounded:
     payloads: Sequence[ValuesMap]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What an interval asks for: less import, or a limit of export, kW."""
+
+    less_kw: float = 0.0
+    export_max_kw: float | None = None
+
+    @property
+    def asks(self) -> bool:
+        return self.less_kw > 0.0 or self.export_max_kw is not None
+
+
 def asked(
     event: EventRequest,
     program: ProgramRequest,
@@ -120,14 +134,15 @@ def asked(
                 source=client_id,
                 start_s=window.start_s,
                 end_s=window.end_s,
-                target_kw=target_kw,
+                target_kw=wish.less_kw,
+                export_max_kw=wish.export_max_kw,
                 priority=PRIORITY_LOWEST if event.priority is None else event.priority,
                 received_s=now_s,
                 state=RequestState.RECEIVED,
                 devices=devices,
             )
             for index, window in enumerate(_bounded(unfolded, now_s))
-            if (target_kw := _target_kw(window, event, program, peak_kw, devices)) > 0
+            if (wish := _wish(window, event, program, peak_kw, devices)).asks
             and window.end_s > max(now_s, window.start_s)
         ]
     except (NothingToDoError, TimingError) as reason:
@@ -174,13 +189,13 @@ def _bounded(found: Sequence[Window], now_s: float) -> list[_Bounded]:
     return bounded
 
 
-def _target_kw(
+def _wish(
     window: _Bounded,
     event: EventRequest,
     program: ProgramRequest,
     peak_kw: Peak,
     devices: tuple[str, ...] | None,
-) -> float:
+) -> _Wish:
     known = [
         payload
         for payload in window.payloads
@@ -192,7 +207,7 @@ def _target_kw(
         raise NothingToDoError("an interval has more than one payload to act on")
     payload = known[0]
     if payload.type not in ACTED_ON:
-        return sized_kw(payload, program)
+        return _Wish(less_kw=sized_kw(payload, program))
     units = _units(payload.type, event, program)
     if units != "KW":
         raise NothingToDoError(
@@ -200,13 +215,15 @@ def _target_kw(
         )
     value_kw = positive(payload)
     if payload.type == RELATIVE:
-        return value_kw
+        return _Wish(less_kw=value_kw)
     if devices is not None:
-        raise NothingToDoError(f"{LIMIT} with targets: only the whole feeder has a forecast")
+        raise NothingToDoError(f"{payload.type} with targets: only the whole feeder has a forecast")
+    if payload.type == EXPORT_LIMIT:
+        return _Wish(export_max_kw=value_kw)
     expected_kw = peak_kw(window.start_s, window.end_s)
     if expected_kw is None:
         raise NothingToDoError(f"{LIMIT}: there is no forecast for all of its time")
-    return max(0.0, expected_kw - value_kw)
+    return _Wish(less_kw=max(0.0, expected_kw - value_kw))
 
 
 def _why_not(types: Sequence[str]) -> str:

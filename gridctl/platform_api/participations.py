@@ -279,6 +279,9 @@ class Participations:
             "deliveredKwh": round(sum(row["delivered_kwh"] for row in found), 3),
             "coveredShare": round(min(row["covered"] for row in found), 3),
             "met": all(row["met"] for row in found),
+            "exportHeldShare": min(
+                (row["held"] for row in found if row.get("held") is not None), default=None
+            ),
         }
 
 

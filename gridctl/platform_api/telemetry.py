@@ -156,6 +156,7 @@ class Telemetry:
                     "start": when(r.start_s),
                     "end": when(r.end_s),
                     "targetKw": r.target_kw,
+                    "exportMaxKw": r.export_max_kw,
                     "state": r.state.value,
                 }
                 for r in list(await self._store.requests())[::-1][:limit]

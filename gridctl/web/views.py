@@ -308,6 +308,7 @@ def request_view(request: DispatchRequest) -> Json:
         "start": iso(request.start_s),
         "end": iso(request.end_s),
         "target_kw": request.target_kw,
+        "export_max_kw": request.export_max_kw,
         "state": request.state,
     }
 

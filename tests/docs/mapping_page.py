@@ -5,6 +5,7 @@ from __future__ import annotations
 from gridctl.openadr.mapping import (
     ACTED_ON,
     AHEAD_MAX_S,
+    EXPORT_LIMIT,
     LIMIT,
     NOT_ACTED_ON,
     PRIORITY_LOWEST,
@@ -19,12 +20,16 @@ _ASKS = {
     "of its program says `KW`",
     LIMIT: "a reduction by what the forecast's highest quantile shows above the value, kW, fixed when the event "
     "comes; refused when the forecast does not cover all of its time. Units: as above",
+    EXPORT_LIMIT: "an export of the feeder of at most the value, kW (0: none): a row of the plan, held at the forecast's "
+    "quantile that mirrors the plan's (10 % for 90 %); batteries charge, PV is curtailed, the AC check judges it. "
+    "Units: as above",
 }
 
 _INTRO = f"""\
 An event of OpenADR 3.1 is kept, listed and notified whatever it says. Some events also become **dispatch
-requests**: a wish to lower the import of the feeder by so many kW from a start to an end. A request appears on the
-console, and the next plan answers it; nothing moves before people have approved that plan.
+requests**: a wish to lower the import of the feeder by so many kW, or to export no more than so many, from a start
+to an end. A request appears on the console, and the next plan answers it; nothing moves before people have approved
+that plan.
 
 An event that asks nothing of the feeder is answered with 201 all the same, and with the header
 `Gridctl-Not-Acted-On`, which gives the reason. The audit keeps it, too.

@@ -158,7 +158,8 @@ export interface Effect {
 }
 export interface Request {
   id: string; event_id: string; name: string; source: string; start: string; end: string;
-  target_kw: number; state: "received" | "planned" | "active" | "completed" | "cancelled" | "unmet";
+  target_kw: number; export_max_kw: number | null;
+  state: "received" | "planned" | "active" | "completed" | "cancelled" | "unmet";
 }
 export interface PlanRow {
   id: string; version: number; state: PlanState; digest: string; net_kw: number; customers: number;

@@ -32,6 +32,7 @@ async def test_an_event_becomes_a_request(vtn: Vtn, program_id: str) -> None:
         "received_s": NOON_S,
         "state": RequestState.RECEIVED,
         "devices": None,
+        "export_max_kw": None,
     }
     (person,) = vtn.desk.people
     assert (person.user, person.role, person.source) == ("bl", "business-logic", "127.0.0.1")
@@ -39,6 +40,19 @@ async def test_an_event_becomes_a_request(vtn: Vtn, program_id: str) -> None:
     assert row.entry.action == "openadr.event.create"
     assert "400 kW" in row.entry.result
     assert await (await vtn.call("GET", f"/events/{made['id']}")).json() == made
+
+
+async def test_a_limit_of_export_becomes_a_request(vtn: Vtn, program_id: str) -> None:
+    limit = [{"id": 0, "payloads": [{"type": "EXPORT_CAPACITY_LIMIT", "values": [200]}]}]
+    answer = await vtn.call("POST", "/events", event(program_id, intervals=limit))
+    assert answer.status == 201
+    assert "Gridctl-Not-Acted-On" not in answer.headers
+    (request,) = vtn.desk.submitted
+    assert (request.target_kw, request.export_max_kw) == (0.0, 200.0)
+    (kept,) = await vtn.store.requests()
+    assert kept == request
+    row = (await vtn.store.audit_rows(limit=1))[0]
+    assert row.entry.result == "asks for at most 200 kW of export in 1 interval(s)"
 
 
 async def test_texts_come_back_as_they_came(vtn: Vtn, program_id: str) -> None:

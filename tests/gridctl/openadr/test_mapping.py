@@ -62,6 +62,35 @@ def test_a_limit_is_held_against_the_forecast() -> None:
     assert "no forecast" in unknown.reason
 
 
+def test_a_limit_of_export_is_kept_as_it_is() -> None:
+    for most_kw in (200, 0):
+        asks = ask(event("p", intervals=payload("EXPORT_CAPACITY_LIMIT", most_kw)))
+        (request,) = asks.requests
+        assert (request.target_kw, request.export_max_kw) == (0.0, float(most_kw))
+    late = {"start": "2026-08-05T19:00:00Z", "duration": "PT2H"}
+    far = ask(event("p", intervals=payload("EXPORT_CAPACITY_LIMIT", 200), intervalPeriod=late))
+    assert far.requests, "it needs no forecast"
+
+
+@pytest.mark.parametrize(
+    ("values", "more", "devices", "reason"),
+    [
+        ([-1], {}, None, "negative"),
+        ([], {}, None, "exactly one number"),
+        (["200"], {}, None, "exactly one number"),
+        ([200], {}, ("BAT1",), "with targets"),
+        ([200], {"payloadDescriptors": []}, None, "a payload descriptor has to say KW"),
+    ],
+)
+def test_a_limit_of_export_that_asks_nothing(
+    values: list[object], more: dict[str, Any], devices: tuple[str, ...] | None, reason: str
+) -> None:
+    body = event("p", intervals=payload("EXPORT_CAPACITY_LIMIT", *values))
+    asks = ask(body, program(**more), devices)
+    assert not asks.requests
+    assert reason in asks.reason
+
+
 def test_a_level_is_as_much_as_its_program_says() -> None:
     sizes = program(attributes=[{"type": SIMPLE_KW, "values": [100, 250, 400]}])
     for level, kw in ((1, 100.0), (2, 250.0), (3, 400.0)):

@@ -189,7 +189,7 @@ def program(name: str = "Peak", **more: object) -> dict[str, object]:
     """A program whose relative setpoints are in kW."""
     descriptors = [
         {"objectType": "EVENT_PAYLOAD_DESCRIPTOR", "payloadType": kind, "units": "KW"}
-        for kind in ("DISPATCH_SETPOINT_RELATIVE", "IMPORT_CAPACITY_LIMIT")
+        for kind in ("DISPATCH_SETPOINT_RELATIVE", "IMPORT_CAPACITY_LIMIT", "EXPORT_CAPACITY_LIMIT")
     ]
     return {"programName": name, "payloadDescriptors": descriptors, **more}
 

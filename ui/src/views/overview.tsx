@@ -223,7 +223,7 @@ function RequestsPanel(props: { list: Request[] }) {
             <li key={r.id}>
               <span class="row-main"><b>{r.name}</b> <span class="small">{r.source}</span></span>
               <span class={`chip req-${r.state}`}>{r.state}</span>
-              <span class="small row-sub"><b class="num">{signedKw(-r.target_kw)} kW</b> {minuteOf(r.start)} to {minuteOf(r.end)}</span>
+              <span class="small row-sub"><b class="num">{r.export_max_kw === null ? `${signedKw(-r.target_kw)} kW` : `export at most ${number(r.export_max_kw)} kW`}</b> {minuteOf(r.start)} to {minuteOf(r.end)}</span>
             </li>
           ))}
         </ul>
