@@ -474,6 +474,9 @@ def openadr_replay(
 def main() -> None:
     """Entry point of the `gridctl` command."""
     os.environ.setdefault("PYTHONSAFEPATH", "1")
+    # Before numpy comes. Our systems are small: threads of the linear algebra wait for each other
+    # in a spin, and hold up the event loop beside them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     app()
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -39,8 +38,6 @@ def backtest(
 
     Nothing after an origin is used for it. Format: docs/reference/forecast-csv.md.
     """
-    # The systems are small: threads of the linear algebra would only wait for each other.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from optimizer.forecasting.settings import load_settings  # noqa: PLC0415 - lazy on purpose
 
     try:

@@ -63,8 +63,6 @@ def substation_run(
 def _go(
     file: Path, *, send: bool, workers: int, dask: str | None, as_json: bool, cycles: int | None
 ) -> None:
-    # Before numpy comes, which the workers import.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from gridctl.substation import load_substation  # noqa: PLC0415 - lazy on purpose
 
     try:

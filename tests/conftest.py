@@ -6,6 +6,9 @@ import os
 
 import pytest
 
+# As the command line does it, before numpy comes.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One loud line for what could not run here."""

@@ -27,6 +27,7 @@ from gridctl.model.inputs import InputPart
 from gridctl.model.measurement import Snapshot
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import Forecast
+from gridctl.model.program import RequestState
 from gridctl.model.selection import Selection
 from gridctl.model.tag import Tag
 
@@ -196,7 +197,8 @@ class Approvals:
                 await self._end(chosen, PlanState.STOPPED, reason, person)
 
     async def take(self) -> OpenPlan | None:
-        """The oldest approved plan, moved to ACTIVE; None when there is none. It is taken once."""
+        """The oldest approved plan, moved to ACTIVE with what it answers; None when there is none.
+        It is taken once."""
         async with self._lock:
             for chosen in list(self._open.values()):
                 if chosen.state is not PlanState.APPROVED or self._is_over(chosen):
@@ -349,6 +351,9 @@ class Approvals:
             moved = await unit.move_plan(
                 chosen.plan.mrid, expected=chosen.state, to=to, at_s=at_s, reason=reason
             )
+            if moved and to is PlanState.ACTIVE:
+                for request in chosen.plan.requests:
+                    await unit.move_request(request, RequestState.ACTIVE)
             await unit.audit(
                 entry(
                     at_s=at_s,

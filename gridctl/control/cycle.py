@@ -33,7 +33,7 @@ from gridctl.control.veebook import sound
 from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
-from gridctl.model.inputs import InputPart, input_parts
+from gridctl.model.inputs import InputPart
 from gridctl.model.measurement import Snapshot
 from gridctl.model.nowcast import moved
 from gridctl.model.plan import Plan, PlanState
@@ -421,20 +421,17 @@ class Cycle:
         self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot, outlook: Outlook
     ) -> tuple[Plan, tuple[InputPart, ...]]:
         """The plan and what it was computed from, as they are kept."""
-        # In threads: digests and packing of a big plant's snapshot and model take a blink each.
-        plan = await asyncio.to_thread(
+        # In a thread: digests and packing of a big plant's snapshot and model take a blink.
+        return await asyncio.to_thread(
             drafted,
             task=task,
+            forecast_task=outlook.task,
             result=result,
             snapshot=snapshot,
             limits_digest=self._settings.limits.digest(),
             proposed_by="optimizer",
             on_failure=self._settings.on_failure,
         )
-        parts = await asyncio.to_thread(
-            input_parts, task=task, forecast_task=outlook.task, snapshot=snapshot
-        )
-        return plan, parts
 
     async def _propose(
         self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot, outlook: Outlook

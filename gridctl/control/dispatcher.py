@@ -51,7 +51,6 @@ from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import Snapshot
 from gridctl.model.order import OrderKind
 from gridctl.model.plan import OnFailure, PlanState
-from gridctl.model.program import RequestState
 
 log = logging.getLogger(__name__)
 
@@ -174,7 +173,6 @@ class Dispatcher:
         run = Run(chosen=chosen, before=self._image.snapshot(), began_s=self._clock.now_s())
         self._run, self.coming = run, None
         try:
-            await self._requests(chosen, RequestState.ACTIVE)
             end = await self._intervals(run)
         except Halt as halt:
             end = halt
@@ -507,13 +505,6 @@ class Dispatcher:
     def _check_halt(self, run: Run) -> None:
         if run.halt is not None:
             raise run.halt
-
-    async def _requests(self, chosen: OpenPlan, to: RequestState) -> None:
-        if not chosen.plan.requests:
-            return
-        async with self._store.transaction() as unit:
-            for mrid in chosen.plan.requests:
-                await unit.move_request(mrid, to)
 
     async def _finish(self, chosen: OpenPlan, end: Halt) -> None:
         plan, at_s = chosen.plan, self._clock.now_s()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gridctl.model.canonical import digest as digest_of
 from gridctl.model.errors import Refusal
+from gridctl.model.inputs import SNAPSHOT, InputPart, input_parts
 from gridctl.model.measurement import Snapshot
 from gridctl.model.plan import OnFailure, Plan
-from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
+from gridctl.model.planning import ForecastTask, PlanningResult, PlanningTask, SolveStatus
 from gridctl.model.resource import LoadGroup
 
 PLAN_VERSION = 1
@@ -32,23 +33,28 @@ def no_plan(result: PlanningResult) -> Refusal | None:
 def drafted(
     *,
     task: PlanningTask,
+    forecast_task: ForecastTask,
     result: PlanningResult,
     snapshot: Snapshot,
     limits_digest: str,
     proposed_by: str,
     on_failure: OnFailure = OnFailure.HOLD,
-) -> Plan:
-    """The plan to propose. Its name comes from its input: the same input gives the same plan."""
+) -> tuple[Plan, tuple[InputPart, ...]]:
+    """The plan to propose, and what it was computed from. Its name comes from its input: the same
+    input gives the same plan."""
     input_digest = digest_of(task)
+    # A big plant's snapshot is written out once, for its digest and to be kept.
+    parts = input_parts(task=task, forecast_task=forecast_task, snapshot=snapshot)
+    seen = next(part for part in parts if part.name == SNAPSHOT)
     moved = {s.resource for s in result.setpoints if s.effect_kw != 0}
-    return Plan(
+    plan = Plan(
         mrid=f"P-{input_digest[:MRID_DIGITS]}",
         version=PLAN_VERSION,
         feeder=task.feeder.mrid,
         created_s=task.now_s,
         proposed_by=proposed_by,
         snapshot_revision=snapshot.revision,
-        snapshot_digest=snapshot.digest(),
+        snapshot_digest=seen.digest,
         model_digest=task.feeder.digest(),
         limits_digest=limits_digest,
         input_digest=input_digest,
@@ -60,9 +66,10 @@ def drafted(
         result=result,
         on_failure=on_failure,
     )
+    return plan, parts
 
 
 def _net_kw(result: PlanningResult) -> float:
-    """Greatest reduction of the head's import in any interval, kW."""
+    """The greatest change of the head's import in any interval, kW; positive: a reduction."""
     pairs = zip(result.head_before_kw, result.head_after_kw, strict=True)
-    return max((before - after for before, after in pairs), default=0.0)
+    return max((before - after for before, after in pairs), key=abs, default=0.0)

@@ -10,7 +10,7 @@ import pytest
 from gridctl.control.proposals import drafted
 from gridctl.model.canonical import canonical_json
 from gridctl.model.errors import RefusedError
-from gridctl.model.inputs import FORECAST_TASK, TASK, input_parts, task_json
+from gridctl.model.inputs import FORECAST_TASK, TASK, task_json
 from gridctl.model.measurement import Snapshot
 from gridctl.model.planning import ForecastTask, PlanningTask, Series
 from gridctl.replay import Replay, replay
@@ -44,10 +44,14 @@ async def record() -> tuple[bytes, dict[str, bytes]]:
         result = await mind.plan(task)
     finally:
         await mind.close()
-    plan = drafted(
-        task=task, result=result, snapshot=SNAPSHOT, limits_digest="", proposed_by="optimizer"
+    plan, parts = drafted(
+        task=task,
+        forecast_task=asked,
+        result=result,
+        snapshot=SNAPSHOT,
+        limits_digest="",
+        proposed_by="optimizer",
     )
-    parts = input_parts(task=task, forecast_task=asked, snapshot=SNAPSHOT)
     return canonical_json(plan), {part.name: part.bytes() for part in parts}
 
 

@@ -32,13 +32,16 @@ from gridctl.model.errors import RefusedError
 from gridctl.model.measurement import Snapshot
 from gridctl.model.plan import PlanState
 from gridctl.model.planning import Forecast, Horizon
+from gridctl.model.program import RequestState
 from gridctl.store.engine import SqlStore, open_store, temporary_store
 from tests.gridctl.store import postgres
-from tests.gridctl.store.examples import T0, plan
+from tests.gridctl.store.examples import T0, plan, request
 
 LIFE_S = 100.0
 SHORT_RELEASES, LONG_RELEASES = 5, 500
 """A walk that hardly releases anything has shown nothing."""
+SHORT_WALKS = 5
+"""So many, at most: one ends with 3 to 25 releases."""
 POLICY = ApprovalPolicy(
     two_person_kw=200.0, two_person_customers=1_000, plan_life_s=LIFE_S, approval_life_s=LIFE_S
 )
@@ -115,6 +118,7 @@ class Approving(RuleBasedStateMachine):
     def propose(self, net_kw: float) -> None:
         one = replace(plan(f"P{next(self.numbers)}"), net_kw=net_kw, customers=0)
         snapshot = Snapshot(revision=1, at_s=T0, values={})
+        self.do(put_waiting(self.store))
         self.do(self.approvals.propose(one, snapshot=snapshot, forecast=FORECAST, inputs=()))
         self.books[one.mrid] = Book(
             digest=one.digest(),
@@ -216,6 +220,8 @@ class Approving(RuleBasedStateMachine):
         assert {a.digest for a in taken.approvals} == {book.digest}
         stored = self.do(self.store.plan(mrid))
         assert stored.state is PlanState.ACTIVE
+        answered = self.do(self.store.requests(states=(RequestState.ACTIVE,)))
+        assert tuple(r.mrid for r in answered) == taken.plan.requests
         assert {(a.by, a.session) for a in stored.approvals} == book.given
         book.over = True
         self.released.append(mrid)
@@ -225,6 +231,12 @@ class Approving(RuleBasedStateMachine):
     def what_is_over_is_not_open(self) -> None:
         for mrid, book in self.books.items():
             assert not (book.over and mrid in self.approvals.open)
+
+
+async def put_waiting(store: SqlStore) -> None:
+    """What every plan here answers waits, whatever became of it before."""
+    async with store.transaction() as unit:
+        await unit.put_request(request())
 
 
 def walk(store: SqlStore, loop: asyncio.AbstractEventLoop, *, examples: int, steps: int) -> int:
@@ -264,7 +276,12 @@ def running(
 def test_sg06_no_path_leads_around_the_approvals() -> None:
     """The short walk; the long one, in make soak, must reach many releases."""
     with running(temporary_store(ManualClock(grid_s=T0))) as (store, loop):
-        assert walk(store, loop, examples=25, steps=20) >= SHORT_RELEASES
+        released = 0
+        for _ in range(SHORT_WALKS):
+            released += walk(store, loop, examples=25, steps=20)
+            if released >= SHORT_RELEASES:
+                break
+        assert released >= SHORT_RELEASES
 
 
 @asynccontextmanager
