@@ -25,7 +25,7 @@ from gridctl.control.modes import AreaModes
 from gridctl.control.participation import Participation
 from gridctl.control.ports import CycleView, Planner, Store
 from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
-from gridctl.control.resources import Known, network_state, resource_states
+from gridctl.control.resources import Known, given_now, network_state, resource_states
 from gridctl.control.revision import Outlook, outrun
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
@@ -172,7 +172,11 @@ class Cycle:
         reasons = blocked(self._situation())
         if reasons:
             raise NoPlan(status="blocked", reason="; ".join(reasons))
-        return self._known()
+        known, delivery = self._known(), self._dispatcher.delivery
+        if self._dispatcher.is_settled:
+            given = given_now(delivery.watched, known.snapshot)
+            delivery.look(given, now_s=self._clock.now_s())
+        return known
 
     @property
     def forecast(self) -> Forecast | None:
@@ -378,7 +382,12 @@ class Cycle:
         task = PlanningTask(
             feeder=settings.feeder,
             resources=settings.resources,
-            states=resource_states(settings.resources, known, self._activity),
+            states=resource_states(
+                settings.resources,
+                known,
+                self._activity,
+                at_most_kw=self._dispatcher.delivery.at_most_kw(now_s),
+            ),
             network=network,
             limits=NetworkLimits(
                 head_import_kw=settings.head_limit_kw,

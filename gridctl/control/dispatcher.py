@@ -25,6 +25,7 @@ from gridctl.control.batches import (
     split,
     worth_sending,
 )
+from gridctl.control.delivery import Delivery
 from gridctl.control.effect import forecast_change_kw
 from gridctl.control.interlock import (
     Drift,
@@ -123,6 +124,7 @@ class Dispatcher:
         self._devices = {d.point: d for d in settings.limits.devices}
         self._areas = {a.area: a for a in settings.limits.areas}
         self._held: dict[str, Held] = {}
+        self.delivery = Delivery(settings.resources)
         self._moves: list[Move] = []
         self._run: Run | None = None
         self.coming: OpenPlan | None = None
@@ -159,9 +161,13 @@ class Dispatcher:
 
     def reduction_kw(self) -> float:
         """Fall of the head's import by what the devices hold now, kW: sum of the promised effects
-        of confirmed setpoints."""
+        of confirmed setpoints, of a battery that gives less than it confirms so much less."""
         holding = {one.command.resource for one in self._book.in_force()}
-        return sum(held.effect_kw for name, held in self._held.items() if name in holding)
+        return sum(
+            held.effect_kw * self.delivery.share(name)
+            for name, held in self._held.items()
+            if name in holding
+        )
 
     def halt(self, state: PlanState, reason: str) -> None:
         """End the active plan: no further order leaves."""

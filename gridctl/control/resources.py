@@ -5,10 +5,12 @@ Unknown means no: a resource of which anything needed is not good is excluded, w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gridctl.control.activity import Activity
+from gridctl.control.delivery import Given
 from gridctl.model.limits import LimitSet
 from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import Measurement, Point, PointKind, Snapshot
@@ -70,10 +72,27 @@ def _why_unusable(resource: Resource, known: Known) -> str | None:
     return None
 
 
+def given_now(batteries: Sequence[Battery], snapshot: Snapshot) -> dict[str, Given]:
+    """What each battery shows of which setpoint, power and charge are good."""
+    found = {}
+    for battery in batteries:
+        names = battery.points
+        setpoint_kw, power_kw = _value(names.feedback, snapshot), _value(names.power, snapshot)
+        soc_pct = _value(names.soc, snapshot)
+        if setpoint_kw is not None and power_kw is not None and soc_pct is not None:
+            found[battery.mrid] = Given(setpoint_kw=setpoint_kw, power_kw=power_kw, soc_pct=soc_pct)
+    return found
+
+
 def resource_states(
-    resources: Sequence[Resource], known: Known, activity: Activity
+    resources: Sequence[Resource],
+    known: Known,
+    activity: Activity,
+    *,
+    at_most_kw: Mapping[str, float],
 ) -> tuple[ResourceState, ...]:
-    """The state of each resource, in their order."""
+    """The state of each resource, in their order; `at_most_kw` (`gridctl.control.delivery`): what
+    those have available that gave less than they confirmed."""
     states: list[ResourceState] = []
     for resource in resources:
         excluded = why_excluded(resource, known)
@@ -81,7 +100,9 @@ def resource_states(
         states.append(
             ResourceState(
                 resource=resource.mrid,
-                available_kw=_available_kw(resource, known.snapshot),
+                available_kw=min(
+                    _available_kw(resource, known.snapshot), at_most_kw.get(resource.mrid, math.inf)
+                ),
                 power_kw=_value(resource.points.power, known.snapshot) or 0.0,
                 setpoint_kw=_value(resource.points.feedback, known.snapshot) or 0.0,
                 soc_pct=_value(resource.points.soc, known.snapshot),
@@ -137,8 +158,10 @@ def network_state(feeder: Feeder, known: Known, *, head_point: str) -> NetworkSt
 
 def _available_kw(resource: Resource, snapshot: Snapshot) -> float:
     match resource:
-        case Battery():
+        case Battery() if resource.points.available is None:
             return resource.rating_kw
+        case Battery():
+            return max(0.0, _value(resource.points.available, snapshot) or 0.0)
         case LoadGroup() | PvInverter() | Generator():
             available = _value(resource.points.available, snapshot)
             if available is None:

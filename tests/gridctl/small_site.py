@@ -162,19 +162,21 @@ class ToyPlant:
         }
         self.operated: list[tuple[str, float]] = []
         self.beats = 0
+        self.battery_share = 1.0
+        """What the battery gives of the setpoint that it shows."""
         self.obeys = True
         """False: devices say yes and show the setpoint, but nothing happens at the head."""
 
     def values(self) -> dict[str, float]:
         """What every readable point shows now."""
         shed = {g: self.setpoints[f"{g}.ShedSpt"] for g in LOAD_GROUPS}
-        battery = self.setpoints["BAT1.WSpt"]
+        battery = self.battery_share * self.setpoints["BAT1.WSpt"]
         moved = sum(shed.values()) + battery if self.obeys else 0.0
         shown = {
             HEAD: self.base_kw - moved,
             "FDR.TotVAr": 200.0,
             "N1.VA": 0.99,
-            "BAT1.WSptFb": battery,
+            "BAT1.WSptFb": self.setpoints["BAT1.WSpt"],
             "BAT1.TotW": battery,
             "BAT1.SoC": 70.0,
             "PV1.WLimFb": self.setpoints["PV1.WLim"],

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from gridctl.control.delivery import Delivery, Given
 from gridctl.model.clock import ManualClock
 from gridctl.model.planning import (
     Forecast,
@@ -112,6 +113,7 @@ class _Office:
     def __init__(self, world: World, resources: tuple[Resource, ...], utc_offset_s: float) -> None:
         self._world, self.resources, self._offset_s = world, resources, utc_offset_s
         self.asked = {r.mrid: Asked() for r in resources}
+        self._delivery = Delivery(resources)
         self._since: dict[str, float] = {}
         self._released: dict[str, float] = {}
         self._starts: dict[tuple[str, int], int] = {}
@@ -144,6 +146,19 @@ class _Office:
         today_s = sum(max(end - max(begin, midnight_s), 0.0) for begin, end in runs)
         return today_s / 3600.0, sum(end - begin for begin, end in runs) / 3600.0
 
+    def look(self, at_s: float) -> None:
+        """As the office does once devices have followed: who gives less than it confirms?"""
+        given = {
+            r.mrid: Given(
+                setpoint_kw=self._world.read(r.points.feedback).value,
+                power_kw=self._world.read(r.points.power).value,
+                soc_pct=self._world.read(r.points.soc).value,
+            )
+            for r in self._delivery.watched
+            if r.points.soc is not None
+        }
+        self._delivery.look(given, now_s=at_s)
+
     def state(self, resource: Resource, at_s: float) -> ResourceState:
         points = resource.points
         power = self._world.read(points.power).value
@@ -152,6 +167,7 @@ class _Office:
             available = self._world.read(points.available).value
         elif isinstance(resource, PvInverter):
             available = power
+        available = min(available, self._delivery.at_most_kw(at_s).get(resource.mrid, available))
         soc = None if points.soc is None else self._world.read(points.soc).value
         today_h, season_h = self._hours(resource.mrid, at_s)
         return ResourceState(
@@ -248,6 +264,7 @@ def run(
     plans, made_at = 0, 0
     for k in range(round(hours * 3600.0 / STEP_S)):
         if k % EVERY == 0:
+            office.look(clock.now_s())
             seen = ahead[k : k + SEEN]
             task = _task(scenario, world, office, seen, now_s=clock.now_s(), limit_kw=limit)
             if everything:

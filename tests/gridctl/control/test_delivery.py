@@ -1,0 +1,102 @@
+"""A battery that gives less than it confirms counts for what it gives."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gridctl.control.delivery import KEPT_S, Delivery, Given
+from tests.gridctl.control.test_journey import approved, ready
+from tests.gridctl.small_site import SHED_KW, site
+from tests.optimizer.small import BATTERY
+
+HALF = Given(setpoint_kw=90.0, power_kw=45.0, soc_pct=50.0)
+WHOLE = Given(setpoint_kw=90.0, power_kw=89.0, soc_pct=50.0)
+
+
+@pytest.fixture
+def book() -> Delivery:
+    return Delivery([replace(BATTERY, rating_kw=90.0)])
+
+
+def test_half_of_what_it_confirms_is_all_that_is_counted_on_for_an_hour(book: Delivery) -> None:
+    book.look({"B": HALF}, now_s=1000.0)
+    assert book.at_most_kw(1000.0) == {"B": 45.0}
+    assert book.share("B") == 0.5
+    assert book.at_most_kw(1000.0 + KEPT_S - 1.0) == {"B": 45.0}
+    assert book.at_most_kw(1000.0 + KEPT_S) == {}, "then it is tried again"
+
+
+def test_asked_for_what_it_can_it_is_not_believed_to_be_whole_again(book: Delivery) -> None:
+    book.look({"B": HALF}, now_s=0.0)
+    book.look({"B": Given(setpoint_kw=45.0, power_kw=45.0, soc_pct=50.0)}, now_s=900.0)
+    assert book.share("B") == 1.0
+    assert book.at_most_kw(900.0) == {"B": 45.0}
+
+
+def test_one_that_gives_more_again_counts_in_full(book: Delivery) -> None:
+    book.look({"B": HALF}, now_s=0.0)
+    book.look({"B": WHOLE}, now_s=60.0)
+    assert book.at_most_kw(60.0) == {}
+    assert book.share("B") == 1.0
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        WHOLE,
+        Given(setpoint_kw=1.0, power_kw=0.0, soc_pct=50.0),
+        Given(setpoint_kw=-90.0, power_kw=-88.0, soc_pct=50.0),
+    ],
+    ids=["follows", "too little to judge", "charges as it was told"],
+)
+def test_others_are_not_held_to_anything(book: Delivery, shown: Given) -> None:
+    book.look({"B": shown}, now_s=0.0)
+    assert book.at_most_kw(0.0) == {}
+    assert book.share("B") == 1.0
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Given(setpoint_kw=90.0, power_kw=0.0, soc_pct=10.0),
+        Given(setpoint_kw=-90.0, power_kw=0.0, soc_pct=90.0),
+    ],
+    ids=["empty", "full"],
+)
+def test_an_end_of_its_charge_is_no_weakness_but_brings_nothing_now(
+    book: Delivery, shown: Given
+) -> None:
+    book.look({"B": shown}, now_s=0.0)
+    assert book.at_most_kw(0.0) == {}
+    assert book.share("B") == 0.0
+
+
+def test_one_that_runs_the_wrong_way_brings_nothing(book: Delivery) -> None:
+    book.look({"B": Given(setpoint_kw=90.0, power_kw=-20.0, soc_pct=50.0)}, now_s=0.0)
+    assert book.at_most_kw(0.0) == {"B": 0.0}
+    assert book.share("B") == 0.0
+
+
+async def test_the_office_plans_with_what_a_hot_battery_gives(tmp_path: Path) -> None:
+    async with site(tmp_path, rate=20) as running:
+        await ready(running)
+        running.plant.battery_share = 0.5
+        await approved(running)
+        desk = running.desk_office.desk
+        asked_kw, found_kw = SHED_KW["BAT1"], float("nan")
+
+        async def held_to_half() -> bool:
+            nonlocal found_kw
+            task = await desk.planning_task()
+            (found_kw,) = [s.available_kw for s in task.states if s.resource == "BAT1"]
+            return found_kw == pytest.approx(asked_kw / 2, abs=0.1)
+
+        for _ in range(100):
+            if await held_to_half():
+                break
+            await asyncio.sleep(0.1)
+        assert found_kw == pytest.approx(asked_kw / 2, abs=0.1)
