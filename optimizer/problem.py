@@ -41,6 +41,9 @@ from optimizer.tap_steps import Mover, movers_of, pinned_at
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
 GRID_TOLERANCE = 1e-6
+EXPORT_LOSSES = 0.05
+"""Share of an export that is given besides, for losses on its way: what is too much, loads take."""
+HALVINGS = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -279,6 +282,7 @@ def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
         columns = tuple(control_column(r, network) for r in task.resources)
     except KeyError as missing:
         raise ValueError(f"a resource sits at an unknown node-phase: {missing}") from None
+    grid = replace(grid, sun_share=_sun_share(task, grid, head_kw))
     dead = np.flatnonzero(~network.energised)
     excluded: dict[str, str] = {}
     kw = np.zeros((len(network.node_phases), grid.count))
@@ -333,6 +337,26 @@ def _forecast_kw(task: PlanningTask) -> FloatArray:
     if abs(shift - first) > GRID_TOLERANCE or first < 0 or first + wanted.count > len(values):
         raise ValueError("the forecast does not cover the plan's horizon")
     return np.asarray(values[first : first + wanted.count], dtype=np.float64)
+
+
+def _sun_share(task: PlanningTask, grid: TimeGrid, head_kw: FloatArray) -> FloatArray | None:
+    """The share of its rating that each inverter gives at least in each interval, so that an export
+    that the forecast expects comes from somewhere: without any load, losses included. None where
+    the sun's usual course suffices, or nothing else can give it either."""
+    states = {s.resource: s for s in task.states}
+    series = [(r, _base_kw(r, states.get(r.mrid), grid)) for r in task.resources]
+    given_kw = sum((kw for _, kw in series), np.zeros(grid.count))
+    missing_kw = -head_kw * (1.0 + EXPORT_LOSSES) - given_kw
+    inverters = [(r.rating_kw, kw) for r, kw in series if isinstance(r, PvInverter)]
+    if not inverters or not np.any((head_kw < 0.0) & (missing_kw > 0.0)):
+        return None
+    low, high = np.zeros(grid.count), np.ones(grid.count)
+    for _ in range(HALVINGS):
+        share = (low + high) / 2
+        more_kw = sum(np.maximum(share * rating_kw - kw, 0.0) for rating_kw, kw in inverters)
+        more = more_kw < missing_kw
+        low, high = np.where(more, share, low), np.where(more, high, share)
+    return np.where(missing_kw > 0.0, high, 0.0)
 
 
 def _base_kw(resource: Resource, state: ResourceState | None, grid: TimeGrid) -> FloatArray:

@@ -22,6 +22,8 @@ class TimeGrid:
 
     `begin_s` (T,): when interval k can first be acted upon (interval 0 may have begun already);
     `end_s` (T,); `hours` (T,): what is left of each interval; `day` (T,): local day number.
+    `sun_share` (T,): share of its rating that a PV inverter is expected to give at least, as far as
+    the forecast tells; None: it tells nothing.
     """
 
     now_s: float
@@ -31,6 +33,7 @@ class TimeGrid:
     end_s: FloatArray
     hours: FloatArray
     day: IntArray
+    sun_share: FloatArray | None = None
 
     @property
     def count(self) -> int:

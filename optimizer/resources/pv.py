@@ -32,7 +32,8 @@ def available_kw(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> FloatA
     Now's `available_kw` (of an excluded inverter: what flows) times the sun's course between now
     and then: sin of the sun's hour angle with sunrise at 6 and sunset at 18 local standard time,
     the one geometry (equinox) that needs neither latitude nor date. Held when the sun stands too
-    low now to scale with, never above the rating, nothing where it is not known.
+    low now to scale with, never above the rating, nothing where it is not known. At least what the
+    forecast asks for (`TimeGrid.sun_share`): it has seen the season.
     """
     told_kw = state.power_kw if state.excluded is not None else state.available_kw
     now_kw = max(told_kw, 0.0) if np.isfinite(told_kw) else 0.0
@@ -41,7 +42,8 @@ def available_kw(pv: PvInverter, state: ResourceState, grid: TimeGrid) -> FloatA
         ratio = np.ones(grid.count)
     else:
         ratio = _sun(grid.local_hour((grid.begin_s + grid.end_s) / 2)) / shape_now
-    return np.minimum(now_kw * ratio, pv.rating_kw)
+    least_kw = 0.0 if grid.sun_share is None else grid.sun_share * pv.rating_kw
+    return np.minimum(np.maximum(now_kw * ratio, least_kw), pv.rating_kw)
 
 
 def default_kw(pv: PvInverter) -> float:

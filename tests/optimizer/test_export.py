@@ -14,7 +14,16 @@ from optimizer.plan import network_of, plan_task
 from optimizer.problem import build_problem
 from optimizer.verify import verify
 from tests.optimizer.rules import broken
-from tests.optimizer.small import BATTERY, PV, at_rest, demand_event, group, hourly_task
+from tests.optimizer.small import (
+    BATTERY,
+    HOUR_S,
+    PV,
+    START_S,
+    at_rest,
+    demand_event,
+    group,
+    hourly_task,
+)
 
 FULL_SUN = at_rest(PV)
 HALF_FULL = at_rest(BATTERY)
@@ -118,3 +127,23 @@ def test_a_limit_that_cannot_be_is_refused(most_kw: float) -> None:
     result = plan_task(sunny([0.0, 0.0, 0.0], most_kw), monotonic_s=time.monotonic)
     assert result.status is SolveStatus.FAILED
     assert "of export at most" in result.reason
+
+
+def test_the_sun_gives_what_the_forecast_expects_of_it() -> None:
+    """At 18:30 the usual course of the sun gives nothing, in June there is some: seen in a pilot on
+    a feeder full of PV, whose every plan was refused."""
+    task = hourly_task([-60.0, -40.0, 20.0], PV, states=(at_rest(PV, available_kw=150.0),))
+    evening_s = START_S + 6.0 * HOUR_S
+    later = replace(task.horizon, start_s=evening_s)
+    forecast = replace(task.forecast, horizon=later)
+    limit = replace(export_event(30.0, 0, 1), start_s=evening_s, end_s=evening_s + 2 * HOUR_S)
+    asked = replace(task, horizon=later, forecast=forecast, now_s=evening_s, requests=(limit,))
+    result = planned(asked)
+    assert result.status is SolveStatus.OPTIMAL, result.reason
+    assert result.head_after_kw[:2] == pytest.approx((-30.0, -30.0), abs=1.0)
+
+
+def test_an_export_that_nothing_here_can_give_is_refused() -> None:
+    result = plan_task(hourly_task([-400.0, 0.0], PV), monotonic_s=time.monotonic)
+    assert result.status is SolveStatus.FAILED
+    assert "the loads draw" in result.reason
