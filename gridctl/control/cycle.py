@@ -262,7 +262,7 @@ class Cycle:
             raise NoPlan(status="waiting", reason=f"plan {chosen.plan.mrid} waits: {chosen.state}")
         active = self._dispatcher.active
         if active is not None and self._still_answers(active.plan, requests):
-            why = self._outrun(active.plan, ahead)
+            why = self._outrun(active.plan, ahead, requests)
             if why is None:
                 raise NoPlan(status="active", reason=f"plan {active.plan.mrid} is carried out")
             instead = f": {why}"
@@ -271,7 +271,9 @@ class Cycle:
             raise NoPlan(status="rejected", reason="the last plan was rejected a moment ago")
         return requests, instead
 
-    def _outrun(self, plan: Plan, ahead: Forecast) -> str | None:
+    def _outrun(
+        self, plan: Plan, ahead: Forecast, requests: tuple[DispatchRequest, ...]
+    ) -> str | None:
         """Why the active `plan` does not hold the limit any more; None also as long as its devices
         have not settled, because then nobody can tell."""
         head_kw = self._head_kw(self._known())
@@ -285,6 +287,7 @@ class Cycle:
             head_kw=head_kw,
             now_s=self._clock.now_s(),
             utc_offset_s=self._settings.utc_offset_s,
+            requests=requests,
         )
 
     def _still_answers(self, plan: Plan, requests: tuple[DispatchRequest, ...]) -> bool:

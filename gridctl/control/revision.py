@@ -1,4 +1,4 @@
-"""Whether the plan that is carried out still holds the head's limit. Pure.
+"""Whether the plan that is carried out still holds the head's limits. Pure.
 
 A plan looks hours ahead; its forecast is as old as the plan. What is measured and what is newly
 forecast is held against it, and where it no longer suffices a new plan is made in its place. The
@@ -7,17 +7,22 @@ old one goes on until people have approved the new one.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from gridctl.model.plan import Plan
 from gridctl.model.planning import Forecast, ForecastTask
+from gridctl.model.program import DispatchRequest
 
 LOOKAHEAD_S: Final = 3_600.0
 """Further ahead the next forecasts are early enough."""
 MARGIN_SHARE: Final = 0.005
 """Of the limit: below this the head's own noise would call for a new plan again and again."""
+EXPORT_MARGIN_SHARE: Final = 0.02
+"""Of a limit of export, besides: clouds are rougher than load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +42,10 @@ def outrun(
     head_kw: float,
     now_s: float,
     utc_offset_s: float,
+    requests: Sequence[DispatchRequest] = (),
 ) -> str | None:
-    """Why `plan` no longer holds `limit_kw` in the next hour, or None.
+    """Why `plan` no longer holds `limit_kw`, or the export that `requests` allow, in the next hour;
+    None: it does.
 
     `ahead`: the newest forecast of the head without control, moved to what is now; `head_kw`: the
     head as it is measured, with the plan in force and its devices settled. Grid time, kW.
@@ -46,7 +53,11 @@ def outrun(
     allowed_kw = limit_kw * (1.0 + MARGIN_SHARE)
     if head_kw > allowed_kw:
         return f"the head shows {head_kw:.0f} kW although plan {plan.mrid} is carried out"
+    least_kw = _least_kw(requests, now_s, now_s, limit_kw)
+    if head_kw < least_kw:
+        return f"the head exports {-head_kw:.0f} kW although plan {plan.mrid} is carried out"
     horizon, high_kw = ahead.horizon, ahead.at_quantile(quantile)
+    low_kw = ahead.at_quantile(min(ahead.quantiles, key=lambda q: abs(q - (1.0 - quantile))))
     for k in range(horizon.count):
         start_s = horizon.start_s + k * horizon.step_s
         # The interval that is running is measured; it is not forecast any more.
@@ -59,7 +70,27 @@ def outrun(
                 f"the newest forecast has {expected_kw:.0f} kW at {at:%H:%M} "
                 f"although plan {plan.mrid} is carried out"
             )
+        least_kw = _least_kw(requests, start_s, start_s + horizon.step_s, limit_kw)
+        if (lowest_kw := low_kw[k] - relief_kw(plan, start_s)) < least_kw:
+            at = datetime.fromtimestamp(start_s + utc_offset_s, UTC)
+            return (
+                f"the newest forecast has {-lowest_kw:.0f} kW of export at {at:%H:%M} "
+                f"although plan {plan.mrid} is carried out"
+            )
     return None
+
+
+def _least_kw(
+    requests: Sequence[DispatchRequest], start_s: float, end_s: float, limit_kw: float
+) -> float:
+    """The import below which the export passes what is allowed between two times; -infinite where
+    nothing limits it."""
+    allowed = [
+        r.export_max_kw * (1.0 + EXPORT_MARGIN_SHARE)
+        for r in requests
+        if r.export_max_kw is not None and r.start_s <= end_s and r.end_s > start_s
+    ]
+    return -(min(allowed) + MARGIN_SHARE * limit_kw) if allowed else -math.inf
 
 
 def relief_kw(plan: Plan, at_s: float) -> float:

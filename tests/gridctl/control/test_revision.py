@@ -10,6 +10,7 @@ import pytest
 from gridctl.control.revision import outrun, relief_kw
 from gridctl.model.plan import OnFailure, Plan, PlanState
 from gridctl.model.planning import Forecast, Horizon, PlanningResult, SolveStatus
+from gridctl.model.program import DispatchRequest, RequestState
 from tests.gridctl.control.test_journey import approved, plan_is, ready
 from tests.gridctl.small_site import ANNE, BERT, SETPOINTS, site, until
 
@@ -56,6 +57,36 @@ def test_when_a_plan_is_outrun(
     why = outrun(
         plan(100.0), forecast(high_kw), quantile=0.9, limit_kw=LIMIT_KW, head_kw=head_kw,
         now_s=100.0, utc_offset_s=0.0,
+    )  # fmt: skip
+    assert why is None if words is None else why is not None and words in why
+
+
+@pytest.mark.parametrize(
+    ("low_kw", "head_kw", "words"),
+    [
+        ((-180.0,) * 8, -90.0, None),
+        ((-180.0,) * 8, -106.0, None),
+        ((-180.0,) * 8, -108.0, "the head exports 108 kW although plan P-1 is carried out"),
+        ((-180.0, -180.0, -240.0, *(-180.0,) * 5), -90.0, "has 140 kW of export at 00:30"),
+        ((*(-180.0,) * 4, *(-500.0,) * 4), -90.0, None),
+    ],
+    ids=["holds", "noise", "measured", "forecast", "the-event-is-over"],
+)
+def test_when_a_plan_lets_too_much_out(
+    low_kw: tuple[float, ...], head_kw: float, words: str | None
+) -> None:
+    """The plan raises the import by 100 kW; 100 kW may go out (2 % and 5 kW are noise)."""
+    ahead = Forecast(
+        horizon=HORIZON, quantiles=(0.1, 0.9), values_kw=(low_kw, (0.0,) * 8), method="",
+        history_days=20.0, nmae_pct=None,
+    )  # fmt: skip
+    event = DispatchRequest(
+        mrid="X", event_id="X", name="X", source="", start_s=0.0, end_s=2_700.0, target_kw=0.0,
+        priority=1, received_s=0.0, state=RequestState.ACTIVE, export_max_kw=100.0,
+    )  # fmt: skip
+    why = outrun(
+        plan(-100.0), ahead, quantile=0.9, limit_kw=LIMIT_KW, head_kw=head_kw, now_s=100.0,
+        utc_offset_s=0.0, requests=(event,),
     )  # fmt: skip
     assert why is None if words is None else why is not None and words in why
 
