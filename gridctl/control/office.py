@@ -21,6 +21,7 @@ from gridctl.control.audit import FIELD, OFFICE, Unwritten, entry
 from gridctl.control.crosschecks import CrossChecks
 from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
+from gridctl.control.deviceclocks import DeviceClocks
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.duty import Duty
 from gridctl.control.effect import forecast_kw
@@ -111,6 +112,7 @@ class Office:
                 head_limit_kw=settings.head_limit_kw,
                 resources=settings.resources,
             ),
+            clocks=DeviceClocks(bound_s=settings.plausibility.future_s),
         )
         self.alarms = AlarmBook(store=store, clock=clock)
         self.events = EventBook(store=store, alarms=self.alarms)
@@ -227,6 +229,7 @@ class Office:
             stop_state=self._stop_state,
             situation=self.situation,
             head_kw=self._head_kw,
+            wrong_clocks_s=lambda: self.image.wrong_clocks_s,
             head_limit_kw=settings.head_limit_kw,
             clock=clock,
         )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from itertools import takewhile
 from types import MappingProxyType
 
+from gridctl.control.deviceclocks import DeviceClocks
 from gridctl.control.plausibility import Plausibility
 from gridctl.model.clock import Clock
 from gridctl.model.link import Heartbeat, Hello, LeaseInfo, LinkHealth, Telemetry
@@ -27,9 +28,16 @@ HEARTBEAT_LATE_S = 5.0
 class ProcessImage:
     """What the office knows of the plant. One writer (the frames' loop), many readers."""
 
-    def __init__(self, *, clock: Clock, plausibility: Plausibility | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        plausibility: Plausibility | None = None,
+        clocks: DeviceClocks | None = None,
+    ) -> None:
         self._clock = clock
         self._plausibility = plausibility
+        self._clocks = clocks
         self._values: dict[str, Measurement] = {}
         self._received_mono_s: dict[str, float] = {}
         self._points: Mapping[str, Point] = {}
@@ -98,6 +106,11 @@ class ProcessImage:
             return {}
         return {lease.point: lease for lease in self._heartbeat.leases}
 
+    @property
+    def wrong_clocks_s(self) -> Mapping[str, float]:
+        """By link: how far its device's clock is from ours, grid seconds, where it is too far."""
+        return {} if self._clocks is None else self._clocks.wrong_s
+
     def greet(self, hello: Hello) -> None:
         """A field agent has connected: its points replace the ones known before.
 
@@ -108,6 +121,8 @@ class ProcessImage:
         self._points = MappingProxyType({p.mrid: p for p in hello.points})
         if self._plausibility is not None:
             self._plausibility.greet(self._points)
+        if self._clocks is not None:
+            self._clocks.greet(self._points)
         self._readable = frozenset(p.mrid for p in hello.points if not p.kind.commandable)
         self._fresh, self._stale, self._good = {}, {}, set()
         self._fresh_of = {
@@ -136,8 +151,11 @@ class ProcessImage:
         self._telemetry_sequence = telemetry.sequence
         mono_s = self._clock.monotonic_s()
         known = [m for m in telemetry.measurements if m.point in self._points]
+        pace = self._pace.grid_s(1.0)
+        if self._clocks is not None:
+            known = self._clocks.judged(known, self._points, pace=pace)
         if self._plausibility is not None:
-            known = self._plausibility.judged(known, pace=self._pace.grid_s(1.0))
+            known = self._plausibility.judged(known, pace=pace)
         self._received_mono_s.update(dict.fromkeys((m.point for m in known), mono_s))
         self._keep(known)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import Approvals
@@ -95,9 +95,13 @@ class StandingAlarms:
         situation: Callable[[], Situation],
         head_kw: Callable[[], float | None],
         head_limit_kw: float,
+        wrong_clocks_s: Callable[[], Mapping[str, float]],
         clock: Clock,
     ) -> None:
+        """`wrong_clocks_s`: by link, how far its device's clock is from ours."""
         self._alarms = alarms
+        self._wrong_clocks_s = wrong_clocks_s
+        self._clock_links: set[str] = set()
         self._stop_state = stop_state
         self._situation = situation
         self._head_kw = head_kw
@@ -142,8 +146,26 @@ class StandingAlarms:
                 response="mend what the reasons name; telemetry goes on meanwhile",
             ),
         )
-
         await self._head()
+        await self._clocks()
+
+    async def _clocks(self) -> None:
+        wrong_s = self._wrong_clocks_s()
+        self._clock_links |= wrong_s.keys()
+        for link in sorted(self._clock_links):
+            off_s = wrong_s.get(link, 0.0)
+            await self._alarms.follows(
+                link in wrong_s,
+                Condition(
+                    key=f"clock.{link}",
+                    priority=3,
+                    text=f"the clock of the device behind {link} is {abs(off_s):.0f} s "
+                    f"{'ahead' if off_s > 0 else 'behind'}: its times are not used",
+                    response="see to the device's time source and to time_sync of the link; its "
+                    "values count as of the moment in which they are received",
+                ),
+            )
+        self._clock_links &= wrong_s.keys()
 
     async def _head(self) -> None:
         """The import is above its limit, and has been for a moment. Not known: as before."""

@@ -61,12 +61,15 @@ _MEANINGS: tuple[tuple[str, str, type[StrEnum], Mapping[StrEnum, str]], ...] = (
     ),
     (
         "Time",
-        "How far the source time may be trusted.",
+        "How far the source time may be trusted. A device whose clock is ahead, or behind by the same again, raises "
+        "the alarm `clock.LINK` until it stamps the present.",
         TimeQuality,
         {
             TimeQuality.SYNCHRONIZED: "Stamped by a source whose clock is set.",
-            TimeQuality.UNSYNCHRONIZED: "Stamped by a source that says that its clock is not set.",
-            TimeQuality.RECEIVED: "The source gave no time; this is when the value arrived.",
+            TimeQuality.UNSYNCHRONIZED: "Stamped by a source that says that its clock is not set. "
+            "Far from its receipt (`plausibility.future_s`) its time is not used.",
+            TimeQuality.RECEIVED: "The source gave no time, or none that can be "
+            "true: this is when the value arrived.",
         },
     ),
 )

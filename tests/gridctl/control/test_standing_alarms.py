@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +46,7 @@ class Bench:
     clock: ManualClock
     now: Situation
     head_kw: float | None = 900.0
+    wrong_clocks_s: Mapping[str, float] = field(default_factory=dict)
 
     async def passes(self, real_s: float) -> None:
         """Let time pass, looking twice a second."""
@@ -69,6 +70,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
             situation=lambda: made.now,
             head_kw=lambda: made.head_kw,
             head_limit_kw=1_000.0,
+            wrong_clocks_s=lambda: made.wrong_clocks_s,
             clock=clock,
         )
         yield made
@@ -158,3 +160,15 @@ async def test_an_import_above_the_limit_is_an_alarm_with_delay_and_deadband(ben
     bench.head_kw = 990.0
     await bench.passes(1.0)
     assert bench.states() == {"head": AlarmState.CLEARED_UNACKED}
+
+
+async def test_a_device_whose_clock_is_wrong_is_told_until_it_is_set(bench: Bench) -> None:
+    bench.now = ALL_WELL
+    bench.wrong_clocks_s = {"SUB": -600.0}
+    await bench.passes(1.0)
+    alarm = bench.book.all["clock.SUB"]
+    assert alarm.state is AlarmState.UNACKED
+    assert "600 s behind" in alarm.text
+    bench.wrong_clocks_s = {}
+    await bench.passes(1.0)
+    assert bench.book.all["clock.SUB"].state is AlarmState.CLEARED_UNACKED
