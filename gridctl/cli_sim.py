@@ -229,6 +229,7 @@ def _print_outcome(outcome: Mapping[str, Any]) -> None:
     print(f"  this run:        {outcome['operator']}, {score['minutes']:.0f} min of grid time")
     for key, unit in (
         ("head_kw_min", "kW·min above the head's limit"),
+        ("head_kw_min_bound", "kW·min above it while the safeguards let nobody act"),
         ("voltage_pu_min", "pu·min outside the band"),
         ("unserved_kwh", "kWh not served"),
         ("commands", "commands"),

@@ -55,7 +55,7 @@ def examined(
     record: Path | None = None,
     rate: float = SERVED_RATE,
 ) -> dict[str, Any]:
-    """Run and judge `scenario`, or judge a recorded run of it.
+    """Run and judge `scenario`, or judge a recorded run of it (of `operator`).
 
     Raises ConfigError for an unknown scenario or operator, for a scenario that nobody can judge,
     and for a recording that is none.
@@ -83,7 +83,7 @@ def examined(
         who, moments = operator, asyncio.run(run)
         real_s = time.monotonic() - began_s
     try:
-        score = judge(moments, story)
+        score = judge(moments, story, heeds=operator == "office")
     except ValueError as error:
         raise ConfigError(str(error), file=str(recording or scenario)) from None
     return {

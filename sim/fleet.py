@@ -204,6 +204,8 @@ def _pv(row: dict[str, str]) -> PvSite:
                 feedback=f"{mrid}.WLimFb",
                 power=f"{mrid}.TotW",
                 available=f"{mrid}.Avail",
+                remote=f"{mrid}.Remote",
+                fault=f"{mrid}.Flt",
             ),
             rating_kw=float(row["rating_kw"]),
             rating_kva=float(row["rating_kva"]),

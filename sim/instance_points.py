@@ -221,7 +221,7 @@ def _breaker(breaker: BreakerResource) -> Iterator[PointRow]:
 
 
 def _switches(
-    resource: LoadGroup | Battery | Generator | BreakerResource, link: str
+    resource: LoadGroup | Battery | PvInverter | Generator | BreakerResource, link: str
 ) -> Iterator[PointRow]:
     named = ((resource.points.remote, "remote"), (resource.points.fault, "fault"))
     for mrid, what in named:
@@ -276,3 +276,4 @@ def _pv(pv: PvInverter) -> Iterator[PointRow]:
     yield PointRow(
         mrid=points.available or "", name=f"{pv.name} available", equipment=pv.mrid, link="DER"
     )
+    yield from _switches(pv, "DER")

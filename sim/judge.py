@@ -6,7 +6,9 @@
   was told already.
 - Comfort: customer-hours of shed, each customer as far as the group's flexible load was shed.
 
-A figure is an integral over the run: the value at each tick holds until the next one.
+A figure is an integral over the run: the value at each tick holds until the next one. Of whoever
+heeds the safeguards nothing is asked of the head while they let nobody order anything
+(`Exam.bound`); that part is a figure of its own, and no other figure is excused.
 """
 
 from __future__ import annotations
@@ -119,6 +121,7 @@ class Score:
 
     minutes: float
     head_kw_min: float
+    head_kw_min_bound: float
     voltage_pu_min: float
     unserved_kwh: float
     commands: int
@@ -140,18 +143,22 @@ class Score:
         return {"passed": self.passed, **found, "failed": list(self.failed)}
 
 
-def judge(moments: Iterable[Moment], scenario: Scenario) -> Score:
-    """The score of a run. ValueError when there are fewer than two moments."""
+def judge(moments: Iterable[Moment], scenario: Scenario, *, heeds: bool = False) -> Score:
+    """The score of a run. `heeds`: whoever acted heeds the office's safeguards. ValueError when
+    there are fewer than two moments."""
     seen = list(moments)
     if len(seen) < 2:  # noqa: PLR2004 - two ends of an interval
         raise ValueError("a run of fewer than two ticks cannot be judged")
-    sums = dict.fromkeys(("head", "voltage", "unserved", "discomfort"), 0.0)
+    sums = dict.fromkeys(("head", "bound", "voltage", "unserved", "discomfort"), 0.0)
+    bounds = scenario.exam.bound if heeds and scenario.exam is not None else ()
     for now, then in pairwise(seen):
         minutes = (then.at_s - now.at_s) / 60.0
         outside_pu = max(
             0.0, scenario.voltage_min_pu - now.low_pu, now.high_pu - scenario.voltage_max_pu
         )
-        sums["head"] += max(0.0, now.head_kw - scenario.head_limit_kw) * minutes
+        is_bound = any(b.from_s <= now.at_s < b.to_s for b in bounds)
+        above_kw = max(0.0, now.head_kw - scenario.head_limit_kw)
+        sums["bound" if is_bound else "head"] += above_kw * minutes
         sums["voltage"] += outside_pu * minutes
         sums["unserved"] += now.unserved_kw * minutes / 60.0
         sums["discomfort"] += now.shed_customers * minutes / 60.0
@@ -171,6 +178,7 @@ def judge(moments: Iterable[Moment], scenario: Scenario) -> Score:
     return Score(
         minutes=minutes,
         head_kw_min=sums["head"],
+        head_kw_min_bound=sums["bound"],
         voltage_pu_min=sums["voltage"],
         unserved_kwh=sums["unserved"],
         commands=last.commands - seen[0].commands,

@@ -14,7 +14,7 @@ from sim.demand import Turn, Wave
 from sim.fault_kinds import Fault
 from sim.feeder import load_feeder
 from sim.load_shapes import LoadShapes, shapes_beside
-from sim.scenario_file import ScenarioFile, read_scenario_file
+from sim.scenario_file import ExamTable, ScenarioFile, read_scenario_file
 from sim.series import RecordedSeries, read_series
 from sim.weather import DAY_S, Climate, Front
 
@@ -33,9 +33,19 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """From grid time `from_s` to `to_s` the office's safeguards let nothing be ordered: `why`."""
+
+    from_s: float
+    to_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Exam:
     """How a run is judged: what a good operator does, how long it lasts, and the most of each
-    figure (`sim.judge.Score`) that still passes; None: not judged."""
+    figure (`sim.judge.Score`) that still passes; None: not judged. `bound`: when whoever heeds the
+    safeguards cannot act."""
 
     good_operator: str
     hours: float
@@ -45,6 +55,7 @@ class Exam:
     unserved_kwh_max: float | None
     wasted_commands_max: int | None
     discomfort_customer_h_max: float | None
+    bound: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +161,21 @@ def _scenario(
             ),
         ),
         events=_events(found, midnight_s),
-        exam=None if found.exam is None else Exam(**found.exam.model_dump()),
+        exam=None if found.exam is None else _exam(found.exam, midnight_s),
+    )
+
+
+def _exam(found: ExamTable, midnight_s: float) -> Exam:
+    return Exam(
+        **found.model_dump(exclude={"bound"}),
+        bound=tuple(
+            Bound(
+                from_s=midnight_s + _hour(one.starts) * 3600.0,
+                to_s=midnight_s + _hour(one.ends) * 3600.0,
+                why=one.why,
+            )
+            for one in found.bound
+        ),
     )
 
 

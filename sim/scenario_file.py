@@ -70,6 +70,15 @@ class EventTable(_Table):
     lasts_min: float | None = Field(default=None, gt=0)
 
 
+class BoundTable(_Table):
+    """`[[exam.bound]]`: local times between which the office's safeguards let nothing be ordered,
+    and which; what the head draws then is not held against it."""
+
+    starts: time
+    ends: time
+    why: str = Field(min_length=10)
+
+
 class ExamTable(_Table):
     """`[exam]`: how a run is judged."""
 
@@ -81,6 +90,7 @@ class ExamTable(_Table):
     unserved_kwh_max: float | None = Field(default=None, ge=0)
     wasted_commands_max: int | None = Field(default=None, ge=0)
     discomfort_customer_h_max: float | None = Field(default=None, ge=0)
+    bound: tuple[BoundTable, ...] = ()
 
 
 class ScenarioFile(_Table):
@@ -109,6 +119,7 @@ class ScenarioFile(_Table):
 
 _KEYS: tuple[type[_Table], ...] = (
     ScenarioFile, ClimateTable, FrontTable, DemandTable, WaveTable, EventTable, ExamTable,
+    BoundTable,
 )  # fmt: skip
 
 

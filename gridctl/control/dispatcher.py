@@ -11,7 +11,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import OpenPlan
@@ -286,9 +287,10 @@ class Dispatcher:
             await self._room_in_area(run, waiting)
             if interval(horizon, self._clock.now_s()) != k:
                 break  # the next interval wants other setpoints of what is left
-            batch = self._worth_sending(waiting)
+            batch = self._still_trusted(run, self._worth_sending(waiting))
             if not batch:
                 continue
+            await self._rested(run, batch)
             self._may_go(run, first=first)
             if run.promise is None or number >= moving:
                 await self._send(run, batch)
@@ -308,6 +310,20 @@ class Dispatcher:
     def _worth_sending(self, commands: Sequence[Command]) -> tuple[Command, ...]:
         hold_min_s = self._settings.effect_settle_s
         return worth_sending(commands, now_s=self._clock.now_s(), hold_min_s=hold_min_s)
+
+    def _still_trusted(self, run: Run, batch: Sequence[Command]) -> tuple[Command, ...]:
+        """Without devices whose link has refused this plan's own commands (SG-19)."""
+        if run.sent == 0:
+            return tuple(batch)
+        distrusted = self._known().distrusted
+        return tuple(c for c in batch if c.resource not in distrusted)
+
+    async def _rested(self, run: Run, batch: Sequence[Command]) -> None:
+        """Wait until each device of `batch` may be told something again: the plan before this one
+        may have told it a moment ago (SG-05)."""
+        while any(self._since_s(c) < self._devices[c.point].interval_min_s for c in batch):
+            self._check_halt(run)
+            await asyncio.sleep(PAUSE_LOOK_S)
 
     async def _judged(self, run: Run) -> None:
         """Let the judgement that is under way end before something else moves the head. Raises
@@ -345,6 +361,9 @@ class Dispatcher:
             reasons += failed
         if first:
             known = self._known()
+            if run.sent:
+                # What this plan's own commands were refused is for its failure policy (SG-20).
+                known = replace(known, distrusted={})
             excluded = {m: why_excluded(r, known) for m, r in self._resources.items()}
             reasons += unusable(plan, excluded)
             reasons += self.drifted(run.chosen, ordered_kw=run.ordered_kw)
@@ -399,7 +418,8 @@ class Dispatcher:
             run.failed += len(batch)
             run.roll_back = chosen.plan.on_failure is OnFailure.ROLL_BACK
             raise Halt(state=PlanState.STOPPED, reason=f"the field refused: {refused}")
-        self._moves += moves
+        # Counted from now: by the field's books it went out a little later than by ours.
+        self._moves += [replace(move, at_s=self._clock.now_s()) for move in moves]
         for command in batch:
             one = self._book.live.get(command.mrid)
             if one is None or one.state in FAILED:
@@ -446,13 +466,18 @@ class Dispatcher:
     def _too_fast(self, command: Command) -> str | None:
         """Why OT's limits forbid a command so soon, by our own books (SG-05)."""
         device, now_s = self._devices[command.point], self._clock.now_s()
-        last = last_s(self._moves, point=command.point)
-        if last is not None and now_s - last < device.interval_min_s:
-            return f"commanded {now_s - last:.0f} s ago"
+        since_s = self._since_s(command)
+        if since_s < device.interval_min_s:
+            return f"commanded {since_s:.0f} s ago"
         sent = count(self._moves, point=command.point, now_s=now_s, window_s=HOUR_S)
         if sent >= device.per_hour_max:
             return f"{sent} commands in the last hour"
         return None
+
+    def _since_s(self, command: Command) -> float:
+        """Grid seconds since the device was told something, infinite when it never was."""
+        last = last_s(self._moves, point=command.point)
+        return inf if last is None else self._clock.now_s() - last
 
     async def _room_in_area(self, run: Run, batch: Sequence[Command]) -> None:
         """Wait until the areas' budgets have room for `batch` (SG-05), at most a whole window."""

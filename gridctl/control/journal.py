@@ -15,6 +15,7 @@ from types import MappingProxyType
 from gridctl.control.activity import DAY_S, KEPT_DAYS, Activity
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.audit import FIELD, OFFICE, entry
+from gridctl.control.distrust import Distrust
 from gridctl.control.ports import Person, Store, Transaction
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command, CommandState, may_follow
@@ -74,12 +75,19 @@ class CommandBook:
     """Writes the journal and keeps its living part."""
 
     def __init__(
-        self, *, store: Store, clock: Clock, alarms: AlarmBook, activity: Activity
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        alarms: AlarmBook,
+        activity: Activity,
+        distrust: Distrust,
     ) -> None:
         self._store = store
         self._clock = clock
         self._alarms = alarms
         self._activity = activity
+        self._distrust = distrust
         self._live: dict[str, Live] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
         self._acks: dict[str, Ack] = {}
@@ -284,6 +292,7 @@ class CommandBook:
         one.state, one.status, one.detail = to, status, detail
         one.seen.add(to)
         self._activity.note(one.command.resource, to, status, when_s)
+        self._distrust.note(one.command.resource, one.command.point, to, status, when_s)
         if to.is_final:
             self._live.pop(mrid, None)
         try:

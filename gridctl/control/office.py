@@ -23,6 +23,7 @@ from gridctl.control.cycle import Cycle
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.deviceclocks import DeviceClocks
 from gridctl.control.dispatcher import Dispatcher
+from gridctl.control.distrust import Distrust
 from gridctl.control.duty import Duty
 from gridctl.control.effect import forecast_kw
 from gridctl.control.events import EventBook
@@ -135,8 +136,14 @@ class Office:
             activity=self._activity,
             utc_offset_s=settings.utc_offset_s,
         )
+        self._setpoints = tuple((r.mrid, r.points.setpoint) for r in settings.resources)
+        self._distrust = Distrust(utc_offset_s=settings.utc_offset_s, link_of=self._link_of)
         self._book = CommandBook(
-            store=store, clock=clock, alarms=self.alarms, activity=self._activity
+            store=store,
+            clock=clock,
+            alarms=self.alarms,
+            activity=self._activity,
+            distrust=self._distrust,
         )
         self._orders = Orders(
             store=store,
@@ -231,6 +238,7 @@ class Office:
             head_kw=self._head_kw,
             wrong_clocks_s=lambda: self.image.wrong_clocks_s,
             head_limit_kw=settings.head_limit_kw,
+            refusing=lambda: self._distrust.links(clock.now_s()),
             clock=clock,
         )
         self.scores = ShadowScores(
@@ -413,7 +421,12 @@ class Office:
             not_commanded=self.duty.modes.not_commanded(),
             withdrawn=self._participation.not_now(),
             tagged=self._tags.not_commanded(),
+            distrusted=self._distrust.not_now(self._clock.now_s(), self._setpoints),
         )
+
+    def _link_of(self, setpoint: str) -> str | None:
+        point = self.image.points.get(setpoint)
+        return None if point is None else point.link
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set. Raises what a loop could not cope with: a bug ends the office, and

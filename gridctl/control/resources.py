@@ -25,8 +25,8 @@ _PHASES = (Phase.A, Phase.B, Phase.C)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What is known now: the snapshot, the field's points and links, OT's limits; which areas may
-    not be commanded (SG-37), which devices a tag keeps from it (SG-26) and which an enrolment or an
-    opt-out withdraws, each with why."""
+    not be commanded (SG-37), which devices a tag keeps from it (SG-26), which an enrolment or an
+    opt-out withdraws, and which did not do what they were told last, each with why."""
 
     snapshot: Snapshot
     points: Mapping[str, Point]
@@ -35,6 +35,7 @@ class Known:
     not_commanded: Mapping[str, str]
     withdrawn: Mapping[str, str] = field(default_factory=dict)
     tagged: Mapping[str, str] = field(default_factory=dict)
+    distrusted: Mapping[str, str] = field(default_factory=dict)
 
 
 def why_excluded(resource: Resource, known: Known) -> str | None:
@@ -44,6 +45,7 @@ def why_excluded(resource: Resource, known: Known) -> str | None:
         or known.not_commanded.get(resource.area)
         or known.withdrawn.get(resource.mrid)
         or _why_unusable(resource, known)
+        or known.distrusted.get(resource.mrid)
     )
 
 

@@ -96,9 +96,11 @@ class StandingAlarms:
         head_kw: Callable[[], float | None],
         head_limit_kw: float,
         wrong_clocks_s: Callable[[], Mapping[str, float]],
+        refusing: Callable[[], Mapping[str, str]],
         clock: Clock,
     ) -> None:
-        """`wrong_clocks_s`: by link, how far its device's clock is from ours."""
+        """`wrong_clocks_s`: by link, how far its device's clock is from ours; `refusing`: links that
+        refuse commands, and why they are left alone."""
         self._alarms = alarms
         self._wrong_clocks_s = wrong_clocks_s
         self._clock_links: set[str] = set()
@@ -106,6 +108,7 @@ class StandingAlarms:
         self._situation = situation
         self._head_kw = head_kw
         self._head_limit_kw = head_limit_kw
+        self._refusing = refusing
         self._clock = clock
         self._over_since_mono_s: float | None = None
         self._started_mono_s = clock.monotonic_s()
@@ -146,6 +149,18 @@ class StandingAlarms:
                 response="mend what the reasons name; telemetry goes on meanwhile",
             ),
         )
+        refusing = self._refusing()
+        await self._alarms.follows(
+            bool(refusing),
+            Condition(
+                key="refusing",
+                priority=2,
+                text="; ".join(refusing.values()),
+                response="look at the concentrator: its local switch, another master; plans are "
+                "made with the others meanwhile",
+            ),
+        )
+
         await self._head()
         await self._clocks()
 

@@ -53,13 +53,17 @@ EXECUTION: tuple[Safeguard, ...] = (
     Safeguard(
         number=19,
         title="Nothing is sent twice",
-        what="There is no retry at all: an open outcome is settled by reading the device.",
-        seen="commands: not known",
+        what="There is no retry at all: an open outcome is settled by reading the device. Whoever "
+        "refused a command, or did not follow it, is left out of plans for half an hour; so is "
+        "every device of a link of which several refused in a row.",
+        seen="commands: not known; plan review: left out; alarm of a link that refuses",
         standing=Standing.IN_FORCE,
         tests=(
             "test_sg19_command_that_was_let_through_before_is_refused",
             "test_sg19_kill_9_at_every_point",
             "test_sg18_sg19_what_the_wire_leaves_open_is_looked_up_and_never_sent_again",
+            "test_sg19_a_device_that_refused_rests_and_the_others_do_not",
+            "test_sg19_refusals_in_a_row_are_the_links_word",
         ),
     ),
     Safeguard(

@@ -53,7 +53,8 @@ KINDS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "Local/remote switch", "At local it refuses with LOCAL and lets go what it held.",
-            (f"{_EVERY}test_the_switch_stands_at_local",),
+            (f"{_EVERY}test_the_switch_stands_at_local",
+             "test_pv_switch::test_over_opc_ua", "test_pv_switch::test_over_dnp3"),
         ),
         Behaviour(
             "Fault flag", "It takes nothing (BLOCKED), does nothing and has nothing available.",
@@ -228,8 +229,7 @@ _INTRO = """\
 Every device behind the simulated outstations and servers has a life of its own, in grid time. It follows from the
 scenario, the seed and the commands received; nothing is drawn anew at a restart.
 
-PV inverters of the bundled fleet have no points for their switch and fault flag; the others have. Frequency is not
-simulated. How devices come from tables is in [feeders](feeders.md), how they are broken on purpose in
+Every commandable device shows its switch and its fault flag on the wire. Frequency is not simulated. How devices come from tables is in [feeders](feeders.md), how they are broken on purpose in
 [faults and scenarios](simulator-faults.md)."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sim.fault_kinds import KINDS, Fault
 from sim.scenario import Exam, Scenario, load_scenario, local_text, scenario_names
 from sim.scenario_file import (
+    BoundTable,
     ClimateTable,
     DemandTable,
     EventTable,
@@ -55,7 +56,9 @@ The exit code is 0 only for a run that passes.
 
 The judge looks at the truth, not at what the links showed: head import above its limit in kW·min, the worst voltage
 outside its band in pu·min, energy not served in kWh, commands wasted (refused, or repeated within a minute), and
-customer-hours under shed. A tick without a power flow is never passed over: such a run fails.
+customer-hours under shed. A tick without a power flow is never passed over: such a run fails. Where a scenario takes away
+what the office's safeguards ask for before anything may be ordered, `[[exam.bound]]` says from when to when and why: the
+head is not held against the office then, everything else is (ADR 0037); against other operators all of it is.
 
 The scripted operator is the real forecast and the real optimizer on what the links tell. It plans each quarter of an
 hour, and again after three minutes while the head is above its limit. It does what a good operator does beside the
@@ -107,6 +110,11 @@ def _scenario(story: Scenario) -> str:
             f"{story.voltage_max_pu:g} pu. A good operator: {_small(story.exam.good_operator)}."
         )
         lines += [begins, f"Passes with at most: {_most(story.exam)}."]
+        lines += [
+            f"From {local_text(story, b.from_s)[-8:-3]} to {local_text(story, b.to_s)[-8:-3]} the "
+            f"head is not held against the office: {b.why}."
+            for b in story.exam.bound
+        ]
     events = sorted({(e.at_s, e.fault.value) for e in story.events})
     for at_s, fault in events:
         targets = [e.target for e in story.events if (e.at_s, e.fault.value) == (at_s, fault)]
@@ -147,6 +155,7 @@ def _file() -> Iterator[str]:
         ("[[demand.wave]]", WaveTable),
         ("[[event]]", EventTable),
         ("[exam]", ExamTable),
+        ("[[exam.bound]]", BoundTable),
     ):
         rows = (
             (

@@ -125,22 +125,22 @@ area = "A1"
 min_value = {low}
 max_value = {high}
 step_max = 200.0
-interval_min_s = 5.0
+interval_min_s = {interval}
 per_hour_max = 60
 lease_max_s = {lease}
 default_value = {default}
 """
 
 
-def limits_text(*, lease_s: float = 200.0) -> str:
+def limits_text(*, lease_s: float = 200.0, interval_s: float = 5.0) -> str:
     """The site's limits file."""
-    text = LIMITS
+    text, device = LIMITS, _DEVICE.replace("{interval}", str(interval_s))
     for group in LOAD_GROUPS:
-        text += _DEVICE.format(
+        text += device.format(
             point=f"{group}.ShedSpt", low=0.0, high=100.0, default=0.0, lease=lease_s
         )
-    text += _DEVICE.format(point="BAT1.WSpt", low=-100.0, high=100.0, default=0.0, lease=lease_s)
-    return text + _DEVICE.format(point="PV1.WLim", low=0.0, high=80.0, default=80.0, lease=lease_s)
+    text += device.format(point="BAT1.WSpt", low=-100.0, high=100.0, default=0.0, lease=lease_s)
+    return text + device.format(point="PV1.WLim", low=0.0, high=80.0, default=80.0, lease=lease_s)
 
 
 def write_points(path: Path) -> None:
@@ -577,6 +577,7 @@ async def site(
     *,
     rate: float = 10.0,
     lease_s: float = 200.0,
+    interval_s: float = 5.0,
     two_person_kw: float = 100.0,
     plan_life_s: float = 60.0,
     cycle_s: float = 3600.0,
@@ -584,7 +585,8 @@ async def site(
 ) -> AsyncIterator[Site]:
     """A site whose parts are not started yet. `cycle_s` long: tests call for plans themselves."""
     write_points(folder / "points.csv")
-    (folder / "limits.toml").write_text(limits_text(lease_s=lease_s), encoding="utf-8")
+    limits = limits_text(lease_s=lease_s, interval_s=interval_s)
+    (folder / "limits.toml").write_text(limits, encoding="utf-8")
     make_office_keys(private=folder / "office.key", public=folder / "office.pub")
     clock = fast_clock(rate)
     link = OfficeLink(

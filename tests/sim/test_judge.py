@@ -8,7 +8,7 @@ import pytest
 
 from sim.judge import Moment, Witness, judge
 from sim.plant import Verdict
-from sim.scenario import Exam, load_scenario
+from sim.scenario import Bound, Exam, load_scenario
 from tests.sim.lively import Lively
 
 QUIET = Moment(
@@ -103,3 +103,15 @@ def test_the_witness_counts_what_was_wasted() -> None:
     assert (seen.commands, seen.wasted) == (4, 2)
     assert 0.0 < seen.shed_customers <= 2.0
     assert 0.9 < seen.low_pu < seen.high_pu < 1.06
+
+
+def test_of_whoever_heeds_the_safeguards_nothing_is_asked_while_they_forbid_it() -> None:
+    assert STORY.exam is not None
+    bound = (Bound(from_s=120.0, to_s=180.0, why="SG-12"),)
+    story = replace(STORY, exam=replace(STORY.exam, bound=bound))
+    moments = run(head_kw=2_050.0, low_pu=0.90)
+    whole, heeding = judge(moments, story), judge(moments, story, heeds=True)
+    assert (whole.head_kw_min, whole.head_kw_min_bound) == (100.0, 0.0)
+    assert (heeding.head_kw_min, heeding.head_kw_min_bound) == (50.0, 50.0)
+    assert heeding.voltage_pu_min == whole.voltage_pu_min == pytest.approx(0.10)
+    assert [reason.split(":")[0] for reason in heeding.failed] == ["voltage outside its band"]

@@ -7,6 +7,7 @@ import pytest
 from gridctl.control.activity import Activity
 from gridctl.control.alarms import AlarmBook
 from gridctl.control.audit import OFFICE
+from gridctl.control.distrust import Distrust
 from gridctl.control.journal import CommandBook
 from gridctl.model.clock import ManualClock
 from gridctl.model.command import CommandState
@@ -22,7 +23,11 @@ async def test_sg25_another_master_is_an_alarm(status: str, told: bool) -> None:
     async with temporary_store(clock) as store:
         alarms = AlarmBook(store=store, clock=clock)
         book = CommandBook(
-            store=store, clock=clock, alarms=alarms, activity=Activity(utc_offset_s=0.0)
+            store=store,
+            clock=clock,
+            alarms=alarms,
+            activity=Activity(utc_offset_s=0.0),
+            distrust=Distrust(utc_offset_s=0.0, link_of=lambda _: None),
         )
         order = Order(
             mrid="O-1-1",

@@ -148,3 +148,30 @@ async def test_a_rising_head_brings_a_plan_in_place_of_the_one_that_is_carried_o
         )
         back = [c.command for c in await running.store.commands(plan=second.plan.mrid)]
         assert [c.value for c in back if c.resource == "BAT1"] == [0.0]
+
+
+async def test_sg05_a_plan_waits_until_the_one_before_has_let_its_devices_rest(
+    tmp_path: Path,
+) -> None:
+    """Approved right after the first was carried out: no order leaves too soon, none is refused."""
+    async with site(tmp_path, rate=20.0, interval_s=60.0) as running:
+        running.planner.intervals = 4
+        await ready(running)
+        first = await approved(running)
+        await until(
+            lambda: all(running.plant.setpoints[p] > 0 for p in SETPOINTS.values()),
+            within_s=20,
+            why="the first plan is not carried out",
+        )
+        running.desk_office._dispatcher.halt(PlanState.COMPLETED, "the test wants another")
+        await plan_is(running, first, PlanState.COMPLETED, within_s=10)
+        running.planner.shed_kw = {"LG1": 40.0, "LG2": 40.0, "LG3": 40.0}
+        second = await approved(running)
+        await until(
+            lambda: all(running.plant.setpoints[f"LG{i}.ShedSpt"] == 40.0 for i in (1, 2, 3)),
+            within_s=25,
+            why=f"the devices stand at {running.plant.setpoints}",
+        )
+        stored = await running.store.plan(second)
+        assert stored is not None
+        assert stored.state is PlanState.ACTIVE

@@ -47,6 +47,7 @@ class Bench:
     now: Situation
     head_kw: float | None = 900.0
     wrong_clocks_s: Mapping[str, float] = field(default_factory=dict)
+    refusing: Mapping[str, str] = field(default_factory=dict)
 
     async def passes(self, real_s: float) -> None:
         """Let time pass, looking twice a second."""
@@ -71,6 +72,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
             head_kw=lambda: made.head_kw,
             head_limit_kw=1_000.0,
             wrong_clocks_s=lambda: made.wrong_clocks_s,
+            refusing=lambda: made.refusing,
             clock=clock,
         )
         yield made
@@ -172,3 +174,16 @@ async def test_a_device_whose_clock_is_wrong_is_told_until_it_is_set(bench: Benc
     bench.wrong_clocks_s = {}
     await bench.passes(1.0)
     assert bench.book.all["clock.SUB"].state is AlarmState.CLEARED_UNACKED
+
+
+async def test_a_link_that_refuses_commands_is_an_alarm_until_it_no_longer_does(
+    bench: Bench,
+) -> None:
+    await bench.passes(1.0)
+    bench.refusing = {"DR": "link DR refuses commands (LG01, LG02 in a row)"}
+    await bench.passes(1.0)
+    assert bench.states() == {"refusing": AlarmState.UNACKED}
+    assert "LG01" in bench.book.all["refusing"].text
+    bench.refusing = {}
+    await bench.passes(1.0)
+    assert bench.states() == {"refusing": AlarmState.CLEARED_UNACKED}

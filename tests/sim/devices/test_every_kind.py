@@ -68,8 +68,8 @@ def test_the_switch_stands_at_local(lively: Lively, kind: str) -> None:
     world.command(points.setpoint, value, lease_s=600.0)
     world.set_local(device.site.resource.mrid, on=True)
     lively.run(1, STEP_S)
-    if points.remote is not None:
-        assert world.read(points.remote).value == 0.0
+    assert points.remote is not None
+    assert world.read(points.remote).value == 0.0
     assert world.command(points.setpoint, value, lease_s=600.0) is Verdict.LOCAL
     stays = isinstance(device, BreakerDevice)
     assert device.hold.value == (value if stays else default), "who goes local lets go"
@@ -85,8 +85,8 @@ def test_a_faulty_device_takes_and_does_nothing(lively: Lively, kind: str) -> No
     before = device.hold.value
     world.set_fault(device.site.resource.mrid, on=True)
     lively.run(1, STEP_S)
-    if points.fault is not None:
-        assert world.read(points.fault).value == 1.0
+    assert points.fault is not None
+    assert world.read(points.fault).value == 1.0
     assert world.command(points.setpoint, setpoint(device), lease_s=600.0) is Verdict.BLOCKED
     if points.available is not None:
         assert world.read(points.available).value == 0.0
