@@ -99,8 +99,8 @@ class StandingAlarms:
         refusing: Callable[[], Mapping[str, str]],
         clock: Clock,
     ) -> None:
-        """`wrong_clocks_s`: by link, how far its device's clock is from ours; `refusing`: links that
-        refuse commands, and why they are left alone."""
+        """`wrong_clocks_s`: by link, how far its device's clock is from ours; `refusing`: links
+        that refuse commands, and why they are left alone."""
         self._alarms = alarms
         self._wrong_clocks_s = wrong_clocks_s
         self._clock_links: set[str] = set()
