@@ -113,6 +113,10 @@ def office_settings(settings: Settings) -> OfficeSettings:
             first=Mode(settings.modes.first),
             shadow_plans_min=settings.modes.shadow_plans_min,
             forecast_error_max_pct=settings.modes.forecast_error_max_pct,
+            evidence_days=settings.modes.evidence_days,
+            advisory_plans_min=settings.modes.advisory_plans_min,
+            plan_error_max_pct=settings.modes.plan_error_max_pct,
+            presence_s=settings.modes.presence_s,
         ),
         drift=DriftBounds(
             head_pct=dispatch.drift_head_pct,

@@ -222,12 +222,17 @@ class DispatchTable(_Table):
 
 
 class ModesTable(_Table):
-    """`[modes]`: the mode of an area that nobody has set yet, and what an area must have shown in
-    shadow before it may be commanded (SG-37)."""
+    """`[modes]`: the mode of an area that nobody has set yet; what an area must have shown in
+    shadow before it may be commanded, and over how long before closed loop; within how many real
+    seconds somebody of the desk must have done something for closed loop to last (SG-37)."""
 
     first: Literal["off", "shadow", "advisory"] = "advisory"
     shadow_plans_min: Annotated[int, Field(ge=1, le=1000)] = 20
     forecast_error_max_pct: Annotated[float, Field(gt=0, le=50)] = 10.0
+    evidence_days: Annotated[float, Field(ge=1, le=90)] = 14.0
+    advisory_plans_min: Annotated[int, Field(ge=1, le=1000)] = 5
+    plan_error_max_pct: Annotated[float, Field(gt=0, le=50)] = 10.0
+    presence_s: Annotated[float, Field(ge=60, le=3600)] = 900.0
 
 
 class AuditTable(_Table):

@@ -181,8 +181,6 @@ def _closed_loop_mistakes(found: _File) -> Iterable[tuple[str, str]]:
         yield ("closed_loop", f"area {name} is there twice")
     for i, bound in enumerate(found.closed_loop):
         where = f"closed_loop[{i}]"
-        if bound.ramp_kw > bound.max_kw:
-            yield (f"{where}.ramp_kw", f"{bound.ramp_kw:g} is above max_kw {bound.max_kw:g}")
         for point in bound.points:
             if area_of.get(point) != bound.area:
                 yield (f"{where}.points", f"{point} is not a device's point of area {bound.area}")

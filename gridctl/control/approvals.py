@@ -18,10 +18,13 @@ from gridctl.model.approval import (
     STRONG_FACTORS,
     Approval,
     ApprovalPolicy,
+    Standing,
     approvals_needed,
     may_approve,
+    standing_approvals,
 )
 from gridctl.model.clock import Clock
+from gridctl.model.envelope import Promotion
 from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.inputs import InputPart
 from gridctl.model.measurement import Snapshot
@@ -38,7 +41,8 @@ BREAK_GLASS_REASON_MIN = 20
 
 @dataclass(slots=True, kw_only=True)
 class OpenPlan:
-    """A plan that waits for people or for its release, and what it was computed from."""
+    """A plan that waits for people or for its release, and what it was computed from. `standing`:
+    the promotions by which it was approved, when no person has approved this very plan."""
 
     plan: Plan
     digest: str
@@ -49,11 +53,13 @@ class OpenPlan:
     state: PlanState = PlanState.PROPOSED
     approvals: list[Approval] = field(default_factory=list)
     approved_mono_s: float | None = None
+    standing: tuple[Promotion, ...] = ()
 
 
 class Approvals:
     """The plans that are not decided yet. `blocked`: why nothing may be approved now (SG-12);
-    `cautions`: what whoever approves must have read (SG-26)."""
+    `cautions`: what whoever approves must have read (SG-26); `inside`: what the envelopes of the
+    plan's areas say to it, `over`: why a promotion holds no more (SG-37)."""
 
     def __init__(
         self,
@@ -63,12 +69,16 @@ class Approvals:
         policy: ApprovalPolicy,
         blocked: Callable[[OpenPlan], tuple[str, ...]],
         cautions: Callable[[Plan], tuple[Tag, ...]],
+        inside: Callable[[OpenPlan], Standing],
+        over: Callable[[Promotion], tuple[str, ...]],
     ) -> None:
         self._store = store
         self._clock = clock
         self._policy = policy
         self._blocked = blocked
         self._cautions = cautions
+        self._inside = inside
+        self._over = over
         self._open: dict[str, OpenPlan] = {}
         self._lock = asyncio.Lock()
         self.decided = asyncio.Event()
@@ -155,6 +165,26 @@ class Approvals:
             await self._accept(chosen, person, alone=reason.strip())
         return chosen
 
+    async def stand(self, mrid: str) -> tuple[str, ...]:
+        """Let the standing approval of the plan's areas say yes to it (SG-37); why it does not, and
+        people decide, else. The same rules as for people, for each of those who promoted them."""
+        async with self._lock:
+            chosen = self._open.get(mrid)
+            if chosen is None or chosen.state is not PlanState.PROPOSED or self._is_over(chosen):
+                return ("people have begun to decide, or its time is over",)
+            standing = self._inside(chosen)
+            given = standing_approvals(
+                standing.promotions,
+                plan=mrid,
+                digest=chosen.digest,
+                at_s=self._clock.now_s(),
+                at_mono_s=self._clock.monotonic_s(),
+            )
+            reasons = standing.reasons or self._may_stand(chosen, given)
+            if not reasons:
+                await self._accept_standing(chosen, standing.promotions, given)
+            return reasons
+
     async def reject(
         self, mrid: str, *, shown_digest: str, reason: str, person: Person
     ) -> OpenPlan:
@@ -203,6 +233,10 @@ class Approvals:
             for chosen in list(self._open.values()):
                 if chosen.state is not PlanState.APPROVED or self._is_over(chosen):
                     continue
+                ended = [reason for p in chosen.standing for reason in self._over(p)]
+                if ended:
+                    await self._end(chosen, PlanState.VOID, "; ".join(ended), OFFICE)
+                    continue
                 if await self._move(chosen, PlanState.ACTIVE, "release", OFFICE):
                     del self._open[chosen.plan.mrid]
                     return chosen
@@ -248,6 +282,50 @@ class Approvals:
         if refusal is not None:
             self._select(chosen)
         return refusal
+
+    def _may_stand(self, chosen: OpenPlan, given: Sequence[Approval]) -> tuple[str, ...]:
+        """Why what persons said beforehand is not the approval that this plan needs."""
+        plan = chosen.plan
+        if self._policy.may_worsen:
+            return ("plans may make violations worse here: two persons look at each (SG-16)",)
+        if len(given) < max(1, approvals_needed(plan, self._policy)):
+            return ("fewer persons have promoted its areas than must approve it (SG-06)",)
+        if plan.proposed_by in {a.by for a in given}:
+            return (f"{plan.proposed_by} has proposed it (SG-07)",)
+        unread = [f"{t.device}: {t.words()}" for t in self._cautions(plan)]
+        return tuple(unread) or self._blocked(chosen)
+
+    async def _accept_standing(
+        self, chosen: OpenPlan, promotions: Sequence[Promotion], given: Sequence[Approval]
+    ) -> None:
+        plan, at_s = chosen.plan, self._clock.now_s()
+        reason = f"inside the envelope of {'; '.join(p.words() for p in promotions)}"
+        async with self._store.transaction() as unit:
+            moved = await unit.move_plan(
+                plan.mrid, expected=chosen.state, to=PlanState.APPROVED, at_s=at_s, reason=reason
+            )
+            if not moved:
+                raise RefusedError(
+                    Refusal(code="not_open", reasons=("somebody else has decided just now",))
+                )
+            for approval in given:
+                await unit.add_approval(approval)
+            await unit.audit(
+                entry(
+                    at_s=at_s,
+                    person=OFFICE,
+                    action="plan.stand",
+                    object_=plan.mrid,
+                    before=chosen.state,
+                    after=PlanState.APPROVED,
+                    reason=reason,
+                    plan_digest=chosen.digest,
+                )
+            )
+        chosen.state, chosen.standing = PlanState.APPROVED, tuple(promotions)
+        chosen.approvals.extend(given)
+        chosen.approved_mono_s = self._clock.monotonic_s()
+        self.decided.set()
 
     async def _accept(self, chosen: OpenPlan, person: Person, *, alone: str = "") -> None:
         """`alone`: why this one person is enough (SG-11)."""

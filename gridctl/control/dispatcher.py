@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
@@ -49,6 +49,7 @@ from gridctl.control.telemetry import ProcessImage
 from gridctl.model.budget import Move, count, last_s, moved_kw, spent_kw
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command
+from gridctl.model.envelope import Promotion
 from gridctl.model.errors import UnavailableError
 from gridctl.model.measurement import Snapshot
 from gridctl.model.order import OrderKind
@@ -60,6 +61,8 @@ FAILED_SHARE_MAX = 0.10
 LOOK_S = 0.25
 PAUSE_LOOK_S = 0.05
 HOUR_S = 3_600.0
+RENEWAL_MIN_S = 1.0
+"""Grid seconds by which a renewal must make a lease longer, or it is none."""
 ENDS_KEPT = 100
 """Ends of plans that wait for a store that cannot be written; there is one plan at a time."""
 
@@ -95,7 +98,8 @@ class Run:
 
 
 class Dispatcher:
-    """Carries out one plan at a time. `situation` and `known` are asked anew for every batch."""
+    """Carries out one plan at a time. `situation`, `known` and `over` (why a promotion holds no
+    more, SG-37) are asked anew for every batch."""
 
     def __init__(
         self,
@@ -110,6 +114,7 @@ class Dispatcher:
         alarms: AlarmBook,
         situation: Callable[[], Situation],
         known: Callable[[], Known],
+        over: Callable[[Promotion], tuple[str, ...]],
     ) -> None:
         self._settings = settings
         self._store = store
@@ -121,6 +126,7 @@ class Dispatcher:
         self._alarms = alarms
         self._situation = situation
         self._known = known
+        self._over = over
         self._resources = {r.mrid: r for r in settings.resources}
         self._devices = {d.point: d for d in settings.limits.devices}
         self._areas = {a.area: a for a in settings.limits.areas}
@@ -253,7 +259,7 @@ class Dispatcher:
                 for command in due(self._release(run, k), first_number=run.number)
                 if command.resource not in run.given_up  # nothing is tried twice (SG-19)
             ]
-            commands = list(self._worth_sending(made))
+            commands = list(self._worth_sending(self._as_long_as_allowed(run, made)))
             if not first:
                 commands = await self._still_possible(run, commands)
             if commands:
@@ -353,7 +359,7 @@ class Dispatcher:
         """Raises Halt with every reason why the next batch must not go (SG-14, SG-17)."""
         self._check_halt(run)
         plan, snapshot, now = run.chosen.plan, self._image.snapshot(), self._situation()
-        reasons = [*blocked(now), *moved_on(plan, now)]
+        reasons = [*blocked(now), *moved_on(plan, now), *self._standing_ended(run.chosen)]
         failed = too_many_failed(run.failed, run.sent, share_max=FAILED_SHARE_MAX)
         if failed and plan.on_failure is OnFailure.ROLL_BACK:
             run.roll_back = True
@@ -378,6 +384,32 @@ class Dispatcher:
         if reasons:
             state = PlanState.VOID if run.sent == 0 else PlanState.STOPPED
             raise Halt(state=state, reason="; ".join(reasons))
+
+    def _as_long_as_allowed(self, run: Run, commands: Sequence[Command]) -> Sequence[Command]:
+        """Nothing is held any longer than the persons behind it have allowed (SG-37)."""
+        standing, now_s = run.chosen.standing, self._clock.now_s()
+        if not standing:
+            return commands
+        end_s = min(promotion.ends_s(now_s) for promotion in standing)
+        cut = [replace(c, lease_until_s=min(c.lease_until_s, end_s)) for c in commands]
+        leases = self._image.leases
+        return [
+            c
+            for c in cut
+            if c.effect_kw != 0  # else it only renews
+            or (lease := leases.get(c.point)) is None
+            or lease.until_s < c.lease_until_s - RENEWAL_MIN_S
+        ]
+
+    def _standing_ended(self, chosen: OpenPlan) -> Iterator[str]:
+        """Why the approvals that were given beforehand hold no more, or not now (SG-37)."""
+        now_s = self._clock.now_s()
+        for promotion in chosen.standing:
+            yield from self._over(promotion) or promotion.objections(now_s)
+
+    def moved_kw(self, area: str, *, window_s: float) -> float:
+        """What was moved in `area` within the last `window_s` (grid seconds)."""
+        return spent_kw(self._moves, area=area, now_s=self._clock.now_s(), window_s=window_s)
 
     def drifted(self, chosen: OpenPlan, *, ordered_kw: float = 0.0) -> tuple[str, ...]:
         """How the feeder has moved away from what the plan was made for (SG-14)."""
@@ -409,7 +441,11 @@ class Dispatcher:
         run.sent += len(batch)
         run.ordered_kw += sum(c.effect_kw for c in batch)
         order = await self._orders.dispatch(
-            chosen.plan, chosen.digest, [a.by for a in chosen.approvals], batch
+            chosen.plan,
+            chosen.digest,
+            [a.by for a in chosen.approvals],
+            batch,
+            standing=chosen.standing,
         )
         await self._orders.ended(order, given_up=lambda: run.halt is not None)
         run.sent_mono_s = self._clock.monotonic_s()

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from gridctl.control.activity import DAY_S, KEPT_DAYS, Activity
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.audit import FIELD, OFFICE, entry
+from gridctl.control.demotion import Unverified
 from gridctl.control.distrust import Distrust
 from gridctl.control.ports import Person, Store, Transaction
 from gridctl.model.clock import Clock
@@ -88,6 +89,7 @@ class CommandBook:
         self._alarms = alarms
         self._activity = activity
         self._distrust = distrust
+        self.unverified = Unverified()
         self._live: dict[str, Live] = {}
         self._orders: dict[str, tuple[str, ...]] = {}
         self._acks: dict[str, Ack] = {}
@@ -292,6 +294,7 @@ class CommandBook:
         one.state, one.status, one.detail = to, status, detail
         one.seen.add(to)
         self._activity.note(one.command.resource, to, status, when_s)
+        self.unverified.note(one.command.resource, to, self._clock.now_s())
         self._distrust.note(one.command.resource, one.command.point, to, status, when_s)
         if to.is_final:
             self._live.pop(mrid, None)

@@ -1,8 +1,8 @@
-"""How far gridctl may go in each area: off, shadow, advisory (SG-37).
+"""How far gridctl may go in each area: off, shadow, advisory, closed loop (SG-37).
 
 Going down is one person's act, at once. Going up to a mode that commands needs a request, evidence
-from shadow plans, and two more persons in two sessions. Closed loop is refused: nothing here lets a
-plan go without people.
+from scored plans, and two more persons in two sessions; closed loop an envelope besides, which they
+approve (`gridctl.control.promotion`).
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gridctl.control.approvals import REASON_MIN
-from gridctl.control.audit import entry
+from gridctl.control.audit import OFFICE, entry
 from gridctl.control.ports import Person, Store
+from gridctl.control.promotion import Evidence, PromotionRules
 from gridctl.control.settings import ModePolicy
 from gridctl.model.clock import Clock
-from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.envelope import Envelope, Promotion
+from gridctl.model.errors import Refusal, RefusedError, UnavailableError
 from gridctl.model.mode import AreaMode, Mode, ModeRequest, ShadowScore
 from gridctl.model.resource import Resource
 
@@ -23,12 +25,14 @@ MAY_SET = frozenset({"OPERATOR", "SUPERVISOR", "ENGINEER"})
 MAY_APPROVE = frozenset({"OPERATOR", "SUPERVISOR"})
 REQUEST_LIFE_S = 86_400.0
 """Grid seconds after which a request that two have not approved is over."""
-SCORES_MAX = 500
+SCORES_MAX = 3_000
+"""A month of them, one an interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeView:
-    """An area as people see it; `lacking`: why it may not go up to advisory."""
+    """An area as people see it; `lacking`: why it may not go up to advisory. `evidence`: for
+    closed loop."""
 
     mode: AreaMode
     scored: int
@@ -36,6 +40,7 @@ class ModeView:
     relieved_kwh: float
     over_kwh: float
     lacking: tuple[str, ...]
+    evidence: Evidence
 
 
 class AreaModes:
@@ -47,6 +52,7 @@ class AreaModes:
         store: Store,
         clock: Clock,
         policy: ModePolicy,
+        rules: PromotionRules,
         resources: Sequence[Resource],
         changed: Callable[[str], None],
     ) -> None:
@@ -54,9 +60,11 @@ class AreaModes:
         self._records = store.modes
         self._clock = clock
         self._policy = policy
+        self._rules = rules
         self._changed = changed
         self._areas = tuple(sorted({r.area for r in resources}))
         self._modes: dict[str, AreaMode] = {}
+        self._unwritten: dict[str, AreaMode] = {}
 
     async def load(self) -> None:
         """Take over what the store remembers."""
@@ -91,6 +99,22 @@ class AreaModes:
         """Whether a shadow plan is worth making."""
         return any(self.of(area).mode is Mode.SHADOW for area in self._areas)
 
+    @property
+    def closed(self) -> Mapping[str, Promotion]:
+        """Areas in closed loop, and by which promotion."""
+        return {
+            area: mode.promotion
+            for area in self._areas
+            if (mode := self.of(area)).mode is Mode.CLOSED_LOOP and mode.promotion is not None
+        }
+
+    def over(self, promotion: Promotion) -> tuple[str, ...]:
+        """Why `promotion` stands no more; nothing while it is its area's (SG-37)."""
+        area = promotion.envelope.area
+        if self.closed.get(area) != promotion:
+            return (f"area {area} is {self.of(area).mode}: its closed loop has ended (SG-37)",)
+        return tuple(self._rules.over(promotion, now_s=self._clock.now_s()))
+
     async def views(self) -> Sequence[ModeView]:
         """Every area with its evidence."""
         scores = await self._records.scores(limit=SCORES_MAX)
@@ -105,14 +129,14 @@ class AreaModes:
             raise _refused("no_reason", "say why, for those who read it later")
         if to is Mode.CLOSED_LOOP:
             raise _refused(
-                "no_closed_loop",
-                "closed loop needs an approved envelope and demotion by itself, which gridctl does "
-                "not have yet: each plan needs people (SG-37)",
+                "no_envelope",
+                "closed loop is asked for with an envelope: kW, devices, hours, causes, ramp, life "
+                "(SG-37)",
             )
         if to is before.mode:
             raise _refused("same_mode", f"area {area} is {to.value} already")
         at_s = self._clock.now_s()
-        if to.commands:
+        if to.commands and to.rank > before.mode.rank:
             await self._evident(before)
             request = ModeRequest(
                 to=to, by=person.user, session=person.session, at_s=at_s, reason=reason.strip()
@@ -125,8 +149,58 @@ class AreaModes:
         self._changed(area)
         return after
 
-    async def approve(self, area: str, *, person: Person) -> AreaMode:
-        """One person's yes to what is asked for; the second one sets it. Raises RefusedError."""
+    async def ask(self, envelope: Envelope, *, reason: str, person: Person) -> AreaMode:
+        """Ask for closed loop inside `envelope`. Raises RefusedError."""
+        before = self._known(envelope.area)
+        refusal = self._rules.refusal(envelope, person)
+        if refusal is not None:
+            raise RefusedError(refusal)
+        if len(reason.strip()) < REASON_MIN:
+            raise _refused("no_reason", "say why, for those who read it later")
+        await self._evident(before, closed_loop=True)
+        request = ModeRequest(
+            to=Mode.CLOSED_LOOP,
+            by=person.user,
+            session=person.session,
+            at_s=self._clock.now_s(),
+            reason=reason.strip(),
+            envelope=envelope,
+        )
+        after = replace(before, request=request)
+        asked = f"{Mode.CLOSED_LOOP}, envelope {envelope.digest()}"
+        await self._write(before, after, "mode.request", person, asked)
+        return after
+
+    async def demote(self, area: str, why: str) -> bool:
+        """Closed loop of `area` ends by itself; False where there is none. In memory first: it ends
+        also when the record cannot be written, which is then made up for by `write_demotions`."""
+        before = self.of(area)
+        if before.mode is not Mode.CLOSED_LOOP:
+            return False
+        after = AreaMode(
+            area=area,
+            mode=Mode.ADVISORY,
+            since_s=self._clock.now_s(),
+            by=OFFICE.user,
+            reason=why,
+        )
+        self._modes[area] = self._unwritten[area] = after
+        self._changed(area)
+        await self.write_demotions()
+        return True
+
+    async def write_demotions(self) -> None:
+        """Write down the demotions that are not yet."""
+        for area, after in list(self._unwritten.items()):
+            try:
+                await self._record(after, "mode.demote", OFFICE, Mode.CLOSED_LOOP, after.mode)
+            except UnavailableError:
+                return
+            self._unwritten.pop(area, None)
+
+    async def approve(self, area: str, *, person: Person, shown_digest: str = "") -> AreaMode:
+        """One person's yes to what is asked for; the second one sets it. `shown_digest`: of the
+        envelope that was on the screen. Raises RefusedError."""
         before = self._known(area)
         request, at_s = before.request, self._clock.now_s()
         if person.role not in MAY_APPROVE:
@@ -137,9 +211,18 @@ class AreaModes:
             raise _refused("own_request", f"{request.by} asked for it: others approve (SG-07)")
         if person.user == request.approved_by or person.session == request.approved_session:
             raise _refused("same_person", "a second person in a second session is needed (SG-06)")
-        await self._evident(before)
+        closed_loop = request.to is Mode.CLOSED_LOOP
+        refusal = self._rules.may_approve(request, shown_digest, person)
+        if refusal is not None:
+            raise RefusedError(refusal)
+        await self._evident(before, closed_loop=closed_loop)
         if not request.approved_by:
-            given = replace(request, approved_by=person.user, approved_session=person.session)
+            given = replace(
+                request,
+                approved_by=person.user,
+                approved_session=person.session,
+                approved_role=person.role,
+            )
             after = replace(before, request=given)
             await self._write(before, after, "mode.approve", person, "1 of 2 approvals")
             return after
@@ -149,13 +232,17 @@ class AreaModes:
             since_s=at_s,
             by=f"{request.by}, {request.approved_by}, {person.user}",
             reason=request.reason,
+            promotion=self._rules.promotion(request, person, at_s=at_s),
         )
-        await self._write(before, after, "mode.set", person, request.to.value)
+        promotion = after.promotion
+        to = "" if promotion is None else f", promotion {promotion.digest()}"
+        await self._write(before, after, "mode.set", person, f"{request.to}{to}")
         self._changed(area)
-        return after
+        return self.of(area)
 
-    async def _evident(self, mode: AreaMode) -> None:
-        lacking = self._view(mode, await self._records.scores(limit=SCORES_MAX)).lacking
+    async def _evident(self, mode: AreaMode, *, closed_loop: bool = False) -> None:
+        view = self._view(mode, await self._records.scores(limit=SCORES_MAX))
+        lacking = view.evidence.lacking if closed_loop else view.lacking
         if lacking:
             raise RefusedError(Refusal(code="no_evidence", reasons=lacking))
 
@@ -174,6 +261,7 @@ class AreaModes:
             relieved_kwh=sum(s.relieved_kwh for s in its),
             over_kwh=sum(s.over_kwh for s in its),
             lacking=self._lacking(mode, len(its), error),
+            evidence=self._rules.evidence(mode, scores, now_s=self._clock.now_s()),
         )
 
     def _lacking(self, mode: AreaMode, scored: int, error: float | None) -> tuple[str, ...]:
@@ -202,6 +290,15 @@ class AreaModes:
     async def _write(
         self, before: AreaMode, after: AreaMode, action: str, person: Person, to: str
     ) -> None:
+        await self._record(after, action, person, before.mode, to)
+        now = self.of(after.area)
+        # What went down by itself while this was written stays down.
+        if now == before or after.mode.rank < now.mode.rank:
+            self._modes[after.area] = after
+
+    async def _record(
+        self, after: AreaMode, action: str, person: Person, before: str, to: str
+    ) -> None:
         async with self._store.transaction() as unit:
             await unit.put_mode(after)
             await unit.audit(
@@ -210,12 +307,11 @@ class AreaModes:
                     person=person,
                     action=action,
                     object_=f"area {after.area}",
-                    before=before.mode,
+                    before=before,
                     after=to,
                     reason=after.request.reason if after.request is not None else after.reason,
                 )
             )
-        self._modes[after.area] = after
 
 
 def _refused(code: str, reason: str) -> RefusedError:

@@ -18,8 +18,10 @@ from gridctl.control.approvals import Approvals, OpenPlan
 from gridctl.control.assetbook import EVERY_S as ASSETS_EVERY_S
 from gridctl.control.assetbook import AssetBook
 from gridctl.control.audit import FIELD, OFFICE, Unwritten, entry
+from gridctl.control.closedloop import ClosedLoop, Envelopes
 from gridctl.control.crosschecks import CrossChecks
 from gridctl.control.cycle import Cycle
+from gridctl.control.demotion import Triggers
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.deviceclocks import DeviceClocks
 from gridctl.control.dispatcher import Dispatcher
@@ -38,6 +40,7 @@ from gridctl.control.participation import Participation
 from gridctl.control.plausibility import Plausibility
 from gridctl.control.ports import Desk, FieldLink, Planner, Store
 from gridctl.control.process_alarms import ProcessAlarms
+from gridctl.control.promotion import PromotionRules
 from gridctl.control.resources import Known, quality_words
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
@@ -123,6 +126,14 @@ class Office:
             store=store,
             clock=clock,
             policy=settings.modes,
+            rules=PromotionRules(
+                policy=settings.modes,
+                resources=settings.resources,
+                limits=settings.limits,
+                model_digest=self._model_digest,
+                head_limit_kw=settings.head_limit_kw,
+                second_needs_factor=settings.approval.second_needs_factor,
+            ),
             resources=settings.resources,
             changed=self._mode_changed,
         )
@@ -187,6 +198,15 @@ class Office:
             alarms=self.alarms,
             situation=self.situation,
             known=self.known,
+            over=modes.over,
+        )
+        self._envelopes = Envelopes(
+            clock=clock,
+            modes=modes,
+            resources=settings.resources,
+            limits=settings.limits,
+            leases=lambda: self.image.leases,
+            moved_kw=lambda area, window_s: self._dispatcher.moved_kw(area, window_s=window_s),
         )
         self._approvals = Approvals(
             store=store,
@@ -194,6 +214,8 @@ class Office:
             policy=settings.approval,
             blocked=self._blocks,
             cautions=self._cautions,
+            inside=self._envelopes.inside,
+            over=modes.over,
         )
         self._plan_views = PlanViews(
             settings=settings,
@@ -230,6 +252,25 @@ class Office:
             stop_state=self._stop_state,
             situation=self.situation,
             unwritten=self._unwritten,
+        )
+        self._triggers = Triggers(
+            store=store,
+            clock=clock,
+            policy=settings.modes,
+            head_point=settings.head_point,
+            area_of={r.mrid: r.area for r in settings.resources},
+            unverified=self._book.unverified,
+            situation=self.situation,
+            cycle=lambda: self.cycle.view,
+            effect=lambda: self._judge.view,
+        )
+        self.closed_loop = ClosedLoop(
+            modes=modes,
+            approvals=self._approvals,
+            alarms=self.alarms,
+            active=lambda: self._dispatcher.active,
+            halt=self._dispatcher.halt,
+            triggers=self._triggers.reasons,
         )
         self._standing = StandingAlarms(
             alarms=self.alarms,
@@ -363,8 +404,10 @@ class Office:
             self._dispatcher.halt(PlanState.STOPPED, f"{tag.device}: {tag.words()}")
 
     def _mode_changed(self, area: str) -> None:
-        """What is carried out in an area that may not be commanded any more ends."""
+        """What is carried out in an area that may not be commanded any more ends, and so does what
+        stood by its closed loop."""
         self._wake.set()
+        self.closed_loop.mode_changed(area)
         active, why = self._dispatcher.active, self.duty.modes.not_commanded().get(area)
         if active is None or why is None:
             return
@@ -398,7 +441,9 @@ class Office:
         return items
 
     async def _withdraw(self, reason: str) -> None:
-        """Plans that only one of two has approved do not survive a handover (SG-35)."""
+        """Plans that only one of two has approved do not survive a handover, nor does what the old
+        shift let go by itself (SG-35, SG-37)."""
+        await self.closed_loop.end_all(reason)
         for mrid, chosen in list(self._approvals.open.items()):
             if chosen.state is PlanState.PARTIAL:
                 await self._approvals.void(mrid, reason)
@@ -460,6 +505,7 @@ class Office:
         """After a restart nothing is half: no old plan goes on, no command is sent again."""
         await self.alarms.load()
         await self.duty.modes.load()
+        await self.closed_loop.end_all("the office was restarted")
         await self._tags.load()
         doubtful = await self._book.recover()
         if flag := await self._store.flag("stopped"):
@@ -648,6 +694,8 @@ class Office:
         while True:
             try:
                 await self._watch.plans()
+                await self._triggers.look()
+                await self.closed_loop.step()
                 if self._clock.monotonic_s() >= next_sweep_s:
                     next_sweep_s = self._clock.monotonic_s() + SWEEP_S
                     await self._book.sweep(self.image.leases)

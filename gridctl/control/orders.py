@@ -16,6 +16,7 @@ from gridctl.control.ports import FieldLink, Person, Store, Transaction
 from gridctl.control.telemetry import GridPace
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command
+from gridctl.model.envelope import Promotion
 from gridctl.model.errors import Refusal, UnavailableError
 from gridctl.model.link import Ack
 from gridctl.model.order import Order, OrderKind
@@ -62,9 +63,16 @@ class Orders:
         self._boot = int(clock.now_s())
 
     async def dispatch(
-        self, plan: Plan, digest: str, approved_by: Sequence[str], commands: Sequence[Command]
+        self,
+        plan: Plan,
+        digest: str,
+        approved_by: Sequence[str],
+        commands: Sequence[Command],
+        *,
+        standing: Sequence[Promotion] = (),
     ) -> Order:
-        """Order `commands` of an approved plan. Raises UnavailableError: when it came before the
+        """Order `commands` of an approved plan. `standing`: the promotions by which it was, when no
+        person approved this very plan (SG-37). Raises UnavailableError: when it came before the
         journal, nothing happened; after it, the commands are UNCONFIRMED."""
         if not self._link.connected:
             raise UnavailableError("the line to the field is down")
@@ -76,6 +84,7 @@ class Orders:
                 plan_digest=digest,
                 approved_by=approved_by,
                 commands=commands,
+                standing=standing,
             )
             await self._book.write_order(
                 unit, order, person=OFFICE, reason=f"batch {commands[0].batch}"
@@ -206,6 +215,7 @@ class Orders:
         plan_digest: str = "",
         approved_by: Sequence[str] = (),
         commands: Sequence[Command] = (),
+        standing: Sequence[Promotion] = (),
     ) -> Order:
         epoch, sequence = self._last
         now_s = self._clock.now_s()
@@ -221,4 +231,5 @@ class Orders:
             not_before_s=now_s - self._pace.grid_s(self._clock_offset_max_s),
             not_after_s=now_s + min(self._pace.grid_s(VALID_S), VALIDITY_MAX_S),
             commands=tuple(commands),
+            standing=tuple(standing),
         )

@@ -273,6 +273,15 @@ class Transaction(Protocol):
         ...
 
 
+class Sessions(Protocol):
+    """Who is at the desk."""
+
+    async def on_duty(self, *, within_s: float) -> Sequence[str]:
+        """Areas ("*" or names joined by commas) of each who may approve and has done something in a
+        live session within `within_s` real seconds."""
+        ...
+
+
 class Store(Protocol):
     """The memory. Reads need no transaction; writes go through one, with their audit row."""
 
@@ -281,6 +290,9 @@ class Store(Protocol):
 
     @property
     def duties(self) -> DutyRecords: ...
+
+    @property
+    def users(self) -> Sessions: ...
 
     @property
     def tags(self) -> TagRecords: ...

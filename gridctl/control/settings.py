@@ -51,11 +51,19 @@ class DriftBounds:
 class ModePolicy:
     """`first`: mode of an area that nobody has set yet. To leave shadow an area needs
     `shadow_plans_min` scored shadow plans whose mean forecast error is at most
-    `forecast_error_max_pct`."""
+    `forecast_error_max_pct`.
+
+    Closed loop needs as many over `evidence_days`, `advisory_plans_min` of them approved by people
+    and carried out, with a mean error of the promised head of at most `plan_error_max_pct` of its
+    limit; and somebody of the desk who has done something within `presence_s` (real seconds)."""
 
     first: Mode
     shadow_plans_min: int
     forecast_error_max_pct: float
+    evidence_days: float = 14.0
+    advisory_plans_min: int = 5
+    plan_error_max_pct: float = 10.0
+    presence_s: float = 900.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

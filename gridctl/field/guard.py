@@ -16,6 +16,7 @@ from typing import Protocol
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from gridctl.field.spool import FieldMemory, Lease, UnderWay
+from gridctl.field.standing import StandingOrders
 from gridctl.field.tags import FieldTags
 from gridctl.link import is_genuine
 from gridctl.model.budget import Move, count, last_s, moved_kw, spent_kw
@@ -104,6 +105,7 @@ class Guard:
         self._inhibited = frozenset(limits.inhibited)
         self._memory = memory
         self._tags = FieldTags(memory, limited=self._devices)
+        self._standing = StandingOrders(limits, memory)
         self.use(addresses)
         self._plant = plant
         self._clock = clock
@@ -114,6 +116,7 @@ class Guard:
         self._addresses = {a.point.mrid: a for a in addresses}
         self._switches = _switches(addresses)
         self._tags.use(addresses)
+        self._standing.use(addresses)
 
     def tags_on(self, point: str) -> tuple[Tag, ...]:
         """Blocking tags on the device of `point`."""
@@ -291,6 +294,8 @@ class Guard:
         for command in order.commands:
             yield from self._command(command)
         yield from self._budgets(order.commands)
+        if order.standing:
+            yield from self._standing.objections(order, now_s=self._clock.now_s(), move=self._move)
 
     def _command(self, command: Command) -> Iterator[Objection]:
         name = command.point

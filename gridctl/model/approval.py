@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gridctl.model.envelope import Promotion
 from gridctl.model.errors import Refusal
 from gridctl.model.plan import Plan
 
@@ -78,3 +79,35 @@ def may_approve(
                 reasons=("this session has approved already: a second session is needed",),
             )
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the promotions of a plan's areas say to it: `reasons` why people decide, none when it is
+    inside every envelope (SG-37)."""
+
+    promotions: tuple[Promotion, ...]
+    reasons: tuple[str, ...]
+
+
+def standing_approvals(
+    promotions: Sequence[Promotion], *, plan: str, digest: str, at_s: float, at_mono_s: float
+) -> tuple[Approval, ...]:
+    """What persons said beforehand as their yes to `plan`: one of each, however many areas he has
+    promoted (SG-37)."""
+    said: dict[str, tuple[str, list[str]]] = {}
+    for promotion in promotions:
+        for person, session in zip(promotion.approved_by, promotion.sessions, strict=True):
+            said.setdefault(person, (session, []))[1].append(promotion.digest())
+    return tuple(
+        Approval(
+            plan=plan,
+            digest=digest,
+            by=person,
+            session=session,
+            at_s=at_s,
+            at_mono_s=at_mono_s,
+            standing=",".join(digests),
+        )
+        for person, (session, digests) in said.items()
+    )

@@ -13,6 +13,7 @@ from itertools import pairwise
 
 from gridctl.model.canonical import digest
 from gridctl.model.command import Command
+from gridctl.model.limits import ClosedLoopLimit
 from gridctl.model.plan import Plan
 
 LIFE_MAX_S = 12 * 3_600.0
@@ -59,8 +60,9 @@ class Envelope:
 
     def mistakes(self) -> Iterator[str]:
         """Why this is no envelope at all, whoever wants it."""
-        if not 0 < self.ramp_kw <= self.max_kw < float("inf"):
-            yield f"0 < ramp {self.ramp_kw:g} kW <= {self.max_kw:g} kW does not hold"
+        for name, kw in (("max", self.max_kw), ("ramp", self.ramp_kw)):
+            if not 0 < kw < float("inf"):
+                yield f"{name} {kw:g} kW is not above 0"
         if not self.devices or len(set(self.devices)) < len(self.devices):
             yield "it names no device, or one of them twice"
         if not 0 <= self.from_hour < self.to_hour <= DAY_HOURS:
@@ -94,6 +96,10 @@ class Promotion:
     def digest(self) -> str:
         """The name that approvals and orders carry."""
         return digest(self)
+
+    def words(self) -> str:
+        """As records name it."""
+        return f"area {self.envelope.area}, by {', '.join(self.approved_by)} ({self.digest()})"
 
     def ends_s(self, now_s: float) -> float:
         """When nothing of it may be held any more: the end of its life or of today's hours."""
@@ -248,3 +254,16 @@ def exceeded(
             f"area {envelope.area}: {sight.moved_kw:.0f} + {sight.moves_kw:.0f} kW within "
             f"{RAMP_WINDOW_S:g} s, the envelope allows {envelope.ramp_kw:g} kW (SG-37)"
         )
+
+
+def beyond(envelope: Envelope, bound: ClosedLoopLimit) -> Iterator[str]:
+    """Where an envelope asks for more than OT allows."""
+    for name, asked, allowed in (
+        ("max", envelope.max_kw, bound.max_kw),
+        ("ramp", envelope.ramp_kw, bound.ramp_kw),
+    ):
+        if asked > allowed + SMALLEST_KW:
+            yield (
+                f"area {envelope.area}: {name} {asked:g} kW, OT's limits file allows "
+                f"{allowed:g} kW (SG-37)"
+            )

@@ -41,6 +41,7 @@ class ModeRequest:
     reason: str
     approved_by: str = ""
     approved_session: str = ""
+    approved_role: str = ""
     envelope: Envelope | None = None
 
 

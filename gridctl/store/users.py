@@ -30,6 +30,8 @@ from gridctl.store.transaction import SqlTransaction
 ROLES = ("VIEWER", "OPERATOR", "SUPERVISOR", "ENGINEER", "INSTALLER", "SECADM", "SECAUD", "RBACMNT")
 """Roles of IEC 62351-8, and SUPERVISOR (SG-31)."""
 
+ON_DUTY = ("OPERATOR", "SUPERVISOR")
+"""Roles that may approve."""
 ALL_AREAS = "*"
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 256
@@ -380,6 +382,23 @@ class Users:
                 )
         values: dict[str, Any] = {**row}
         return SessionRow(**values, idle=idle, proved_s=now - row["proved_real_s"])
+
+    async def on_duty(self, *, within_s: float) -> Sequence[str]:
+        """Areas of each who may approve and has done something in a live session within `within_s`
+        (SG-37)."""
+        now, table, person = self._clock.monotonic_s(), schema.session.c, schema.user.c
+        query = (
+            select(person.areas)
+            .join(schema.session, table.user == person.name)
+            .where(
+                person.role.in_(ON_DUTY),
+                table.seen_real_s > now - min(within_s, IDLE_S),
+                table.seen_real_s <= now,
+                table.opened_real_s > now - ABSOLUTE_S,
+            )
+        )
+        async with self._reading("on duty") as connection:
+            return [str(areas) for areas in (await connection.execute(query)).scalars()]
 
     async def close_session(self, token: str) -> None:
         """Log out; nothing happens for a token that is not (or no longer) valid."""

@@ -582,11 +582,13 @@ async def site(
     plan_life_s: float = 60.0,
     cycle_s: float = 3600.0,
     retry_s: float | None = None,
+    limits: str = "",
 ) -> AsyncIterator[Site]:
-    """A site whose parts are not started yet. `cycle_s` long: tests call for plans themselves."""
+    """A site whose parts are not started yet. `cycle_s` long: tests call for plans themselves.
+    `limits`: another limits file than the site's own."""
     write_points(folder / "points.csv")
-    limits = limits_text(lease_s=lease_s, interval_s=interval_s)
-    (folder / "limits.toml").write_text(limits, encoding="utf-8")
+    text = limits or limits_text(lease_s=lease_s, interval_s=interval_s)
+    (folder / "limits.toml").write_text(text, encoding="utf-8")
     make_office_keys(private=folder / "office.key", public=folder / "office.pub")
     clock = fast_clock(rate)
     link = OfficeLink(
@@ -645,7 +647,12 @@ def _office_settings(
             approval_life_s=plan_life_s,
         ),
         on_failure=OnFailure.HOLD,
-        modes=ModePolicy(first=Mode.ADVISORY, shadow_plans_min=2, forecast_error_max_pct=10.0),
+        modes=ModePolicy(
+            first=Mode.ADVISORY,
+            shadow_plans_min=2,
+            forecast_error_max_pct=10.0,
+            advisory_plans_min=1,
+        ),
         drift=DriftBounds(head_pct=5.0, head_kw=100.0, voltage_pu=0.01),
         batch_settle_s=1.0,
         effect_settle_s=5.0,
