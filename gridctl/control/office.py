@@ -78,6 +78,7 @@ from gridctl.model.tag import Tag
 
 log = logging.getLogger(__name__)
 
+SAMPLES_A_TURN = 1_000
 WATCH_S = 0.5
 SWEEP_S = 10.0
 SETTLE_EVERY_S = 60.0
@@ -667,14 +668,16 @@ class Office:
 
     async def _sample(self, now_s: float) -> None:
         """Keep the image in the history: every point that is known, plus two books of our own."""
-        kept = [
+        kept: list[Measurement] = []
+        for number, m in enumerate(self.image.snapshot().values.values()):
+            if number % SAMPLES_A_TURN == 0:
+                await asyncio.sleep(0)  # a big plant's image would hold up the loop
+            old = m.quality.is_good and now_s - m.source_time_s > self._settings.sample_interval_s
             # A value that has not changed since is written again at its new moment, so that the
             # history has no holes where nothing happened.
-            replace(m, source_time_s=now_s, time_quality=TimeQuality.RECEIVED)
-            if m.quality.is_good and now_s - m.source_time_s > self._settings.sample_interval_s
-            else m
-            for m in self.image.snapshot().values.values()
-        ]
+            kept.append(
+                replace(m, source_time_s=now_s, time_quality=TimeQuality.RECEIVED) if old else m
+            )
         if not kept:
             return
         kept.append(_own(REDUCTION_POINT, self._dispatcher.reduction_kw(), now_s))

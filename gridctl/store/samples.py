@@ -132,14 +132,15 @@ class Samples:
         """Insert one batch; (point, source time) that is there already is ignored."""
         await self._points.learn(connection, {m.point for m in measurements})
         await self._natives.learn(connection, {m.quality.native for m in measurements})
-        rows = [self._row(m) for m in measurements]
-        if connection.dialect.name != "sqlite":
-            await connection.exec_driver_sql(_POSTGRESQL, rows)
-            return
-        for start in range(0, len(rows), STATEMENT_ROWS):
-            some = rows[start : start + STATEMENT_ROWS]
-            flat = tuple(cell for row in some for cell in (bucket(row[1]), *row))
-            await connection.exec_driver_sql(_into_sqlite(len(some)), flat)
+        is_sqlite = connection.dialect.name == "sqlite"
+        for start in range(0, len(measurements), STATEMENT_ROWS):
+            # Rows are made just before they go: ten thousand at once would hold up the loop.
+            rows = [self._row(m) for m in measurements[start : start + STATEMENT_ROWS]]
+            if is_sqlite:
+                flat = tuple(cell for row in rows for cell in (bucket(row[1]), *row))
+                await connection.exec_driver_sql(_into_sqlite(len(rows)), flat)
+            else:
+                await connection.exec_driver_sql(_POSTGRESQL, rows)
 
     def _row(self, m: Measurement) -> tuple[Any, ...]:
         return (
