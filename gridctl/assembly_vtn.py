@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
@@ -67,7 +67,11 @@ async def run_test_vtn(
         )
         async with serving(app, max_line_size=LINE_BYTES_MAX) as runner:
             await _listen(runner, port)
-            (on_ready or _announce)(f"http://{HOST}:{port}{PREFIX}")
+            url = f"http://{HOST}:{port}{PREFIX}"
+            if on_ready is not None:
+                on_ready(url)
+            else:
+                _announce(url, {c: await store.openadr.webhook_secret(c) for c, *_ in CLIENTS})
             await stop.wait()
 
 
@@ -90,7 +94,8 @@ async def _listen(runner: web.AppRunner, port: int) -> None:
         ) from None
 
 
-def _announce(url: str) -> None:
+def _announce(url: str, signing: Mapping[str, str | None]) -> None:
     print(f"OpenADR 3.1.0 test VTN at {url}", flush=True)  # noqa: T201 - for whoever started it
     for client_id, role, secret in CLIENTS:
-        print(f"  {client_id:<12} {role:<15} secret {secret}", flush=True)  # noqa: T201
+        signed = f"webhooks signed with {signing[client_id]}"
+        print(f"  {client_id:<12} {role:<15} secret {secret:<5} {signed}", flush=True)  # noqa: T201

@@ -445,6 +445,17 @@ def openadr_secret(
     _run(lambda: set_secret(instance, client_id, as_json=as_json))
 
 
+@client_app.command("signing")
+def openadr_signing(
+    client_id: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False
+) -> None:
+    """Give a customer system another secret that its webhooks are signed with, beside the one
+    before. Stop the office first."""
+    from gridctl.cli_openadr import set_signing  # noqa: PLC0415 - lazy on purpose
+
+    _run(lambda: set_signing(instance, client_id, as_json=as_json))
+
+
 @mqtt_app.command("acl")
 def openadr_mqtt_acl(instance: Instance = DEFAULT_INSTANCE) -> None:
     """Who may read which topic, as mosquitto's acl_file; again after a VEN or client is new."""

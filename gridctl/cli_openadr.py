@@ -40,6 +40,18 @@ async def set_secret(instance: Path, client_id: str, *, as_json: bool) -> None:
     told({"client_id": client_id, "secret": secret}, text, as_json=as_json)
 
 
+async def set_signing(instance: Path, client_id: str, *, as_json: bool) -> None:
+    """`gridctl openadr client signing`: the secret before it signs beside it until the next."""
+    async with opened(instance, read_only=False) as store:
+        entry = journal_entry(store, "new signing secret", client_id)
+        signing = await store.openadr.new_signing_secret(client_id, audit=entry)
+    text = (
+        f"Webhooks to {client_id} are signed with: {signing}\n"
+        "The secret before it signs them too, until you run this again."
+    )
+    told({"client_id": client_id, "webhook_secret": signing}, text, as_json=as_json)
+
+
 async def list_clients(instance: Path, *, as_json: bool) -> None:
     """`gridctl openadr client list`."""
     async with opened(instance, read_only=True) as store:

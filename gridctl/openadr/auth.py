@@ -142,7 +142,9 @@ class Auth:
             raise OAuthError(
                 "invalid_client", "client id or secret is wrong", HTTPStatus.UNAUTHORIZED
             )
-        if form.get("grant_type") != "client_credentials":
+        if "grant_type" not in form:
+            raise OAuthError("invalid_request", "grant_type is missing", HTTPStatus.BAD_REQUEST)
+        if form["grant_type"] != "client_credentials":
             raise OAuthError(
                 "unsupported_grant_type",
                 "only client_credentials is served",

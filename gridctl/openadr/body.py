@@ -69,7 +69,8 @@ def parsed(text: bytes) -> Any:
         # without an escape no text can hold NUL, which JSON forbids, or half a surrogate pair
         _check(found, 0, texts=b"\\u" in text)
     except (ValueError, RecursionError) as error:
-        detail = f"the body is not usable JSON: {str(error)[:200]}"
+        why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        detail = f"the body is not usable JSON: {why}"
         raise ProblemError(HTTPStatus.BAD_REQUEST, detail) from error
     return found
 

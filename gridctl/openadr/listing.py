@@ -107,18 +107,28 @@ def etag(one: StoredObject, targets: list[str]) -> str:
 
 def is_known(request: web.Request, tag: str) -> bool:
     """Whether If-None-Match names `tag`: then 304 says everything."""
-    named = request.headers.get("If-None-Match")
-    return named is not None and _names(named, tag)
+    return knows(request.headers.get("If-None-Match", ""), tag)
 
 
 def check_match(request: web.Request, tag: str) -> None:
     """412 when If-Match is given and names another version than `tag`."""
     named = request.headers.get("If-Match")
-    if named is not None and not _names(named, tag):
+    if named is not None and not names(named, tag):
         raise ProblemError(
             HTTPStatus.PRECONDITION_FAILED, "the object has changed since: read it again"
         )
 
 
-def _names(header: str, tag: str) -> bool:
-    return header.strip() == "*" or tag in [word.strip() for word in header.split(",")]
+def names(header: str, tag: str) -> bool:
+    """Whether an If-Match names exactly `tag`, or any (RFC 9110 clause 13.1.1)."""
+    return header.strip() == "*" or tag in _tags(header)
+
+
+def knows(header: str, tag: str) -> bool:
+    """Whether an If-None-Match names `tag`, be it weakly, as a cache on the way may have made it
+    (RFC 9110 clause 13.1.2)."""
+    return header.strip() == "*" or tag in [one.removeprefix("W/") for one in _tags(header)]
+
+
+def _tags(header: str) -> list[str]:
+    return [word.strip() for word in header.split(",")]

@@ -202,8 +202,15 @@ def notification(message: Message, may_show: frozenset[str] | None) -> bytes:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def signature(secret: str, id_: str, stamp: str, body: bytes) -> str:
-    """`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body` (Standard Webhooks)."""
+def signature(secrets: str, id_: str, stamp: str, body: bytes) -> str:
+    """For each of `secrets`, parted by spaces, `v1,` and the base64 of HMAC-SHA256 over
+    `id.timestamp.body`, parted by spaces (Standard Webhooks: two while a secret changes)."""
     signed = f"{id_}.{stamp}.".encode() + body
-    digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"
+    digests = (hmac.new(_key(one), signed, hashlib.sha256).digest() for one in secrets.split())
+    return " ".join(f"v1,{base64.b64encode(digest).decode()}" for digest in digests)
+
+
+def _key(secret: str) -> bytes:
+    """The octets behind `whsec_`; a secret of before that form stands for itself."""
+    text = secret.removeprefix("whsec_")
+    return secret.encode() if text == secret else base64.b64decode(text)

@@ -15,6 +15,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from gridctl.openadr.body import BYTES_MAX, parsed, read_bytes
+from gridctl.openadr.listing import knows, names
 from gridctl.openadr.problem import ProblemError as OpenadrError
 from gridctl.platform_api.problem import FieldError, ProblemError, of_validation
 
@@ -110,7 +111,7 @@ def etag(body: Mapping[str, Any]) -> str:
 def one(request: web.Request, body: Json, *, status: int = 200, **headers: str) -> web.Response:
     """An object as an answer, with its ETag; 304 when the caller knows it."""
     tag = etag(body)
-    if request.method == "GET" and _names(request.headers.get("If-None-Match", ""), tag):
+    if request.method == "GET" and knows(request.headers.get("If-None-Match", ""), tag):
         return web.Response(status=304, headers={"ETag": tag, **PRIVATE})
     return web.json_response(
         body, status=status, headers={"ETag": tag, **PRIVATE, **headers}, dumps=_dumps
@@ -129,12 +130,8 @@ def check_match(request: web.Request, body: Mapping[str, Any], *, needed: bool =
         if needed:
             raise ProblemError("no_match", "send If-Match with the ETag that you have read")
         return
-    if not _names(named, etag(body)):
+    if not names(named, etag(body)):
         raise ProblemError("changed", "somebody has changed it since: read it again")
-
-
-def _names(header: str, tag: str) -> bool:
-    return header.strip() == "*" or tag in [word.strip() for word in header.split(",")]
 
 
 def _dumps(body: object) -> str:

@@ -52,6 +52,7 @@ def _registry() -> list[Operation]:
     found: list[Operation] = []
     for kind in KINDS:
         word, title = _NAMES[kind.path]
+        an = "an" if word[0] in "aeio" else "a"
         path, item = f"/{kind.path}", f"/{kind.path}/{{id}}"
         write = Need.ANSWER if kind.kind == "opt_out" else Need.WRITE
         room = kind.path
@@ -72,18 +73,19 @@ def _registry() -> list[Operation]:
             ),
             Operation(
                 method="PUT", path=item, room=room, act="replace", need=write,
-                summary=f"Another body for a {word}.", body=kind.model,
+                summary=f"Another body for {an} {word}.", body=kind.model,
                 headers=("If-Match", "Gridctl-Reason"),
                 codes=("name_taken", "not_possible", "wrong_state", "changed", "no_match"),
             ),
             Operation(
                 method="DELETE", path=item, room=room, act="delete", need=write, status=204,
-                summary=f"A {word} is gone; its versions stay.", answer="", headers=("If-Match",),
+                summary=f"{an.capitalize()} {word} is gone; its versions stay.", answer="",
+                headers=("If-Match",),
                 codes=("in_use", "changed", "no_match"),
             ),
             Operation(
                 method="GET", path=f"{item}/versions", room=room, act="versions", need=Need.READ,
-                summary=f"Every version of a {word}: who, when, why.", is_list=True,
+                summary=f"Every version of {an} {word}: who, when, why.", is_list=True,
             ),
         ]  # fmt: skip
     return found

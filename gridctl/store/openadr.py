@@ -6,6 +6,7 @@ for is remembered for a moment, because a fleet of VENs that polls asks for noth
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -106,7 +107,7 @@ class Clients:
                     client_id=client_id,
                     role=role,
                     secret_hash=_hash(secret),
-                    webhook_secret=secrets.token_urlsafe(_WEBHOOK_SECRET_BYTES),
+                    webhook_secret=_signing_secret(),
                 )
             )
             if audit is not None:
@@ -164,8 +165,28 @@ class Clients:
         self._live.clear()
         return done.rowcount == 1
 
+    async def new_signing_secret(self, client_id: str, *, audit: AuditEntry) -> str:
+        """Another secret signs this client's webhooks; the one before goes on signing beside it
+        until the next change, so that no receiver misses one. Raises RefusedError for an unknown
+        client."""
+        table, made = schema.openadr_client, _signing_secret()
+        async with self._transaction() as unit:
+            known = select(table.c.webhook_secret).where(table.c.client_id == client_id)
+            found = (await unit.connection.execute(known)).first()
+            if found is None:
+                reason = f"there is no client {client_id}"
+                raise RefusedError(Refusal(code="no_such_client", reasons=(reason,)))
+            before = (found.webhook_secret or "").split()[:1]
+            await unit.connection.execute(
+                update(table)
+                .where(table.c.client_id == client_id)
+                .values(webhook_secret=" ".join([made, *before]))
+            )
+            await unit.audit(audit)
+        return made
+
     async def webhook_secret(self, client_id: str) -> str | None:
-        """What signs the notifications to this client's callbacks."""
+        """What signs the notifications to this client's callbacks, the newest first."""
         columns = schema.openadr_client.c
         async with self._reading("client") as connection:
             found: str | None = (
@@ -265,6 +286,11 @@ def _bad_length(secret: str) -> list[str]:
     if len(secret) >= SECRET_LENGTH_MIN:
         return []
     return [f"a client secret has at least {SECRET_LENGTH_MIN} random characters"]
+
+
+def _signing_secret() -> str:
+    """As Standard Webhooks write it: receivers' libraries take it as it is."""
+    return f"whsec_{base64.b64encode(secrets.token_bytes(_WEBHOOK_SECRET_BYTES)).decode()}"
 
 
 def _hash(word: str) -> str:

@@ -96,7 +96,9 @@ ELSEWHERE: Mapping[str, str] = {
     ".venv/bin/python -m optimizer.substation substation.json --workers 2": "tests/optimizer/"
     "substation/test_main.py",
     ".venv/bin/gridctl openadr client add YOUR-SYSTEM": HERE,
+    ".venv/bin/gridctl openadr client signing YOUR-SYSTEM": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl openadr dead list": "tests/gridctl/test_cli_openadr.py",
+    ".venv/bin/gridctl openadr dead replay NUMBER": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl openadr mqtt acl": "tests/gridctl/test_cli_openadr.py",
     ".venv/bin/gridctl evidence pack P-5ffff1089f -o pack.zip": COMMAND_LINE,
     ".venv/bin/gridctl evidence verify pack.zip --key office.pub": COMMAND_LINE,

@@ -131,3 +131,17 @@ def test_the_acl_of_a_broker_is_that_of_the_clients(pilot: Path) -> None:
     policy = mqtt_policy(load_settings(file))
     assert policy is not None
     assert (policy.broker.tls, policy.told()["URIS"]) == (None, ["mqtt://127.0.0.1:1883"])
+
+
+def test_another_secret_signs_the_webhooks(pilot: Path) -> None:
+    def client(*words: str) -> Result:
+        return CliRunner().invoke(app, ["openadr", "client", *words, "--instance", str(pilot)])
+
+    made = json.loads(client("add", "mill", "--json").stdout)
+    assert made["webhook_secret"].startswith("whsec_")
+    told = json.loads(client("signing", "mill", "--json").stdout)
+    assert told["webhook_secret"].startswith("whsec_")
+    assert told["webhook_secret"] != made["webhook_secret"]
+    unknown = client("signing", "nobody")
+    assert unknown.exit_code == 1
+    assert "there is no client nobody" in unknown.stderr

@@ -57,6 +57,7 @@ async def test_basic_credentials(vtn: Vtn) -> None:
         (GOOD | {"client_id": "nobody"}, 401, "invalid_client"),
         (GOOD | {"grant_type": "password"}, 400, "unsupported_grant_type"),
         ({"grant_type": "client_credentials", "client_id": "bl"}, 400, "invalid_request"),
+        ({k: GOOD[k] for k in ("client_id", "client_secret")}, 400, "invalid_request"),
         (GOOD | {"client_secret": "x" * 20_000}, 400, "invalid_request"),
         (GOOD | {"client_id": "b\x00l"}, 400, "invalid_request"),
     ],

@@ -199,8 +199,11 @@ async def test_etags_are_of_what_the_reader_sees(vtn: Vtn) -> None:
     assert first.headers["Vary"] == "Authorization"
     bl = {"Authorization": f"Bearer {vtn.tokens['bl']}"}
     url = f"/openadr3/3.1.0{path}"
-    known = await vtn.client.get(url, headers={**bl, "If-None-Match": f'"x", {tag}'})
-    assert (known.status, await known.text()) == (304, "")
+    for said in (tag, f'"x", {tag}', f"W/{tag}", "*"):
+        known = await vtn.client.get(url, headers={**bl, "If-None-Match": said})
+        assert (known.status, await known.text()) == (304, "")
+    weak = await vtn.client.put(url, headers={**bl, "If-Match": f"W/{tag}"}, json=program("Q"))
+    assert weak.status == 412, "If-Match compares strongly"
     stale = await vtn.client.put(url, headers={**bl, "If-Match": '"old"'}, json=program("Q"))
     assert stale.status == 412
     good = await vtn.client.put(url, headers={**bl, "If-Match": tag}, json=program("Q"))

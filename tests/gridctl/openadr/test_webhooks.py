@@ -18,7 +18,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gridctl.openadr.callbacks import CallbackError, CallbackPolicy, check_url, is_allowed
-from gridctl.openadr.notifier import LADDER_S, Notifier
+from gridctl.openadr.notifier import LADDER_S, Notifier, signature
 from tests.gridctl.openadr.vtn import Vtn, event, program, running_vtn
 
 LOOSE = CallbackPolicy(allow_http=True, allow_private=True)
@@ -113,8 +113,21 @@ async def test_create_update_delete_arrive_in_order_signed(loose: Vtn, receiver:
     for headers, body in receiver.seen:
         assert headers["Authorization"] == "Bearer abc"
         signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
-        digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+        digest = hmac.new(key, signed, hashlib.sha256).digest()
         assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
+
+
+def test_the_published_example_of_standard_webhooks() -> None:
+    """Secret, id, time, body and signature of its specification; a secret of before `whsec_`
+    stands for itself, and two secrets give two signatures."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    asked = ("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", b'{"test": 2432232314}')
+    expected = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+    assert signature(secret, *asked) == expected
+    both = signature(f"{secret} old", *asked).split()
+    assert both[0] == expected
+    assert both[1] == signature("old", *asked)
 
 
 async def test_nobody_hears_of_what_it_may_not_see(loose: Vtn, receiver: Receiver) -> None:

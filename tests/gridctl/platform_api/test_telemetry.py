@@ -55,7 +55,7 @@ async def test_exports_as_json_and_csv(house: House) -> None:
     text = await answer.text()
     assert await (await house.call("GET", "/exports/dispatches", Accept="text/csv")).text() == text
     header, row = text.split("\r\n")[:2]
-    assert header == "id,event,name,source,start,end,targetKw,state"
+    assert header == "id,event,name,source,start,end,targetKw,exportMaxKw,state"
     assert ",'=cmd()," in row
     assert (await house.told("GET", "/exports/plans"))["items"] == []
     assert (await house.told("GET", "/exports/commands"))["items"] == []

@@ -234,6 +234,20 @@ async def test_a_new_client_secret_ends_the_old_one_and_its_tokens(store: SqlSto
         await clients.set_secret("nobody", "b" * 16, audit=by_hand("new secret"))
 
 
+async def test_two_secrets_sign_while_one_follows_the_other(store: SqlStore) -> None:
+    clients = store.openadr
+    await clients.add_client("plant", "business-logic", "a" * 16, audit=by_hand("add client"))
+    first = await clients.webhook_secret("plant")
+    assert first is not None
+    assert first.startswith("whsec_")
+    second = await clients.new_signing_secret("plant", audit=by_hand("new signing secret"))
+    assert await clients.webhook_secret("plant") == f"{second} {first}"
+    third = await clients.new_signing_secret("plant", audit=by_hand("new signing secret"))
+    assert await clients.webhook_secret("plant") == f"{third} {second}"
+    with pytest.raises(RefusedError, match="no client"):
+        await clients.new_signing_secret("nobody", audit=by_hand("new signing secret"))
+
+
 async def test_a_fence_puts_orders_after_what_the_field_has_seen(store: SqlStore) -> None:
     async with store.transaction() as unit:
         assert await unit.fence_orders(6) == 6
