@@ -22,7 +22,6 @@ from optimizer.limits import Bounds, Limit, Tiers
 from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
-from optimizer.rebound import spared
 from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import NOTHING_PINNED
 from optimizer.restricted import restricted
@@ -116,8 +115,6 @@ class Programme:
             network=network,
             steps=(len(self.members), [m.row for m in self.movers]),
         )
-        gentle = spared(self.blocks, len(self.members), self.model, bounds, problem.base_flow)
-        self.blocks, self.hopeless = gentle.blocks, gentle.hopeless
         self.cuts: list[Cut] = []
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
