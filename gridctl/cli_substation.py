@@ -17,7 +17,8 @@ from gridctl.cli_probe import EXIT_REFUSED, leave_with
 from gridctl.model.errors import ConfigError, GridctlError
 
 if TYPE_CHECKING:
-    from gridctl.substation import Round, Substation, SubstationFile
+    from gridctl.substation import Round, Substation
+    from gridctl.substation_file import SubstationFile
 
 substation_app = typer.Typer(
     help="One limit over the feeders of several offices.", no_args_is_help=True
@@ -63,7 +64,7 @@ def substation_run(
 def _go(
     file: Path, *, send: bool, workers: int, dask: str | None, as_json: bool, cycles: int | None
 ) -> None:
-    from gridctl.substation import load_substation  # noqa: PLC0415 - lazy on purpose
+    from gridctl.substation_file import load_substation  # noqa: PLC0415 - lazy on purpose
 
     try:
         found = load_substation(file)

@@ -14,20 +14,19 @@ import asyncio
 import hashlib
 import json
 import ssl
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import aiohttp
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from gridctl.model.errors import ConfigError, UnavailableError
 from gridctl.model.planning import Horizon, PlanningTask
+from gridctl.substation_file import Member, SubstationFile
 from optimizer.arrays import FloatArray
 from optimizer.substation.engine import Engine
 from optimizer.substation.levels import HOLD_KW, SubstationPlan, SubstationTask, plan_substation
@@ -35,61 +34,10 @@ from optimizer.worker import PLANNING_TASK
 
 TOKEN_PATH = "/openadr3/3.1.0/auth/token"  # noqa: S105 - a path
 ASK_S = 30.0
+BEHIND_S, ASKED_AGAIN_MAX = 2.0, 3
+"""An office that is a step behind the others is asked again after so long, so many times."""
 TASK_MAX_BYTES, CHUNK_BYTES = 64 * 1024 * 1024, 256 * 1024
 OPEN_STATES = ("received", "planned", "active", "not_submitted")
-
-
-class Member(BaseModel):
-    """`[[feeder]]`: an office, and the client that it knows this substation as."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: Annotated[str, Field(pattern=r"^https?://[^/]+/?$")]
-    client_id: Annotated[str, Field(min_length=1)]
-    secret_file: Path
-    ca: Path | None = None
-
-
-class SubstationFile(BaseModel):
-    """The substation's file. `limit_kw`: of the sum of the feeders' imports; it has no default.
-    `step_kw`: shares are rounded up to it; `band_kw`: a share that stands is kept while the one
-    that is wanted lies within this of it, as a change makes plans that wait for approval void."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mrid: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,32}$")]
-    limit_kw: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    cycle_s: Annotated[float, Field(ge=10, le=3600)] = 300.0
-    deadline_s: Annotated[float, Field(ge=5, le=3600)] = 240.0
-    step_kw: Annotated[float, Field(gt=0, le=1e4)] = 5.0
-    band_kw: Annotated[float, Field(ge=0, le=1e4)] = 25.0
-    feeder: Annotated[tuple[Member, ...], Field(min_length=1, max_length=1_000)]
-
-
-def load_substation(path: Path) -> SubstationFile:
-    """Read the file; paths in it are relative to its folder. Raises ConfigError."""
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = SubstationFile.model_validate(raw)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"is not TOML: {error}", file=str(path)) from None
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(str(first["msg"]), file=str(path), key=key) from None
-    here = path.resolve().parent
-    members = tuple(
-        m.model_copy(
-            update={
-                "secret_file": here / m.secret_file,
-                "ca": None if m.ca is None else here / m.ca,
-            }
-        )
-        for m in found.feeder
-    )
-    return found.model_copy(update={"feeder": members})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,7 +242,7 @@ class Substation:
     async def cycle(self, *, send: bool) -> Round:
         """One cycle; without `send` nothing leaves. Raises SplitError where the limit cannot be
         split."""
-        answers = await asyncio.gather(*(_outcome(o.task()) for o in self._offices))
+        answers = await self._answers()
         absent = {
             office.url: str(answer)
             for office, answer in zip(self._offices, answers, strict=True)
@@ -305,7 +253,7 @@ class Substation:
             for office, answer in zip(self._offices, answers, strict=True)
             if isinstance(answer, PlanningTask)
         ]
-        # Offices round to the same steps; one that has just begun the next is left for next time.
+        # Offices round to the same steps; one whose clock is another's is left out.
         starts = [task.horizon for _, task in present]
         if not starts:
             return Round(task=None, plan=None, absent=absent)
@@ -338,6 +286,23 @@ class Substation:
             )
         )
         return replace(done, sent=tuple(sent))
+
+    async def _answers(self) -> list[PlanningTask | UnavailableError]:
+        """The tasks of all offices. At the end of a step some have begun the next one and some have
+        not: those are asked again."""
+        answers = list(await asyncio.gather(*(_outcome(o.task()) for o in self._offices)))
+        for _ in range(ASKED_AGAIN_MAX):
+            starts = {
+                k: a.horizon.start_s for k, a in enumerate(answers) if isinstance(a, PlanningTask)
+            }
+            behind = [k for k, start_s in starts.items() if start_s < max(starts.values())]
+            if not behind:
+                break
+            await asyncio.sleep(BEHIND_S)
+            again = await asyncio.gather(*(_outcome(self._offices[k].task()) for k in behind))
+            for k, answer in zip(behind, again, strict=True):
+                answers[k] = answer
+        return answers
 
     async def _sent(
         self, office: OfficeLine, task: PlanningTask, asked_kw: FloatArray, plan: SubstationPlan

@@ -24,6 +24,7 @@ from optimizer.solve import Effort
 
 TOLERANCE: Final = 0.5
 """kW, per cent or 0.01 pu below which a limit counts as kept."""
+LOST_MIN: Final = 1e-6
 SET_MAX: Final = 12
 Key = tuple[Limit, str]
 
@@ -68,7 +69,12 @@ def conflict_of(
     keys = list(dict.fromkeys(r.key for r in rows if r.key != mine[0].key))
     everything = _least(programme, rows, mine[0], keys, effort)
     nothing = _least(programme, rows, mine[0], (), effort)
-    if everything is None or nothing is None:
+    if everything is not None and np.isinf(everything[0]):
+        # Some of the others cannot be kept either, with or without this one.
+        lost = _lost(programme, rows, mine[0], keys, effort)
+        keys = [key for key in keys if lost is not None and key not in lost]
+        everything = _least(programme, rows, mine[0], keys, effort)
+    if everything is None or nothing is None or np.isinf(everything[0]):
         return None
     if everything[0] <= TOLERANCE:
         return Conflict(missed=missed, least=everything[0], others=(), by_runs=True)
@@ -161,3 +167,26 @@ def _least(
     prices = np.concatenate([answer.row_price[part] for part in soft])
     priced = {row.key for row, price in zip(rows, prices, strict=True) if abs(price) > 1e-9}  # noqa: PLR2004
     return answer.objective, priced & strict
+
+
+def _lost(
+    programme: Programme, rows: Sequence[_Row], mine: _Row, kept: Iterable[Key], effort: Effort
+) -> set[Key] | None:
+    """Those of `kept` that are broken where all of them are broken as little as can be, however
+    much of `mine` is missed. None when there is no answer in time."""
+    matrices = programme.matrices()
+    upper, cost = matrices.upper.copy(), np.zeros_like(matrices.cost)
+    asked = set(kept)
+    for row in rows:
+        columns = list(row.slack)
+        upper[columns] = np.inf
+        cost[columns] = 1.0 if row.key in asked and row.key != mine.key else 0.0
+    effort.programmes += 1
+    answer = effort.session.solve(
+        replace(matrices, upper=upper, cost=cost), left_s=effort.left_s(), presolve=True
+    )
+    if answer.outcome is not Outcome.OPTIMAL:
+        return None
+    return {
+        row.key for row in rows if row.key in asked and answer.x[list(row.slack)].sum() > LOST_MIN
+    }

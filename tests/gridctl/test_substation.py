@@ -15,14 +15,13 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.planning import Horizon, PlanningTask
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.substation import (
-    Member,
+    ASKED_AGAIN_MAX,
     Share,
     Substation,
-    SubstationFile,
     level_kw,
-    load_substation,
     shares_of,
 )
+from gridctl.substation_file import Member, SubstationFile, load_substation
 from optimizer.substation.engine import Here, Ledger
 from tests.gridctl.openadr.vtn import NOON_S, SECRET
 from tests.gridctl.platform_api.house import House, running_house
@@ -156,6 +155,39 @@ async def test_an_office_without_an_answer_has_no_part_in_it(
     assert turn.plan is None
     (reason,) = turn.absent.values()
     assert "invalid_client" in reason
+
+
+@pytest.mark.parametrize("behind", [1, 1 + ASKED_AGAIN_MAX])
+async def test_an_office_a_step_behind_is_asked_again_and_one_that_stays_there_is_left_out(
+    houses: list[House],
+    http: aiohttp.ClientSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    behind: int,
+) -> None:
+    """`behind`: so many of its answers are of the step before."""
+    monkeypatch.setattr("gridctl.substation.BEHIND_S", 0.01)
+    now = houses[1].desk.task
+    assert now is not None
+    horizon = replace(now.horizon, start_s=now.horizon.start_s - now.horizon.step_s)
+    before = replace(
+        now, horizon=horizon, forecast=replace(now.forecast, horizon=horizon), now_s=horizon.start_s
+    )
+    asked = 0
+
+    async def planning_task() -> PlanningTask:
+        nonlocal asked
+        asked += 1
+        return before if asked <= behind else now
+
+    monkeypatch.setattr(houses[1].desk, "planning_task", planning_task)
+    file = file_of(houses, tmp_path, limit_kw=0.95 * most_kw(houses))
+    turn = await Substation(file, http, Ledger(Here())).cycle(send=False)
+    if behind == 1:
+        assert (asked, turn.absent) == (2, {})
+    else:
+        assert asked == 1 + ASKED_AGAIN_MAX
+        assert list(turn.absent.values()) == ["its horizon is another one than that of most"]
 
 
 async def test_a_vens_client_may_not_see_the_task(houses: list[House]) -> None:

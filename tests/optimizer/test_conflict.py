@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
 from gridctl.model.planning import FindingKind, PlanningResult, PlanningTask
+from gridctl.model.policy import Policy
 from gridctl.model.resource import LoadGroup
 from optimizer.plan import plan_task
 from tests.optimizer.small import BATTERY, demand_event, group, hourly_task, two_nodes
@@ -45,3 +47,18 @@ def test_whole_runs_and_what_comes_back_are_said_when_no_limit_is_in_the_way() -
     back: LoadGroup = group("G", rebound=(1.0,), duration_max_s=3600.0)
     found = texts(hourly_task([900, 1050, 995, 900], back))
     assert any("something comes back" in t for t in found)
+
+
+def test_what_cannot_be_kept_anyway_is_no_part_of_the_conflict() -> None:
+    """A band that the source itself breaks: the import's limit is in conflict with the rules alone,
+    and its figure is a number."""
+    high = replace(two_nodes(), source=replace(two_nodes().source, voltage_pu=1.04))
+    task = replace(
+        hourly_task([900, 1300, 900], group("G"), feeder=high),
+        policy=Policy(voltage_band_pu=(0.97, 1.0)),
+    )
+    result = plan_task(task, monotonic_s=time.monotonic)
+    told = [f for f in result.findings if f.kind is FindingKind.CONFLICT]
+    assert all(f.amount is not None and math.isfinite(f.amount) for f in told)
+    assert not any("together" in f.text for f in told), [f.text for f in told]
+    assert any("cannot be kept whatever" in f.text for f in told)
