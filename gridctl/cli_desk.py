@@ -131,6 +131,7 @@ def show_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None:
 
 
 _HEADINGS = {
+    "reason": "What it is for",
     "binding": "What holds it back",
     "shortfall": "What is missed",
     "conflict": "Why not more",

@@ -1,16 +1,17 @@
 """A plan in sentences for a person who is not an optimizer, each with its numbers beside it.
 
-Which limits hold the plan back, where, when and at what price; what could not be kept; who was left
-out and why; what stands against doing more; what would help and what that would cost; what a
-forecast error of 10 % would do. Everything is read from the plan, the rules and AC power flows, so
-that a sentence can be checked by hand. Prices are duals of the last linear programme: where several
-are valid the solver names one, and the sentence says so.
+What it is for beside its limits (`optimizer.reasons`); which limits hold it back, where, when and
+at what price; what could not be kept; who was left out and why; what stands against doing more;
+what would help and what that would cost; what a forecast error of 10 % would do. Everything is read
+from the plan, the rules and AC power flows, so that a sentence can be checked by hand. Prices are
+duals of the last linear programme: where several are valid the solver names one, and the sentence
+says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,92 +22,20 @@ from gridctl.model.planning import (
     PlanningResult,
     Shortfall,
 )
-from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import PvInverter, Resource
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.explain import export_names
-from optimizer.limits import Limit, export_max_kw, least_expected_kw
+from optimizer.limits import Limit, export_max_kw
 from optimizer.network import FlowResult
 from optimizer.problem import Problem, default_kw, held_back
+from optimizer.reasons import reasons
 from optimizer.regulated import RegulatedNetwork
-from optimizer.timegrid import SECONDS_PER_DAY
+from optimizer.wording import KW_MIN, Words, spans
 
 FORECAST_ERROR = 0.1
-NAMED_MAX = 6
 PRICE_STEPS = 0.05
 """Prices that differ by less than this share are told as one."""
-KW_MIN = 1.0
-SECONDS_PER_MINUTE, MINUTES_PER_HOUR = 60.0, 60.0
 KW_LIMITS = (Limit.IMPORT.value, Limit.TARGET.value)
-KINDS = {
-    LoadGroup: "load group",
-    Battery: "battery",
-    PvInverter: "PV inverter",
-    Generator: "generator",
-}
-PLURALS = {"battery": "batteries"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Span:
-    """Consecutive intervals, both ends included."""
-
-    first: int
-    last: int
-
-
-def spans(intervals: Iterable[int]) -> list[Span]:
-    """The runs of consecutive numbers among `intervals`."""
-    found: list[Span] = []
-    for k in sorted(set(intervals)):
-        if found and found[-1].last == k - 1:
-            found[-1] = Span(first=found[-1].first, last=k)
-        else:
-            found.append(Span(first=k, last=k))
-    return found
-
-
-class Words:
-    """Site times and names of one task."""
-
-    def __init__(self, problem: Problem) -> None:
-        task = problem.task
-        self._start_s = task.horizon.start_s + task.utc_offset_s
-        self._step_s = task.horizon.step_s
-        self._names = {r.mrid: r.name for r in task.resources}
-        self._resources = {r.mrid: r for r in task.resources}
-
-    def clock(self, interval: int) -> str:
-        """Local time at which an interval begins; the day where it is not the first."""
-        at_s = self._start_s + interval * self._step_s
-        minutes = int(at_s % SECONDS_PER_DAY // 60)
-        days = int(at_s // SECONDS_PER_DAY - self._start_s // SECONDS_PER_DAY)
-        later = "" if days == 0 else " tomorrow" if days == 1 else f" in {days} days"
-        return f"{minutes // 60:02d}:{minutes % 60:02d}{later}"
-
-    @property
-    def step(self) -> str:
-        """An interval's length in words."""
-        minutes = self._step_s / SECONDS_PER_MINUTE
-        return "hour" if minutes == MINUTES_PER_HOUR else f"{minutes:g} minutes"
-
-    def between(self, span: Span) -> str:
-        return f"from {self.clock(span.first)} to {self.clock(span.last + 1)}"
-
-    def names(self, mrids: Sequence[str]) -> str:
-        shown = [self._names.get(m, m) for m in mrids[:NAMED_MAX]]
-        more = len(mrids) - len(shown)
-        return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-
-    def counted(self, mrids: Sequence[str]) -> str:
-        """'3 load groups and 1 battery'."""
-        counts: dict[str, int] = {}
-        for mrid in mrids:
-            kind = KINDS[type(self._resources[mrid])]
-            counts[kind] = counts.get(kind, 0) + 1
-        parts = [
-            f"{n} {kind if n == 1 else PLURALS.get(kind, kind + 's')}" for kind, n in counts.items()
-        ]
-        return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def findings(
@@ -120,7 +49,7 @@ def findings(
     setpoints, to begin from."""
     words = Words(problem)
     found = [
-        *_exports(words, problem),
+        *reasons(words, problem, result),
         *_bindings(words, result),
         *_shortfalls(words, problem, result.shortfalls),
         *_conflict(words, problem, result),
@@ -130,31 +59,6 @@ def findings(
     if result.setpoints:
         found += _forecast(words, problem, network, result, near)
     return tuple(found)
-
-
-def _exports(words: Words, problem: Problem) -> list[Finding]:
-    """Where events limit the export, and what it would be without the plan."""
-    most = export_max_kw(problem.task, problem.grid)
-    if np.isinf(most).all():
-        return []
-    export_kw = -least_expected_kw(problem.task)
-    found = []
-    for span in spans(np.flatnonzero(export_kw > most + KW_MIN).tolist()):
-        inside = slice(span.first, span.last + 1)
-        worst = float(export_kw[inside].max())
-        found.append(
-            Finding(
-                kind=FindingKind.BINDING,
-                text=f"{export_names(problem.task)} allows {most[inside].min():.0f} kW of export"
-                f" {words.between(span)}: without the plan it could reach {worst:.0f} kW"
-                f" on the sunny side of the forecast.",
-                first=span.first,
-                last=span.last,
-                amount=round(worst - float(most[inside].min()), 3),
-                unit="kW",
-            )
-        )
-    return found
 
 
 def _bindings(words: Words, result: PlanningResult) -> list[Finding]:

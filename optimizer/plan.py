@@ -31,7 +31,7 @@ from optimizer.assemble import Programme
 from optimizer.attempt import Attempt, corrected, refined_attempt
 from optimizer.conflict import conflict_of, words
 from optimizer.explain import bindings, exclusions, shortfalls
-from optimizer.findings import Words, findings
+from optimizer.findings import findings
 from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
 from optimizer.measured import correction_of
 from optimizer.network import FlowResult
@@ -43,6 +43,7 @@ from optimizer.solve import Effort, SolverError
 from optimizer.unbalance import unbalance_of
 from optimizer.verify import base_reasons, verify
 from optimizer.volt_var import followers_of
+from optimizer.wording import Words
 
 GAP_OPTIMAL = 0.02
 """A plan within this of its lower bound counts as optimal."""

@@ -288,6 +288,7 @@ class Shortfall:
 class FindingKind(StrEnum):
     """What a finding is about."""
 
+    REASON = "reason"
     BINDING = "binding"
     SHORTFALL = "shortfall"
     EXCLUDED = "excluded"
@@ -299,9 +300,10 @@ class FindingKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One sentence about a plan for a person, with its numbers: why it is so, what is missing, who
-    is left out, what stands against doing more, what would help, what a wrong forecast would do,
-    how measurements corrected the model (FIELD).
+    """One sentence about a plan for a person, with its numbers: what it is for (REASON: an event
+    that limits the export, a price of import), why it is so, what is missing, who is left out, what
+    stands against doing more, what would help, what a wrong forecast would do, how measurements
+    corrected the model (FIELD).
 
     `first`, `last`: intervals that it is about (None: all); `amount` in `unit`, a price for
     BINDING; `cost`: what a REMEDY would cost in the plan's unit of cost, None where it is free or

@@ -73,12 +73,13 @@ def test_the_battery_charges_and_the_rest_is_taken_from_the_sun() -> None:
 
 def test_it_is_said_what_the_event_allows_and_what_would_come() -> None:
     result = planned(sunny([-200.0, -180.0, -100.0], 100.0))
-    said = [f.text for f in result.findings if f.kind is FindingKind.BINDING]
-    assert said[0] == (
+    said = [f.text for f in result.findings if f.kind is FindingKind.REASON]
+    assert "".join(said) == (
         "Sunny noon allows 100 kW of export from 12:00 to 14:00: without the plan it could reach"
         " 200 kW on the sunny side of the forecast."
     )
-    assert any("The head export (Sunny noon) holds the plan back" in text for text in said)
+    held = [f.text for f in result.findings if f.kind is FindingKind.BINDING]
+    assert any("The head export (Sunny noon) holds the plan back" in text for text in held)
 
 
 def test_the_limit_holds_on_the_sunny_side_of_the_forecast() -> None:

@@ -10,8 +10,8 @@ import pytest
 
 from gridctl.model.planning import Finding, FindingKind, PlanningResult, SolveStatus
 from gridctl.model.resource import LoadGroup
-from optimizer.findings import spans
 from optimizer.plan import plan_task
+from optimizer.wording import spans
 from tests.optimizer.pilot import pilot_task
 from tests.optimizer.small import (
     BATTERY,
@@ -170,7 +170,9 @@ def test_the_pilot_is_explained_in_a_page() -> None:
     result = plan_task(replace(task, states=states), monotonic_s=time.monotonic)
     assert result.shortfalls
     kinds = {f.kind for f in result.findings}
-    assert kinds == set(FindingKind) - {FindingKind.FIELD}, "no wish asks the field"
+    assert kinds == set(FindingKind) - {FindingKind.FIELD, FindingKind.REASON}, (
+        "no wish asks the field, nothing is priced"
+    )
     assert len(result.findings) < 40
     names = {r.mrid for r in task.resources}
     for finding in result.findings:

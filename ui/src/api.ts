@@ -195,7 +195,7 @@ export interface PlanDetail extends PlanRow {
   voltages: { node: string; phase: string; before_pu: number; after_pu: number }[];
   solver: string; solve_s: number; rounds: number; status: string;
 }
-export type FindingKind = "binding" | "shortfall" | "excluded" | "conflict" | "remedy" | "forecast" | "field";
+export type FindingKind = "reason" | "binding" | "shortfall" | "excluded" | "conflict" | "remedy" | "forecast" | "field";
 export interface Case {
   converged: boolean; worst_voltage_pu: number; worst_voltage_at: string;
   highest_voltage_pu: number; highest_voltage_at: string;

@@ -98,6 +98,7 @@ function when(run: Run): string {
 }
 
 const QUESTIONS: { kind: FindingKind; title: string }[] = [
+  { kind: "reason", title: "What it is for" },
   { kind: "binding", title: "What holds it back" }, { kind: "shortfall", title: "What is missed" },
   { kind: "conflict", title: "Why not more" }, { kind: "remedy", title: "What would help" },
   { kind: "excluded", title: "Who is left out" }, { kind: "forecast", title: "If the forecast is wrong" },

@@ -1,0 +1,91 @@
+"""What a plan is for, beyond the limits that hold it back: an export that an event limits, and what
+import costs by its level (a transformer's ageing, say). In sentences with their numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gridctl.model.planning import Finding, FindingKind, PlanningResult
+from gridctl.model.policy import ImportPrice
+from optimizer.arrays import FloatArray
+from optimizer.explain import export_names
+from optimizer.limits import export_max_kw, least_expected_kw
+from optimizer.problem import Problem
+from optimizer.wording import KW_MIN, Span, Words, spans
+
+SAVED_MIN = 0.01
+"""Share of what import costs by its level that a plan has to save to be told."""
+WHOLE_FROM = 10.0
+
+
+def reasons(words: Words, problem: Problem, result: PlanningResult) -> list[Finding]:
+    """All of them; none where only limits ask for the plan."""
+    found = _exports(words, problem)
+    if result.setpoints:
+        after_kw = np.array(result.head_after_kw)
+        for price in problem.task.policy.import_prices:
+            found += _saved(words, problem, price, after_kw)
+    return found
+
+
+def _exports(words: Words, problem: Problem) -> list[Finding]:
+    """Where events limit the export, and what it would be without the plan."""
+    most = export_max_kw(problem.task, problem.grid)
+    if np.isinf(most).all():
+        return []
+    export_kw = -least_expected_kw(problem.task)
+    found = []
+    for span in spans(np.flatnonzero(export_kw > most + KW_MIN).tolist()):
+        inside = slice(span.first, span.last + 1)
+        worst = float(export_kw[inside].max())
+        found.append(
+            Finding(
+                kind=FindingKind.REASON,
+                text=f"{export_names(problem.task)} allows {most[inside].min():.0f} kW of export"
+                f" {words.between(span)}: without the plan it could reach {worst:.0f} kW"
+                f" on the sunny side of the forecast.",
+                first=span.first,
+                last=span.last,
+                amount=round(worst - float(most[inside].min()), 3),
+                unit="kW",
+            )
+        )
+    return found
+
+
+def _saved(
+    words: Words, problem: Problem, price: ImportPrice, after_kw: FloatArray
+) -> list[Finding]:
+    """What import costs by its level without the plan and with it."""
+    before, after = (
+        _paid(price, kw, problem.grid.hours) for kw in (problem.base_flow.head_kw, after_kw)
+    )
+    saved = before - after
+    if saved.sum() <= SAVED_MIN * before.sum():
+        return []
+    told = np.flatnonzero(saved > SAVED_MIN * saved.sum())
+    span = Span(first=int(told.min()), last=int(told.max()))
+    return [
+        Finding(
+            kind=FindingKind.REASON,
+            text=f"The {price.what} would cost {_cost(before.sum())} without the plan and costs"
+            f" {_cost(after.sum())} with it: it is relieved {words.between(span)}.",
+            first=span.first,
+            last=span.last,
+            amount=round(float(saved.sum()), 3),
+            unit="cost",
+        )
+    ]
+
+
+def _cost(value: float) -> str:
+    return f"{value:.0f}" if value >= WHOLE_FROM else f"{round(value, 2):g}"
+
+
+def _paid(price: ImportPrice, head_kw: FloatArray, hours: FloatArray) -> FloatArray:
+    """What each interval's import costs, (T,): each level costs what it does more than the one
+    below it."""
+    above, per_kwh = np.array(price.above_kw), np.array(price.per_kwh)
+    more = np.maximum(np.diff(per_kwh, axis=0, prepend=0.0), 0.0)
+    paid: FloatArray = (more * np.maximum(head_kw - above, 0.0)).sum(axis=0) * hours
+    return paid
