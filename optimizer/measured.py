@@ -20,7 +20,7 @@ from gridctl.model.planning import Finding, FindingKind, PlanningTask, ResourceS
 from gridctl.model.policy import VoltageCorrection
 from gridctl.model.resource import LoadGroup, Resource
 from optimizer.arrays import FloatArray
-from optimizer.problem import control_column
+from optimizer.problem import control_columns
 from optimizer.regulated import RegulatedNetwork
 from optimizer.timegrid import SECONDS_PER_HOUR, time_grid
 
@@ -86,10 +86,7 @@ def _present_pu(task: PlanningTask, network: RegulatedNetwork) -> FloatArray | N
     states = {s.resource: s for s in task.states}
     kw = np.zeros((len(network.node_phases), 1))
     kvar = np.zeros_like(kw)
-    try:
-        columns = [control_column(r, network) for r in task.resources]
-    except KeyError as missing:
-        raise ValueError(f"a resource sits at an unknown node-phase: {missing}") from None
+    columns = control_columns(task.resources, network)
     for resource, column in zip(task.resources, columns, strict=True):
         now_kw = _present_kw(resource, states.get(resource.mrid))
         for row, kw_share, kvar_per_kw in column.shares:

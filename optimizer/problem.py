@@ -234,6 +234,20 @@ def control_column(resource: Resource, network: RegulatedNetwork) -> ControlColu
     )
 
 
+def control_columns(
+    resources: Sequence[Resource], network: RegulatedNetwork
+) -> tuple[ControlColumn, ...]:
+    """Where the kW of each go. ValueError that names who sits nowhere."""
+    found = []
+    for resource in resources:
+        try:
+            found.append(control_column(resource, network))
+        except KeyError:
+            places = ", ".join(f"{t.node}.{t.phase}" for t in resource.terminals)
+            raise ValueError(f"{resource.mrid} sits at an unknown node-phase: {places}") from None
+    return tuple(found)
+
+
 def kvar_max(resource: Resource) -> float:
     """The most kvar that a setpoint may ask of `resource`."""
     if isinstance(resource, Battery | PvInverter) and resource.reactive is not None:
@@ -278,10 +292,7 @@ def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
         raise ValueError("; ".join(mistakes))
     movers = movers_of(task.feeder, task.policy.movable)
     states = {s.resource: s for s in task.states}
-    try:
-        columns = tuple(control_column(r, network) for r in task.resources)
-    except KeyError as missing:
-        raise ValueError(f"a resource sits at an unknown node-phase: {missing}") from None
+    columns = control_columns(task.resources, network)
     grid = replace(grid, sun_share=_sun_share(task, grid, head_kw))
     dead = np.flatnonzero(~network.energised)
     excluded: dict[str, str] = {}

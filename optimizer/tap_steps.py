@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,9 +29,14 @@ one; or away from where the relay would stand, as far as the path goes beyond a 
 than this."""
 
 
+CAPACITOR_REST_S = 300.0
+"""A capacitor must have lost its charge before it is closed again (IEEE 18: within five minutes)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mover:
-    """One row of positions that a plan moves: between `low` and `high`, `most` moves a day."""
+    """One row of positions that a plan moves: between `low` and `high`, `most` moves a day; up no
+    sooner than `rest_s` after it has gone down."""
 
     row: int
     equipment: str
@@ -40,6 +45,7 @@ class Mover:
     high: int
     most: int
     cost: float
+    rest_s: float = 0.0
 
 
 def movers_of(feeder: Feeder, movable: Sequence[Movable]) -> tuple[Mover, ...]:
@@ -55,7 +61,7 @@ def movers_of(feeder: Feeder, movable: Sequence[Movable]) -> tuple[Mover, ...]:
             row += 1
     for c in controlled(feeder):
         if (wish := wishes.get(c.mrid)) is not None:
-            found.append(_mover(row, c.phases, wish, 0, 1))
+            found.append(replace(_mover(row, c.phases, wish, 0, 1), rest_s=CAPACITOR_REST_S))
         row += 1
     if unknown := sorted(wishes.keys() - {m.equipment for m in found}):
         raise ValueError(
@@ -121,7 +127,7 @@ def whole(
 ) -> IntArray:
     """(T,) whole steps from `base` near the fractional `steps`, within the moves of each day;
     `beyond`: NEAREST or FARTHER."""
-    at, left = start, {int(day): mover.most for day in grid.day}
+    at, left, lowered_s = start, {int(day): mover.most for day in grid.day}, -math.inf
     found = np.zeros(grid.count, dtype=np.intp)
     for t in range(grid.count):
         here, day = int(base[t]), int(grid.day[t])
@@ -132,6 +138,10 @@ def whole(
             to = round(here + away) if abs(here + away - at) > NEAREST else at
         to = min(max(to, mover.low), mover.high)
         move = min(max(to - at, -left[day]), left[day])
+        if move > 0 and grid.begin_s[t] - lowered_s < mover.rest_s:
+            move = 0
+        if move < 0:
+            lowered_s = float(grid.begin_s[t])
         at, left[day] = at + move, left[day] - abs(move)
         found[t] = at - here
     return found

@@ -126,7 +126,11 @@ def fuzzed(changes: list[tuple[tuple[str | int, ...], float]]) -> None:
         (("resources", 1, "energy_kwh"), -5.0, "B: energy_kwh is -5.0"),
         (("limits", "voltage_min_pu"), 1.2, "contradict each other"),
         (("resources", 0, "duration_min_s"), 1e9, "contradict each other"),
-        (("resources", 0, "terminals"), (Terminal(node="no", phase="A", share=1.0),), "unknown"),
+        (
+            ("resources", 0, "terminals"),
+            (Terminal(node="no", phase="A", share=1.0),),
+            "G sits at an unknown node-phase: no.A",
+        ),
         (("quantile",), 0.42, "no quantile 0.42"),
         (("horizon", "count"), 0, "0 intervals"),
         (("resources", 1, "mrid"), "G", "G is there twice"),

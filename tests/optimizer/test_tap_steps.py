@@ -92,6 +92,18 @@ def test_rounding_takes_whole_steps_makes_no_more_moves_than_there_are_and_stays
     assert farther.tolist() == [1, 1, 2, 2]
 
 
+@pytest.mark.parametrize(("step_s", "found"), [(60.0, [1, 0, 0, 0, 0, 0, 1]), (300.0, [1, 0, 1])])
+def test_a_capacitor_rests_five_minutes_before_it_is_closed_again(
+    step_s: float, found: list[int]
+) -> None:
+    task = low(Movable(equipment="cap", moves_per_day_max=9, cost_per_move=0.1))
+    (mover,) = movers_of(task.feeder, task.policy.movable)
+    count = len(found)
+    grid = grid_of(replace(task, horizon=replace(task.horizon, step_s=step_s)), count)
+    wanted = np.array([1.0, 0.0, *[1.0] * (count - 2)])
+    assert whole(mover, np.zeros(count, dtype=np.intp), 1, wanted, grid).tolist() == found
+
+
 def test_on_ieee_123_a_regulator_holds_a_band_by_plan() -> None:
     """The band lies where the relay's setting does not keep it."""
     feeder = ieee123()
