@@ -30,7 +30,7 @@ than this."""
 
 
 CAPACITOR_REST_S = 300.0
-"""A capacitor must have lost its charge before it is closed again (IEEE 18: within five minutes)."""
+"""A capacitor must have lost its charge before it is closed again (IEEE 18: five minutes)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
