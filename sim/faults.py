@@ -82,7 +82,7 @@ class FaultBoard:
             fault = Fault(name)
         except ValueError:
             near = get_close_matches(name, [f.value for f in Fault], n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = f"; did you mean {near[0]}?" if near else "."
             return _refused(f"no fault {name!r}{meant} There are {', '.join(Fault)}")
         kind = KINDS[fault]
         refusal = self._check_target(kind, target) or _check_amount(kind, amount)

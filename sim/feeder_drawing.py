@@ -36,6 +36,7 @@ _LEGEND: Final = (
     ("line", "line"), ("switch", "switch"), ("open", "open switch"),
     ("transformer", "transformer"), ("regulator", "regulator"),
 )  # fmt: skip
+_DOTS: Final = (("source", "source"), ("load", "load"), ("capacitor", "capacitor"))
 
 
 def has_map(feeder: Feeder) -> bool:
@@ -68,6 +69,10 @@ def _legend() -> Iterator[str]:
     for i, (kind, text) in enumerate(_LEGEND):
         x = 12 + 110 * i
         yield f'<path class="{kind}" d="M{x} 32h22"/><text x="{x + 26}" y="35">{text}</text>'
+    for i, (kind, text) in enumerate(_DOTS):
+        x = 12 + 110 * i
+        yield f'<circle class="{kind}" cx="{x + 11}" cy="46" r="4"/>'
+        yield f'<text x="{x + 26}" y="49">{text}</text>'
 
 
 def _ends(feeder: Feeder) -> Iterator[tuple[str, str, str, str]]:
@@ -108,6 +113,9 @@ def _nodes(feeder: Feeder, places: Places) -> Iterator[str]:
     for consumer in feeder.consumers:
         loads[consumer.node] += sum(consumer.kw)
     banks = {c.node for c in feeder.capacitors}
+    names: dict[tuple[float, float], list[str]] = {}
+    for name, place in places.items():
+        names.setdefault(place, []).append(name)  # both sides of a regulator are one point of a map
     labels = len(places) <= _LABELS_MAX
     for node in feeder.nodes:
         if node.mrid not in places:
@@ -123,8 +131,8 @@ def _nodes(feeder: Feeder, places: Places) -> Iterator[str]:
             f'<circle class="{kind}" cx="{x:g}" cy="{y:g}" r="{6 if is_source else 2.4}">'
             f"<title>{escape(said)}</title></circle>"
         )
-        if labels:
-            yield f'<text x="{x + 4:g}" y="{y - 4:g}">{escape(node.mrid)}</text>'
+        if labels and names[x, y][0] == node.mrid:
+            yield f'<text x="{x + 4:g}" y="{y - 4:g}">{escape(", ".join(names[x, y]))}</text>'
 
 
 def _regulators(feeder: Feeder, places: Places) -> Iterator[str]:

@@ -26,7 +26,7 @@ from gridctl.control.participation import Participation
 from gridctl.control.ports import CycleView, Planner, Store
 from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
 from gridctl.control.resources import Known, given_now, network_state, resource_states
-from gridctl.control.revision import Outlook, outrun
+from gridctl.control.revision import Outlook, outrun, overdone, takes_less
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
 from gridctl.control.veebook import sound
@@ -53,6 +53,7 @@ log = logging.getLogger(__name__)
 
 DAY_S = 86_400.0
 MEDIAN_AND_BAND = (0.1, 0.5, 0.9)
+NOTHING_NEEDED = frozenset({"not_needed", "no_setpoints"})
 WAITING_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
 
 
@@ -109,6 +110,10 @@ class Cycle:
         self._outlook: Outlook | None = None
         self.view: CycleView | None = None
         self.proposed: OpenPlan | None = None
+        self._overdone: str | None = None
+        """Why the active plan does more than is needed, as of this step."""
+        self._loosened_s: float | None = None
+        """Start of the interval in which that was last so."""
         self.is_held_up = False
         """The last step lacked what may come any moment: the field, or anybody who may be used."""
 
@@ -125,6 +130,7 @@ class Cycle:
                 task = self._task(known, outlook, requests, now_s)
                 result = await self._optimize(task)
                 self.is_held_up = 0 < len(task.resources) <= len(result.excluded)
+                self._let_go(result)
                 self._verify(result)
                 self.proposed = await self._propose(task, result, known.snapshot, outlook)
                 status = str(result.status)
@@ -249,7 +255,7 @@ class Cycle:
     ) -> tuple[tuple[DispatchRequest, ...], str]:
         """What customers ask for in this horizon, and in place of which plan, in words; ends the
         step when a plan answers it already and still holds the limit."""
-        horizon, instead = ahead.horizon, ""
+        horizon, instead, self._overdone = ahead.horizon, "", None
         end_s = horizon.start_s + horizon.step_s * horizon.count
         requests = tuple(
             r
@@ -263,6 +269,8 @@ class Cycle:
         active = self._dispatcher.active
         if active is not None and self._still_answers(active.plan, requests):
             why = self._outrun(active.plan, ahead, requests)
+            if why is None:
+                why = self._overdone = self._too_much(active.plan, ahead)
             if why is None:
                 raise NoPlan(status="active", reason=f"plan {active.plan.mrid} is carried out")
             instead = f": {why}"
@@ -289,6 +297,40 @@ class Cycle:
             utc_offset_s=self._settings.utc_offset_s,
             requests=requests,
         )
+
+    def _too_much(self, plan: Plan, ahead: Forecast) -> str | None:
+        """Why the active `plan` does much more than is needed; None until its devices have
+        settled, and once it was told in this interval."""
+        start_s = ahead.horizon.start_s
+        if not self._dispatcher.is_settled or start_s == self._loosened_s:
+            return None
+        why = overdone(
+            plan,
+            ahead,
+            quantile=self._settings.planning.quantile,
+            limit_kw=self._settings.head_limit_kw,
+            now_s=self._clock.now_s(),
+        )
+        if why is not None:
+            self._loosened_s = start_s
+        return why
+
+    def _let_go(self, result: PlanningResult) -> None:
+        """A plan that does more than is needed ends where nothing is needed: what it holds returns
+        with its leases. Ends the step where a new plan would do no less."""
+        active, refusal = self._dispatcher.active, no_plan(result)
+        if self._overdone is None or active is None:
+            return
+        if refusal is not None and refusal.code in NOTHING_NEEDED:
+            self._dispatcher.halt(PlanState.COMPLETED, f"not needed any more: {self._overdone}")
+        elif refusal is None and not takes_less(
+            result,
+            active.plan,
+            limit_kw=self._settings.head_limit_kw,
+            now_s=self._clock.now_s(),
+        ):
+            reason = f"plan {active.plan.mrid} is carried out; a new one would do no less"
+            raise NoPlan(status="active", reason=reason)
 
     def _still_answers(self, plan: Plan, requests: tuple[DispatchRequest, ...]) -> bool:
         """Whether the active `plan` is what is wanted. One that answers nothing any more, and that

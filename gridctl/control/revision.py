@@ -11,16 +11,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from statistics import fmean
 from typing import Final
 
 from gridctl.model.plan import Plan
-from gridctl.model.planning import Forecast, ForecastTask
+from gridctl.model.planning import Forecast, ForecastTask, PlanningResult
 from gridctl.model.program import DispatchRequest
 
 LOOKAHEAD_S: Final = 3_600.0
 """Further ahead the next forecasts are early enough."""
 MARGIN_SHARE: Final = 0.005
 """Of the limit: below this the head's own noise would call for a new plan again and again."""
+OVERDONE_SHARE: Final = 0.1
+"""Of the limit: by so much a plan must take off more than is needed, all of the next hour, before
+people are asked for another. Less is what a forecast may err by, and asking costs more."""
 EXPORT_MARGIN_SHARE: Final = 0.02
 """Of a limit of export, besides: clouds are rougher than load."""
 
@@ -80,6 +84,42 @@ def outrun(
     return None
 
 
+def overdone(
+    plan: Plan,
+    ahead: Forecast,
+    *,
+    quantile: float,
+    limit_kw: float,
+    now_s: float,
+) -> str | None:
+    """Why `plan` takes much more off the head than `limit_kw` needs, in each interval of the next
+    hour; None: it does not, or customers asked for it. Arguments as of `outrun`."""
+    if plan.requests:
+        return None
+    horizon, high_kw = ahead.horizon, ahead.at_quantile(quantile)
+    reliefs, needs = [], []
+    for k in range(horizon.count):
+        start_s = horizon.start_s + k * horizon.step_s
+        if now_s < start_s < now_s + LOOKAHEAD_S:
+            reliefs.append(relief_kw(plan, start_s))
+            needs.append(max(0.0, high_kw[k] - limit_kw))
+    spare_kw = min((r - n for r, n in zip(reliefs, needs, strict=True)), default=0.0)
+    if spare_kw <= OVERDONE_SHARE * limit_kw:
+        return None
+    return (
+        f"the newest forecast needs {max(needs):.0f} kW in the next hour, "
+        f"plan {plan.mrid} takes off {min(reliefs):.0f} kW at least"
+    )
+
+
+def takes_less(result: PlanningResult, plan: Plan, *, limit_kw: float, now_s: float) -> bool:
+    """Whether `result` takes noticeably less off the head than `plan`, over the next hour."""
+    step_s = plan.result.horizon.step_s
+    starts_s = [now_s + k * step_s for k in range(1, round(LOOKAHEAD_S / step_s))]
+    less_kw = [_relief_kw(plan.result, at_s) - _relief_kw(result, at_s) for at_s in starts_s]
+    return fmean(less_kw) > OVERDONE_SHARE / 2.0 * limit_kw
+
+
 def _least_kw(
     requests: Sequence[DispatchRequest], start_s: float, end_s: float, limit_kw: float
 ) -> float:
@@ -96,7 +136,10 @@ def _least_kw(
 def relief_kw(plan: Plan, at_s: float) -> float:
     """By how much `plan` lowers the head in the interval that `at_s` lies in; negative where what
     it has let go rebounds; 0 outside of its horizon."""
-    result = plan.result
+    return _relief_kw(plan.result, at_s)
+
+
+def _relief_kw(result: PlanningResult, at_s: float) -> float:
     k = int((at_s - result.horizon.start_s) // result.horizon.step_s)
     if not 0 <= k < min(len(result.head_before_kw), len(result.head_after_kw)):
         return 0.0

@@ -37,3 +37,12 @@ def test_a_feeder_without_coordinates_has_no_map() -> None:
 def test_names_are_escaped() -> None:
     feeder = replace(load_feeder("ieee13"), name="<A & B>")
     assert ET.fromstring(draw(feeder, as_map=False))[0].text == "<A & B>"  # noqa: S314
+
+
+def test_nodes_at_one_point_share_a_label_and_every_dot_is_in_the_legend() -> None:
+    root = ET.fromstring(draw(load_feeder("ieee123"), as_map=True))  # noqa: S314
+    texts = [t.text or "" for t in root.iter(f"{SVG}text")]
+    assert "25, 25r" in texts
+    assert not {"25", "25r"} & set(texts)
+    kinds = {c.get("class") for c in root.iter(f"{SVG}circle")}
+    assert kinds - {"node"} <= set(texts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from gridctl.control.revision import outrun, relief_kw
+from gridctl.control.revision import outrun, overdone, relief_kw, takes_less
 from gridctl.model.plan import OnFailure, Plan, PlanState
 from gridctl.model.planning import Forecast, Horizon, PlanningResult, SolveStatus
 from gridctl.model.program import DispatchRequest, RequestState
@@ -89,6 +90,34 @@ def test_when_a_plan_lets_too_much_out(
         utc_offset_s=0.0, requests=(event,),
     )  # fmt: skip
     assert why is None if words is None else why is not None and words in why
+
+
+@pytest.mark.parametrize(
+    ("high_kw", "relief", "words"),
+    [
+        ((700.0,) * 8, 300.0, "needs 0 kW in the next hour, plan P-1 takes off 300 kW at least"),
+        ((1150.0,) * 8, 300.0, "needs 150 kW in the next hour"),
+        ((1250.0,) * 8, 300.0, None),
+        ((700.0,) * 8, 90.0, None),
+        ((700.0, 700.0, 1250.0, *(700.0,) * 5), 300.0, None),
+        ((1250.0, *(700.0,) * 4, *(1500.0,) * 3), 300.0, "needs 0 kW"),
+    ],
+    ids=["not-needed", "half", "needed", "small", "needed-soon", "now-and-far-ahead"],
+)
+def test_when_a_plan_does_too_much(
+    high_kw: tuple[float, ...], relief: float, words: str | None
+) -> None:
+    made = plan(relief)
+    why = overdone(made, forecast(high_kw), quantile=0.9, limit_kw=LIMIT_KW, now_s=100.0)
+    assert why is None if words is None else why is not None and words in why
+    asked = replace(made, requests=("R-1",))
+    assert overdone(asked, forecast(high_kw), quantile=0.9, limit_kw=LIMIT_KW, now_s=100.0) is None
+
+
+def test_a_plan_in_its_place_must_take_noticeably_less() -> None:
+    for relief, less in ((290.0, False), (240.0, True), (400.0, False)):
+        result = plan(relief).result
+        assert takes_less(result, plan(300.0), limit_kw=LIMIT_KW, now_s=100.0) is less
 
 
 def test_beyond_its_horizon_a_plan_relieves_nothing() -> None:
@@ -175,3 +204,26 @@ async def test_sg05_a_plan_waits_until_the_one_before_has_let_its_devices_rest(
         stored = await running.store.plan(second)
         assert stored is not None
         assert stored.state is PlanState.ACTIVE
+
+
+async def test_a_plan_that_is_not_needed_any_more_ends(tmp_path: Path) -> None:
+    """The head has fallen by itself: nothing new is asked of people, leases run out."""
+    async with site(tmp_path, rate=10.0) as running:
+        running.planner.intervals = 8
+        await ready(running)
+        first = await approved(running)
+        await until(
+            lambda: all(running.plant.setpoints[p] > 0 for p in SETPOINTS.values()),
+            within_s=20,
+            why="the first plan is not carried out",
+        )
+        running.plant.base_kw -= 500.0
+        running.planner.status = SolveStatus.NOT_NEEDED
+        for _ in range(150):
+            await running.desk_office.cycle.step(running.clock.now_s())
+            stored = await running.store.plan(first)
+            if stored is not None and stored.state is PlanState.COMPLETED:
+                break
+            await asyncio.sleep(0.1)
+        assert stored is not None
+        assert stored.reason.startswith("not needed any more: the newest forecast needs 0 kW")
