@@ -138,7 +138,7 @@ _HEADINGS = {
     "remedy": "What would help",
     "excluded": "Who is left out",
     "forecast": "If the forecast is wrong",
-    "field": "What the field's voltages say",
+    "field": "What the field says",
 }
 
 

@@ -30,6 +30,7 @@ from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
 from optimizer.attempt import Attempt, corrected, refined_attempt
 from optimizer.conflict import conflict_of, words
+from optimizer.derated import derated
 from optimizer.explain import bindings, exclusions, shortfalls
 from optimizer.findings import findings
 from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
@@ -92,8 +93,8 @@ def plan_task(
         result = _plan(
             task, seen, tiers if tiers is not None else Tiers(), lambda: monotonic_s() - begun_s
         )
-        if correction.finding is not None:
-            result = replace(result, findings=(*result.findings, correction.finding))
+        said = [f for f in (correction.finding, derated(task)) if f is not None]
+        result = replace(result, findings=(*result.findings, *said))
     except (ValueError, ArithmeticError, LookupError) as problem:
         result = no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {problem}")
     except SolverError as trouble:

@@ -102,7 +102,7 @@ const QUESTIONS: { kind: FindingKind; title: string }[] = [
   { kind: "binding", title: "What holds it back" }, { kind: "shortfall", title: "What is missed" },
   { kind: "conflict", title: "Why not more" }, { kind: "remedy", title: "What would help" },
   { kind: "excluded", title: "Who is left out" }, { kind: "forecast", title: "If the forecast is wrong" },
-  { kind: "field", title: "What the field's voltages say" },
+  { kind: "field", title: "What the field says" },
 ];
 
 /** The plan in sentences, in the order in which a person asks; as `gridctl plan explain`. */
