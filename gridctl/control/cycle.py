@@ -127,7 +127,8 @@ class Cycle:
                 known = self._observe()
                 outlook = self._as_it_is(await self._forecast(now_s), known)
                 requests, instead = await self._wanted(outlook.forecast, asked=asked)
-                task = self._task(known, outlook, requests, now_s)
+                read_s = self._read_s(outlook.forecast.horizon, now_s)
+                task = self._task(known, outlook, requests, read_s)
                 result = await self._optimize(task)
                 self.is_held_up = 0 < len(task.resources) <= len(result.excluded)
                 self._let_go(result)
@@ -146,6 +147,11 @@ class Cycle:
             held = self._holding.after(status, reason, now_s)
             self.view = CycleView(at_s=now_s, status=status, reason=reason, held=held)
             return self.view
+
+    def _read_s(self, horizon: Horizon, now_s: float) -> float:
+        """When the requests were read, which is when the plan is made of them: a forecast takes a
+        while, and what arrives in it is in this plan. Within the first interval."""
+        return max(now_s, min(self._clock.now_s(), horizon.start_s + horizon.step_s - 1.0))
 
     async def question(self, now_s: float) -> PlanningTask:
         """What the mind would be asked now, whether or not a plan is under way: for whoever splits
