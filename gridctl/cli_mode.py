@@ -10,7 +10,9 @@ import typer
 
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User, guarded
 
-mode_app = typer.Typer(help="Modes of areas: off, shadow, advisory.", no_args_is_help=True)
+mode_app = typer.Typer(
+    help="Modes of areas: off, shadow, advisory, closed loop.", no_args_is_help=True
+)
 
 
 @mode_app.command("list")
@@ -42,12 +44,63 @@ def mode_set(
     )
 
 
+@mode_app.command("promote")
+def mode_promote(
+    area: str,
+    max_kw: Annotated[float, typer.Option(help="Away from the defaults at once, at most.")],
+    ramp_kw: Annotated[float, typer.Option(help="Moved within 5 minutes, at most.")],
+    device: Annotated[list[str], typer.Option(help="May move; once for each.")],
+    from_hour: Annotated[int, typer.Option(help="First local hour, 0 to 23.")],
+    to_hour: Annotated[int, typer.Option(help="Until before this local hour, 1 to 24.")],
+    cause: Annotated[
+        list[str], typer.Option(help="head limit, request or emergency; once for each.")
+    ],
+    life_h: Annotated[float, typer.Option(help="Hours for which it holds, 12 at most.")],
+    reason: Annotated[str, typer.Option(help="Why; goes to the audit.")],
+    instance: Instance = DEFAULT_INSTANCE,
+    user: User = "",
+    as_json: AsJson = False,
+) -> None:
+    """Ask for closed loop inside an envelope (an engineer asks, two others approve)."""
+    body = {
+        "area": area,
+        "max_kw": max_kw,
+        "ramp_kw": ramp_kw,
+        "devices": device,
+        "from_hour": from_hour,
+        "to_hour": to_hour,
+        "causes": cause,
+        "life_h": life_h,
+        "reason": reason,
+    }
+    guarded(lambda: _send(instance, user, "/modes/closed-loop", body, as_json=as_json))
+
+
+@mode_app.command("demote")
+def mode_demote(
+    area: str,
+    instance: Instance = DEFAULT_INSTANCE,
+    user: User = "",
+    as_json: AsJson = False,
+) -> None:
+    """End closed loop at once: every plan needs people again."""
+    body = {"area": area, "mode": "advisory", "reason": "demoted from a terminal"}
+    guarded(lambda: _send(instance, user, "/modes", body, as_json=as_json))
+
+
 @mode_app.command("approve")
 def mode_approve(
-    area: str, instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
+    area: str,
+    digest: Annotated[
+        str, typer.Option(help="Of the envelope that you have read (gridctl mode list).")
+    ] = "",
+    instance: Instance = DEFAULT_INSTANCE,
+    user: User = "",
+    as_json: AsJson = False,
 ) -> None:
     """Say yes to what is asked for."""
-    guarded(lambda: _send(instance, user, "/modes/approve", {"area": area}, as_json=as_json))
+    body = {"area": area, "digest": digest} if digest else {"area": area}
+    guarded(lambda: _send(instance, user, "/modes/approve", body, as_json=as_json))
 
 
 def _list(instance: Path, user: str, *, as_json: bool) -> None:
@@ -69,6 +122,9 @@ def _list(instance: Path, user: str, *, as_json: bool) -> None:
             )
         for reason in area["lacking"]:
             print(f"    not yet advisory: {reason}")
+        if area["bound"] is not None and area["promotion"] is None:
+            for reason in area["evidence"]["lacking"]:
+                print(f"    not yet closed loop: {reason}")
 
 
 def _send(instance: Path, user: str, path: str, body: dict[str, Any], *, as_json: bool) -> None:
@@ -89,3 +145,20 @@ def _say(area: dict[str, Any]) -> None:
     if asked is not None:
         given = asked["approved_by"] or "nobody yet"
         print(f"    {asked['by']} asks for {asked['to']}: {asked['reason']} (approved by {given})")
+        _say_envelope(asked["envelope"])
+    promotion = area["promotion"]
+    if promotion is not None:
+        allowed = " and ".join(promotion["approved_by"])
+        print(f"    allowed by {allowed} until {promotion['expires']}")
+        _say_envelope(promotion["envelope"])
+
+
+def _say_envelope(envelope: dict[str, Any] | None) -> None:
+    if envelope is None:
+        return
+    print(
+        f"    at once {envelope['max_kw']:g} kW, in 5 minutes {envelope['ramp_kw']:g} kW, "
+        f"{envelope['from_hour']} to {envelope['to_hour']} h, for {envelope['life_h']:g} h\n"
+        f"    devices {', '.join(envelope['devices'])}; causes {', '.join(envelope['causes'])}\n"
+        f"    digest {envelope['digest']}"
+    )

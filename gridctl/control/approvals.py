@@ -180,7 +180,8 @@ class Approvals:
                 at_s=self._clock.now_s(),
                 at_mono_s=self._clock.monotonic_s(),
             )
-            reasons = standing.reasons or self._may_stand(chosen, given)
+            ended = tuple(reason for p in standing.promotions for reason in self._over(p))
+            reasons = standing.reasons or ended or self._may_stand(chosen, given)
             if not reasons:
                 await self._accept_standing(chosen, standing.promotions, given)
             return reasons

@@ -18,6 +18,7 @@ from gridctl.control.settings import ModePolicy
 from gridctl.model.clock import Clock
 from gridctl.model.envelope import Envelope, Promotion
 from gridctl.model.errors import Refusal, RefusedError, UnavailableError
+from gridctl.model.limits import ClosedLoopLimit
 from gridctl.model.mode import AreaMode, Mode, ModeRequest, ShadowScore
 from gridctl.model.resource import Resource
 
@@ -32,7 +33,7 @@ SCORES_MAX = 3_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModeView:
     """An area as people see it; `lacking`: why it may not go up to advisory. `evidence`: for
-    closed loop."""
+    closed loop, within `bound` and of `devices` only, as OT allows (None: not at all)."""
 
     mode: AreaMode
     scored: int
@@ -41,6 +42,8 @@ class ModeView:
     over_kwh: float
     lacking: tuple[str, ...]
     evidence: Evidence
+    bound: ClosedLoopLimit | None
+    devices: tuple[str, ...]
 
 
 class AreaModes:
@@ -262,6 +265,8 @@ class AreaModes:
             over_kwh=sum(s.over_kwh for s in its),
             lacking=self._lacking(mode, len(its), error),
             evidence=self._rules.evidence(mode, scores, now_s=self._clock.now_s()),
+            bound=self._rules.bound(mode.area),
+            devices=self._rules.devices(mode.area),
         )
 
     def _lacking(self, mode: AreaMode, scored: int, error: float | None) -> tuple[str, ...]:

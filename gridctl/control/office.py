@@ -224,6 +224,7 @@ class Office:
             situation=self.situation,
             known=self.known,
             tags=self._tags,
+            left_to_people=lambda mrid: self.closed_loop.left_to_people.get(mrid, ()),
         )
         self._weather = WeatherDesk(
             settings.weather,

@@ -387,13 +387,15 @@ class Person:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanView:
     """A plan as people see it: with approvals, what is still needed, and how long it lives.
-    `cautions`: tags that whoever approves must have read (SG-26)."""
+    `cautions`: tags that whoever approves must have read (SG-26). `left_to_people`: why it is not
+    inside the envelopes of its areas (SG-37)."""
 
     stored: StoredPlan
     approvals_needed: int
     expires_in_s: float | None
     blocked: tuple[str, ...]
     cautions: tuple[Tag, ...] = ()
+    left_to_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

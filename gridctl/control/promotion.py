@@ -16,7 +16,7 @@ from gridctl.control.settings import ModePolicy
 from gridctl.model.approval import STRONG_FACTORS
 from gridctl.model.envelope import Envelope, Promotion, beyond
 from gridctl.model.errors import Refusal
-from gridctl.model.limits import LimitSet
+from gridctl.model.limits import ClosedLoopLimit, LimitSet
 from gridctl.model.mode import AreaMode, Mode, ModeRequest, ShadowScore
 from gridctl.model.resource import Resource
 
@@ -60,6 +60,16 @@ class PromotionRules:
         self._second_needs_factor = second_needs_factor
         self._bounds = {bound.area: bound for bound in limits.closed_loop}
         self._points = {r.mrid: (r.area, r.points.setpoint) for r in resources}
+
+    def bound(self, area: str) -> ClosedLoopLimit | None:
+        """What OT allows there; None: nothing."""
+        return self._bounds.get(area)
+
+    def devices(self, area: str) -> tuple[str, ...]:
+        """Devices of `area` that OT lets move without a person."""
+        bound = self.bound(area)
+        points = () if bound is None else bound.points
+        return tuple(m for m, (where, p) in self._points.items() if where == area and p in points)
 
     def refusal(self, envelope: Envelope, person: Person) -> Refusal | None:
         """Why `person` cannot ask for `envelope`, whatever the evidence says."""

@@ -34,9 +34,11 @@ class PlanViews:
         situation: Callable[[], Situation],
         known: Callable[[], Known],
         tags: TagBook,
+        left_to_people: Callable[[str], tuple[str, ...]],
     ) -> None:
         self._settings = settings
         self._tags = tags
+        self._left_to_people = left_to_people
         self._policy: ApprovalPolicy = settings.approval
         self._approvals = approvals
         self._situation = situation
@@ -51,6 +53,7 @@ class PlanViews:
             expires_in_s=self._approvals.expires_in_s(stored.plan.mrid),
             blocked=self.blocked(stored.plan) if waits else (),
             cautions=self.cautions(stored.plan) if waits else (),
+            left_to_people=self._left_to_people(stored.plan.mrid),
         )
 
     def cautions(self, plan: Plan) -> tuple[Tag, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from gridctl.config import AuditTable, ModesTable
+from gridctl.control.demotion import UNVERIFIED_MAX
+from gridctl.model.envelope import HOUR_S, LIFE_MAX_S
 from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of
 from gridctl.store.users import ABSOLUTE_S, FREE_FAILURES, IDLE_S, PASSWORD_LENGTH_MIN, SESSIONS_MAX
 
@@ -123,27 +125,60 @@ PEOPLE: tuple[Safeguard, ...] = (
         number=37,
         title="Modes",
         what="Each area is off, in shadow (plans are made and scored, nothing of them can be "
-        "approved or sent) or advisory (each plan needs people). Down is one person's act, at "
-        "once; to be commanded an area needs the evidence of its shadow plans and two persons "
-        "beside the one who asks.",
-        seen="top bar; `gridctl mode list`; excluded, with the reason",
-        standing=Standing.IN_PART,
-        missing="closed loop, with its envelope and demotion by itself. It is refused, and stays "
-        "so until every gate of it is there: a plan that no person approves needs an envelope "
-        "(kW, devices, hours, rate, 12 h) in OT's own limits file, enforced by the field, whose "
-        "guard today knows only orders that name who approved them; demotion by flood, stale "
-        "data, two unverified commands, disagreement of the checker or a clock fault would take "
-        "away what does not exist, and in advisory mode each of these blocks approval already "
-        "(SG-12, SG-14, SG-18)",
+        "approved or sent), advisory (each plan needs people) or in closed loop (plans inside an "
+        "envelope of kW, ramp, devices, hours, causes and at most 12 h do not). Down is one "
+        "person's act, at once. Advisory takes the evidence of shadow plans and two persons beside "
+        "the one who asks; closed loop besides that OT's limits file allows it, an engineer who "
+        "asks, evidence of shadow and advisory plans over days, and two persons, one a SUPERVISOR, "
+        "who approve the digest of the envelope. Their yes is each plan's approval, in the same "
+        "table and journal; the field holds every such order to OT's bounds and to the envelope. "
+        "Closed loop ends by itself on STOP, a flood, stale data, a clock fault, two unverified "
+        "commands, a head that does not show what was promised, a checker that disagrees, a "
+        "forecast that is off, nobody at the desk, other limits, a handover, a restart.",
+        seen="top bar; shift: modes, envelope, evidence, who promoted, until when, End now; plan "
+        "review: why it is left to people; alarm; `gridctl mode list, promote, demote`",
+        standing=Standing.IN_FORCE,
+        left_out="a clock fault and stale data demote after 3 s: nothing is approved or ordered "
+        "meanwhile (SG-12), and the first values after a reconnection come one by one. What the "
+        "area holds when it is demoted runs out with its leases; return to default is a second act "
+        "(SG-21)",
         settings=(
             Setting(name="[modes].first", default="advisory", range="off, shadow, advisory"),
             key_of(ModesTable, "[modes]", "shadow_plans_min", "plans"),
             key_of(ModesTable, "[modes]", "forecast_error_max_pct", "%"),
+            key_of(ModesTable, "[modes]", "evidence_days", "days"),
+            key_of(ModesTable, "[modes]", "advisory_plans_min", "plans"),
+            key_of(ModesTable, "[modes]", "plan_error_max_pct", "%"),
+            key_of(ModesTable, "[modes]", "presence_s", "s"),
+            fixed("an envelope's life", f"{LIFE_MAX_S / HOUR_S:g} h at most"),
+            fixed("unverified commands", f"{UNVERIFIED_MAX}"),
+            Setting(
+                name="limits.toml, [[closed_loop]]: max_kw, ramp_kw, points",
+                default="none: no closed loop",
+                range="OT's own file",
+            ),
+            Setting(
+                name="envelope: kW, ramp, devices, hours, causes, life",
+                default="none: must be given",
+                range="within OT's bounds",
+            ),
         ),
         tests=(
             "test_sg37_shadow_plans_are_made_kept_and_scored_and_cannot_be_sent",
             "test_sg37_up_needs_evidence_and_three_persons_down_needs_one",
-            "test_sg37_closed_loop_is_refused",
+            "test_sg37_a_plan_inside_the_envelope_goes_by_the_yes_of_two_persons",
+            "test_sg37_a_plan_outside_the_envelope_waits_for_people_as_ever",
+            "test_sg37_closed_loop_takes_evidence_ots_leave_and_three_persons",
+            "test_sg37_without_ots_leave_nobody_can_promote",
+            "test_sg37_one_bound_more_and_people_decide",
+            "test_sg37_a_promotion_that_stands_for_nothing",
+            "test_sg37_the_field_sees_the_same_bounds",
+            "test_sg37_standing_orders_are_held_to_ots_bounds_and_the_envelope",
+            "test_sg37_closed_loop_ends_by_itself",
+            "test_sg37_flood_absence_and_a_bad_forecast_end_it",
+            "test_sg37_what_runs_ends_with_its_envelope",
+            "test_sg37_a_new_office_begins_without_closed_loop",
+            "test_sg37_it_ends_also_when_the_record_cannot_be_written",
             "test_sg37_going_down_ends_what_waits",
             "test_sg37_going_down_ends_what_runs",
             "test_sg37_the_score_by_hand",

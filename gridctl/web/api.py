@@ -62,7 +62,7 @@ async def body_of(
     return raw
 
 
-def _names(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
+def names_of(body: Mapping[str, Any], name: str) -> tuple[str, ...]:
     """A list of names; none when the body has no such field. Raises BadBody."""
     found = body.get(name, [])
     if len(found) > NAMES_MAX or not all(isinstance(item, str) for item in found):
@@ -135,7 +135,7 @@ class Api:
             request.match_info["plan"],
             shown_digest=body["digest"],
             person=person_of(request),
-            cautions=_names(body, "cautions"),
+            cautions=names_of(body, "cautions"),
         )
         return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
 
@@ -146,7 +146,7 @@ class Api:
             shown_digest=body["digest"],
             reason=body["reason"],
             person=person_of(request),
-            cautions=_names(body, "cautions"),
+            cautions=names_of(body, "cautions"),
         )
         return web.json_response(plan_views.plan_detail(view, self._desk.picture()))
 

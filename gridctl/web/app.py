@@ -232,7 +232,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
     p = Permission
     v1 = "/api/v1"
     field = FieldPages(desk=parts.desk, store=parts.store)
-    modes = ModePages(parts.duty.modes)
+    modes = ModePages(parts.duty.modes, utc_offset_s=parts.utc_offset_s)
     duty = DutyPages(shifts=parts.duty.shifts, store=parts.store, clock=parts.clock)
     tags = TagPages(tags=parts.duty.tags, clock=parts.clock)
     alarms = AlarmPages(desk=parts.desk, store=parts.store, clock=parts.clock)
@@ -336,6 +336,12 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ),
         ("GET", f"{v1}/modes", modes.modes, p.VIEW),
         ("POST", f"{v1}/modes", modes.set, Rule(permission=p.MODE, areas=areas.of_body)),
+        (
+            "POST",
+            f"{v1}/modes/closed-loop",
+            modes.ask,
+            fresh(permission=p.MODE, areas=areas.of_body),
+        ),
         (
             "POST",
             f"{v1}/modes/approve",

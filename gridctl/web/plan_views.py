@@ -110,7 +110,10 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
         ],
         "on_failure": plan.on_failure,
         "snapshot_revision": plan.snapshot_revision,
-        "approved_by": [{"by": a.by, "at": iso(a.at_s)} for a in view.stored.approvals],
+        "approved_by": [
+            {"by": a.by, "at": iso(a.at_s), "standing": a.standing} for a in view.stored.approvals
+        ],
+        "left_to_people": list(view.left_to_people),
         "horizon": {
             "start": iso(horizon.start_s),
             "step_s": horizon.step_s,

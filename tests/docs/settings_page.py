@@ -101,6 +101,7 @@ def configuration_page() -> str:
         ("the file", "limits", limitsfile._File),
         ("[[devices]]", "limits.devices", limitsfile._Device),
         ("[[areas]]", "limits.areas", limitsfile._Area),
+        ("[[closed_loop]]", "limits.closed_loop", limitsfile._ClosedLoop),
     ):
         parts.append(_section(header, TABLES[key], _model_rows(key, limit)))
     parts.append(_RESOURCES)

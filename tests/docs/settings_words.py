@@ -42,6 +42,7 @@ TABLES: Mapping[str, str] = {
     "limits": "The tables of the file.",
     "limits.devices": "One for each commandable point; values in the point's unit.",
     "limits.areas": "How much may change in one area within a sliding window, over all plans.",
+    "limits.closed_loop": "Bounds of closed loop in an area (SG-37). Without the table there is none.",
     "load_group": "Customers that can be shed together behind one control. Setpoint: kW to shed.",
     "battery": "A battery energy storage system. Setpoint: kW into the feeder, charging negative.",
     "pv": "A PV inverter whose active power can be limited. Setpoint: kW ceiling.",
@@ -110,6 +111,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "first": "Mode of an area that nobody has set yet: `off`, `shadow` or `advisory`.",
         "shadow_plans_min": "Scored shadow plans that an area needs before it may be commanded.",
         "forecast_error_max_pct": "Mean forecast error that they may have, %.",
+        "evidence_days": "Days over which plans must have been scored before closed loop (SG-37).",
+        "advisory_plans_min": "Scored plans that people approved, needed before closed loop.",
+        "plan_error_max_pct": "Mean error of the promised head, % of its limit, for closed loop.",
+        "presence_s": "Real seconds without an act at the desk after which closed loop ends.",
     },
     "users": {
         "step_up_s": "Real seconds for which a proof counts as fresh before an approval (SG-07).",
@@ -282,6 +287,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "version": "Format of the file: 1.",
         "devices": "The limits of each commandable point.",
         "areas": "The budget of each area.",
+        "closed_loop": "What may ever move without a person's approval of each plan (SG-37).",
         "inhibited": "Points that may not be commanded now; an empty list when there are none.",
     },
     "limits.devices": {
@@ -299,6 +305,12 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "area": "Name, as the devices give it.",
         "budget_kw": "Most change of power, up and down added, in any window, kW.",
         "window_s": "Length of the window, s.",
+    },
+    "limits.closed_loop": {
+        "area": "Name, as the devices give it.",
+        "max_kw": "Most that may be away from its default at once, up and down added, kW.",
+        "ramp_kw": "Most that may move within five minutes, up and down added, kW.",
+        "points": "The only commandable points that may move without a person's approval.",
     },
     "load_group": {
         "mrid": "Its name in plans and audit.",

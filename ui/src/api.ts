@@ -177,7 +177,8 @@ export interface PlanDetail extends PlanRow {
   cautions: { tag: string; name: string; text: string }[]; // to be read before it is approved
   on_failure: "hold" | "continue" | "roll back"; // when too many commands do not take (SG-20)
   snapshot_revision: number;
-  approved_by: { by: string; at: string }[];
+  approved_by: { by: string; at: string; standing: string }[];
+  left_to_people: string[];
   horizon: { start: string; step_s: number; count: number };
   head_before_kw: number[]; head_after_kw: number[]; limit_kw: number;
   // one row a resource that moves, in command order; `to_kw` and `effect_kw` are those of the
@@ -227,10 +228,25 @@ export interface AlarmRow extends Alarm {
 export interface AlarmList {
   alarms: AlarmRow[]; flood: { since: string; count: number; first_out: string } | null;
 }
-// GET /api/v1/modes -> { areas: AreaMode[] }.  POST /api/v1/modes {area, mode, reason}; …/approve {area}
+// GET /api/v1/modes -> { areas: AreaMode[] }.  POST /api/v1/modes {area, mode, reason}; …/approve
+// {area, digest?: of the envelope that was shown}; …/closed-loop {area, reason, Envelope without digest}
+export interface Envelope {
+  max_kw: number; ramp_kw: number; devices: string[]; from_hour: number; to_hour: number;
+  causes: string[]; life_h: number; digest: string;
+}
 export interface AreaMode {
-  area: string; mode: "off" | "shadow" | "advisory"; since: string | null; by: string; reason: string;
-  request: { to: string; by: string; at: string; reason: string; approved_by: string } | null;
+  area: string; mode: "off" | "shadow" | "advisory" | "closed loop"; since: string | null; by: string; reason: string;
+  request: {
+    to: string; by: string; at: string; reason: string; approved_by: string; envelope: Envelope | null;
+  } | null;
+  promotion: {
+    envelope: Envelope; asked_by: string; approved_by: string[]; at: string; expires: string; digest: string;
+  } | null;
+  evidence: {
+    scored: number; advisory: number; days: number; forecast_error_pct: number | null;
+    plan_error_pct: number | null; lacking: string[];
+  };
+  bound: { max_kw: number; ramp_kw: number; devices: string[] } | null;
   scored: number; forecast_error_pct: number | null; relieved_kwh: number; over_kwh: number; lacking: string[];
 }
 // GET /api/v1/handovers -> { handovers: Handover[] }.  POST …/handovers {notes}; …/{number}/take {remarks}

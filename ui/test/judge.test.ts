@@ -11,7 +11,7 @@ const PLAN: PlanDetail = {
   id: "P-1", version: 1, state: "proposed", digest: "d1", net_kw: 600, customers: 90, cost: 10,
   controls: { load_group: 1, battery: 0, generator: 0, pv: 0 }, approvals: 0, approvals_needed: 2, expires_in_s: 100, blocked: [],
   requests: [], created: "2026-07-14T20:00:00Z", reason: "", proposed_by: "optimizer", cautions: [], on_failure: "hold", snapshot_revision: 1,
-  approved_by: [], horizon: { start: "2026-07-14T20:00:00Z", step_s: 900, count: 1 }, head_before_kw: [1],
+  approved_by: [], left_to_people: [], horizon: { start: "2026-07-14T20:00:00Z", step_s: 900, count: 1 }, head_before_kw: [1],
   head_after_kw: [1], limit_kw: 1, held: null, rows: [], excluded: [], bindings: [], shortfalls: [], findings: [],
   check: { engine: "z", ok: true, reasons: [], before: CASE, after: CASE, linear_error_pu: 0 },
   voltages: [], solver: "", solve_s: 0, rounds: 1, status: "optimal",
@@ -43,7 +43,7 @@ test("everything that must block an approval does", () => {
     [{ plan: { ...PLAN, check: { ...PLAN.check!, ok: false } } }, /did not pass/],
     [{ session: { ...ME, may: ["view"], role: "VIEWER" } }, /VIEWER/],
     [{ session: { ...ME, user: "optimizer" } }, /proposed/],
-    [{ plan: { ...PLAN, approved_by: [{ by: "op1", at: "" }] } }, /second person/],
+    [{ plan: { ...PLAN, approved_by: [{ by: "op1", at: "", standing: "" }] } }, /second person/],
   ];
   for (const [more, why] of cases) {
     const said = approvalBlocks(gate(more));

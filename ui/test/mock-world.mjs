@@ -100,7 +100,7 @@ export class World {
       customers: rows.reduce((a, r) => a + (f.resources.find((x) => x.id === r.resource)?.customers ?? 0), 0),
       cost: net * 0.31, controls: { load_group: of("load_group"), battery: of("battery"), pv: of("pv") },
       approvals: 0, approvals_needed: big ? 2 : 1, deadline: Date.now() / 1000 + 297, blocked: [], requests: big ? ["RQ-7"] : [],
-      created: iso(now), reason: "", proposed_by: "optimizer", on_failure: "hold", snapshot_revision: 8123 + count, approved_by: [],
+      created: iso(now), reason: "", proposed_by: "optimizer", on_failure: "hold", snapshot_revision: 8123 + count, approved_by: [], left_to_people: [],
       horizon: { start: iso(start), step_s: 900, count: 24 }, head_before_kw: before, head_after_kw: after, limit_kw: 3200, rows,
       excluded: [
         { resource: "BESS07", name: "BESS-07", reason: "does not answer since 19:52 UTC" },

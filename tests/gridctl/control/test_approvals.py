@@ -244,9 +244,8 @@ class Approving(RuleBasedStateMachine):
             return
         book, promotion = self.books[mrid], self.promotion
         assert promotion is not None
-        assert promotion in {replace(PROMOTIONS["right"], at_s=promotion.at_s)}, (
-            "only the right promotion stands for anything"
-        )
+        right = replace(PROMOTIONS["right"], at_s=promotion.at_s)
+        assert promotion == right, "no other promotion stands for anything"
         assert promotion.at_s <= self.clock.now_s() < promotion.expires_s
         assert not self.outside
         assert not self.blocked

@@ -114,6 +114,7 @@ async def test_sg31_outside_its_areas_the_same_role_is_refused(
         "/api/v1/resume",
         "/api/v1/modes",
         "/api/v1/modes/approve",
+        "/api/v1/modes/closed-loop",
         "/api/v1/tags",
         "/api/v1/tags/{tag}/remove",
     }
@@ -136,6 +137,7 @@ async def test_sg07_routes_that_move_power_or_rights_ask_for_a_fresh_proof(
         "/api/v1/plans/{plan}/approve",
         "/api/v1/plans/{plan}/break-glass",
         "/api/v1/modes/approve",
+        "/api/v1/modes/closed-loop",
         "/api/v1/resume",
         "/api/v1/users",
         "/api/v1/users/{user}/remove",

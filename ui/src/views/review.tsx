@@ -161,6 +161,7 @@ function Head(props: {
       </div>
       {props.told ? <p class="told">{props.told}</p> : null}
       {held && l ? <Reasons title={heldWords(held, l.at)} list={[held.reason]} class="blocked" /> : null}
+      {open && plan.left_to_people.length > 0 ? <Reasons title="Closed loop leaves it to people:" list={plan.left_to_people} /> : null}
       {open ? <div id="blocks"><Reasons title="You can not approve this now:" list={blocks} class="blocked" /></div> : null}
     </section>
   );
@@ -185,7 +186,7 @@ function Signatures(props: { plan: PlanDetail; row: PlanRow }) {
   return (
     <span class="signatures">
       {plan.approved_by.map((a) => (
-        <span key={a.by} class="signature given" title={utcOf(a.at)}>✓ {a.by} <Time at={a.at} /></span>
+        <span key={a.by} class="signature given" title={utcOf(a.at)}>✓ {a.by} {a.standing ? "by the envelope" : ""} <Time at={a.at} /></span>
       ))}
       {isOpen(row) ? Array.from({ length: missing }, (_, i) => (
         <span key={i} class="signature">○ {plan.approved_by.length + i === 0 ? "first person" : "second person"}</span>

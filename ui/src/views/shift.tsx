@@ -5,10 +5,9 @@ import type { AlarmFigures, AreaMode, Handover, ManualStep } from "../api";
 import { number, sentence, SITE_TIME } from "../format";
 import { call, explain } from "../net";
 import { Empty, Panel, Reasons, Time } from "../parts/bits";
+import { type Act, ClosedLoop, EnvelopeView } from "../parts/closedloop";
 import { Failure } from "../parts/dialog";
 import { announcement, session } from "../state/store";
-
-type Act = (path: string, body: Record<string, string>, done: string) => Promise<boolean>;
 
 export function Shift() {
   const [areas, setAreas] = useState<AreaMode[]>([]);
@@ -139,7 +138,7 @@ function Modes(props: { areas: AreaMode[]; act: Act }) {
   return (
     <Panel title="Modes of the areas">
       {props.areas.map((a) => {
-        const lower = a.mode === "advisory" ? ["shadow", "off"] : a.mode === "shadow" ? ["off"] : [];
+        const lower = a.mode === "advisory" || a.mode === "closed loop" ? ["shadow", "off"] : a.mode === "shadow" ? ["off"] : [];
         const higher = a.mode === "off" ? "shadow" : a.mode === "shadow" ? "advisory" : null;
         const set = (mode: string) => (reason: string) =>
           props.act("modes", { area: a.area, mode, reason }, `Area ${a.area}: ${mode}.`);
@@ -149,15 +148,23 @@ function Modes(props: { areas: AreaMode[]; act: Act }) {
             {a.scored > 0 ? <p class="small">{number(a.scored)} shadow plans scored, forecast {number(a.forecast_error_pct, 1)} % off, {number(a.relieved_kwh)} of {number(a.over_kwh)} kWh above the limit would have been taken off.</p> : null}
             {a.lacking.length > 0 ? <Reasons title="Not yet advisory" list={a.lacking} /> : null}
             {a.request ? (
+              <>{a.request.envelope ? <EnvelopeView of={a.request.envelope} /> : null}
               <p>{a.request.by} asks for {a.request.to}: {a.request.reason}. {a.request.approved_by ? `Approved by ${a.request.approved_by}.` : ""} <button type="button" disabled={!may("approve") || a.request.by === session.value?.user || a.request.approved_by === session.value?.user}
-                onClick={() => void props.act("modes/approve", { area: a.area }, "Approved.")}>Approve</button></p>
+                onClick={() => void props.act("modes/approve", approval(a), "Approved.")}>Approve</button></p></>
             ) : null}
+            <ClosedLoop area={a} act={props.act} />
             <Turn area={a.area} to={higher ? [...lower, higher] : lower} set={set} />
           </section>
         );
       })}
     </Panel>
   );
+}
+
+/** What was on the screen: another envelope is refused. */
+function approval(a: AreaMode): Record<string, unknown> {
+  const envelope = a.request?.envelope;
+  return envelope ? { area: a.area, digest: envelope.digest } : { area: a.area };
 }
 
 /** One reason, and the modes that it can be the reason for. */
