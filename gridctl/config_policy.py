@@ -17,7 +17,7 @@ class PolicyTable(BaseModel):
     """Each key is one wish; left out, nothing is asked for but that voltages measured in the field
     correct the model's. None of these moves power by itself."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     existing_voltage: ExistingWord = "not_worse"
     existing_loading: ExistingWord = "hard"
@@ -45,6 +45,13 @@ class PolicyTable(BaseModel):
         if len(prices) not in (0, HOURS):
             raise ValueError(f"{len(prices)} prices: one of each of the {HOURS} hours of a day")
         return prices
+
+    @field_validator("voltage_band_pu")
+    @classmethod
+    def _a_band(cls, band: tuple[float, float] | None) -> tuple[float, float] | None:
+        if band is not None and not 0.0 < band[0] < band[1]:
+            raise ValueError(f"from {band[0]:g} to {band[1]:g} pu: the lower end comes first")
+        return band
 
     def policy(self) -> Policy:
         """As the model's word."""

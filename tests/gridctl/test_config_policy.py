@@ -19,5 +19,9 @@ def test_a_policy_is_read_and_a_wrong_wish_is_named() -> None:
     assert correction == VoltageCorrection(offset_max_pu=0.03, half_life_h=6.0)
     with pytest.raises(ValidationError, match="23 prices"):
         PolicyTable.model_validate({"price_by_hour": [0.1] * 23})
+    with pytest.raises(ValidationError, match="the lower end comes first"):
+        PolicyTable.model_validate({"voltage_band_pu": [1.05, 0.95]})
+    with pytest.raises(ValidationError, match="finite number"):
+        PolicyTable.model_validate({"reserve_kw": float("inf")})
     with pytest.raises(ValidationError, match="fairnes"):
         PolicyTable.model_validate({"fairnes": 1})
