@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOADED = ("q10", "q50", "q90")
 QUANTILES = (0.1, 0.5, 0.9)
+LOAD_MAX, AIR_MAX_C = 10.0, 80.0
+"""Times the rating, and °C of air: more is a wrong unit."""
 NO_CLAIM = "no failure probability is claimed: life used is that of the insulation alone"
 
 health_app = typer.Typer(
@@ -57,6 +59,17 @@ def health_transformer(
     _tell(body, as_json=as_json)
 
 
+def _believable(file: Path, column: str, values: FloatArray, most: float, unit: str) -> None:
+    """Raises ConfigError where a value is none that this can be."""
+    if float(values.max()) > most:
+        raise ConfigError(
+            f"{float(values.max()):.4g} {unit} cannot be",
+            file=str(file),
+            key=column,
+            hint="is the unit right?",
+        )
+
+
 def _transformer(
     file: Path,
     rating_kva: float,
@@ -90,6 +103,8 @@ def _transformer(
     measured, temperature = _filled(load[: _last(load) + 1]), _filled(degrees)
     if not len(measured) or not np.isfinite(temperature).all():
         raise RefusedError(Refusal(code="health", reasons=("no load, or no ambient temperature",)))
+    _believable(file, column, np.abs(measured) / rating_kva, LOAD_MAX, "times the rating")
+    _believable(file, ambient, np.abs(temperature), AIR_MAX_C, "°C of air")
     own, step_min = TYPES[kind], grid.step_s / 60.0
     past = len(measured)
     found = iec(measured / rating_kva, temperature[:past], own, step_min=step_min)

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from gridctl.cli import app
@@ -53,6 +54,23 @@ def test_a_transformer_at_four_fifths(tmp_path: Path) -> None:
     assert "no failure probability" in body["note"]
     words = told("transformer", str(file), "--rating", "1000")
     assert "hot spot max c" in words.stdout
+
+
+@pytest.mark.parametrize(
+    ("load_kw", "ambient_c", "said"),
+    [
+        (800_000.0, 25.0, "load_kw: 800 times the rating cannot be"),
+        (800.0, 298.0, "ambient_c: 298 °C of air cannot be"),
+    ],
+    ids=["watts", "kelvin"],
+)
+def test_a_wrong_unit_is_refused(
+    load_kw: float, ambient_c: float, said: str, tmp_path: Path
+) -> None:
+    file = file_of(tmp_path, 3600.0, load_kw=[load_kw] * 4, ambient_c=[ambient_c] * 4)
+    found = told("transformer", str(file), "--rating", "1000")
+    assert found.exit_code == 3
+    assert said in found.stderr
 
 
 def test_a_forecast_that_goes_beyond_the_limits_alarms(tmp_path: Path) -> None:
