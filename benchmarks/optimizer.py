@@ -28,6 +28,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from benchmarks import worker
 from benchmarks.optimizer_cases import columns, converted, evening_task, fleet_of, grown
 from benchmarks.optimizer_nlp import Relaxed, full_space, precise_plan, relaxed_plan, write_exact
 from benchmarks.report import Figure, main
@@ -383,6 +384,7 @@ def measure(quick: bool) -> Sequence[Figure]:
     figures = [*whole_plans(large=not quick)]
     if not quick:
         figures.append(memory(10_000))
+    figures += worker.figures()
     python = peers(install=not quick)
     figures += against_opendss()
     figures += against_full_space(8 if quick else 24)

@@ -141,7 +141,7 @@ async def spare_of(client: WorkerClient) -> int:
 
 
 async def test_a_spare_that_was_warm_takes_over_from_a_frozen_worker() -> None:
-    """So the worker is back at once (`benchmarks/optimizer.py` measures it)."""
+    """So the worker is back at once (`benchmarks/worker.py` measures it)."""
     client = WorkerClient(spare=True)
     await client.start()
     assert client.spare_pid is None, "the first question has the machine for itself"
