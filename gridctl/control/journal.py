@@ -143,11 +143,7 @@ class CommandBook:
     ) -> None:
         """Put an order into the journal, in the caller's transaction, before it is sent."""
         at_s = self._clock.now_s()
-        for command in order.commands:
-            await unit.add_command(command, state=CommandState.APPROVED, at_s=at_s)
-            await unit.move_command(
-                command.mrid, to=CommandState.ORDERED, at_s=at_s, order=order.mrid
-            )
+        await unit.order_commands(order.commands, order=order.mrid, at_s=at_s)
         await unit.audit(
             entry(
                 at_s=at_s,

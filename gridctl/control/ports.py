@@ -213,6 +213,10 @@ class Transaction(Protocol):
 
     async def add_command(self, command: Command, *, state: CommandState, at_s: float) -> None: ...
 
+    async def order_commands(self, commands: Sequence[Command], *, order: str, at_s: float) -> None:
+        """New commands whose first states are APPROVED and, by `order`, ORDERED."""
+        ...
+
     async def move_command(
         self,
         mrid: str,

@@ -22,18 +22,52 @@ async def add(
     connection: AsyncConnection, command: Command, *, state: CommandState, at_s: float
 ) -> None:
     """A new command with the first row of its journal."""
+    await connection.execute(insert(schema.command), [_new(command, state, "")])
+    await connection.execute(insert(schema.command_state), [_step(command.mrid, 0, state, at_s)])
+
+
+async def order(
+    connection: AsyncConnection, commands: Sequence[Command], *, order: str, at_s: float
+) -> None:
+    """New commands that are APPROVED and, with the same stroke, ORDERED by `order`: two statements
+    however many they are, for the devices wait for this."""
+    if not commands:
+        return
+    approved, ordered = CommandState.APPROVED, CommandState.ORDERED
     await connection.execute(
-        insert(schema.command).values(
-            mrid=command.mrid,
-            plan=command.plan,
-            body=canonical_json(command).decode(),
-            order_id="",
-            state=state.value,
-            status="",
-            detail="",
-        )
+        insert(schema.command), [_new(command, ordered, order) for command in commands]
     )
-    await _journal(connection, command.mrid, state, at_s, "", "")
+    steps = [
+        _step(command.mrid, number, state, at_s)
+        for command in commands
+        for number, state in enumerate((approved, ordered))
+    ]
+    await connection.execute(insert(schema.command_state), steps)
+
+
+def _new(command: Command, state: CommandState, order: str) -> dict[str, Any]:
+    return {
+        "mrid": command.mrid,
+        "plan": command.plan,
+        "body": canonical_json(command).decode(),
+        "order_id": order,
+        "state": state.value,
+        "status": "",
+        "detail": "",
+    }
+
+
+def _step(
+    mrid: str, step: int, state: CommandState, at_s: float, *, status: str = "", detail: str = ""
+) -> dict[str, Any]:
+    return {
+        "command": mrid,
+        "step": step,
+        "state": state.value,
+        "at_s": at_s,
+        "status": status,
+        "detail": detail,
+    }
 
 
 async def move(
@@ -50,10 +84,18 @@ async def move(
 
     An empty `order` keeps the one that is known.
     """
-    table = schema.command
+    table, journal = schema.command, schema.command_state
+    steps = (
+        select(func.count())
+        .select_from(journal)
+        .where(journal.c.command == table.c.mrid)
+        .scalar_subquery()
+    )
     row = (
         await connection.execute(
-            select(table.c.state, table.c.order_id).where(table.c.mrid == mrid).with_for_update()
+            select(table.c.state, table.c.order_id, steps.label("steps"))
+            .where(table.c.mrid == mrid)
+            .with_for_update(of=table)
         )
     ).one_or_none()
     if row is None or not may_follow(CommandState(row.state), to):
@@ -63,22 +105,10 @@ async def move(
         .where(table.c.mrid == mrid)
         .values(state=to.value, status=status, detail=detail, order_id=order or row.order_id)
     )
-    await _journal(connection, mrid, to, at_s, status, detail)
-    return True
-
-
-async def _journal(
-    connection: AsyncConnection, mrid: str, state: CommandState, at_s: float, *words: str
-) -> None:
-    table = schema.command_state
-    count = select(func.count()).select_from(table).where(table.c.command == mrid)
-    step = (await connection.execute(count)).scalar_one()
-    status, detail = words
     await connection.execute(
-        insert(table).values(
-            command=mrid, step=step, state=state.value, at_s=at_s, status=status, detail=detail
-        )
+        insert(journal), [_step(mrid, row.steps, to, at_s, status=status, detail=detail)]
     )
+    return True
 
 
 async def set_measured(connection: AsyncConnection, mrid: str, measured_kw: float) -> None:

@@ -19,7 +19,6 @@ from gridctl.model.tag import Tag
 from gridctl.store import (
     alarms,
     audit,
-    commands,
     duties,
     evidence,
     flags,
@@ -29,6 +28,7 @@ from gridctl.store import (
     requests,
     tags,
 )
+from gridctl.store import commands as commands_
 
 
 class Epoch:
@@ -72,7 +72,11 @@ class SqlTransaction:
 
     async def add_command(self, command: Command, *, state: CommandState, at_s: float) -> None:
         """A new command in `state`."""
-        await commands.add(self.connection, command, state=state, at_s=at_s)
+        await commands_.add(self.connection, command, state=state, at_s=at_s)
+
+    async def order_commands(self, commands: Sequence[Command], *, order: str, at_s: float) -> None:
+        """New commands, APPROVED and ORDERED by `order`."""
+        await commands_.order(self.connection, commands, order=order, at_s=at_s)
 
     async def move_command(
         self,
@@ -85,7 +89,7 @@ class SqlTransaction:
         detail: str = "",
     ) -> bool:
         """Append to the command's journal; False when TRANSITIONS forbids it."""
-        return await commands.move(
+        return await commands_.move(
             self.connection, mrid, to=to, at_s=at_s, order=order, status=status, detail=detail
         )
 
@@ -95,7 +99,7 @@ class SqlTransaction:
 
     async def set_measured(self, mrid: str, measured_kw: float) -> None:
         """What the device's power showed after the command, kW."""
-        await commands.set_measured(self.connection, mrid, measured_kw)
+        await commands_.set_measured(self.connection, mrid, measured_kw)
 
     async def put_request(self, request: DispatchRequest) -> None:
         """Insert or replace by mrid."""

@@ -337,6 +337,23 @@ async def test_a_command_keeps_its_journal(store: SqlStore) -> None:
     assert [c.command.mrid for c in await store.commands(limit=1)] == ["C2"]
 
 
+async def test_ordered_commands_go_on_from_there_and_are_used_once(store: SqlStore) -> None:
+    s, pair = CommandState, (command(), command("C2"))
+    async with store.transaction() as unit:
+        await unit.order_commands(pair, order="O1", at_s=T0)
+        await unit.order_commands((), order="O2", at_s=T0)
+        assert not await unit.move_command("C1", to=s.ORDERED, at_s=T0 + 1)
+        assert await unit.move_command("C2", to=s.ADMITTED, at_s=T0 + 1)
+    first, second = await store.commands()
+    assert (first.command, second.command) == pair
+    assert [c.order for c in (first, second)] == ["O1", "O1"]
+    assert first.history == ((s.APPROVED, T0, "", ""), (s.ORDERED, T0, "", ""))
+    assert second.history == (*first.history, (s.ADMITTED, T0 + 1, "", ""))
+    with pytest.raises(InvariantViolation):
+        async with store.transaction() as unit:
+            await unit.order_commands(pair[:1], order="O2", at_s=T0)
+
+
 async def test_a_command_id_is_used_once(store: SqlStore) -> None:
     async def twice() -> None:
         async with store.transaction() as unit:
