@@ -86,7 +86,12 @@ class Engine:
             for c in feeder.consumers
             for branch in consumer_branches(c)
         ]
+        self._places = [
+            f"{c.mrid} at {c.node}" for c in feeder.consumers for _ in consumer_branches(c)
+        ]
+        injections = tuple(dict.fromkeys(injections))
         elements += self._add_injections(injections)
+        self._places += [f"what hangs at {node}.{phase}" for node, phase in injections]
         self.elements: tuple[str, ...] = tuple(elements)
         self._index = {name: i for i, name in enumerate(elements)}
         self._kw = np.full(len(elements), np.nan)
@@ -126,7 +131,7 @@ class Engine:
     def _add_injections(self, places: Iterable[tuple[str, str]]) -> Iterator[str]:
         """An element at each place: to earth, or to the next phase where there is no earth."""
         nodes, floating = self.feeder.node_index(), floating_nodes(self.feeder)
-        for node, phase in dict.fromkeys(places):
+        for node, phase in places:
             name, kv = _injection_element(node, phase), nodes[node].nominal_kv
             bus, connection = f"{node}.{NODE_NUMBER[phase]}", "wye"
             if node in floating:
@@ -205,7 +210,7 @@ class Engine:
             if not found:
                 self._tolerate(drift=False)
         if not found:
-            raise UnavailableError("the simulator's power flow does not converge")
+            raise UnavailableError(f"the simulator's power flow does not converge: {self._asked()}")
         kw, kvar = dss.circuit.total_power[:2]
         losses_w = dss.circuit.losses[0]
         dss.circuit.set_active_element("vsource.source")
@@ -217,6 +222,15 @@ class Engine:
             head_a=(float(abs(head[0])), float(abs(head[1])), float(abs(head[2]))),
             losses_kw=losses_w / 1e3,
             iterations=int(dss.solution.iterations),
+        )
+
+    def _asked(self) -> str:
+        """What is asked of the feeder, in words: where a power flow fails there is mostly too much
+        of it."""
+        most = int(np.argmax(self._want_kw))
+        return (
+            f"{self._want_kw.sum():.0f} kW are asked of {self.feeder.mrid}, the most by "
+            f"{self._places[most]} with {self._want_kw[most]:.0f} kW"
         )
 
     def _tolerate(self, *, drift: bool) -> None:

@@ -23,17 +23,23 @@ STEPPED: Final[dict[str, tuple[str, str]]] = {
     "feed-freezes": ("failed: 58,692", "passed: 9,350"),
     "heat-wave": ("failed: 38,789", "passed: 3"),
     "holiday": ("failed: 748", "passed: 0"),
+    "hot-afternoon": ("failed: 58,692", "passed: 487"),
+    "outstation-dies-at-peak": ("failed: 58,692", "passed: 2,844"),
 }
 """By scenario: when nobody acts, with the scripted operator."""
-OFFICE: Final[dict[str, str]] = {
-    "hot-afternoon": "passed twice: 3,734 and 3,853",
-    "cold-snap": "passed: 377",
-    "customer-overrides": "passed: 6,354",
-    "outstation-dies-at-peak": "failed: 17,653. While the link of the load groups is dead only "
-    "62 % of the points are good, and nothing may be approved then (SG-12)",
-    "rejected-selects": "failed: 17,328. More than a tenth of a plan's commands did not take: "
-    "three were stopped (SG-17), and two waited until the head had moved away (SG-14)",
+OFFICE: Final[dict[str, tuple[int, str]]] = {
+    "cloud-front": (30, "passed: 1,941"),
+    "cold-snap": (30, "passed: 377"),
+    "customer-overrides": (30, "passed: 6,354"),
+    "ev-evening": (30, "passed: 445"),
+    "feed-freezes": (30, "passed: 14,649"),
+    "hot-afternoon": (30, "passed twice: 3,734 and 3,853"),
+    "outstation-dies-at-peak": (
+        45,
+        "passed: 6,704; 14,184 more while the safeguards let nobody act, 21,586 without any plan",
+    ),
 }
+"""By scenario: how many times real time the office sat it, and what came out."""
 
 
 def exam_results() -> str:
@@ -45,12 +51,14 @@ def exam_results() -> str:
             "" if exam is None or exam.head_kw_min_max is None else f"{exam.head_kw_min_max:,.0f}"
         )
         nobody, scripted = STEPPED.get(name, ("failed", "passed"))
-        rows.append((name, most, nobody, scripted, OFFICE.get(name, "not seen")))
+        times, office = OFFICE.get(name, (0, "not seen"))
+        rows.append((name, most, nobody, scripted, f"{times} x" if times else "", office))
     columns = (
         "scenario",
         "passes with at most",
         "nobody acts",
         "scripted",
-        "office, 30 times real time",
+        "real time",
+        "office",
     )
     return f"{_SEEN}\n\n{table(columns, rows)}"

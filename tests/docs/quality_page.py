@@ -61,8 +61,10 @@ _MEANINGS: tuple[tuple[str, str, type[StrEnum], Mapping[StrEnum, str]], ...] = (
     ),
     (
         "Time",
-        ("How far the source time may be trusted. A device whose clock is ahead, or behind by the same again, raises "
-        "the alarm `clock.LINK` until it stamps the present."),
+        (
+            "How far the source time may be trusted. A device whose clock is ahead, or behind by the same again, raises "
+            "the alarm `clock.LINK` until it stamps the present."
+        ),
         TimeQuality,
         {
             TimeQuality.SYNCHRONIZED: "Stamped by a source whose clock is set.",

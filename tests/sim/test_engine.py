@@ -77,10 +77,17 @@ def test_an_older_engine_refuses(feeder: Feeder) -> None:
         older.solve()
 
 
+def test_a_load_that_nobody_can_carry_is_named(feeder: Feeder) -> None:
+    engine = Engine(feeder)
+    engine.set_load("S76", "AB", kw=90_000.0, kvar=40_000.0)
+    with pytest.raises(UnavailableError, match=r"9\d+ kW are asked of ieee123, .* S76 at 76"):
+        engine.solve()
+
+
 def test_collapse_is_told(feeder: Feeder) -> None:
     engine = Engine(feeder, [("114", "A")])
     engine.set_injection("114", "A", kw=-50_000.0, kvar=-50_000.0)
-    with pytest.raises(UnavailableError, match="converge"):
+    with pytest.raises(UnavailableError, match=r"the most by what hangs at 114\.A with 50000"):
         engine.solve()
 
 

@@ -219,6 +219,7 @@ async def test_a_plan_that_is_not_needed_any_more_ends(tmp_path: Path) -> None:
         )
         running.plant.base_kw -= 500.0
         running.planner.status = SolveStatus.NOT_NEEDED
+        stored = None
         for _ in range(150):
             await running.desk_office.cycle.step(running.clock.now_s())
             stored = await running.store.plan(first)
