@@ -48,7 +48,7 @@ def test_a_week_with_every_wish_and_rule_and_a_generator() -> None:
     """All that a policy can ask, all rules that a group can have, measured voltages, a diesel."""
     loop = run(7 * 24.0, fleet="ieee123-lively", everything=True)
     assert loop.plans == 336
-    kept(loop, share=5)
+    kept(loop, share=10)
     told = loop.asked["GEN01"].series
     assert len([kw for _, kw in told if kw > 0.0]) >= 2, "it runs, too"
 
