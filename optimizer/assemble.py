@@ -22,6 +22,7 @@ from optimizer.limits import Bounds, Limit, Tiers
 from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
+from optimizer.rebound import spared
 from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import NOTHING_PINNED
 from optimizer.restricted import restricted
@@ -115,6 +116,8 @@ class Programme:
             network=network,
             steps=(len(self.members), [m.row for m in self.movers]),
         )
+        gentle = spared(self.blocks, len(self.members), self.model, bounds, problem.base_flow)
+        self.blocks, self.hopeless = gentle.blocks, gentle.hopeless
         self.cuts: list[Cut] = []
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
@@ -318,8 +321,8 @@ class Programme:
     def shift(self, u: FloatArray, truth: FlowResult, *, cautious: bool = False) -> None:
         """Move the linear model to the AC truth at `u`; tangents of loadings that it leaves behind
         stay as rows. `cautious` as in `LinearModel.shift`."""
-        bent = set(self.model.bent(u, truth))
-        self._leave_behind(lambda row: row.interval in bent)
+        bent = self.model.bent(u, truth)
+        self._leave_behind(lambda row: bool(bent[row.where, row.interval]))
         self.model.shift(u, truth, cautious=cautious)
 
     def relinearise(self, u: FloatArray, truth: FlowResult) -> None:

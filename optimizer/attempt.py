@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gridctl.model.planning import Setpoint, SolveStatus
-from optimizer.assemble import Programme
+from optimizer.assemble import Fixed, Programme
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult
 from optimizer.precise import refined
-from optimizer.priority import Order
+from optimizer.priority import Order, is_shut
 from optimizer.regulated import RegulatedNetwork
 from optimizer.setpoints import setpoints_of
-from optimizer.solve import Effort, Solution, SolverError, better_plan, first_plan, settled
+from optimizer.solve import Effort, Solution, SolverError, better_in_time, first_plan, settled
 
 AC_ROUNDS_MAX = 8
 EVEN_ROUNDS = 3
@@ -35,9 +35,10 @@ PENALTY_GROWTH = 1.05
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Attempt:
-    """A plan in the making, with the AC flow of its setpoints."""
+    """A plan in the making, with the AC flow of its setpoints; `bound`: no solution costs less."""
 
     solution: Solution
+    bound: float
     gap: float
     setpoints: tuple[Setpoint, ...]
     linear: Offsets
@@ -46,16 +47,49 @@ class Attempt:
     agreed: bool
 
 
-def corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -> Attempt:
+def corrected(
+    programme: Programme, network: RegulatedNetwork, effort: Effort, order: Order
+) -> Attempt:
     """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
     programme has no answer; one that comes too late in a later round leaves the last attempt."""
-    order = Order(programme)
     solution, bound = first_plan(programme, effort)
     penalty = programme.penalty(solution.x)
     while penalty > PENALTY_MIN and order.open_next():
         solution, bound = first_plan(programme, effort)
         penalty = programme.penalty(solution.x)
-    flow, rounds = programme.problem.base_flow, 0
+    return _agreeing(programme, network, effort, order, (solution, bound))
+
+
+def spared_attempt(
+    programme: Programme, network: RegulatedNetwork, effort: Effort, order: Order, attempt: Attempt
+) -> Attempt:
+    """The attempt without the blocks that were shut since: their runs are taken out of it, the
+    others answer, and both models are made to agree again. Raises SolverError."""
+    fixed = programme.fixed if programme.fixed is not None else Fixed(runs={})
+    off = np.zeros(programme.problem.grid.count, dtype=np.bool_)
+    runs = {i: off if is_shut(programme.blocks[i]) else on for i, on in fixed.runs.items()}
+    programme.hold(Fixed(runs=runs))
+    solution = settled(programme, effort)
+    if programme.penalty(solution.x) > PENALTY_MIN:
+        # What they did others may do, in runs of their own.
+        solution = better_in_time(programme, solution, attempt.bound, effort)
+    found = solution, attempt.bound
+    return _agreeing(programme, network, effort, order, found, near=attempt.flow)
+
+
+def _agreeing(
+    programme: Programme,
+    network: RegulatedNetwork,
+    effort: Effort,
+    order: Order,
+    found: tuple[Solution, float],
+    *,
+    near: FlowResult | None = None,
+) -> Attempt:
+    """From the solution and the lower bound `found` to one on which both models agree."""
+    solution, bound = found
+    penalty = programme.penalty(solution.x)
+    flow, rounds = near if near is not None else programme.problem.base_flow, 0
     while True:
         rounds += 1
         cautious = rounds > EVEN_ROUNDS
@@ -65,6 +99,7 @@ def corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -
         flow = programme.problem.flow(programme.case(u), network, start=flow)
         attempt = Attempt(
             solution=solution,
+            bound=bound,
             gap=_gap(solution, bound),
             setpoints=setpoints,
             linear=linear,
@@ -78,11 +113,11 @@ def corrected(programme: Programme, network: RegulatedNetwork, effort: Effort) -
         programme.add_broken(u)
         try:
             solution = settled(programme, effort)
-            if programme.penalty(solution.x) > PENALTY_GROWTH * penalty + PENALTY_MIN:
+            if _dearer(programme.penalty(solution.x), penalty):
                 if order.open_next():
                     solution, bound = first_plan(programme, effort)
                 else:
-                    solution = better_plan(programme, solution, bound, effort)
+                    solution = better_in_time(programme, solution, bound, effort)
                 penalty = programme.penalty(solution.x)
         except SolverError as late:
             if late.status is not SolveStatus.TIMEOUT:
@@ -115,6 +150,10 @@ def refined_attempt(
         rounds=attempt.rounds + best.steps,
         agreed=agrees(programme, linear, flow),
     )
+
+
+def _dearer(penalty: float, before: float) -> bool:
+    return penalty > PENALTY_GROWTH * before + PENALTY_MIN
 
 
 def _gap(solution: Solution, relaxed: float) -> float:

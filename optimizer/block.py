@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
@@ -72,7 +72,8 @@ class Rows:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunColumns:
     """The on/off part of a resource: the columns on, start and stop of each interval, the rules of
-    its runs, and the kW that "on" may reach.
+    its runs, and the kW that "on" may reach. `back_kw` (L, K): what comes back at least in the k-th
+    interval after the release of a run of l intervals (none where nothing does).
 
     `aftermath`: what the end of each of the given runs (T,) adds to the injection: a matrix (T, n)
     on the columns, and a constant (T,) for what was done before the horizon.
@@ -84,6 +85,7 @@ class RunColumns:
     rules: RunRules
     full_kw: float
     aftermath: Callable[[BoolArray], tuple[sp.csr_array, FloatArray]]
+    back_kw: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

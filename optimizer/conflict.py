@@ -9,7 +9,7 @@ be fractional and set off no rebound here, so a conflict that is named is a conf
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -19,13 +19,15 @@ from gridctl.model.planning import Shortfall
 from optimizer.assemble import Programme
 from optimizer.limits import Limit, loaded
 from optimizer.regulated import RegulatedNetwork
-from optimizer.session import Outcome
+from optimizer.session import LpSession, Outcome
 from optimizer.solve import Effort
 
 TOLERANCE: Final = 0.5
 """kW, per cent or 0.01 pu below which a limit counts as kept."""
 LOST_MIN: Final = 1e-6
 SET_MAX: Final = 12
+SHARE_OF_REST: Final = 0.25
+"""Of the time that a plan has left, at most so much goes into saying what stands against it."""
 Key = tuple[Limit, str]
 
 
@@ -54,7 +56,11 @@ def conflict_of(
     programme: Programme, network: RegulatedNetwork, missed: Shortfall, effort: Effort
 ) -> Conflict | None:
     """The conflict behind `missed`, None when it has no row in the programme or the time is over.
-    The programme is relaxed afterwards."""
+    The programme is relaxed afterwards.
+
+    Its questions have nothing in common with the plan's last basis, from which HiGHS needs a
+    hundred times as long as from nothing with presolve; so they have a session of their own."""
+    effort = Effort(left_s=_at_most(effort, SHARE_OF_REST), session=LpSession(backend="public"))
     programme.relax()
     rows = _rows(programme, network)
     mine = [
@@ -84,9 +90,17 @@ def conflict_of(
     for key in list(needed):
         fewer = [other for other in needed if other != key]
         found = _least(programme, rows, mine[0], fewer, effort)
-        if found is not None and found[0] > TOLERANCE:
+        if found is None:
+            return None
+        if found[0] > TOLERANCE:
             needed = fewer
     return Conflict(missed=missed, least=everything[0], others=tuple(needed), by_runs=False)
+
+
+def _at_most(effort: Effort, share: float) -> Callable[[], float]:
+    """What is left of `share` of the seconds that are left now."""
+    kept_s = (1.0 - share) * effort.left_s()
+    return lambda: effort.left_s() - kept_s
 
 
 def words(conflict: Conflict, *, at: str) -> str:

@@ -7,7 +7,8 @@ power flow of the plan, not from the linear model.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -124,12 +125,15 @@ def shortfalls(
     return found
 
 
-def exclusions(problem: Problem) -> tuple[Exclusion, ...]:
-    """Resources that the plan does not use, in the task's order."""
+def exclusions(
+    problem: Problem, left_out: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Exclusion, ...]:
+    """Resources that the plan does not use, in the task's order; `left_out`: why some besides."""
+    reasons = {**left_out, **problem.excluded}
     return tuple(
-        Exclusion(resource=r.mrid, reason=problem.excluded[r.mrid])
+        Exclusion(resource=r.mrid, reason=reasons[r.mrid])
         for r in problem.task.resources
-        if r.mrid in problem.excluded
+        if r.mrid in reasons
     )
 
 

@@ -1,29 +1,32 @@
-"""Load groups whose rebound would overload what is behind them: left out, and planned again.
+"""Load groups whose rebound would overload what is behind them: taken out of the plan.
 
 Rebound comes back where the group's customers are, some of them behind a service transformer that
-is near its limit, and the smallest run sets off some. A plan that overloads a branch which would
-not be without it never passes the AC check; so who does that is not asked.
+is near its limit. What one group alone would do is ruled out before (`optimizer.rebound`); here is
+what is left: several together, and what the AC truth shows. A plan that overloads a branch which
+would not be without it never passes the AC check; so who does that is not asked. Only their runs
+leave the plan and the others answer, from the solution at hand; to plan anew without them each time
+is what a feeder with hundreds of service transformers has no time for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
 import numpy as np
 
-from gridctl.model.planning import PlanningTask
 from gridctl.model.resource import LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
-from optimizer.limits import Limit, loaded
+from optimizer.limits import Limit, Tiers, loaded
 from optimizer.network import FlowResult
+from optimizer.priority import shut
 from optimizer.verify import LOADING_TOLERANCE_PCT
 
-ROUNDS_MAX: Final = 4
 _SHARE: Final = 0.2
 """Of the greatest part in an overload: who has less is no culprit."""
+DEARER: Final = 10.0
 
 
 def culprits(programme: Programme, injection_kw: FloatArray, flow: FlowResult) -> dict[str, str]:
@@ -58,10 +61,22 @@ def _may_stay_idle(programme: Programme, i: int) -> bool:
     return programme.problem.states[resource.mrid].active_since_s is None
 
 
-def left_out(task: PlanningTask, reasons: Mapping[str, str]) -> PlanningTask:
-    """`task` without these resources."""
-    states = tuple(
-        replace(s, excluded=reasons[s.resource]) if s.resource in reasons else s
-        for s in task.states
-    )
-    return replace(task, states=states)
+def leave_out(programme: Programme, resources: Collection[str]) -> None:
+    """No run of these starts from now on."""
+    for index, block in enumerate(programme.blocks):
+        if block.resource in resources:
+            programme.blocks[index] = shut(block)
+
+
+def forbid(programme: Programme, tiers: Tiers) -> bool:
+    """Harm costs more than all that a plan of `tiers` could mend by it; whether that is new."""
+    dearer = replace(tiers, loading_harm_pct=DEARER * tiers.loading_harm_pct)
+    is_new = programme.tiers != dearer
+    programme.tiers = dearer
+    return is_new
+
+
+def hopeless(programme: Programme) -> dict[str, str]:
+    """Why groups are of no use of which each run would do harm, by resource."""
+    names = programme.problem.base_flow.branch_names
+    return {programme.blocks[i].resource: _told(names[b]) for i, b in programme.hopeless.items()}

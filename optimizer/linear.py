@@ -124,19 +124,23 @@ class LinearModel:
             loading_pct=truth.branch_loading_pct - moved.loading_pct,
         )
 
+    def loading_slope(self, interval: int) -> FloatArray:
+        """(B, members): per cent of each branch per kW of each member in one interval."""
+        return self._own.get(interval, self._shared)
+
     def tangent(self, where: int, interval: int) -> Cut:
         """The present tangent of one branch in one interval."""
         return Cut(
             where=where,
             interval=interval,
-            slope=self._own.get(interval, self._shared)[where],
+            slope=self.loading_slope(interval)[where],
             at_zero_pct=float(self.offsets.loading_pct[where, interval]),
         )
 
     def shift(self, u: FloatArray, truth: FlowResult, *, cautious: bool = False) -> None:
         """Move the offsets so that the linear model tells the AC truth at `u`, with new slopes in
         the intervals that are `bent`. `cautious`: the import is only ever moved up."""
-        for t in self.bent(u, truth):
+        for t in np.flatnonzero(self.bent(u, truth).any(axis=0)).tolist():
             self._own[t] = self._slope(truth, t)
         said, now = self.say(u), self.offsets
         head_kw = truth.head_kw - said.head_kw
@@ -146,12 +150,11 @@ class LinearModel:
             loading_pct=now.loading_pct + truth.branch_loading_pct - said.loading_pct,
         )
 
-    def bent(self, u: FloatArray, truth: FlowResult) -> list[int]:
-        """Intervals in which a loading near its limit differs between both models."""
+    def bent(self, u: FloatArray, truth: FlowResult) -> BoolArray:
+        """(B, T): where a loading near its limit differs between both models."""
         said, found = self.say(u).loading_pct, truth.branch_loading_pct
         wrong = np.abs(said - found) > LOADING_RESIDUAL_PCT
-        near = self._near(said) | self._near(found)
-        return [int(t) for t in np.flatnonzero((wrong & near).any(axis=0))]
+        return np.asarray(wrong & (self._near(said) | self._near(found)))
 
     def _near(self, loading_pct: FloatArray) -> BoolArray:
         return np.asarray(loading_pct > self._bounds.loading_pct - NEAR_PCT)

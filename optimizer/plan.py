@@ -8,7 +8,6 @@ Nothing here raises for a hard problem: the status and a reason in words say wha
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -28,7 +27,7 @@ from gridctl.model.planning import (
 from optimizer import harm, tap_steps
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
-from optimizer.attempt import Attempt, corrected, refined_attempt
+from optimizer.attempt import Attempt, corrected, refined_attempt, spared_attempt
 from optimizer.conflict import conflict_of, words
 from optimizer.derated import derated
 from optimizer.explain import bindings, exclusions, shortfalls
@@ -36,6 +35,7 @@ from optimizer.findings import findings
 from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
 from optimizer.measured import correction_of
 from optimizer.network import FlowResult
+from optimizer.priority import Order
 from optimizer.problem import Problem, build_problem
 from optimizer.refusal import refusals, told
 from optimizer.regulated import RegulatedNetwork
@@ -48,6 +48,10 @@ from optimizer.wording import Words
 
 GAP_OPTIMAL = 0.02
 """A plan within this of its lower bound counts as optimal."""
+RESERVE_SHARE = 0.4
+"""Share of the deadline after whose beginning no better runs are looked for: what is at hand must
+still meet the AC truth, do no harm, and be told."""
+GAP_TOLD_MAX = 10.0
 BUDGET_SHARE = 0.8
 """Share of the deadline that the linear programmes may use up."""
 
@@ -131,7 +135,6 @@ def _plan(
     network: RegulatedNetwork,
     tiers: Tiers,
     elapsed_s: Callable[[], float],
-    harmless_rounds: int = harm.ROUNDS_MAX,
 ) -> PlanningResult:
     problem = build_problem(task, network)
     if not problem.base_flow.converged:
@@ -163,8 +166,12 @@ def _plan(
             problem, network, replace(bare, status=SolveStatus.INFEASIBLE, reason=reason)
         )
     programme = Programme(problem, bounds=bounds, network=network, tiers=tiers)
-    effort = Effort(left_s=lambda: BUDGET_SHARE * task.deadline_s - elapsed_s())
-    attempt = corrected(programme, network, effort)
+    effort = Effort(
+        left_s=lambda: BUDGET_SHARE * task.deadline_s - elapsed_s(),
+        reserve_s=RESERVE_SHARE * task.deadline_s,
+    )
+    order = Order(programme)
+    attempt = corrected(programme, network, effort, order)
     if attempt.flow.converged and (task.policy.precise or task.policy.loss_price_per_kwh > 0.0):
         attempt = refined_attempt(programme, network, effort, attempt)
     if not attempt.flow.converged:
@@ -173,17 +180,38 @@ def _plan(
             status=SolveStatus.DIVERGED,
             reason="the AC power flow of the plan's setpoints does not converge",
         )
-    answer = _answer(programme, network, attempt, effort, bare)
-    check = answer.verification
-    if check is not None and not check.ok and harmless_rounds > 0 and effort.left_s() > 0.0:
-        u = programme.injected_by(attempt.setpoints, programme.pinned(attempt.solution.x))
-        if reasons := harm.culprits(programme, u, attempt.flow):
-            without = harm.left_out(task, reasons)
-            # Too late for another plan: then this one is shown, with what its check says.
-            with contextlib.suppress(SolverError):
-                return _plan(without, network, tiers, elapsed_s, harmless_rounds - 1)
+    attempt, answer = _harmless(programme, network, effort, (attempt, order), bare)
     told_of = _explained(problem, network, answer, near=attempt.flow)
     return _with_conflict(programme, network, told_of, effort)
+
+
+def _harmless(
+    programme: Programme,
+    network: RegulatedNetwork,
+    effort: Effort,
+    attempt: tuple[Attempt, Order],
+    bare: PlanningResult,
+) -> tuple[Attempt, PlanningResult]:
+    """The attempt and its answer, without whoever does harm; as it is, with what its check says,
+    where that finds no end in time."""
+    tried, order = attempt
+    out, tiers = harm.hopeless(programme), programme.tiers
+    while True:
+        bare = replace(bare, excluded=exclusions(programme.problem, out))
+        answer = _answer(programme, network, tried, effort, bare)
+        if answer.verification is None or answer.verification.ok or effort.left_s() <= 0.0:
+            return tried, answer
+        u = programme.injected_by(tried.setpoints, programme.pinned(tried.solution.x))
+        reasons = harm.culprits(programme, u, tried.flow)
+        if reasons.keys() - out.keys():
+            harm.leave_out(programme, reasons)
+        elif not harm.forbid(programme, tiers):
+            return tried, answer
+        out |= reasons
+        try:
+            tried = spared_attempt(programme, network, effort, order, tried)
+        except SolverError:
+            return tried, answer
 
 
 def _with_conflict(
@@ -299,7 +327,7 @@ def _answer(
     return replace(
         bare,
         status=SolveStatus.OPTIMAL if proven else SolveStatus.FEASIBLE,
-        reason=_told(attempt, len(missed)),
+        reason=_told(attempt, len(missed), cut_short=effort.cut_short),
         setpoints=as_checked(attempt.setpoints, problem.base_flow.head_kw - attempt.flow.head_kw),
         positions=moved,
         head_after_kw=_series(attempt.flow.head_kw),
@@ -308,12 +336,12 @@ def _answer(
         bindings=tuple(bindings(programme, attempt.solution, network)),
         shortfalls=tuple(missed),
         solver=f"HiGHS in scipy {scipy.__version__}: {effort.programmes} programmes, "
-        f"gap {100 * attempt.gap:.2f} %",
+        f"gap {_gap(attempt.gap)}",
         rounds=attempt.rounds,
     )
 
 
-def _told(attempt: Attempt, missed: int) -> str:
+def _told(attempt: Attempt, missed: int, *, cut_short: bool) -> str:
     parts = []
     if not attempt.agreed:
         parts.append(
@@ -323,10 +351,17 @@ def _told(attempt: Attempt, missed: int) -> str:
         parts.append(f"{missed} limits or targets cannot be kept in full: see the shortfalls")
     if attempt.gap > GAP_OPTIMAL:
         parts.append(
-            f"the runs of the load groups are not proven best: {100 * attempt.gap:.1f} % above a "
-            "bound that knows no rebound and lets runs be fractional"
+            f"the runs of the load groups are not proven best: {_gap(attempt.gap)} above a bound "
+            "that knows no rebound and lets runs be fractional"
         )
+    if cut_short:
+        parts.append("the search of better runs ended at its time: this is the best that was found")
     return "; ".join(parts)
+
+
+def _gap(gap: float) -> str:
+    """A gap as a share of the bound; where limits are broken that the bound keeps, it has none."""
+    return f"{100 * gap:.2f} %" if gap <= GAP_TOLD_MAX else "far"
 
 
 def _series(values: FloatArray) -> tuple[float, ...]:

@@ -35,7 +35,7 @@ class Order:
             if block.runs.rules.active or block.runs.rules.must.any():
                 continue
             self._open.setdefault(group.priority, []).append((index, _dearer(block)))
-            programme.blocks[index] = _shut(block)
+            programme.blocks[index] = shut(block)
 
     def open_next(self) -> bool:
         """Open the next class; False when all are open."""
@@ -50,10 +50,18 @@ def _dearer(block: Block) -> Block:
     return replace(block, cost=block.cost * LATER_COST_FACTOR)
 
 
-def _shut(block: Block) -> Block:
+def shut(block: Block) -> Block:
+    """The block, which has no run on now, with none that starts, not even an announced one."""
     if block.runs is None:
         return block
-    upper = block.upper.copy()
-    upper[block.runs.on] = upper[block.runs.start] = 0.0
-    rules = replace(block.runs.rules, may_start=np.zeros_like(block.runs.rules.may_start))
-    return replace(block, upper=upper, runs=replace(block.runs, rules=rules))
+    lower, upper = block.lower.copy(), block.upper.copy()
+    lower[block.runs.on] = upper[block.runs.on] = upper[block.runs.start] = 0.0
+    rules = block.runs.rules
+    never = np.zeros_like(rules.may_start)
+    rules = replace(rules, may_start=never, must=np.zeros_like(rules.must))
+    return replace(block, lower=lower, upper=upper, runs=replace(block.runs, rules=rules))
+
+
+def is_shut(block: Block) -> bool:
+    """Whether no run of the block may start."""
+    return block.runs is not None and not block.runs.rules.may_start.any()

@@ -29,6 +29,8 @@ class RunRules:
     `active`: a run is on before interval 0; it must go on for `held` intervals and may for
     `held_max`. `must` (T,): announced to be on. `hours` (T,): of each interval, counted against
     `hours_left` of its day and `season_hours_left`; infinite where there is no budget.
+    `longest` (T,): of a run that is released in interval t, because of what follows its end (empty:
+    any).
     """
 
     length_min: IntArray
@@ -41,6 +43,7 @@ class RunRules:
     held: int
     held_max: int
     must: BoolArray = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
+    longest: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
     hours: FloatArray = field(default_factory=lambda: np.zeros(0))
     hours_left: dict[int, float] = field(default_factory=dict)
     season_hours_left: float = np.inf
@@ -68,6 +71,8 @@ def broken_rules(rules: RunRules, on: BoolArray) -> list[str]:
                 found.append(f"starts in interval {t}, {t - last_end} after its last run")
         elif not now_on and run_start is not None:
             found.extend(_broken_length(rules, run_start, t, ended=True))
+            if len(rules.longest) and t - max(run_start, 0) > rules.longest[t]:
+                found.append(f"ends in interval {t} after more than {rules.longest[t]}")
             run_start, last_end = None, t
     if run_start is not None:
         found.extend(_broken_length(rules, run_start, rules.count, ended=False))
@@ -250,6 +255,8 @@ class _Table:
         self._day_end = np.append(first[1:], count)[number].tolist()
         starts = [min(rules.starts_left.get(int(day), 0), limit) for day in days]
         self._left = [starts[k] for k in number.tolist()]
+        # A run that reaches the horizon's end is not released within it.
+        self._longest = np.append(rules.longest, count) if len(rules.longest) else None
 
     def decide(self, t: int, start_price: float) -> None:
         """Fill interval `t`; all after it are filled."""
@@ -270,18 +277,32 @@ class _Table:
         most, ends = np.full(left, -np.inf), np.zeros(left, dtype=np.int64)
         if first <= near:
             worth = self._ended[first : near + 1, :left]
+            if self._longest is not None:
+                worth = np.where(self._too_long(t, first, near)[:, None], -np.inf, worth)
             at = worth.argmax(axis=0)
             most, ends = worth[at, np.arange(left)], first + at
         beyond = max(first, near + 1)
         if beyond <= last:
-            far = beyond + int(self._ended_anew[beyond : last + 1].argmax())
-            better = self._ended_anew[far] > most
-            most = np.where(better, self._ended_anew[far], most)
+            anew = self._ended_anew[beyond : last + 1]
+            if self._longest is not None:
+                anew = np.where(self._too_long(t, beyond, last), -np.inf, anew)
+            at_once = int(anew.argmax())
+            far, worth_anew = beyond + at_once, anew[at_once]
+            better = worth_anew > most
+            most = np.where(better, worth_anew, most)
             ends = np.where(better, far, ends)
         most = most - self._total[t] - start_price
         better = most > self.value[t, :left]
         self.value[t, :left] = np.where(better, most, self.value[t, :left])
         self.choice[t, :left] = np.where(better, ends - t, 0)
+
+    def _too_long(self, t: int, first: int, last: int) -> BoolArray:
+        """Whether a run from `t` may not be released in `first` to `last`."""
+        longest = self._longest
+        if longest is None:
+            return np.zeros(last + 1 - first, dtype=np.bool_)
+        result: BoolArray = np.arange(first, last + 1) - t > longest[first : last + 1]
+        return result
 
 
 def _best_stop(rules: RunRules, total: FloatArray, value: FloatArray, released: FloatArray) -> int:

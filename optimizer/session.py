@@ -54,12 +54,14 @@ class Matrices:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Answer:
-    """`x` and `row_price` (what one unit more of a row's upper bound would save) where OPTIMAL."""
+    """`x` and `row_price` (what one unit more of a row's upper bound would save) where OPTIMAL;
+    `pivots`: simplex iterations that it took."""
 
     outcome: Outcome
     x: FloatArray
     objective: float
     row_price: FloatArray
+    pivots: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +215,7 @@ class _Core:
                     x=np.array(solution.col_value, dtype=np.float64),
                     objective=float(highs.getInfo().objective_function_value),
                     row_price=-np.array(solution.row_dual, dtype=np.float64),
+                    pivots=int(highs.getInfo().simplex_iteration_count),
                 )
             if found == status.kTimeLimit:
                 return _none(Outcome.LATE)
@@ -314,6 +317,7 @@ def _public(m: Matrices, left_s: float, *, presolve: bool) -> Answer:
                 x=np.asarray(result.x, dtype=np.float64),
                 objective=float(result.fun),
                 row_price=price,
+                pivots=int(result.nit),
             )
         if outcome is not Outcome.TROUBLE:
             return _none(outcome)

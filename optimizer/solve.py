@@ -9,7 +9,7 @@ the proven gap. No clock is involved, so the same task gives the same plan.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -63,18 +63,27 @@ class Solution:
 @dataclass(slots=True, kw_only=True)
 class Effort:
     """What may still be spent and what was: seconds left, linear programmes solved; and by which
-    session."""
+    session. `reserve_s` of them are not for the search of better runs: what is at hand must still
+    be checked and told. `cut_short`: such a search came to that end."""
 
     left_s: Callable[[], float]
     session: LpSession = field(default_factory=LpSession)
     programmes: int = 0
+    reserve_s: float = 0.0
+    searching: bool = False
+    cut_short: bool = False
 
 
 def solve_once(programme: Programme, effort: Effort) -> Solution:
     """The programme as it stands, by HiGHS. Raises SolverError."""
     effort.programmes += 1
+    left_s = effort.left_s()
+    if effort.searching:
+        left_s -= effort.reserve_s
+        if left_s <= 0.0:
+            raise SolverError(SolveStatus.TIMEOUT, "the search of better runs is over")
     answer = effort.session.solve(
-        programme.matrices(), left_s=effort.left_s(), presolve=programme.fixed is not None
+        programme.matrices(), left_s=left_s, presolve=programme.fixed is not None
     )
     if answer.outcome is not Outcome.OPTIMAL:
         status = _TROUBLES.get(answer.outcome, SolveStatus.FAILED)
@@ -162,6 +171,25 @@ def better_plan(programme: Programme, solution: Solution, bound: float, effort: 
     return settled(programme, effort, best)
 
 
+def better_in_time(
+    programme: Programme, solution: Solution, bound: float, effort: Effort
+) -> Solution:
+    """As `better_plan`, or the solution with the runs that are held when its time is over. Raises
+    SolverError."""
+    held = programme.fixed
+    effort.searching = True
+    try:
+        return better_plan(programme, solution, bound, effort)
+    except SolverError as late:
+        if late.status is not SolveStatus.TIMEOUT or held is None:
+            raise
+        effort.cut_short = True
+    finally:
+        effort.searching = False
+    programme.hold(held)
+    return settled(programme, effort)
+
+
 def _improved(
     programme: Programme,
     relaxed: Solution,
@@ -174,6 +202,27 @@ def _improved(
     The runs that answer a relaxation set off rebound that it did not know of; so it is asked again
     with the rebound that its own shed would set off in the best runs so far.
     """
+    try:
+        for better in _searched(programme, relaxed, best, bound, effort):
+            best = better
+            effort.searching = True
+    except SolverError as late:
+        if late.status is not SolveStatus.TIMEOUT or best is None:
+            raise
+        effort.cut_short = True
+    finally:
+        effort.searching = False
+    return best if best is not None else (relaxed, Fixed(runs={}))
+
+
+def _searched(
+    programme: Programme,
+    relaxed: Solution,
+    best: tuple[Solution, Fixed] | None,
+    bound: float,
+    effort: Effort,
+) -> Iterator[tuple[Solution, Fixed]]:
+    """Better and better ones."""
     seen: set[bytes] = set() if best is None else {_key(best[1])}
     for _ in range(REBOUND_ROUNDS):
         known = len(seen)
@@ -186,6 +235,7 @@ def _improved(
             solution = solve_once(programme, effort)
             if best is None or solution.objective < best[0].objective:
                 best = solution, fixed
+                yield best
         if best is None or len(seen) == known:
             break
         if best[0].objective - bound <= GAP_ENOUGH * max(abs(bound), 1.0):
@@ -193,10 +243,10 @@ def _improved(
         programme.hold(best[1])
         programme.relax(programme.aftermath_kw(relaxed.x))
         relaxed = solve_lazily(programme, effort)
-    if best is None:
-        return relaxed, Fixed(runs={})
-    best = _without_the_dear(programme, best, bound, effort)
-    return _polished(programme, best, bound, effort)
+    if best is not None:
+        best = _without_the_dear(programme, best, bound, effort)
+        yield best
+        yield _polished(programme, best, bound, effort)
 
 
 def _without_the_dear(

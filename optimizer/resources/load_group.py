@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -241,6 +242,7 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
             rules=rules,
             full_kw=cap_kw,
             aftermath=partial(_aftermath, group, state, grid),
+            back_kw=_back_kw(group, grid, level_kw),
         ),
         stages=Stages(columns=shed, levels_kw=np.sort(np.array(group.stages)) * cap_kw)
         if group.stages
@@ -286,6 +288,23 @@ def _aftermath(
             column += range(run.first, run.released)
             value += [per_kwh * float(h) for h in grid.hours[run.first : run.released]]
     return sp.csr_array((value, (row, column)), shape=(count, _columns(group, grid))), constant
+
+
+def _back_kw(group: LoadGroup, grid: TimeGrid, level_kw: float) -> FloatArray:
+    """(T + 1, K): kW that come back in the k-th interval after a run of so many whole intervals
+    that sheds `level_kw` all the time."""
+    width = max(map(len, [group.rebound, *(p.shares for p in group.pickup)]))
+    length = np.arange(grid.count + 1)
+    found: FloatArray = np.outer(length, _filled(group.rebound, width))
+    picked_up = np.zeros(found.shape)
+    for pickup in sorted(group.pickup, key=lambda p: p.after_s):
+        # Of the classes that a length reaches, the longest counts.
+        picked_up[length * grid.step_s >= pickup.after_s - 1.0] = _filled(pickup.shares, width)
+    return level_kw * (found + picked_up)
+
+
+def _filled(shares: Sequence[float], width: int) -> FloatArray:
+    return np.pad(np.asarray(shares, dtype=np.float64), (0, width - len(shares)))
 
 
 def held_back(

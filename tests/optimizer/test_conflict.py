@@ -6,10 +6,16 @@ import math
 import time
 from dataclasses import replace
 
-from gridctl.model.planning import FindingKind, PlanningResult, PlanningTask
+from gridctl.model.planning import FindingKind, PlanningResult, PlanningTask, Shortfall
 from gridctl.model.policy import Policy
 from gridctl.model.resource import LoadGroup
-from optimizer.plan import plan_task
+from optimizer.assemble import Programme
+from optimizer.conflict import conflict_of
+from optimizer.limits import Limit, Tiers, limit_bounds
+from optimizer.plan import network_of, plan_task
+from optimizer.problem import build_problem
+from optimizer.session import Answer, LpSession, Matrices
+from optimizer.solve import Effort
 from tests.optimizer.small import BATTERY, demand_event, group, hourly_task, two_nodes
 
 
@@ -62,3 +68,23 @@ def test_what_cannot_be_kept_anyway_is_no_part_of_the_conflict() -> None:
     assert all(f.amount is not None and math.isfinite(f.amount) for f in told)
     assert not any("together" in f.text for f in told), [f.text for f in told]
     assert any("cannot be kept whatever" in f.text for f in told)
+
+
+def test_its_questions_leave_the_plans_session_alone() -> None:
+    """From a plan's last basis they take a hundred times as long as from nothing, or no end."""
+    task = hourly_task([900, 1300, 900], group("G"))
+    network = network_of(task)
+    problem = build_problem(task, network)
+    programme = Programme(
+        problem, bounds=limit_bounds(problem, network), network=network, tiers=Tiers()
+    )
+    effort = Effort(left_s=lambda: 60.0, session=_Untouchable())
+    missed = Shortfall(limit=Limit.IMPORT.value, where="head", interval=1, amount=200.0, unit="kW")
+    found = conflict_of(programme, network, missed, effort)
+    assert found is not None
+    assert found.others == ()
+
+
+class _Untouchable(LpSession):
+    def solve(self, m: Matrices, *, left_s: float, presolve: bool = False) -> Answer:
+        raise AssertionError("the plan's session is asked")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gridctl.model.network import Feeder
 from gridctl.model.planning import SolveStatus
-from optimizer.plan import plan_task
+from optimizer.plan import network_of, plan_task
 from sim.feeder_import.folder import write_folder
 from sim.feeder_import.opendss import import_opendss
 from sim.own_scenario import write_own_scenario
@@ -49,3 +50,21 @@ def test_a_plan_keeps_the_limit_and_passes_the_ac_check(tmp_path: Path, make: ob
     assert result.setpoints
     assert result.verification is not None
     assert result.verification.ok, result.verification.reasons
+
+
+@pytest.mark.soak
+def test_a_thousand_nodes_with_crowded_service_transformers_are_planned_in_time(
+    tmp_path: Path,
+) -> None:
+    """Two dozen of them are beyond their rating at the peak, and what any group gives back goes
+    through one of them: within the office's deadline, and within a third of it, too."""
+    write_folder(tmp_path / "f", generate(nodes=1000, style=Style.RURAL, seed=7), about={})
+    task = pilot_task(story=str(write_own_scenario(tmp_path / "pilot", str(tmp_path / "f"))))
+    network = network_of(task)
+    for deadline_s in (20.0, 7.0):
+        asked = replace(task, deadline_s=deadline_s)
+        result = plan_task(asked, monotonic_s=time.process_time, network=network)
+        assert result.setpoints, result.reason
+        assert result.verification is not None
+        assert result.verification.ok, result.verification.reasons
+        assert result.solve_s < deadline_s

@@ -41,6 +41,14 @@ CASES = {
     "longer at first": rules(length_min=np.array([3] + [2] * 8), length_max=np.full(COUNT, 3)),
     "never": rules(length_min=np.full(COUNT, 3), length_max=np.full(COUNT, 2)),
     "announced": rules(must=np.isin(np.arange(COUNT), (4, 5))),
+    "what comes back": rules(longest=np.array([4, 4, 4, 0, 0, 2, 2, 3, 4])),
+    "nowhere to end": rules(longest=np.zeros(COUNT, dtype=np.intp)),
+    "late on the next day": rules(
+        day=np.array([0] * 4 + [1] * 5),
+        starts_left={0: 1, 1: 1},
+        recovery=1,
+        longest=np.array([0, 0, 2, 1, 1, 4, 0, 2, 4]),
+    ),
     "at will": rules(
         length_min=np.full(COUNT, 1),
         length_max=np.full(COUNT, COUNT),
