@@ -284,9 +284,9 @@ async def _listening(
             secure=secure,
             metrics_token=metrics_token(settings),
             office_key=load_private_ed25519(settings.link.office_key),
-            forecasts=office.forecasts,
-            assets=office.assets,
-            vee=office.vee,
+            forecasts=office.reviews.forecasts,
+            assets=office.reviews.assets,
+            vee=office.reviews.vee,
         ),
         mounted=[
             (

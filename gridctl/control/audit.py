@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from dataclasses import dataclass
 
 from gridctl.control.ports import AuditEntry, Person, Store
 
@@ -23,6 +24,13 @@ FIELD = Person(user="field", session="", source="field", role="SYSTEM")
 KEPT_MAX = 200
 """Rows that wait for a record that cannot be written; more than that and the oldest is lost, which
 the log tells."""
+
+
+@dataclass(slots=True)
+class RecordFault:
+    """Why the record cannot be written now; None when it can (SG-34)."""
+
+    reason: str | None = None
 
 
 class Unwritten:

@@ -9,17 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gridctl.control.activity import Activity
 from gridctl.control.agenda import Agenda, Job
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import Approvals, OpenPlan
-from gridctl.control.assetbook import EVERY_S as ASSETS_EVERY_S
-from gridctl.control.assetbook import AssetBook
-from gridctl.control.audit import FIELD, OFFICE, Unwritten, entry
+from gridctl.control.audit import RecordFault, Unwritten
 from gridctl.control.closedloop import ClosedLoop, Envelopes
-from gridctl.control.crosschecks import CrossChecks
 from gridctl.control.cycle import Cycle
 from gridctl.control.demotion import Triggers
 from gridctl.control.desk import OperatorDesk
@@ -27,10 +23,8 @@ from gridctl.control.deviceclocks import DeviceClocks
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.distrust import Distrust
 from gridctl.control.duty import Duty
-from gridctl.control.effect import forecast_kw
 from gridctl.control.events import EventBook
-from gridctl.control.forecastbook import EVERY_S as FORECAST_REVIEW_EVERY_S
-from gridctl.control.forecastbook import ForecastBook
+from gridctl.control.intake import Intake
 from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
@@ -42,49 +36,29 @@ from gridctl.control.ports import Desk, FieldLink, Planner, Store
 from gridctl.control.process_alarms import ProcessAlarms
 from gridctl.control.promotion import PromotionRules
 from gridctl.control.resources import Known, quality_words
+from gridctl.control.reviews import Reviews
+from gridctl.control.sampling import Sampling
 from gridctl.control.settings import OfficeSettings
-from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT, settle_due
-from gridctl.control.shadow import ShadowScores
+from gridctl.control.settlement import settle_due
 from gridctl.control.shifts import Shifts
-from gridctl.control.statecheck import StateCheck
 from gridctl.control.stop import StopState
 from gridctl.control.tags import TagBook
+from gridctl.control.takeover import end_what_was_open
 from gridctl.control.telemetry import ProcessImage
-from gridctl.control.veebook import EVERY_S as VEE_EVERY_S
-from gridctl.control.veebook import VeeBook
 from gridctl.control.views import PictureMaker, PlanViews
 from gridctl.control.watch import StandingAlarms, Watch
-from gridctl.control.weather import EVERY_S as WEATHER_EVERY_S
-from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, UnavailableError
-from gridctl.model.link import (
-    Ack,
-    Conditions,
-    Events,
-    FieldAlarm,
-    Heartbeat,
-    Hello,
-    MorePoints,
-    Outcome,
-    Telemetry,
-    UpFrame,
-)
-from gridctl.model.measurement import GOOD, Measurement, Origin, TimeQuality
 from gridctl.model.mode import Mode
 from gridctl.model.plan import Plan, PlanState
-from gridctl.model.resource import LoadGroup
 from gridctl.model.tag import Tag
 
 log = logging.getLogger(__name__)
 
-SAMPLES_A_TURN = 1_000
 WATCH_S = 0.5
 SWEEP_S = 10.0
 SETTLE_EVERY_S = 60.0
-SCORE_EVERY_S = 60.0
 AUDIT_CHECK_EVERY_S = 3_600.0
-FIELD_ALARM_RESPONSE = "see the communications screen; the field goes on by itself meanwhile"
 
 
 class Office:
@@ -106,7 +80,7 @@ class Office:
         self._clock = clock
         self._model_digest = settings.feeder.digest()
         self._limits_digest = settings.limits.digest()
-        self._audit_fault: str | None = None
+        self._fault = RecordFault()
         self._wake = asyncio.Event()
         self._carrying: asyncio.Task[None] | None = None
         self.image = ProcessImage(
@@ -177,7 +151,7 @@ class Office:
             blocked=self._tagged,
         )
         self.duty = Duty(modes=modes, shifts=shifts, tags=self._tags)
-        self._process_alarms = ProcessAlarms(alarms=self.alarms, order=self._orders.acknowledge)
+        process_alarms = ProcessAlarms(alarms=self.alarms, order=self._orders.acknowledge)
         self._judge = Judge(
             image=self.image,
             clock=clock,
@@ -226,14 +200,11 @@ class Office:
             tags=self._tags,
             left_to_people=lambda mrid: self.closed_loop.left_to_people.get(mrid, ()),
         )
-        self._weather = WeatherDesk(
-            settings.weather,
-            store=store,
-            clock=clock,
-            temperature_point=settings.temperature_point,
+        self.reviews = Reviews(
+            settings, store=store, clock=clock, alarms=self.alarms, known=self.known
         )
         self.cycle = Cycle(
-            weather=self._weather,
+            weather=self.reviews.weather,
             settings=settings,
             store=store,
             planner=planner,
@@ -284,57 +255,28 @@ class Office:
             refusing=lambda: self._distrust.links(clock.now_s()),
             clock=clock,
         )
-        self.scores = ShadowScores(
+        self._intake = Intake(
             store=store,
             clock=clock,
+            image=self.image,
+            events=self.events,
+            judge=self._judge,
+            book=self._book,
+            tags=self._tags,
+            alarms=self.alarms,
+            process_alarms=process_alarms,
             head_point=settings.head_point,
-            limit_kw=settings.head_limit_kw,
-            areas={r.mrid: r.area for r in settings.resources},
+            limits_digest=self._limits_digest,
+            fault=self._fault,
         )
-        self.forecasts = ForecastBook(
+        self._sampling = Sampling(
             store=store,
             clock=clock,
-            alarms=self.alarms,
-            head_point=settings.head_point,
-            utc_offset_s=settings.utc_offset_s,
-        )
-        self.assets = AssetBook(
-            store=store,
-            clock=clock,
-            alarms=self.alarms,
-            transformers=settings.transformers,
-            temperature_point=settings.temperature_point,
-            moving=settings.feeder.moving(),
-        )
-        bounds = settings.plausibility
-        self.vee = VeeBook(
-            store=store,
-            clock=clock,
-            alarms=self.alarms,
-            ratings_kw={
-                settings.head_point: bounds.head_share * settings.head_limit_kw,
-                **{
-                    r.points.power: r.rating_kw
-                    * (bounds.group_share if isinstance(r, LoadGroup) else 1.0)
-                    for r in settings.resources
-                },
-            },
-            utc_offset_s=settings.utc_offset_s,
-            cross=CrossChecks(
-                settings.cross_rules,
-                store=store,
-                forecasts=self.forecasts,
-                head_point=settings.head_point,
-                utc_offset_s=settings.utc_offset_s,
-            ).look,
-            state=StateCheck(
-                settings.feeder,
-                settings.resources,
-                head_point=settings.head_point,
-                known=self.known,
-            ).look
-            if settings.cross_rules.state
-            else None,
+            image=self.image,
+            interval_s=settings.sample_interval_s,
+            reduction_kw=self._dispatcher.reduction_kw,
+            forecast=lambda: self.cycle.forecast,
+            fault=self._fault,
         )
         self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
         self.desk: Desk = OperatorDesk(
@@ -345,7 +287,7 @@ class Office:
             cycle=self.cycle,
             orders=self._orders,
             alarms=self.alarms,
-            process_alarms=self._process_alarms,
+            process_alarms=process_alarms,
             image=self.image,
             stop_state=self._stop_state,
             review=self.duty.shifts.review,
@@ -385,7 +327,7 @@ class Office:
             limits_digest=self._limits_digest,
             field_limits_digest=None if hello is None else hello.limits_digest,
             model_digest=self._model_digest,
-            lost_audit=self._audit_fault,
+            lost_audit=self._fault.reason,
         )
 
     def _field_tags(self) -> frozenset[str] | None:
@@ -486,7 +428,7 @@ class Office:
                 ("office.frames", self._frames()),
                 ("office.cycle", self._cycle_loop()),
                 ("office.dispatch", self._dispatch_loop()),
-                ("office.samples", self._sample_loop()),
+                ("office.samples", self._sampling.run()),
                 ("office.watch", self._watch_loop()),
             )
         ]
@@ -504,120 +446,23 @@ class Office:
             await asyncio.gather(*parts, ending, return_exceptions=True)
 
     async def _take_over(self) -> None:
-        """After a restart nothing is half: no old plan goes on, no command is sent again."""
         await self.alarms.load()
         await self.duty.modes.load()
         await self.closed_loop.end_all("the office was restarted")
         await self._tags.load()
-        doubtful = await self._book.recover()
         if flag := await self._store.flag("stopped"):
             self._stop_state.hold(flag)
-        unfinished = (PlanState.PROPOSED, PlanState.PARTIAL, PlanState.APPROVED, PlanState.ACTIVE)
-        at_s, ended = self._clock.now_s(), 0
-        for stored in await self._store.plans(states=unfinished, limit=1_000):
-            to = PlanState.STOPPED if stored.state is PlanState.ACTIVE else PlanState.VOID
-            async with self._store.transaction() as unit:
-                await unit.move_plan(
-                    stored.plan.mrid,
-                    expected=stored.state,
-                    to=to,
-                    at_s=at_s,
-                    reason="the office was restarted: its snapshot is gone",
-                )
-            ended += 1
-        async with self._store.transaction() as unit:
-            await unit.audit(
-                entry(
-                    at_s=at_s,
-                    person=OFFICE,
-                    action="office.start",
-                    object_=self._settings.feeder.mrid,
-                    after=f"{ended} plans ended, {doubtful} commands in doubt",
-                )
-            )
-        await self.alarms.follows(
-            doubtful > 0,
-            Condition(
-                key="restart",
-                priority=2,
-                text=f"{doubtful} commands were under way when the office was restarted",
-                response="see the command list: the field tells what became of them",
-            ),
+        await end_what_was_open(
+            store=self._store,
+            clock=self._clock,
+            alarms=self.alarms,
+            book=self._book,
+            feeder=self._settings.feeder.mrid,
         )
 
     async def _frames(self) -> None:
         async for frame in self._link.frames():
-            await self._take(frame)
-
-    async def _take(self, frame: UpFrame) -> None:
-        match frame:
-            case Hello():
-                await self._greet(frame)
-            case Events():
-                await self.events.take(frame)
-            case MorePoints():
-                # The line puts them into their Hello; a stray one has nothing to add.
-                log.warning("office: %d points came without a hello", len(frame.points))
-            case Telemetry():
-                self.image.take(frame)
-                self._judge.note()
-            case Outcome():
-                await self._book.take_outcome(frame)
-            case Ack():
-                await self._book.take_ack(frame)
-            case FieldAlarm():
-                await self.alarms.follows(
-                    frame.active,
-                    Condition(
-                        key=f"field.{frame.key}",
-                        priority=min(max(frame.priority, 1), 3),
-                        text=frame.text,
-                        response=FIELD_ALARM_RESPONSE,
-                    ),
-                )
-            case Conditions():
-                await self._process_alarms.take(frame)
-            case Heartbeat():
-                self.image.beat(frame)
-
-    async def _greet(self, hello: Hello) -> None:
-        self.image.greet(hello)
-        self.events.greet(hello)
-        missing = self._settings.head_point not in self.image.points
-        await self.alarms.follows(
-            missing or hello.limits_digest != self._limits_digest,
-            Condition(
-                key="field.mismatch",
-                priority=1,
-                text=f"the field does not know {self._settings.head_point}"
-                if missing
-                else "the field enforces other limits than the office knows",
-                response="give both sides the same points and limits files, then restart them",
-            ),
-        )
-        await self._adopt(hello.tags)
-        await self._audit_field("field.hello", f"{hello.agent}, {len(hello.points)} points")
-
-    async def _adopt(self, held: Sequence[Tag]) -> None:
-        try:
-            await self._tags.adopt(held)
-        except UnavailableError as error:
-            self._audit_fault = str(error)
-
-    async def _audit_field(self, action: str, text: str) -> None:
-        try:
-            async with self._store.transaction() as unit:
-                await unit.audit(
-                    entry(
-                        at_s=self._clock.now_s(),
-                        person=FIELD,
-                        action=action,
-                        object_="field",
-                        after=text,
-                    )
-                )
-        except UnavailableError as error:
-            self._audit_fault = str(error)
+            await self._intake.take(frame)
 
     async def _cycle_loop(self) -> None:
         """The fast cycle: its own loop on the injected clock; a late step is not made up for."""
@@ -658,40 +503,6 @@ class Office:
             log.error("office: an approved plan cannot be released: %s", error)
             return None
 
-    async def _sample_loop(self) -> None:
-        next_s = 0.0
-        while True:
-            now_s = self._clock.now_s()
-            if now_s >= next_s:
-                next_s = now_s + self._settings.sample_interval_s
-                await self._sample(now_s)
-            await asyncio.sleep(WATCH_S)
-
-    async def _sample(self, now_s: float) -> None:
-        """Keep the image in the history: every point that is known, plus two books of our own."""
-        kept: list[Measurement] = []
-        for number, m in enumerate(self.image.snapshot().values.values()):
-            if number % SAMPLES_A_TURN == 0:
-                await asyncio.sleep(0)  # a big plant's image would hold up the loop
-            old = m.quality.is_good and now_s - m.source_time_s > self._settings.sample_interval_s
-            # A value that has not changed since is written again at its new moment, so that the
-            # history has no holes where nothing happened.
-            kept.append(
-                replace(m, source_time_s=now_s, time_quality=TimeQuality.RECEIVED) if old else m
-            )
-        if not kept:
-            return
-        kept.append(_own(REDUCTION_POINT, self._dispatcher.reduction_kw(), now_s))
-        if self.cycle.forecast is not None:
-            baseline = forecast_kw(self.cycle.forecast, now_s)
-            kept.append(_own(BASELINE_POINT, baseline, now_s))
-        try:
-            await self._store.add_samples(kept)
-        except UnavailableError as error:
-            self._audit_fault = str(error)
-        else:
-            self._audit_fault = None
-
     async def _watch_loop(self) -> None:
         """What goes on by itself: expiry, STOP from elsewhere, alarms, forgotten commands."""
         next_sweep_s = self._clock.monotonic_s() + SWEEP_S
@@ -705,7 +516,7 @@ class Office:
                     await self._book.sweep(self.image.leases)
                     await self._tags.step()
             except UnavailableError as error:
-                self._audit_fault = str(error)
+                self._fault.reason = str(error)
                 log.error("office: %s", error)
             await self._standing.look()
             await asyncio.sleep(WATCH_S)
@@ -722,19 +533,9 @@ class Office:
                     self._store, self._clock, head_point=self._settings.head_point
                 ),
             ),
-            Job(name="weather forecast", every_s=WEATHER_EVERY_S, run=self._weather.step),
-            Job(name="shadow scores", every_s=SCORE_EVERY_S, run=self.scores.step),
-            Job(
-                name="forecast review",
-                every_s=FORECAST_REVIEW_EVERY_S,
-                run=lambda: self.forecasts.step(self.cycle.forecast),
+            *self.reviews.jobs(
+                points=lambda: self.image.points, forecast=lambda: self.cycle.forecast
             ),
-            Job(
-                name="asset health",
-                every_s=ASSETS_EVERY_S,
-                run=lambda: self.assets.step(self.image.points, self.cycle.forecast),
-            ),
-            Job(name="validation", every_s=VEE_EVERY_S, run=self.vee.step),
             Job(name="audit check", every_s=AUDIT_CHECK_EVERY_S, run=self._check_audit),
         )
 
@@ -749,17 +550,6 @@ class Office:
                 response="keep the database as it is and call the security administrator",
             ),
         )
-
-
-def _own(point: str, value: float, now_s: float) -> Measurement:
-    return Measurement(
-        point=point,
-        value=value,
-        quality=replace(GOOD, origin=Origin.ESTIMATED),
-        source_time_s=now_s,
-        time_quality=TimeQuality.SYNCHRONIZED,
-        received_time_s=now_s,
-    )
 
 
 async def _soon(event: asyncio.Event, real_s: float) -> None:

@@ -69,7 +69,7 @@ async def test_sg37_shadow_plans_are_made_kept_and_scored_and_cannot_be_sent(
 
         scored = 0
         for _ in range(80):
-            scored += await running.desk_office.scores.step()
+            scored += await running.desk_office.reviews.scores.step()
             if scored:
                 break
             await asyncio.sleep(0.1)
