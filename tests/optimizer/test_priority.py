@@ -37,3 +37,13 @@ def test_it_is_called_when_the_first_is_not_enough_and_for_the_rest_only() -> No
     strict = series_of(planned(task, strict=True))
     assert strict["first"][1] == pytest.approx(100.0, abs=0.5)
     assert strict["second"][1] == pytest.approx(50.0, abs=0.5)
+
+
+def test_who_is_no_resource_is_never_asked_however_short_it_gets() -> None:
+    """Critical loads have no variable at all: there is nothing of them that a price could buy."""
+    result = planned(hourly_task([900, 1500, 900], FIRST, limit_kw=500.0), strict=False)
+    assert {s.resource for s in result.setpoints} == {"first"}
+    fell_kw = [b - a for b, a in zip(result.head_before_kw, result.head_after_kw, strict=True)]
+    assert max(fell_kw) <= FIRST.rating_kw + 1.0
+    missed = {s.interval: s.amount for s in result.shortfalls if s.limit == "head import"}
+    assert missed[1] == pytest.approx(900.0, abs=2.0)

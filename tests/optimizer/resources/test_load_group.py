@@ -15,7 +15,15 @@ from optimizer.plan import plan_task
 from optimizer.problem import injection_kw
 from optimizer.timegrid import time_grid
 from tests.optimizer.rules import broken, series_of
-from tests.optimizer.small import HOUR_S, START_S, at_rest, group, hourly_task
+from tests.optimizer.small import (
+    HOUR_S,
+    START_S,
+    at_rest,
+    demand_event,
+    group,
+    hourly_task,
+    two_nodes,
+)
 
 PEAK = [900, 1080, 1080, 1080, 900]
 
@@ -165,3 +173,27 @@ def test_a_plan_on_history_resets_no_clock() -> None:
         elif state.active_since_s is not None:
             state = replace(state, active_since_s=None, setpoint_kw=0.0, released_at_s=task.now_s)
     assert on_hours == 3.0
+
+
+def test_what_comes_back_is_in_the_voltage_rows() -> None:
+    """All of it comes back when the far end of a weak line has little to spare: less is shed, and
+    the event is missed rather than the voltage."""
+    strong, weak = (
+        planned(
+            hourly_task(
+                [900, 1000, 1230, 900, 700],
+                group("G", rebound=(1.0,)),
+                feeder=two_nodes(r_ohm=r_ohm),
+                limit_kw=5000.0,
+                requests=(demand_event(95.0, 1, 1),),
+            )
+        )
+        for r_ohm in (1e-4, 6.2)
+    )
+    assert shed(strong) == pytest.approx([0, 95, 0, 0, 0], abs=0.5)
+    assert 0.0 < shed(weak)[1] < 40.0
+    check = weak.verification
+    assert check is not None
+    assert check.ok, check.reasons
+    assert check.after.worst_voltage_pu >= 0.95 - 5e-4
+    assert [(s.limit, s.interval) for s in weak.shortfalls] == [("contract target", 1)]
