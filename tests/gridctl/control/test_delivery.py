@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from gridctl.control.activity import Activity
 from gridctl.control.delivery import KEPT_S, Delivery, Given
+from gridctl.control.resources import Known, resource_states
+from gridctl.model.limits import LimitSet
+from gridctl.model.measurement import GOOD, Measurement, Snapshot, TimeQuality
+from gridctl.model.resource import Battery
 from tests.gridctl.control.test_journey import approved, ready
 from tests.gridctl.small_site import SHED_KW, site
 from tests.optimizer.small import BATTERY
@@ -79,6 +84,33 @@ def test_one_that_runs_the_wrong_way_brings_nothing(book: Delivery) -> None:
     book.look({"B": Given(setpoint_kw=90.0, power_kw=-20.0, soc_pct=50.0)}, now_s=0.0)
     assert book.at_most_kw(0.0) == {"B": 0.0}
     assert book.share("B") == 0.0
+
+
+def test_a_battery_that_says_what_it_has_is_believed() -> None:
+    says = replace(BATTERY, points=replace(BATTERY.points, available="B.Avail"))
+    shown = {
+        point: Measurement(
+            point=point, value=value, quality=GOOD, source_time_s=0.0,
+            time_quality=TimeQuality.SYNCHRONIZED, received_time_s=0.0,
+        )
+        for point, value in (("B.Avail", 20.0), ("B.P", 0.0), ("B.F", 0.0))
+    }  # fmt: skip
+    known = Known(
+        snapshot=Snapshot(revision=1, at_s=0.0, values=shown),
+        points={},
+        links=(),
+        limits=LimitSet(version=1, areas=(), devices=(), inhibited=()),
+        not_commanded={},
+    )
+    activity = Activity(utc_offset_s=0.0)
+
+    def available_kw(one: Battery, **at_most_kw: float) -> float:
+        (state,) = resource_states((one,), known, activity, at_most_kw=at_most_kw)
+        return state.available_kw
+
+    assert available_kw(BATTERY) == 60.0
+    assert available_kw(says) == 20.0
+    assert available_kw(says, B=5.0) == 5.0
 
 
 async def test_the_office_plans_with_what_a_hot_battery_gives(tmp_path: Path) -> None:
