@@ -24,6 +24,7 @@ from gridctl.assembly import Ready, run_office
 from gridctl.config import Settings, load_settings
 from gridctl.control.ports import Person
 from gridctl.demo import SCENARIO, seed_history, set_keys, simulator
+from gridctl.limitsfile import sign_limits
 from gridctl.model.errors import GridctlError, RefusedError
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.remote import Remote
@@ -87,6 +88,7 @@ def _add_devices(instance: Path, ports: list[int]) -> None:
     limits = instance / "limits.toml"
     rested = limits.read_text(encoding="utf-8")
     limits.write_text(re.sub(r"interval_min_s = [\d.]+", "interval_min_s = 0.0", rested))
+    sign_limits(limits, instance / "secrets" / "ot.key")
     with sheet.open("a", encoding="utf-8") as file:
         file.writelines(f"{row}\n" for row in rows)
 

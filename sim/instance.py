@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gridctl.limitsfile import sign_limits
 from gridctl.model.canonical import canonical_json, plain
 from gridctl.model.errors import ConfigError
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
@@ -78,6 +79,8 @@ def create_instance(
     write_points(folder / "points.csv", feeder, fleet)
     _write(folder / "limits.toml", "\n".join(_limit_tables(fleet)))
     _make_keys(folder, now_real_s)
+    # OT's own key: whoever changes the limits by hand signs them again (gridctl limits sign).
+    sign_limits(folder / "limits.toml", folder / "secrets" / "ot.key")
     days = story.history_days if history_days is None else history_days
     table = history(feeder, story, end_s=story.start_s, days=days, step_s=_HISTORY_STEP_S)
     write_history(table, folder / "history.csv")
@@ -104,6 +107,7 @@ def _make_keys(folder: Path, now_real_s: float) -> None:
     make_office_keys(
         private=folder / "secrets" / "office.key", public=folder / "pki" / "office.pub"
     )
+    make_office_keys(private=folder / "secrets" / "ot.key", public=folder / "pki" / "ot.pub")
     for name in ("field", "sim-server"):
         uri = "urn:gridctl:field" if name == "field" else "urn:gridctl:sim"
         make_application_certificate(
@@ -214,6 +218,7 @@ def _setting_tables(
         {
             "points": "points.csv",
             "limits": "limits.toml",
+            "limits_public_key": "pki/ot.pub",
             "stop_file": "run/STOP",
             "spool": "run/field-state.json",
         },

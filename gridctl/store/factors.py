@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gridctl.model.errors import Refusal, RefusedError
@@ -37,11 +37,13 @@ class SecurityKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserFactors:
-    """What a person has. `totp`: the sealed secret; `totp_step`: the last step that was used."""
+    """What a person has. `totp`: the sealed secret; `totp_step`: the last step that was used;
+    `recovery_left`: codes that are good still."""
 
     totp: bytes | None
     totp_step: int | None
     keys: tuple[SecurityKey, ...]
+    recovery_left: int = 0
 
     @property
     def any(self) -> bool:
@@ -63,7 +65,7 @@ class Factors:
 
     async def of(self, user: str) -> UserFactors:
         """The factors of a person; none for an unknown name."""
-        person, key = schema.user.c, schema.authenticator
+        person, key, codes = schema.user.c, schema.authenticator, schema.recovery_code.c
         async with self._reading("factors") as connection:
             found = await connection.execute(
                 select(person.totp, person.totp_step).where(person.name == user)
@@ -72,7 +74,11 @@ class Factors:
             keys = await connection.execute(
                 select(key).where(key.c.user == user).order_by(key.c.added_s, key.c.id)
             )
+            left = await connection.execute(
+                select(func.count()).where(codes.user == user, codes.used_at_s.is_(None))
+            )
             return UserFactors(
+                recovery_left=left.scalar_one(),
                 totp=None if row is None else row.totp,
                 totp_step=None if row is None else row.totp_step,
                 keys=tuple(
@@ -136,6 +142,39 @@ class Factors:
             )
             return done.rowcount == 1
 
+    async def put_recovery(self, user: str, hashes: Sequence[str], *, audit: AuditEntry) -> None:
+        """New recovery codes, as argon2id; those before are worth nothing."""
+        table = schema.recovery_code
+        async with self._transaction() as unit:
+            await unit.connection.execute(delete(table).where(table.c.user == user))
+            for number, hashed in enumerate(hashes, start=1):
+                await unit.connection.execute(
+                    insert(table).values(user=user, number=number, hash=hashed)
+                )
+            await unit.audit(audit)
+
+    async def recovery_hash(self, user: str, number: int) -> str | None:
+        """The hash of a code that is good still."""
+        table = schema.recovery_code.c
+        query = select(table.hash).where(
+            table.user == user, table.number == number, table.used_at_s.is_(None)
+        )
+        async with self._reading("recovery code") as connection:
+            found = (await connection.execute(query)).scalar_one_or_none()
+        return None if found is None else str(found)
+
+    async def use_recovery(self, user: str, number: int, *, audit: AuditEntry) -> bool:
+        """Use up a code; False when it is used up already."""
+        table = schema.recovery_code
+        unused = (table.c.user == user, table.c.number == number, table.c.used_at_s.is_(None))
+        async with self._transaction() as unit:
+            done = await unit.connection.execute(
+                update(table).where(*unused).values(used_at_s=audit.at_s)
+            )
+            if done.rowcount == 1:
+                await unit.audit(audit)
+            return done.rowcount == 1
+
     async def reset(self, user: str, *, until_s: float, audit: AuditEntry) -> str:
         """Password, factors and sessions of a person are over; the token of a new set-up link.
 
@@ -161,6 +200,8 @@ class Factors:
                 reason = f"there is no local user {user}"
                 raise RefusedError(Refusal(code="no_such_user", reasons=(reason,)))
             await unit.connection.execute(delete(keys).where(keys.c.user == user))
+            codes = schema.recovery_code
+            await unit.connection.execute(delete(codes).where(codes.c.user == user))
             await unit.connection.execute(delete(sessions).where(sessions.c.user == user))
             await unit.audit(audit)
         return token

@@ -436,6 +436,14 @@ class Users:
             self._decoy = await self._hash(secrets.token_urlsafe(16))
         return self._decoy
 
+    async def hashed(self, secret: str) -> str:
+        """`secret` as argon2id, with the strength of passwords."""
+        return await self._hash(secret)
+
+    async def is_hash_of(self, stored: str, secret: str) -> bool:
+        """Whether `stored` was made from `secret`."""
+        return await self._matches(stored, secret)
+
     async def _hash(self, password: str) -> str:
         async with self._hashing:
             return await asyncio.to_thread(self._hasher.hash, password)

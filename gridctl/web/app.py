@@ -45,6 +45,7 @@ from gridctl.web.metrics import MetricsPage
 from gridctl.web.mode_pages import ModePages
 from gridctl.web.pages import Pages
 from gridctl.web.people import People
+from gridctl.web.plain_factors import PlainFactors
 from gridctl.web.problem import problem, refused
 from gridctl.web.provider import Provider
 from gridctl.web.provider_pages import ProviderPages
@@ -242,6 +243,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
     commands = CommandPages(desk=parts.desk, store=parts.store)
     assets = AssetPages(parts.assets, parts.vee)
     settled = SettlementPages(SettlementDesk(store=parts.store, clock=parts.clock))
+    plain = PlainFactors(factors=factors, people=parts.people)
     fresh = partial(Rule, step_up=True)
     table: list[tuple[str, str, Handle, Permission | Rule | None]] = [
         ("GET", "/", _index, None),
@@ -258,6 +260,10 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("GET", "/plain", pages.plain, None),
         ("POST", "/plain/login", pages.log_in, None),
         ("POST", "/plain/stop", pages.stop, p.STOP),
+        ("GET", "/plain/factors", plain.held, p.OWN),
+        ("POST", "/plain/factors/code", plain.begin_code, fresh(permission=p.OWN)),
+        ("POST", "/plain/factors/confirm", plain.confirm_code, fresh(permission=p.OWN)),
+        ("POST", "/plain/factors/recovery", plain.recovery, fresh(permission=p.OWN)),
         ("GET", "/oidc/start", provider.start, None),
         ("GET", "/oidc/callback", provider.callback, None),
         # Proofs: a ticket stands for the person, where one is needed.
@@ -265,6 +271,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("POST", f"{v1}/session", sign_in.log_in, None),
         ("POST", f"{v1}/session/password", sign_in.by_password, None),
         ("POST", f"{v1}/session/code", sign_in.by_code, None),
+        ("POST", f"{v1}/session/recovery", sign_in.by_recovery, None),
         ("POST", f"{v1}/session/key-challenge", sign_in.key_challenge, None),
         ("POST", f"{v1}/session/key", sign_in.by_key, None),
         ("POST", f"{v1}/session/prove", sign_in.prove, p.OWN),
@@ -274,6 +281,7 @@ def routes(handlers: Handlers, parts: WebParts) -> Sequence[Route]:
         ("GET", f"{v1}/factors", factors.held, p.OWN),
         ("POST", f"{v1}/factors/code", factors.begin_code, fresh(permission=p.OWN)),
         ("POST", f"{v1}/factors/code/confirm", factors.confirm_code, fresh(permission=p.OWN)),
+        ("POST", f"{v1}/factors/recovery", factors.recovery, fresh(permission=p.OWN)),
         ("POST", f"{v1}/factors/key", factors.begin_key, fresh(permission=p.OWN)),
         ("POST", f"{v1}/factors/key/confirm", factors.confirm_key, fresh(permission=p.OWN)),
         ("GET", f"{v1}/users", users.users, p.LIST_USERS),

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from gridctl.control.ports import Person
 from gridctl.web.problem import problem
-from gridctl.web.proving import SECOND_FACTORS, Proved
+from gridctl.web.proving import RECOVERY, SECOND_FACTORS, Proved
 from gridctl.web.roles import PERMISSIONS, Permission, Role, lacking_areas, may
 
 COOKIE_TLS = "__Host-gridctl"
@@ -194,7 +194,10 @@ class Gate:
         return guarded
 
     def lacks_factor(self, session: SessionLike) -> bool:
-        """Whether the person must enrol, or show, a second factor before acting."""
+        """Whether the person must enrol, or show, a second factor before acting. Who came in by a
+        recovery code must, whatever his role."""
+        if session.factor == RECOVERY:
+            return True
         return session.role in self._factor_roles and session.factor not in SECOND_FACTORS
 
     async def _forbidden(
@@ -217,8 +220,8 @@ class Gate:
                 403,
                 "second_factor_missing",
                 "A second factor is needed",
-                detail=f"role {session.role} acts with a code generator or a security key: "
-                "enrol one under your name",
+                detail=f"a {session.role} acts here with a code generator or a security key: enrol "
+                "one under your name, then sign in with it",
             )
         if rule.areas is not None:
             lacking = lacking_areas(session.areas, await rule.areas(request))

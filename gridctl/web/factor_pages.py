@@ -9,12 +9,14 @@ from aiohttp import web
 
 from gridctl.control.ports import AuditEntry
 from gridctl.model.clock import Clock
+from gridctl.model.recovery import new_codes
 from gridctl.model.totp import SECRET_BYTES, matching_step, shown, uri_of
 from gridctl.web.api import body_of
 from gridctl.web.auth import SIGNED, Gate, person_of
 from gridctl.web.json_values import iso
 from gridctl.web.people import People
 from gridctl.web.problem import problem
+from gridctl.web.qrcode import qr_code
 from gridctl.web.securitykeys import NoProof, State
 from gridctl.web.signin_pages import text_of
 
@@ -47,6 +49,7 @@ class FactorPages:
         return web.json_response(
             {
                 "code": held.totp is not None,
+                "recovery_left": held.recovery_left,
                 "keys": [
                     {"id": k.id, "label": k.label, "added": iso(k.added_s)} for k in held.keys
                 ],
@@ -58,29 +61,38 @@ class FactorPages:
     async def begin_code(self, request: web.Request) -> web.StreamResponse:
         """A new secret, for the app; nothing holds until a code of it has come back."""
         await body_of(request)
-        if self._people.sealer is None:
+        begun = self.new_secret(request)
+        if begun is None:
             return problem(409, "no_codes", "Code generators cannot be used here")
+        secret, uri = begun
+        qr = qr_code(uri)
+        return web.json_response(
+            {"secret": shown(secret), "uri": uri, "qr": {"size": qr.size, "path": qr.path}}
+        )
+
+    def new_secret(self, request: web.Request) -> tuple[bytes, str] | None:
+        """A secret that waits for its first code, and its address, for every page that shows them;
+        None: no code generators here."""
+        if self._people.sealer is None:
+            return None
         secret = secrets.token_bytes(SECRET_BYTES)
         session = request[SIGNED].session
         self._wait(session.id, _Pending(until_mono_s=self._until(), secret=secret))
-        return web.json_response(
-            {
-                "secret": shown(secret),
-                "uri": uri_of(secret, user=session.user, issuer=self._people.site),
-            }
-        )
+        return secret, uri_of(secret, user=session.user, issuer=self._people.site)
 
     async def confirm_code(self, request: web.Request) -> web.StreamResponse:
         """The first code of the new generator: from now on it is asked for."""
         body = await body_of(request, code=str)
+        return await self.confirmed(request, body["code"]) or web.json_response({})
+
+    async def confirmed(self, request: web.Request, code: str) -> web.Response | None:
+        """Enrol the generator whose code this is; the problem that stands in the way, else None."""
         session = request[SIGNED].session
         pending = self._pending.get(session.id)
         sealer = self._people.sealer
         if sealer is None or pending is None or not pending.secret or self._is_late(pending):
             return problem(409, "no_enrolment", "No enrolment waits for a code: begin again")
-        step = matching_step(
-            pending.secret, body["code"], now_s=self._people.real.now_s(), last_step=None
-        )
+        step = matching_step(pending.secret, code, now_s=self._people.real.now_s(), last_step=None)
         if step is None:
             return problem(
                 409,
@@ -95,7 +107,27 @@ class FactorPages:
             step=step,
             audit=self._entry(request, "enrol code generator"),
         )
-        return web.json_response({})
+        return None
+
+    async def recovery(self, request: web.Request) -> web.StreamResponse:
+        """New recovery codes, shown this once; those before are worth nothing."""
+        await body_of(request)
+        codes = await self.new_recovery(request)
+        if codes is None:
+            return problem(409, "no_factor", "Enrol a code generator or a security key first")
+        return web.json_response({"codes": list(codes)})
+
+    async def new_recovery(self, request: web.Request) -> tuple[str, ...] | None:
+        """For every page that shows them; None: there is no factor that they could stand for."""
+        user = request[SIGNED].session.user
+        if not (await self._people.factors.of(user)).any:
+            return None
+        codes = new_codes()
+        hashes = [await self._people.users.hashed(code) for code in codes]
+        await self._people.factors.put_recovery(
+            user, hashes, audit=self._entry(request, "make recovery codes", after=str(len(codes)))
+        )
+        return codes
 
     async def begin_key(self, request: web.Request) -> web.StreamResponse:
         """Options for the browser."""

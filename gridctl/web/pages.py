@@ -7,6 +7,7 @@ from html import escape
 from aiohttp import web
 
 from gridctl.control.ports import Desk
+from gridctl.model.recovery import parsed
 from gridctl.web.auth import Gate, Signed, person_of, same_origin
 from gridctl.web.problem import problem
 from gridctl.web.proving import Proving, Ticket
@@ -17,7 +18,8 @@ _HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width"><title>gridctl</title></head><body>"""
 
 
-def _page(body: str, status: int = 200) -> web.Response:
+def page(body: str, status: int = 200) -> web.Response:
+    """A page without a script."""
     return web.Response(
         text=f"{_HEAD}{body}</body></html>", content_type="text/html", status=status
     )
@@ -36,7 +38,7 @@ class Pages:
         """Plans and STOP for a signed-in person, else the form to sign in."""
         signed = await self._gate.signed(request)
         if signed is None:
-            return _page(_LOGIN)
+            return page(_LOGIN)
         picture = self._desk.picture()
         head = picture.snapshot.values.get(picture.head_point)
         shown = "?" if head is None else f"{head.value:.0f}"
@@ -47,13 +49,14 @@ class Pages:
             for p in await self._desk.plans(limit=20)
         )
         state = "<p><strong>STOPPED: nothing is dispatched.</strong></p>" if picture.stopped else ""
-        return _page(
+        return page(
             f"<h1>gridctl</h1><p>Signed in as {escape(signed.session.user)}. "
             f"Feeder head {shown} kW of {picture.head_limit_kw:.0f} kW.</p>{state}"
             f"{_stop_form(signed)}"
             "<h2>Plans</h2><table><thead><tr><th>Plan</th><th>State</th><th>Reduction</th>"
             f"<th>Approvals</th></tr></thead><tbody>{rows}</tbody></table>"
-            "<p>Approving needs the console, or <code>gridctl plan approve</code>.</p>"
+            "<p>Approving needs the console, or <code>gridctl plan approve</code>. "
+            '<a href="/plain/factors">Second factors</a></p>'
         )
 
     async def log_in(self, request: web.Request) -> web.StreamResponse:
@@ -64,10 +67,14 @@ class Pages:
         name = str(form.get("user", ""))
         found = await self._sign_in.password(name, str(form.get("password", "")))
         if isinstance(found, Ticket):
-            found = await self._proving.by_code(found.token, str(form.get("code", "")))
+            code = str(form.get("code", ""))
+            if parsed(code) is not None:
+                found = await self._sign_in.recovered(request, found.token, code)
+            else:
+                found = await self._proving.by_code(found.token, code)
         if found is None:
             await self._sign_in.note(request, name, "refused")
-            return _page(f"<p>User, password or code is wrong, or locked for now.</p>{_LOGIN}", 401)
+            return page(f"<p>User, password or code is wrong, or locked for now.</p>{_LOGIN}", 401)
         return await self._sign_in.admitted(request, found, page="/plain")
 
     async def stop(self, request: web.Request) -> web.StreamResponse:
@@ -89,6 +96,6 @@ def _stop_form(signed: Signed) -> str:
 _LOGIN = """<h1>gridctl</h1><form method="post" action="/plain/login">
 <p><label>User <input name="user" autocomplete="username" required></label></p>
 <p><label>Password <input name="password" type="password" autocomplete="current-password" required>
-</label></p><p><label>Code of your generator, if you have one
-<input name="code" inputmode="numeric" autocomplete="one-time-code"></label></p>
+</label></p><p><label>Code of your generator, or a recovery code, if you have one
+<input name="code" autocomplete="one-time-code"></label></p>
 <p><button>Sign in</button></p></form>"""

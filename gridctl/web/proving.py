@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from gridctl.model.clock import Clock
+from gridctl.model.record import AuditEntry
+from gridctl.model.recovery import parsed
 from gridctl.model.totp import matching_step
 from gridctl.sealing import Sealer
 from gridctl.store.factors import SecurityKey, UserFactors
@@ -25,6 +27,8 @@ TRIES_MAX = 5
 TICKET_BYTES = 32
 
 PASSWORD, CODE, KEY, PROVIDER = "password", "code", "key", "provider"
+RECOVERY = "recovery"
+"""A session that began with it may look, STOP and enrol, until a second factor has been shown."""
 SECOND_FACTORS = frozenset({CODE, KEY})
 
 
@@ -37,6 +41,10 @@ class FactorStore(Protocol):
 
     async def note_signature(self, key: str, sign_count: int) -> bool: ...
 
+    async def recovery_hash(self, user: str, number: int) -> str | None: ...
+
+    async def use_recovery(self, user: str, number: int, *, audit: AuditEntry) -> bool: ...
+
 
 class Passwords(Protocol):
     """The part of `store.users` that proving needs."""
@@ -48,6 +56,8 @@ class Passwords(Protocol):
     async def note_second(self, name: str, *, right: bool) -> bool: ...
 
     async def user(self, name: str) -> UserRow | None: ...
+
+    async def is_hash_of(self, stored: str, secret: str) -> bool: ...
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,7 +114,10 @@ class Proving:
             return None
         if not held.any:
             return Proved(user=user, factor=PASSWORD)
-        return self._ticket(user, "", self._methods(held), held.keys)
+        methods = self._methods(held)
+        # Only to come in: what needs a fresh proof needs the factor itself.
+        methods += (RECOVERY,) if held.recovery_left else ()
+        return self._ticket(user, "", methods, held.keys)
 
     async def begin_again(self, name: str, session: str) -> Ticket | None:
         """A ticket for a fresh proof: by a second factor where there is one, else the password;
@@ -140,6 +153,20 @@ class Proving:
         fresh = step is not None and await self._factors.use_step(name, step)
         right = await self._passwords.note_second(name, right=fresh)
         return self._done(ticket, CODE) if right else None
+
+    async def by_recovery(self, token: str, code: str, *, audit: AuditEntry) -> Proved | None:
+        """One of the codes that were shown once; each is good once."""
+        ticket, typed = self._tried(token, RECOVERY), parsed(code)
+        if ticket is None:
+            return None
+        name, fresh = ticket.user.name, False
+        if typed is not None:
+            number, whole = typed
+            stored = await self._factors.recovery_hash(name, number)
+            if stored is not None and await self._passwords.is_hash_of(stored, whole):
+                fresh = await self._factors.use_recovery(name, number, audit=audit)
+        right = await self._passwords.note_second(name, right=fresh)
+        return self._done(ticket, RECOVERY) if right else None
 
     def challenge(self, token: str) -> Mapping[str, Any] | None:
         """What the person's security key has to sign."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -100,6 +101,21 @@ class SignInPages:
             request, user, await self._proving.by_code(body["ticket"], body["code"])
         )
 
+    async def by_recovery(self, request: web.Request) -> web.StreamResponse:
+        """One of the person's recovery codes."""
+        body = await body_of(request, ticket=str, code=str)
+        if not same_origin(request):
+            return problem(403, "foreign_origin", "Request from another site")
+        user = self._proving.purpose(body["ticket"])[0]
+        proved = await self.recovered(request, body["ticket"], body["code"])
+        return await self._settled(request, user, proved)
+
+    async def recovered(self, request: web.Request, ticket: str, code: str) -> Proved | None:
+        """A recovery code, for every page that asks for one; its use is an audit row."""
+        user = self._proving.purpose(ticket)[0]
+        used = self._row(request, user, action="recovery code", object_=user, result="used up")
+        return await self._proving.by_recovery(ticket, code, audit=used)
+
     async def key_challenge(self, request: web.Request) -> web.StreamResponse:
         """What the security key has to sign."""
         body = await body_of(request, ticket=str)
@@ -171,23 +187,33 @@ class SignInPages:
         self, request: web.Request, user: str, result: str, *, session: str = "", role: str = ""
     ) -> None:
         """An audit row for each try; STOP needs no sign-in, so a failing audit stops only this."""
+        row = self._row(request, user, result=result)
         async with self._store.transaction() as unit:
-            await unit.audit(
-                AuditEntry(
-                    at_s=self._clock.now_s(),
-                    who=user[:USER_CHARS_MAX],
-                    session=session,
-                    source=source_of(request),
-                    role=role,
-                    action="sign in",
-                    object="session",
-                    before="",
-                    after="",
-                    reason="",
-                    plan_digest="",
-                    result=result,
-                )
-            )
+            await unit.audit(replace(row, session=session, role=role))
+
+    def _row(
+        self,
+        request: web.Request,
+        user: str,
+        *,
+        result: str,
+        action: str = "sign in",
+        object_: str = "session",
+    ) -> AuditEntry:
+        return AuditEntry(
+            at_s=self._clock.now_s(),
+            who=user[:USER_CHARS_MAX],
+            session="",
+            source=source_of(request),
+            role="",
+            action=action,
+            object=object_,
+            before="",
+            after="",
+            reason="",
+            plan_digest="",
+            result=result,
+        )
 
 
 def needs_factor(ticket: Ticket) -> web.Response:

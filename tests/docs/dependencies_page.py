@@ -67,6 +67,14 @@ RECORDS: dict[str, Record] = {
         size_mb=0.8,
         why="security keys, WebAuthn ([ADR 0031](../adr/0031-second-factors.md))",
     ),
+    "segno": Record(
+        versions=("1.6.6",),
+        released="2025-03",
+        licence="BSD-3-Clause",
+        metadata="BSD License",
+        size_mb=0.3,
+        why="QR code of a generator's secret ([ADR 0042](../adr/0042-qr-code-and-recovery.md))",
+    ),
     "joserfc": Record(
         versions=("1.8.0",),
         released="2026-11",

@@ -74,23 +74,32 @@ _CONSOLE: Mapping[str, str] = {
     "POST /api/v1/manual-steps/{number}/give-up": "It is not done: `reason`.",
     "GET /api/v1/modes": "Each area: its mode, what is asked for, the evidence from shadow plans.",
     "POST /api/v1/modes": "Go down at once, or ask to go up: `area`, `mode`, `reason`.",
-    "POST /api/v1/modes/approve": "One person's yes to what is asked for: `area`.",
+    "POST /api/v1/modes/approve": "One person's yes to what is asked for: `area`; for closed loop "
+    "the `digest` of the envelope.",
+    "POST /api/v1/modes/closed-loop": "Ask for closed loop (SG-37): `area`, `max_kw`, `ramp_kw`, "
+    "`devices`, `from_hour`, `to_hour`, `causes`, `life_h`, `reason`; an ENGINEER.",
     "GET /api/v1/events": "Sequence of events, newest first; `point`, `before`, `limit`.",
     "GET /plain": "A page without scripts: sign in, plans, STOP.",
     "POST /plain/login": "Its form to sign in.",
     "POST /plain/stop": "Its STOP button.",
+    "GET /plain/factors": "Second factors without a script.",
+    "POST /plain/factors/code": "A new code generator: QR code and secret, once.",
+    "POST /plain/factors/confirm": "Its first `code`.",
+    "POST /plain/factors/recovery": "New recovery codes, shown once.",
     "GET /oidc/start": "To the identity provider.",
     "GET /oidc/callback": "Back from it.",
     "GET /api/v1/sign-in": "Which ways to sign in there are.",
     "POST /api/v1/session": "Sign in: `user`, `password`.",
     "POST /api/v1/session/password": "Prove oneself again by password: `ticket`, `password`.",
     "POST /api/v1/session/code": "Second factor: `ticket`, `code` of the generator; each is good once.",
+    "POST /api/v1/session/recovery": "A recovery code, once: `ticket`, `code`.",
     "POST /api/v1/session/key-challenge": "What the security key has to sign: `ticket`.",
     "POST /api/v1/session/key": "Second factor: `ticket`, `credential` as the browser gives it.",
     "POST /api/v1/session/prove": "A ticket for a fresh proof, and by which methods.",
     "POST /api/v1/set-up": "Choose the first password: `token` of the set-up link, `password`.",
     "GET /api/v1/factors": "One's own code generator and security keys.",
     "POST /api/v1/factors/code": "Begin to enrol a code generator: its secret, once.",
+    "POST /api/v1/factors/recovery": "New recovery codes, shown once; those before end.",
     "POST /api/v1/factors/code/confirm": "End it with the first `code`.",
     "POST /api/v1/factors/key": "Begin to enrol a security key: options for the browser.",
     "POST /api/v1/factors/key/confirm": "End it: `label`, `credential`.",
@@ -200,6 +209,7 @@ class _Shell:
     assets: Any = None
     vee: Any = None
     people: Any = None
+    utc_offset_s: Any = 0.0
     provider: Any = None
 
 

@@ -82,12 +82,31 @@ def test_sg07_sign_in_with_a_code_generator(browser: Browser, server: SignInServ
         shown = page.locator("[data-secret]").get_attribute("data-secret") or ""
         secret = base64.b32decode(shown + "=" * (-len(shown) % 8))
         assert violations(page) == []
+        # Every module of the picture is drawn by our own path; it is there and square.
+        box = page.get_by_role("img", name="QR code of the secret").bounding_box()
+        assert box is not None
+        assert box["width"] == box["height"] > 200
         # The step before now is still good; the one of now stays unused for signing in.
         page.get_by_label("The code that the app shows now").fill(
             code_of(secret, step_at(time.time()) - 1)
         )
         page.get_by_role("button", name="Confirm").click()
         expect(page.get_by_text("enrolled", exact=True)).to_be_visible()
+        page.get_by_role("button", name="Make recovery codes…").click()
+        codes = page.locator(".recovery li").all_inner_texts()
+        assert len(codes) == 8
+        assert violations(page) == []
+        page.get_by_role("button", name="I have them on paper").click()
+        assert page.locator(".recovery li").count() == 0, "shown once"
+        expect(page.get_by_text("8 are good")).to_be_visible()
+        sign_out(page)
+        password_step(page, server, "code")
+        page.get_by_text("use a recovery code").click()
+        page.get_by_label("Recovery code").fill(codes[5])
+        assert violations(page) == []
+        page.get_by_role("button", name="Continue").last.click()
+        expect(page.get_by_text("acts with a second factor only")).to_be_visible()
+        expect(page.get_by_text("7 are good")).to_be_visible()
         sign_out(page)
         password_step(page, server, "code")
         expect(page.get_by_text("One more proof that you are code")).to_be_visible()

@@ -35,13 +35,13 @@ export interface Unproved extends Problem { ticket: string; methods: Proof[] }
 
 // POST /api/v1/session answers 401 "second_factor" with a ticket where more than a password is
 // needed; session/code and session/key take it. 403 "step_up": session/prove gives another ticket.
-export type Proof = "password" | "code" | "key" | "provider";
+export type Proof = "password" | "code" | "key" | "recovery" | "provider";
 // GET /api/v1/sign-in -> Ways
 export interface Ways { provider: boolean; key_origin: string | null; codes: boolean }
 // GET /api/v1/factors -> Factors
 export interface Factors {
   code: boolean; keys: { id: string; label: string; added: string }[];
-  codes_possible: boolean; key_origin: string | null;
+  codes_possible: boolean; key_origin: string | null; recovery_left: number;
 }
 // GET /api/v1/users -> UserList
 export interface UserRow {

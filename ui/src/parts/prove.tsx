@@ -56,9 +56,29 @@ export function Prove(props: ProveProps) {
           <div class="actions"><button type="submit" class="primary" disabled={busy}>{typed.button}</button></div>
         </form>
       ) : null}
+      {has("recovery") ? <RecoveryCode busy={busy} onCode={(code) => void send("session/recovery", { code })} /> : null}
       {has("provider") ? <p><a href="/oidc/start">Sign in again at your organisation</a>, then come back to this plan.</p> : null}
       <Failure text={failure} />
     </div>
+  );
+}
+
+/** For who has lost generator and key. */
+function RecoveryCode(props: { busy: boolean; onCode: (code: string) => void }) {
+  const [code, setCode] = useState("");
+  return (
+    <details>
+      <summary>I have lost it: use a recovery code</summary>
+      <form onSubmit={(e) => {
+        e.preventDefault();
+        props.onCode(code);
+      }}>
+        <label class="field">Recovery code
+          <input autoComplete="off" spellcheck={false} required value={code} onInput={(e) => setCode(e.currentTarget.value)} />
+        </label>
+        <div class="actions"><button type="submit" disabled={props.busy}>Continue</button></div>
+      </form>
+    </details>
   );
 }
 

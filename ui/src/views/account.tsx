@@ -30,6 +30,7 @@ export function Account() {
         <>
           <Generator held={held} onDone={() => void load()} />
           <Keys held={held} onDone={() => void load()} />
+          <Recovery held={held} onDone={() => void load()} />
         </>
       )}
     </div>
@@ -37,11 +38,11 @@ export function Account() {
 }
 
 function Generator(props: { held: Factors; onDone: () => void }) {
-  const [made, setMade] = useState<{ secret: string; uri: string } | null>(null);
+  const [made, setMade] = useState<Made | null>(null);
   const [code, setCode] = useState("");
   const [failure, setFailure] = useState("");
   const begin = async (): Promise<void> => {
-    const answer = await call<{ secret: string; uri: string }>("POST", "factors/code", {});
+    const answer = await call<Made>("POST", "factors/code", {});
     setFailure(answer.ok ? "" : explain(answer.problem));
     if (answer.ok) setMade(answer.value);
   };
@@ -64,7 +65,10 @@ function Generator(props: { held: Factors; onDone: () => void }) {
         </button>
       ) : (
         <form class="stack" onSubmit={(e) => void confirm(e)}>
-          <p>Type this secret into the app, or open <a href={made.uri}>the address for an app on this device</a>. It is shown this once.</p>
+          <p>Let the app see this code, type the secret into it, or open <a href={made.uri}>the address for an app on this device</a>. It is shown this once.</p>
+          <svg class="qr" viewBox={`0 0 ${made.qr.size} ${made.qr.size}`} role="img" aria-label="QR code of the secret">
+            <rect width={made.qr.size} height={made.qr.size} fill="#fff" /><path d={made.qr.path} fill="#000" />
+          </svg>
           <p class="mono secret" data-secret={made.secret}>{made.secret.replace(/(.{4})/g, "$1 ").trim()}</p>
           <label class="field">The code that the app shows now
             <input inputMode="numeric" autoComplete="one-time-code" required value={code} onInput={(e) => setCode(e.currentTarget.value)} />
@@ -74,6 +78,39 @@ function Generator(props: { held: Factors; onDone: () => void }) {
             <button type="submit" class="primary">Confirm</button>
           </div>
         </form>
+      )}
+      <Failure text={failure} />
+    </Panel>
+  );
+}
+
+interface Made { secret: string; uri: string; qr: { size: number; path: string } }
+
+function Recovery(props: { held: Factors; onDone: () => void }) {
+  const [codes, setCodes] = useState<string[] | null>(null);
+  const [failure, setFailure] = useState("");
+  const left = props.held.recovery_left;
+  const enrolled = props.held.code || props.held.keys.length > 0;
+  const make = async (): Promise<void> => {
+    const answer = await call<{ codes: string[] }>("POST", "factors/recovery", {});
+    setFailure(answer.ok ? "" : explain(answer.problem));
+    if (!answer.ok) return;
+    setCodes(answer.value.codes);
+    props.onDone();
+  };
+  return (
+    <Panel title="Recovery codes" aside={<span class="small">{left} are good</span>}>
+      <p>For the day on which your generator or key is lost: each lets you in once, to look, to STOP and to enrol another. Print them and lock them away.</p>
+      {codes === null ? (
+        <button type="button" disabled={!enrolled} onClick={() => void make()}>
+          {left > 0 ? "Make new ones; those before end…" : "Make recovery codes…"}
+        </button>
+      ) : (
+        <>
+          <ol class="mono recovery">{codes.map((code) => <li key={code}>{code}</li>)}</ol>
+          <p>They are shown this once.</p>
+          <button type="button" onClick={() => setCodes(null)}>I have them on paper</button>
+        </>
       )}
       <Failure text={failure} />
     </Panel>

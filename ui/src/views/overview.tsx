@@ -74,7 +74,7 @@ function Strip(props: { live: Live; feeder: Feeder }) {
         <p><Value class="big" text={number(r.confirmed)} unit={`of ${number(r.intended)} confirmed`} /></p>
         <p class="small">{number(r.usable)} of {number(r.all)} usable</p>
       </div>
-      <div class="tile">
+      <div class="tile planning">
         <h3>Planning cycle</h3>
         <p class={`cycle ${cycle.is_warning ? "s-warn" : ""}`}>{cycle.words}</p>
         {l.cycle?.held ? <p class="small s-warn" title={heldWords(l.cycle.held, l.at)}>{heldShort(l.cycle.held, l.at)}</p> : null}
