@@ -71,16 +71,17 @@ class BranchCurrents:
         result: FloatArray = np.maximum.reduceat(rows, self._first, axis=0)
         return result
 
+    def change(self, d_node_v: ComplexArray, d_node_a: ComplexArray) -> ComplexArray:
+        """(rows, nc) changes of each branch and phase's current, in per cent of its rating."""
+        return product(self._volts, d_node_v) + product(self._amps, d_node_a)
+
     def slope_pct(
-        self,
-        node_v: ComplexArray,
-        node_a: ComplexArray,
-        d_node_v: ComplexArray,
-        d_node_a: ComplexArray,
+        self, node_v: ComplexArray, node_a: ComplexArray, changes: ComplexArray
     ) -> FloatArray:
-        """(B, nc) change of the loading of the phase that is worst at (n, 1) `node_v`, `node_a`."""
+        """(B, nc) change of the loading of the phase that is worst at (n, 1) `node_v`, `node_a`;
+        `changes` as `change` has them."""
         if not self.names:
-            return np.zeros((0, d_node_v.shape[1]))
+            return np.zeros((0, changes.shape[1]))
         current = (product(self._volts, node_v) + product(self._amps, node_a))[:, 0]
         size = np.abs(current)
         worst = np.array(
@@ -89,8 +90,7 @@ class BranchCurrents:
                 for first, count in zip(self._first, self._counts, strict=True)
             ]
         )
-        change = (product(self._volts, d_node_v) + product(self._amps, d_node_a))[worst]
-        at = current[worst]
+        change, at = changes[worst], current[worst]
         safe = np.where(size[worst] > 0.0, size[worst], 1.0)
         result: FloatArray = np.real(np.conj(at)[:, None] * change) / safe[:, None]
         return result

@@ -23,6 +23,9 @@ NEAR_PCT = 15.0
 """Points below its limit at which a loading is looked at with a slope of its own interval."""
 LOADING_RESIDUAL_PCT = 0.05
 SLOPES_MAX = 50_000_000
+SHARED_FROM = 500_000
+"""Slopes of so many voltages (node-phases times controls) take a second each: on such a feeder the
+loadings of all intervals follow from how the currents change at the peak."""
 SAME_KW = 1.0
 """Slopes are those of injections that differ by less than this in sum."""
 
@@ -75,6 +78,9 @@ class LinearModel:
         self._own_dv: dict[int, FloatArray] = {}
         self._slopes_at: dict[int, FloatArray] = {}
         self._shared = sensitivity.dloading_pct_per_kw
+        self._current_pct = None
+        if sensitivity.dv_pu_per_kw.size >= SHARED_FROM and not steps[1]:
+            self._current_pct = sensitivity.current_pct
         self._own: dict[int, FloatArray] = {}
         for t in np.flatnonzero(self._near(flow.branch_loading_pct).any(axis=0)):
             self._own[int(t)] = self._slope(flow, int(t))
@@ -160,6 +166,10 @@ class LinearModel:
         return np.asarray(loading_pct > self._bounds.loading_pct - NEAR_PCT)
 
     def _slope(self, flow: FlowResult, t: int) -> FloatArray:
+        if self._current_pct is not None:
+            found = self._network.loading_slope(flow, t, self._current_pct)
+            if found is not None:
+                return found
         return self._sensitivity(flow, t).dloading_pct_per_kw
 
     def _sensitivity(self, flow: FlowResult, t: int) -> Sensitivity:
@@ -176,4 +186,5 @@ class LinearModel:
             dv_pu_per_kw=joined(found.dv_pu_per_kw, more.dv_pu_per_kw),
             dhead_kw_per_kw=joined(found.dhead_kw_per_kw, more.dhead_kw_per_kw),
             dloading_pct_per_kw=joined(found.dloading_pct_per_kw, more.dloading_pct_per_kw),
+            current_pct=found.current_pct,
         )

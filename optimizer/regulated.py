@@ -121,6 +121,7 @@ class RegulatedNetwork:
             dv_pu_per_kw=np.column_stack([dv for dv, _, _ in changes]),
             dhead_kw_per_kw=np.concatenate([dhead for _, dhead, _ in changes]),
             dloading_pct_per_kw=np.column_stack([dl for _, _, dl in changes]),
+            current_pct=np.zeros((0, len(rows)), dtype=np.complex128),
         )
 
     @property
@@ -402,6 +403,14 @@ class RegulatedNetwork:
         """As `NetworkModel.sensitivity`, at the positions of interval `t`, which stay."""
         model = self._model(flow.positions[:, t])
         return model.sensitivity(flow, t, columns, unbalance=self._unbalance)
+
+    def loading_slope(
+        self, flow: FlowResult, t: int, current_pct: ComplexArray
+    ) -> FloatArray | None:
+        """As `NetworkModel.loading_slope`; None where rows of unbalance are watched, too."""
+        if self._unbalance is not None:
+            return None
+        return self._model(flow.positions[:, t]).loading_slope(flow, t, current_pct)
 
     def _stations_of(self, kin: RegulatedNetwork | None) -> Stations | None:
         """None where nothing acts."""

@@ -35,12 +35,14 @@ class Sensitivity:
 
     `dv_pu_per_kw` (n, nc): change of voltage magnitudes; `dhead_kw_per_kw` (nc,): change of the
     head's import (about -1 for an injection, losses included); `dloading_pct_per_kw` (B, nc):
-    change of each branch's loading (of the phase that is worst at this point).
+    change of each branch's loading (of the phase that is worst at this point); `current_pct` (rows,
+    nc): complex change of the current of each branch and phase in per cent of its rating.
     """
 
     dv_pu_per_kw: FloatArray
     dhead_kw_per_kw: FloatArray
     dloading_pct_per_kw: FloatArray
+    current_pct: ComplexArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
