@@ -23,8 +23,10 @@ LOOKAHEAD_S: Final = 3_600.0
 MARGIN_SHARE: Final = 0.005
 """Of the limit: below this the head's own noise would call for a new plan again and again."""
 OVERDONE_SHARE: Final = 0.1
-"""Of the limit: by so much a plan must take off more than is needed, all of the next hour, before
-people are asked for another. Less is what a forecast may err by, and asking costs more."""
+"""Of the limit: by so much a plan must take off more than is needed, all of OVERDONE_AHEAD_S,
+before people are asked for another. Less is what a forecast may err by, and asking costs more."""
+OVERDONE_AHEAD_S: Final = 1_800.0
+"""Further ahead a forecast that is off may be right again: what was planned for then stands."""
 EXPORT_MARGIN_SHARE: Final = 0.02
 """Of a limit of export, besides: clouds are rougher than load."""
 
@@ -93,29 +95,29 @@ def overdone(
     now_s: float,
 ) -> str | None:
     """Why `plan` takes much more off the head than `limit_kw` needs, in each interval of the next
-    hour; None: it does not, or customers asked for it. Arguments as of `outrun`."""
+    half hour; None: it does not, or customers asked for it. Arguments as of `outrun`."""
     if plan.requests:
         return None
     horizon, high_kw = ahead.horizon, ahead.at_quantile(quantile)
     reliefs, needs = [], []
     for k in range(horizon.count):
         start_s = horizon.start_s + k * horizon.step_s
-        if now_s < start_s < now_s + LOOKAHEAD_S:
+        if now_s < start_s < now_s + OVERDONE_AHEAD_S:
             reliefs.append(relief_kw(plan, start_s))
             needs.append(max(0.0, high_kw[k] - limit_kw))
     spare_kw = min((r - n for r, n in zip(reliefs, needs, strict=True)), default=0.0)
     if spare_kw <= OVERDONE_SHARE * limit_kw:
         return None
     return (
-        f"the newest forecast needs {max(needs):.0f} kW in the next hour, "
+        f"the newest forecast needs {max(needs):.0f} kW in the next half hour, "
         f"plan {plan.mrid} takes off {min(reliefs):.0f} kW at least"
     )
 
 
 def takes_less(result: PlanningResult, plan: Plan, *, limit_kw: float, now_s: float) -> bool:
-    """Whether `result` takes noticeably less off the head than `plan`, over the next hour."""
+    """Whether `result` takes noticeably less off the head than `plan`, over the next half hour."""
     step_s = plan.result.horizon.step_s
-    starts_s = [now_s + k * step_s for k in range(1, round(LOOKAHEAD_S / step_s))]
+    starts_s = [now_s + k * step_s for k in range(1, 1 + round(OVERDONE_AHEAD_S / step_s))]
     less_kw = [_relief_kw(plan.result, at_s) - _relief_kw(result, at_s) for at_s in starts_s]
     return fmean(less_kw) > OVERDONE_SHARE / 2.0 * limit_kw
 

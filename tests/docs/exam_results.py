@@ -38,6 +38,7 @@ OFFICE: Final[dict[str, tuple[int, str]]] = {
         45,
         "passed: 6,704; 14,184 more while the safeguards let nobody act, 21,586 without any plan",
     ),
+    "rejected-selects": (30, "passed: 3,623"),
 }
 """By scenario: how many times real time the office sat it, and what came out."""
 

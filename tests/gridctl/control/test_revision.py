@@ -95,8 +95,12 @@ def test_when_a_plan_lets_too_much_out(
 @pytest.mark.parametrize(
     ("high_kw", "relief", "words"),
     [
-        ((700.0,) * 8, 300.0, "needs 0 kW in the next hour, plan P-1 takes off 300 kW at least"),
-        ((1150.0,) * 8, 300.0, "needs 150 kW in the next hour"),
+        (
+            (700.0,) * 8,
+            300.0,
+            "needs 0 kW in the next half hour, plan P-1 takes off 300 kW at least",
+        ),
+        ((1150.0,) * 8, 300.0, "needs 150 kW in the next half hour"),
         ((1250.0,) * 8, 300.0, None),
         ((700.0,) * 8, 90.0, None),
         ((700.0, 700.0, 1250.0, *(700.0,) * 5), 300.0, None),
