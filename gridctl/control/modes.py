@@ -15,6 +15,7 @@ from gridctl.control.audit import OFFICE, entry
 from gridctl.control.ports import Person, Store
 from gridctl.control.promotion import Evidence, PromotionRules
 from gridctl.control.settings import ModePolicy
+from gridctl.model.canonical import canonical_json
 from gridctl.model.clock import Clock
 from gridctl.model.envelope import Envelope, Promotion
 from gridctl.model.errors import Refusal, RefusedError, UnavailableError
@@ -170,7 +171,7 @@ class AreaModes:
             envelope=envelope,
         )
         after = replace(before, request=request)
-        asked = f"{Mode.CLOSED_LOOP}, envelope {envelope.digest()}"
+        asked = f"{Mode.CLOSED_LOOP}, envelope {canonical_json(envelope).decode()}"
         await self._write(before, after, "mode.request", person, asked)
         return after
 
@@ -238,7 +239,8 @@ class AreaModes:
             promotion=self._rules.promotion(request, person, at_s=at_s),
         )
         promotion = after.promotion
-        to = "" if promotion is None else f", promotion {promotion.digest()}"
+        # In full: orders and approvals name its digest, and the record must show of what.
+        to = "" if promotion is None else f", promotion {canonical_json(promotion).decode()}"
         await self._write(before, after, "mode.set", person, f"{request.to}{to}")
         self._changed(area)
         return self.of(area)

@@ -2,7 +2,8 @@
 
 Starts a pilot of its own, walks a plan from proposal to STOP with two operators in Chromium, and
 takes each screen at two sizes in both palettes into `test-artifacts/screens`. The pictures of the
-documentation are copied from that walk: none of them is drawn.
+documentation are copied from that walk: none of them is drawn. On the way axe-core looks at each
+screen, with its real data, and what the browser's console complains about is told.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
-from tests.ui.chromium import ARGUMENTS, CHROMIUM
+from tests.ui.chromium import ARGUMENTS, CHROMIUM, axe, listen
 from tests.ui.pilot import Pilot
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ SIZES = {"1920": (1920, 1080), "1366": (1366, 768)}
 PALETTES = ("dark", "light")
 SCREENS = (
     "overview", "plans", "forecast", "health", "settlements", "commands", "alarms", "tags", "audit",
-    "shift", "comms",
+    "shift", "comms", "account",
 )  # fmt: skip
 RATE = 20.0
 SETTLE_MS = 700
@@ -45,7 +46,7 @@ DOCUMENTED = {
 
 
 def main() -> int:
-    """Exit code 0 when every picture was taken."""
+    """Exit code 0 when every picture was taken, and neither axe-core nor the console complained."""
     parser = argparse.ArgumentParser(description="Pictures of every screen of a running demo.")
     parser.add_argument("--out", type=Path, default=ROOT / "test-artifacts" / "screens")
     parser.add_argument("--docs", type=Path, default=ROOT / "docs" / "img")
@@ -63,12 +64,16 @@ def main() -> int:
         pilot = stack.enter_context(Pilot.started(Path(folder) / "pilot", rate=RATE))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        Walk(browser, pilot, chosen.out, quick=chosen.quick).walk()
+        walk = Walk(browser, pilot, chosen.out, quick=chosen.quick)
+        walk.walk()
         browser.close()
     for taken, name in DOCUMENTED.items():
         shutil.copyfile(chosen.out / taken, chosen.docs / name)
     sys.stdout.write(f"{len(list(chosen.out.glob('*.png')))} pictures in {chosen.out}\n")
-    return 0
+    sys.stdout.write(f"axe-core looked {walk.looked} times: {len(walk.found)} violations\n")
+    sys.stdout.write(f"complaints in the browser's console: {len(walk.said)}\n")
+    sys.stderr.writelines(f"{line}\n" for line in (*walk.found, *walk.said))
+    return 1 if walk.found or walk.said else 0
 
 
 class Walk:
@@ -81,6 +86,9 @@ class Walk:
         self._pilot = pilot
         self._out = out
         self._state: StorageState | None = None
+        self.found: list[str] = []
+        self.said: list[str] = []
+        self.looked = 0
 
     def walk(self) -> None:
         """All moments in order."""
@@ -128,7 +136,9 @@ class Walk:
                     storage_state=self._state,
                     color_scheme="dark" if palette == "dark" else "light",
                 )
-                yield f"{size}-{palette}", context.new_page()
+                page = context.new_page()
+                listen(page, self.said)
+                yield f"{size}-{palette}", page
                 context.close()
 
     def _login(self) -> None:
@@ -146,6 +156,9 @@ class Walk:
                 page.wait_for_timeout(SETTLE_MS)
                 word = "review" if screen.startswith("plans/") else screen
                 self._take(page, f"{moment}-{word}-{name}")
+                if name.startswith(min(self._sizes)):
+                    self.found += axe(page, f"{moment} {word} {name}")
+                    self.looked += 1
 
     def _opened(self, page: Page, screen: str) -> Page:
         page.evaluate("to => { location.hash = to; }", f"#/{screen}")

@@ -15,7 +15,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.ui.chromium import ARGUMENTS, CHROMIUM
+from tests.ui.chromium import ARGUMENTS, AXE, CHROMIUM, axe
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = shutil.which("node")
@@ -173,6 +173,25 @@ def test_sg10_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before(
     expect(page.locator(".wire")).to_have_count(0)
 
 
+def test_sg37_closed_loop_says_what_it_may_and_ends_with_one_click(page: Page) -> None:
+    page.goto(page.url.split("#")[0] + "#/shift")
+    north = page.get_by_role("region", name="Area NORTH")
+    expect(north).to_contain_text("operator-a and supervisor")
+    expect(north).to_contain_text("200 kW away from the defaults")
+    expect(north).to_contain_text("LG01, LG02, BESS01")
+    east = page.get_by_role("region", name="Area EAST")
+    expect(east.get_by_role("table")).to_contain_text("14 to 21")
+    with page.expect_request(lambda r: r.url.endswith("/modes/approve")) as approved:
+        east.get_by_role("button", name="Approve", exact=True).click()
+    assert approved.value.post_data_json == {"area": "EAST", "digest": "5d" * 32}
+    expect(page.get_by_role("region", name="Area SOUTH")).to_contain_text("20 are needed")
+    with page.expect_request(lambda r: r.url.endswith("/modes")) as ended:
+        north.get_by_role("button", name="End closed loop of NORTH now").click()
+    assert ended.value.post_data_json == {
+        "area": "NORTH", "mode": "advisory", "reason": "demoted at the desk",
+    }  # fmt: skip
+
+
 def test_a_refused_certificate_is_shown_with_what_would_trust_it(page: Page) -> None:
     """Trust is decided on the field's host: the console says how, and has no button for it."""
     ask(page, "/mock/cut-field")
@@ -252,21 +271,7 @@ def test_sg28_an_alarm_that_returned_to_normal_is_shown_as_such_until_it_is_seen
     expect(row.get_by_role("button")).to_have_count(0)
 
 
-AXE = ROOT / "ui" / "node_modules" / "axe-core" / "axe.min.js"
-AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 SCREENS = ("overview", "plans", "commands", "alarms", "tags", "audit", "shift", "comms")
-
-
-def axe(page: Page, where: str) -> list[str]:
-    """What axe-core holds against the page, one line a violation."""
-    # Through the debugger, so that the page's policy against foreign scripts stays in force.
-    page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", AXE_TAGS)
-    return [
-        f"{where}: {v['impact']} {v['id']}: {v['help']} at "
-        + ", ".join(str(n["target"][0]) for n in v["nodes"][:3])
-        for v in found["violations"]
-    ]
 
 
 @pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not installed: npm ci in ui/")

@@ -133,7 +133,7 @@ function serve(response, user, { key, id, verb, url, body }) {
       world.propose();
       world.note(user.user, user.role, "resume", "area", body.reason, "");
       return send(response, 200, {});
-    case "GET modes": return send(response, 200, { areas: [{ area: "A1", mode: "advisory", since: null, by: "", reason: "never set", request: null, scored: 0, forecast_error_pct: null, relieved_kwh: 0, over_kwh: 0, lacking: [] }] });
+    case "GET modes": return send(response, 200, { areas: areasOf(new Date().toISOString()) });
     case "GET handovers": return send(response, 200, { handovers: [{ number: 1, prepared_by: "operator-b", at: new Date().toISOString(), open_items: ["plan P-1 is partial, 1 approvals"], notes: "mind the heat", taken_by: "", taken_at: null, remarks: "" }] });
     case "GET manual-steps": return send(response, 200, { steps: [{ number: 2, issued_by: "operator-b", to: "field crew", instruction: "open switch 7", issued_at: new Date().toISOString(), repeat_back: "", repeated_at: null, confirmation: "", confirmed_at: null, closed: "" }] });
     case "POST return-to-default": return send(response, 200, {});
@@ -201,3 +201,23 @@ setInterval(() => {
 }, 1000);
 const port = Number(process.argv[2] ?? 8480);
 server.listen(port, "127.0.0.1", () => process.stdout.write(`mock server: http://127.0.0.1:${server.address().port}/\n`));
+
+/** One area in closed loop, one that somebody asks for, one that may be asked for. */
+function areasOf(now) {
+  const envelope = {
+    max_kw: 200, ramp_kw: 120, devices: ["LG01", "LG02", "BESS01"], from_hour: 14, to_hour: 21,
+    causes: ["head limit", "request"], life_h: 8, digest: "5d".repeat(32),
+  };
+  const area = {
+    mode: "advisory", since: null, by: "", reason: "never set", request: null, promotion: null, scored: 0,
+    forecast_error_pct: null, relieved_kwh: 0, over_kwh: 0, lacking: [],
+    evidence: { scored: 412, advisory: 31, days: 16.4, forecast_error_pct: 4.2, plan_error_pct: 1.9, lacking: [] },
+    bound: { max_kw: 300, ramp_kw: 200, devices: ["LG01", "LG02", "BESS01"] },
+  };
+  return [
+    { ...area, area: "NORTH", mode: "closed loop", by: "engineer, operator-a, supervisor", reason: "a hot week",
+      promotion: { envelope, asked_by: "engineer", approved_by: ["operator-a", "supervisor"], at: now, expires: now, digest: "7a".repeat(32) } },
+    { ...area, area: "EAST", request: { to: "closed loop", by: "engineer", at: now, reason: "a hot week", approved_by: "", envelope } },
+    { ...area, area: "SOUTH", evidence: { ...area.evidence, scored: 9, advisory: 0, days: 2.5, lacking: ["9 plans are scored, 20 are needed (SG-37)"] } },
+  ];
+}

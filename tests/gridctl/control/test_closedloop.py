@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -90,6 +91,10 @@ async def test_sg37_a_plan_inside_the_envelope_goes_by_the_yes_of_two_persons(
         rows = await running.store.audit_rows(limit=100)
         (stood,) = [r.entry for r in rows if r.entry.action == "plan.stand"]
         assert promotion.digest() in stood.reason
+        # The record holds the promotion itself, whose digest everything else names.
+        (made,) = [r.entry for r in rows if r.entry.action == "mode.set"]
+        body = made.after.removeprefix("closed loop, promotion ")
+        assert hashlib.sha256(body.encode()).hexdigest() == promotion.digest()
         assert stood.plan_digest == digest
         assert modes_of(running).of(AREA).mode is Mode.CLOSED_LOOP
 
