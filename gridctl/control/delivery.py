@@ -17,6 +17,7 @@ from gridctl.model.resource import Battery, Resource
 KEPT_S: Final = 3_600.0
 """Grid seconds: cells need about so long to cool."""
 FOLLOWS_SHARE: Final = 0.9
+SAME_SHARE: Final = 0.05
 NOISE_SHARE: Final = 0.02
 """Of the rating: a smaller setpoint is not judged."""
 EDGE_PCT: Final = 1.0
@@ -34,10 +35,19 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """The last time that it gave less than it confirmed."""
+    """The last time that it gave less than it confirmed: how much, of what."""
 
     kw: float
+    asked_kw: float
     at_s: float
+
+    def again(self, kw: float, asked_kw: float, at_s: float) -> _Seen:
+        """Short once more. Where it gives the same share of less, it is no ceiling that has come
+        down but a scale that is off: what it gave stays, or it would shrink plan by plan."""
+        share, was = kw / asked_kw, self.kw / self.asked_kw
+        if asked_kw <= self.kw / FOLLOWS_SHARE and abs(share - was) < SAME_SHARE:
+            return _Seen(kw=self.kw, asked_kw=self.asked_kw, at_s=at_s)
+        return _Seen(kw=kw, asked_kw=asked_kw, at_s=at_s)
 
 
 class Delivery:
@@ -61,13 +71,18 @@ class Delivery:
             asked_kw = abs(shown.setpoint_kw)
             if asked_kw <= NOISE_SHARE * battery.rating_kw:
                 continue
+            last = self._seen.get(mrid)
             along = shown.power_kw * shown.setpoint_kw > 0.0
             kw = abs(shown.power_kw) if along else 0.0
             if kw < FOLLOWS_SHARE * asked_kw:
                 self._share[mrid] = kw / asked_kw
                 if not _at_an_end(battery, shown):
-                    self._seen[mrid] = _Seen(kw=kw, at_s=now_s)
-            elif (last := self._seen.get(mrid)) is not None and kw > last.kw / FOLLOWS_SHARE:
+                    self._seen[mrid] = (
+                        _Seen(kw=kw, asked_kw=asked_kw, at_s=now_s)
+                        if last is None
+                        else last.again(kw, asked_kw, now_s)
+                    )
+            elif last is not None and kw > last.kw / FOLLOWS_SHARE:
                 del self._seen[mrid]
 
     def at_most_kw(self, now_s: float) -> dict[str, float]:

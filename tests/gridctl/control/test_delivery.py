@@ -42,6 +42,20 @@ def test_asked_for_what_it_can_it_is_not_believed_to_be_whole_again(book: Delive
     assert book.at_most_kw(900.0) == {"B": 45.0}
 
 
+def test_a_scale_that_is_off_does_not_shrink_it_plan_by_plan(book: Delivery) -> None:
+    for now_s, asked_kw in ((0.0, 90.0), (900.0, 72.0), (1800.0, 72.0)):
+        shown = Given(setpoint_kw=asked_kw, power_kw=0.8 * asked_kw, soc_pct=50.0)
+        book.look({"B": shown}, now_s=now_s)
+        assert book.at_most_kw(now_s) == {"B": 72.0}
+        assert book.share("B") == pytest.approx(0.8)
+
+
+def test_a_ceiling_that_comes_down_is_followed(book: Delivery) -> None:
+    book.look({"B": HALF}, now_s=0.0)
+    book.look({"B": Given(setpoint_kw=45.0, power_kw=20.0, soc_pct=50.0)}, now_s=900.0)
+    assert book.at_most_kw(900.0) == {"B": 20.0}
+
+
 def test_one_that_gives_more_again_counts_in_full(book: Delivery) -> None:
     book.look({"B": HALF}, now_s=0.0)
     book.look({"B": WHOLE}, now_s=60.0)
