@@ -51,5 +51,5 @@ def shown(secret: bytes) -> str:
 def uri_of(secret: bytes, *, user: str, issuer: str) -> str:
     """The `otpauth` address that apps take."""
     label = quote(f"{issuer}:{user}")
-    query = urlencode({"secret": shown(secret), "issuer": issuer})
+    query = urlencode({"secret": shown(secret), "issuer": issuer}, quote_via=quote)
     return f"otpauth://totp/{label}?{query}"
