@@ -55,4 +55,4 @@ def test_the_address_for_an_app() -> None:
     uri = uri_of(SECRET, user="anna b", issuer="Site & Co")
     assert uri.startswith("otpauth://totp/Site%20%26%20Co%3Aanna%20b?")
     assert f"secret={shown(SECRET)}" in uri
-    assert "issuer=Site+%26+Co" in uri
+    assert "issuer=Site%20%26%20Co" in uri
