@@ -22,11 +22,13 @@ from optimizer.limits import Bounds, Limit, Tiers
 from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
+from optimizer.reach import worth_mending
 from optimizer.rebound import spared
 from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import NOTHING_PINNED
 from optimizer.restricted import restricted
 from optimizer.session import Matrices
+from optimizer.sunlight import needless
 from optimizer.system import WISH_MIN_KW, WISHES, system_of
 from optimizer.timegrid import IntArray, TimeGrid
 
@@ -86,8 +88,11 @@ class Programme:
         self.problem = problem
         self.bounds = bounds
         self.rows: list[LazyRow] = []
+        left = needless(problem, bounds, network)
         self.members = [
-            i for i, r in enumerate(problem.task.resources) if r.mrid not in problem.excluded
+            i
+            for i, r in enumerate(problem.task.resources)
+            if r.mrid not in problem.excluded and i not in left
         ]
         resources = [problem.task.resources[i] for i in self.members]
         self.blocks: list[Block] = [
@@ -118,6 +123,9 @@ class Programme:
         )
         gentle = spared(self.blocks, len(self.members), self.model, bounds, problem.base_flow)
         self.blocks, self.hopeless = gentle.blocks, gentle.hopeless
+        self._watched = bounds
+        if not self.movers and not self.givers:
+            self._watched = worth_mending(self.blocks, self.model, bounds, problem.base_flow)
         self.cuts: list[Cut] = []
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
@@ -354,10 +362,11 @@ class Programme:
         that has some already may get as many again, so that it takes few rounds until a chain of
         lines that carry the same current is in."""
         said, known = self.model.say(u), set(self.rows)
+        bounds = self._watched
         families = (
-            (Limit.VOLTAGE_LOW, self.bounds.v_low_pu - said.v_pu, VOLTAGE_TOLERANCE_PU),
-            (Limit.VOLTAGE_HIGH, said.v_pu - self.bounds.v_high_pu, VOLTAGE_TOLERANCE_PU),
-            (Limit.LOADING, said.loading_pct - self.bounds.loading_pct, LOADING_TOLERANCE_PCT),
+            (Limit.VOLTAGE_LOW, bounds.v_low_pu - said.v_pu, VOLTAGE_TOLERANCE_PU),
+            (Limit.VOLTAGE_HIGH, said.v_pu - bounds.v_high_pu, VOLTAGE_TOLERANCE_PU),
+            (Limit.LOADING, said.loading_pct - bounds.loading_pct, LOADING_TOLERANCE_PCT),
         )
         added = 0
         there = Counter((row.limit, row.interval) for row in self.rows if row.cut is None)

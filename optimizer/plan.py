@@ -36,10 +36,10 @@ from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
 from optimizer.measured import correction_of
 from optimizer.network import FlowResult
 from optimizer.priority import Order
-from optimizer.problem import Problem, build_problem
+from optimizer.problem import Problem, astray, build_problem
 from optimizer.refusal import refusals, told
 from optimizer.regulated import RegulatedNetwork
-from optimizer.setpoints import as_checked, astray
+from optimizer.setpoints import as_checked
 from optimizer.solve import Effort, SolverError
 from optimizer.unbalance import unbalance_of
 from optimizer.verify import base_reasons, verify

@@ -41,6 +41,8 @@ from optimizer.tap_steps import Mover, movers_of, pinned_at
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
 GRID_TOLERANCE = 1e-6
+RELEASE_MIN_KW = 0.5
+RELEASE_SHARE = 0.01
 EXPORT_LOSSES = 0.05
 """Share of an export that is given besides, for losses on its way: what is too much, loads take."""
 HALVINGS = 40
@@ -160,6 +162,19 @@ def default_kw(resource: Resource) -> float:
             return pv.default_kw(resource)
         case Generator():
             return generator.default_kw(resource)
+
+
+def astray(problem: Problem) -> set[str]:
+    """Resources that may be commanded and whose confirmed setpoint is not their default."""
+    found = set()
+    for resource in problem.task.resources:
+        state = problem.states.get(resource.mrid)
+        if state is None or state.excluded is not None:
+            continue
+        off_kw = state.setpoint_kw - default_kw(resource)
+        if abs(off_kw) > max(RELEASE_MIN_KW, RELEASE_SHARE * resource.rating_kw):
+            found.add(resource.mrid)
+    return found
 
 
 def injection_kw(

@@ -19,6 +19,7 @@ from optimizer.block import Block, Rows, RunColumns
 from optimizer.limits import Bounds
 from optimizer.linear import LinearModel
 from optimizer.network import FlowResult
+from optimizer.reach import reach_kw
 from optimizer.runs import RunRules
 
 FLAT_PCT_PER_KW = 1e-9
@@ -90,7 +91,7 @@ def _room_kw(
     most = np.zeros(len(members))
     for i, kw in back.items():
         most[i] = kw.max()
-    low, high = _reach_kw(members, base.branch_loading_pct.shape[1])
+    low, high = reach_kw(members, base.branch_loading_pct.shape[1])
     room: FloatArray = np.full((len(members), free.shape[1]), np.inf)
     where: IntArray = np.zeros(room.shape, dtype=np.intp)
     asked = sorted(back)
@@ -107,18 +108,6 @@ def _room_kw(
             room[asked, t] = kw.min(axis=0)[asked]
             where[asked, t] = near[kw.argmin(axis=0)[asked]]
     return room, where
-
-
-def _reach_kw(blocks: Sequence[Block], count: int) -> tuple[FloatArray, FloatArray]:
-    """(members, T) each: the least and the most that each could inject, kW."""
-    low, high = np.zeros((len(blocks), count)), np.zeros((len(blocks), count))
-    for i, b in enumerate(blocks):
-        up, down = sp.csr_array(b.injection.maximum(0)), sp.csr_array(-b.injection.minimum(0))
-        used = np.unique(b.injection.indices)
-        lower, upper = np.zeros(b.columns), np.zeros(b.columns)
-        lower[used], upper[used] = b.lower[used], b.upper[used]
-        low[i], high[i] = up @ lower - down @ upper, up @ upper - down @ lower
-    return low, high
 
 
 def _ending(block: Block, runs: RunColumns) -> Block:

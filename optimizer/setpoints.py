@@ -9,7 +9,7 @@ import numpy as np
 from gridctl.model.planning import Setpoint
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
-from optimizer.problem import Problem, default_kw
+from optimizer.problem import astray, default_kw
 from optimizer.solve import Solution
 
 ACTION_MIN_KW = 0.05
@@ -18,21 +18,6 @@ SETPOINT_DIGITS = 3
 EFFECT_MIN_KW = 5.0
 EFFECT_FACTOR = (0.8, 1.25)
 """A fall at the head that differs more from the sum of effects is none that a ratio explains."""
-RELEASE_MIN_KW = 0.5
-RELEASE_SHARE = 0.01
-
-
-def astray(problem: Problem) -> set[str]:
-    """Resources that may be commanded and whose confirmed setpoint is not their default."""
-    found = set()
-    for resource in problem.task.resources:
-        state = problem.states.get(resource.mrid)
-        if state is None or state.excluded is not None:
-            continue
-        off_kw = state.setpoint_kw - default_kw(resource)
-        if abs(off_kw) > max(RELEASE_MIN_KW, RELEASE_SHARE * resource.rating_kw):
-            found.add(resource.mrid)
-    return found
 
 
 def setpoints_of(programme: Programme, solution: Solution) -> tuple[Setpoint, ...]:

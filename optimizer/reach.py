@@ -1,0 +1,60 @@
+"""What all resources together could do about a limit, at the very most."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import scipy.sparse as sp
+
+from optimizer.arrays import FloatArray
+from optimizer.block import Block
+from optimizer.limits import Bounds
+from optimizer.linear import LinearModel
+from optimizer.network import FlowResult
+
+LITTLE: Final = 0.05
+"""Share of what is too much below which nobody is said to be able to mend it."""
+
+
+def reach_kw(blocks: Sequence[Block], count: int) -> tuple[FloatArray, FloatArray]:
+    """(members, T) each: the least and the most that each could inject, kW."""
+    low, high = np.zeros((len(blocks), count)), np.zeros((len(blocks), count))
+    for i, b in enumerate(blocks):
+        up, down = sp.csr_array(b.injection.maximum(0)), sp.csr_array(-b.injection.minimum(0))
+        used = np.unique(b.injection.indices)
+        lower, upper = np.zeros(b.columns), np.zeros(b.columns)
+        lower[used], upper[used] = b.lower[used], b.upper[used]
+        low[i], high[i] = up @ lower - down @ upper, up @ upper - down @ lower
+    return low, high
+
+
+def worth_mending(
+    blocks: Sequence[Block], model: LinearModel, bounds: Bounds, base: FlowResult
+) -> Bounds:
+    """`bounds`, in which what nobody can mend may stay as it is without a plan.
+
+    A pocket of a feeder far out of its limits has hundreds of rows in each interval, which change
+    nothing but the price of every plan. That a plan makes one worse is still seen.
+    """
+    low, high = reach_kw(blocks, base.v_pu.shape[1])
+    up, down = np.maximum(model.dv, 0.0), np.minimum(model.dv, 0.0)
+    lift, drop = up @ high + down @ low, -(up @ low + down @ high)
+    under, over = bounds.v_low_pu - base.v_pu, base.v_pu - bounds.v_high_pu
+    too_much = base.branch_loading_pct - bounds.loading_pct
+    relief = np.zeros(too_much.shape)
+    for t in np.flatnonzero((too_much > 0.0).any(axis=0)):
+        slope = model.loading_slope(int(t))
+        relief[:, t] = -(np.maximum(slope, 0.0) @ low[:, t] + np.minimum(slope, 0.0) @ high[:, t])
+    return replace(
+        bounds,
+        v_low_pu=np.where((under > 0.0) & (lift < LITTLE * under), base.v_pu, bounds.v_low_pu),
+        v_high_pu=np.where((over > 0.0) & (drop < LITTLE * over), base.v_pu, bounds.v_high_pu),
+        loading_pct=np.where(
+            (too_much > 0.0) & (relief < LITTLE * too_much),
+            base.branch_loading_pct,
+            bounds.loading_pct,
+        ),
+    )
