@@ -38,7 +38,16 @@ OFFICE: Final[dict[str, tuple[int, str]]] = {
         45,
         "passed: 6,704; 14,184 more while the safeguards let nobody act, 21,586 without any plan",
     ),
+    "heat-wave": (45, "passed: 4"),
     "rejected-selects": (30, "passed: 3,623"),
+    "stuck-regulator": (
+        45,
+        (
+            "failed: 0 at the head, but 1.09 pu·min outside the voltage band of 0.2 that pass. The "
+            "office takes a tap changer that does not move for one that will: it does not watch "
+            "them, as the scripted operator does"
+        ),
+    ),
 }
 """By scenario: how many times real time the office sat it, and what came out."""
 

@@ -69,8 +69,8 @@ soak`). What only exists on a wire (late, lost and doubled replies, storms of ev
 `--operator office` leaves nothing out: simulator, field agent, office and optimizer run as in a pilot, `--rate` times
 as fast as real time (30 unless said otherwise), two scripted persons approve over HTTP what passed its AC check, and
 commands go over DNP3 and OPC UA. A scenario of 4.5 h takes nine minutes. What comes out is not the same twice, and
-who plans by a clock that runs 30 times too fast has less time to think: it need not pass all that the stepped one
-does. `make soak` has it sit the hot afternoon."""
+who plans by a clock that runs 30 times too fast has less time to think: *rejected-selects* came out at 9,760 kW·min 45
+times as fast as real time and at 3,623 30 times. `make soak` has it sit the hot afternoon."""
 
 
 def simulator_page() -> str:
