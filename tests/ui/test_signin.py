@@ -93,11 +93,11 @@ def test_sg07_sign_in_with_a_code_generator(browser: Browser, server: SignInServ
         page.get_by_role("button", name="Confirm").click()
         expect(page.get_by_text("enrolled", exact=True)).to_be_visible()
         page.get_by_role("button", name="Make recovery codes…").click()
+        expect(page.locator(".recovery li")).to_have_count(8)
         codes = page.locator(".recovery li").all_inner_texts()
-        assert len(codes) == 8
         assert violations(page) == []
         page.get_by_role("button", name="I have them on paper").click()
-        assert page.locator(".recovery li").count() == 0, "shown once"
+        expect(page.locator(".recovery li")).to_have_count(0)  # shown once
         expect(page.get_by_text("8 are good")).to_be_visible()
         sign_out(page)
         password_step(page, server, "code")
