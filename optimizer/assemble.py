@@ -7,7 +7,6 @@ they stay in it between solves. Every limit is soft (`optimizer.limits`).
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -22,7 +21,7 @@ from optimizer.limits import Bounds, Limit, Tiers
 from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
-from optimizer.reach import worth_mending
+from optimizer.reach import reach_kw, worth_mending
 from optimizer.rebound import spared
 from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import NOTHING_PINNED
@@ -39,6 +38,8 @@ RECHARGE_SHARE = 0.9
 """Batteries fill up again freely only while the import stays below this share of its limit."""
 VOLTAGE_TOLERANCE_PU = 2e-5
 LOADING_TOLERANCE_PCT = 0.02
+ALIKE_PU = 1e-4
+"""Two voltages that never differ by more, whatever is planned, are one on a large feeder."""
 EMERGENCY_BAND_PU = 0.05
 PCT_PU = 100.0
 """Voltage rows are in 0.01 pu: numbers of the size of the others."""
@@ -123,7 +124,11 @@ class Programme:
         )
         gentle = spared(self.blocks, len(self.members), self.model, bounds, problem.base_flow)
         self.blocks, self.hopeless = gentle.blocks, gentle.hopeless
+        self._reach_kw: FloatArray | None = None
         self._watched = bounds
+        if self.model.is_large and not self.movers and not self.givers:
+            least, most = reach_kw(self.blocks, problem.grid.count)
+            self._reach_kw = np.maximum(np.abs(least), np.abs(most))
         if not self.movers and not self.givers:
             self._watched = worth_mending(self.blocks, self.model, bounds, problem.base_flow)
         self.cuts: list[Cut] = []
@@ -369,19 +374,35 @@ class Programme:
             (Limit.LOADING, said.loading_pct - bounds.loading_pct, LOADING_TOLERANCE_PCT),
         )
         added = 0
-        there = Counter((row.limit, row.interval) for row in self.rows if row.cut is None)
+        there: dict[tuple[Limit, int], list[int]] = {}
+        for row in self.rows:
+            if row.cut is None:
+                there.setdefault((row.limit, row.interval), []).append(row.where)
         for limit, excess, tolerance in families:
             for t in np.flatnonzero((excess > tolerance).any(axis=0)):
-                new, most = 0, max(ROWS_PER_SIDE_MAX, there[limit, int(t)])
+                own = there.get((limit, int(t)), [])
+                new, most = 0, max(ROWS_PER_SIDE_MAX, len(own))
                 for where in np.argsort(-excess[:, t]):
                     if excess[where, t] <= tolerance or new == most:
                         break
                     row = LazyRow(limit=limit, where=int(where), interval=int(t))
-                    if row not in known:
+                    if row not in known and not self._told_by(row, own, excess[:, t]):
                         self.rows.append(row)
+                        own.append(row.where)
                         new += 1
                 added += new
         return added
+
+    def _told_by(self, row: LazyRow, others: Sequence[int], excess: FloatArray) -> bool:
+        """Whether a voltage that is as much beyond its limit, and answers alike to whatever the
+        resources do, has a row in this interval already. Only on a large feeder, where a hundred
+        customers behind one regulator break a limit together."""
+        if self._reach_kw is None or not others or row.limit is Limit.LOADING:
+            return False
+        near = np.array(others)
+        near = near[excess[near] >= excess[row.where] - ALIKE_PU]
+        apart = np.abs(self.model.dv[near] - self.model.dv[row.where])
+        return bool(np.any(apart @ self._reach_kw[:, row.interval] <= ALIKE_PU))
 
     def matrices(self) -> Matrices:
         """The programme as it stands now."""

@@ -24,7 +24,7 @@ NEAR_PCT = 15.0
 LOADING_RESIDUAL_PCT = 0.05
 SLOPES_MAX = 50_000_000
 SHARED_FROM = 500_000
-"""Slopes of so many voltages (node-phases times controls) take a second each: on such a feeder the
+"""Slopes of so many voltages (node-phases times resources) take a second each: on such a feeder the
 loadings of all intervals follow from how the currents change at the peak."""
 SAME_KW = 1.0
 """Slopes are those of injections that differ by less than this in sum."""
@@ -79,7 +79,8 @@ class LinearModel:
         self._slopes_at: dict[int, FloatArray] = {}
         self._shared = sensitivity.dloading_pct_per_kw
         self._current_pct = None
-        if sensitivity.dv_pu_per_kw.size >= SHARED_FROM and not steps[1]:
+        self.is_large: bool = len(problem.task.resources) * len(flow.v_pu) >= SHARED_FROM
+        if self.is_large and not steps[1]:
             self._current_pct = sensitivity.current_pct
         self._own: dict[int, FloatArray] = {}
         for t in np.flatnonzero(self._near(flow.branch_loading_pct).any(axis=0)):

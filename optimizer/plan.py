@@ -138,12 +138,7 @@ def _plan(
 ) -> PlanningResult:
     problem = build_problem(task, network)
     if not problem.base_flow.converged:
-        return no_plan(
-            task,
-            SolveStatus.DIVERGED,
-            "the AC power flow of the case without control does not converge: "
-            "the forecast load is more than the feeder model can carry",
-        )
+        return _no_base(problem)
     if unlike := base_reasons(problem):
         return no_plan(
             task, SolveStatus.FAILED, f"the forecast does not fit the feeder model: {unlike[0]}"
@@ -183,6 +178,27 @@ def _plan(
     attempt, answer = _harmless(programme, network, effort, (attempt, order), bare)
     told_of = _explained(problem, network, answer, near=attempt.flow)
     return _with_conflict(programme, network, told_of, effort)
+
+
+def _no_base(problem: Problem) -> PlanningResult:
+    """Why the case without control has no AC power flow."""
+    kw = np.array([sum(c.kw) for c in problem.task.feeder.consumers])
+    drawn_kw, given_kw = float(kw[kw > 0.0].sum()), float(-kw[kw < 0.0].sum())
+    if given_kw > drawn_kw:
+        return no_plan(
+            problem.task,
+            SolveStatus.FAILED,
+            f"the forecast does not fit the feeder model: its loads draw {drawn_kw:.0f} kW and"
+            f" {given_kw:.0f} kW of generation stand among them as negative loads, so that no"
+            f" common factor gives an import of up to {problem.head_kw.max():.0f} kW. Generation"
+            " that follows the sun or the wind belongs into the resources, as PV",
+        )
+    return no_plan(
+        problem.task,
+        SolveStatus.DIVERGED,
+        "the AC power flow of the case without control does not converge: "
+        "the forecast load is more than the feeder model can carry",
+    )
 
 
 def _harmless(

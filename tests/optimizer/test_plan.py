@@ -337,6 +337,17 @@ def test_more_load_than_the_feeder_can_carry_diverges_in_words() -> None:
     assert "does not converge" in result.reason
 
 
+def test_generation_among_the_loads_that_is_more_than_they_draw_is_named() -> None:
+    """A SimBench net has its wind farms as negative loads: no factor of all makes it import."""
+    feeder = two_nodes()
+    wind = replace(feeder.consumers[0], mrid="wind", kw=(-900.0,) * 3, kvar=(0.0,) * 3)
+    feeder = replace(feeder, consumers=(*feeder.consumers, wind))
+    result = plan_task(hourly_task([900, 900], feeder=feeder), monotonic_s=time.monotonic)
+    assert result.status is SolveStatus.FAILED
+    assert "its loads draw 1200 kW and 2700 kW of generation stand among them" in result.reason
+    assert "an import of up to 900 kW" in result.reason
+
+
 def test_no_time_is_a_timeout_not_a_plan() -> None:
     # The clock jumps 100 s with every look at it; HiGHS gets its least time and cannot finish.
     many = [group(f"g{i}", cost_per_kwh=0.1 + i / 100, rebound=(0.3, 0.2)) for i in range(40)]
