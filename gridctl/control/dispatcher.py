@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.approvals import OpenPlan
-from gridctl.control.audit import OFFICE, entry
+from gridctl.control.audit import OFFICE
 from gridctl.control.batches import (
     Held,
     Release,
@@ -28,6 +26,7 @@ from gridctl.control.batches import (
 )
 from gridctl.control.delivery import Delivery
 from gridctl.control.effect import forecast_change_kw
+from gridctl.control.ends import PlanEnds
 from gridctl.control.interlock import (
     Drift,
     Situation,
@@ -45,8 +44,8 @@ from gridctl.control.orders import Orders
 from gridctl.control.ports import Store
 from gridctl.control.resources import Known, why_excluded
 from gridctl.control.settings import OfficeSettings
+from gridctl.control.spending import Spending
 from gridctl.control.telemetry import ProcessImage
-from gridctl.model.budget import Move, count, last_s, moved_kw, spent_kw
 from gridctl.model.clock import Clock
 from gridctl.model.command import Command
 from gridctl.model.envelope import Promotion
@@ -60,11 +59,8 @@ log = logging.getLogger(__name__)
 FAILED_SHARE_MAX = 0.10
 LOOK_S = 0.25
 PAUSE_LOOK_S = 0.05
-HOUR_S = 3_600.0
 RENEWAL_MIN_S = 1.0
 """Grid seconds by which a renewal must make a lease longer, or it is none."""
-ENDS_KEPT = 100
-"""Ends of plans that wait for a store that cannot be written; there is one plan at a time."""
 
 
 class Halt(Exception):  # noqa: N818 - not an error: how a plan ends
@@ -117,7 +113,6 @@ class Dispatcher:
         over: Callable[[Promotion], tuple[str, ...]],
     ) -> None:
         self._settings = settings
-        self._store = store
         self._clock = clock
         self._image = image
         self._book = book
@@ -129,14 +124,13 @@ class Dispatcher:
         self._over = over
         self._resources = {r.mrid: r for r in settings.resources}
         self._devices = {d.point: d for d in settings.limits.devices}
-        self._areas = {a.area: a for a in settings.limits.areas}
         self._held: dict[str, Held] = {}
         self.delivery = Delivery(settings.resources)
-        self._moves: list[Move] = []
+        self.spending: Spending = Spending(settings.limits, image=image, clock=clock)
         self._run: Run | None = None
         self.coming: OpenPlan | None = None
         """The approved plan that is carried out as soon as the one before it has ended."""
-        self._unwritten_ends: deque[tuple[OpenPlan, Halt, float]] = deque(maxlen=ENDS_KEPT)
+        self.ends: PlanEnds = PlanEnds(store=store, clock=clock, alarms=alarms)
 
     @property
     def active(self) -> OpenPlan | None:
@@ -192,16 +186,15 @@ class Dispatcher:
         except UnavailableError as error:
             end = Halt(state=PlanState.STOPPED, reason=f"stopped: {error}")
         except Exception as error:
-            # A bug ends the plan where everybody sees it, and not only in the log.
-            end = Halt(state=PlanState.STOPPED, reason=f"stopped by a fault in gridctl: {error}")
-            await self._end_by_fault(run, end, error)
+            reason = f"stopped by a fault in gridctl: {error}"
+            await self.ends.by_fault(chosen, PlanState.STOPPED, reason, error)
             raise
         finally:
             self._run = None
             await self._stop_judging(run)
         if run.roll_back:
             end = Halt(state=end.state, reason=f"{end.reason}; {await self._rolled_back(run)}")
-        await self._finish(chosen, end)
+        await self.ends.end(chosen, end.state, end.reason)
 
     async def _rolled_back(self, run: Run) -> str:
         """Every held device back to its default, as the plan's approvers wanted it (SG-20). The
@@ -218,27 +211,6 @@ class Dispatcher:
             why = "the field has not answered" if ack is None else "; ".join(ack.reasons)
             return f"not rolled back, leases run out: {why}"
         return "rolled back to the defaults"
-
-    async def _end_by_fault(self, run: Run, end: Halt, error: Exception) -> None:
-        plan = run.chosen.plan.mrid
-        await self._alarms.raised(
-            Condition(
-                key="dispatch.fault",
-                priority=1,
-                text=f"a fault in gridctl ended plan {plan}: {type(error).__name__}: {error}",
-                response="held setpoints return at the end of their leases; keep the log, and "
-                "approve nothing before somebody has looked at it",
-            )
-        )
-        await self._finish(run.chosen, end)
-
-    async def write_ends(self) -> None:
-        """Write down the ends of plans that could not be written before. Raises
-        UnavailableError."""
-        while self._unwritten_ends:
-            chosen, end, at_s = self._unwritten_ends[0]
-            await self._write_end(chosen, end, at_s)
-            self._unwritten_ends.popleft()
 
     async def _intervals(self, run: Run) -> Halt:
         """Release each interval at its start, renew leases in between, until the plan's end."""
@@ -327,7 +299,7 @@ class Dispatcher:
     async def _rested(self, run: Run, batch: Sequence[Command]) -> None:
         """Wait until each device of `batch` may be told something again: the plan before this one
         may have told it a moment ago (SG-05)."""
-        while any(self._since_s(c) < self._devices[c.point].interval_min_s for c in batch):
+        while not all(self.spending.is_rested(command) for command in batch):
             self._check_halt(run)
             await asyncio.sleep(PAUSE_LOOK_S)
 
@@ -407,10 +379,6 @@ class Dispatcher:
         for promotion in chosen.standing:
             yield from self._over(promotion) or promotion.objections(now_s)
 
-    def moved_kw(self, area: str, *, window_s: float) -> float:
-        """What was moved in `area` within the last `window_s` (grid seconds)."""
-        return spent_kw(self._moves, area=area, now_s=self._clock.now_s(), window_s=window_s)
-
     def drifted(self, chosen: OpenPlan, *, ordered_kw: float = 0.0) -> tuple[str, ...]:
         """How the feeder has moved away from what the plan was made for (SG-14)."""
         points, bounds = self._image.points, self._settings.drift
@@ -434,9 +402,7 @@ class Dispatcher:
 
     async def _send(self, run: Run, batch: Sequence[Command]) -> None:
         chosen = run.chosen
-        now_s = self._clock.now_s()
-        self._moves = [m for m in self._moves if m.at_s > now_s - HOUR_S]
-        moves = [self._move(c, now_s) for c in batch]
+        moves = self.spending.moves(batch)
         worth = {c.mrid: self._worth_kw(c) for c in batch}
         run.sent += len(batch)
         run.ordered_kw += sum(c.effect_kw for c in batch)
@@ -454,8 +420,7 @@ class Dispatcher:
             run.failed += len(batch)
             run.roll_back = chosen.plan.on_failure is OnFailure.ROLL_BACK
             raise Halt(state=PlanState.STOPPED, reason=f"the field refused: {refused}")
-        # Counted from now: by the field's books it went out a little later than by ours.
-        self._moves += [replace(move, at_s=self._clock.now_s()) for move in moves]
+        self.spending.note(moves)
         for command in batch:
             one = self._book.live.get(command.mrid)
             if one is None or one.state in FAILED:
@@ -483,7 +448,7 @@ class Dispatcher:
         possible: list[Command] = []
         for command in commands:
             excluded = why_excluded(self._resources[command.resource], known)
-            reason = excluded or self._too_fast(command)
+            reason = excluded or self.spending.too_fast(command)
             if reason is None:
                 possible.append(command)
             else:
@@ -499,55 +464,14 @@ class Dispatcher:
         )
         return [] if blocked(self._situation()) else possible
 
-    def _too_fast(self, command: Command) -> str | None:
-        """Why OT's limits forbid a command so soon, by our own books (SG-05)."""
-        device, now_s = self._devices[command.point], self._clock.now_s()
-        since_s = self._since_s(command)
-        if since_s < device.interval_min_s:
-            return f"commanded {since_s:.0f} s ago"
-        sent = count(self._moves, point=command.point, now_s=now_s, window_s=HOUR_S)
-        if sent >= device.per_hour_max:
-            return f"{sent} commands in the last hour"
-        return None
-
-    def _since_s(self, command: Command) -> float:
-        """Grid seconds since the device was told something, infinite when it never was."""
-        last = last_s(self._moves, point=command.point)
-        return inf if last is None else self._clock.now_s() - last
-
     async def _room_in_area(self, run: Run, batch: Sequence[Command]) -> None:
         """Wait until the areas' budgets have room for `batch` (SG-05), at most a whole window."""
-        end_s = self._clock.now_s() + max(
-            (a.window_s for a in self._settings.limits.areas), default=0.0
-        )
-        while (short := self._over_budget(batch)) is not None:
+        end_s = self._clock.now_s() + self.spending.window_max_s
+        while (short := self.spending.over_budget(batch)) is not None:
             self._check_halt(run)
             if self._clock.now_s() > end_s:
                 raise Halt(state=PlanState.STOPPED, reason=short)
             await asyncio.sleep(LOOK_S)
-
-    def _over_budget(self, batch: Sequence[Command]) -> str | None:
-        now_s = self._clock.now_s()
-        asked: dict[str, float] = {}
-        for command in batch:
-            move = self._move(command, now_s)
-            asked[move.area] = asked.get(move.area, 0.0) + move.kw
-        for area, kw in asked.items():
-            limit = self._areas[area]
-            spent = spent_kw(self._moves, area=area, now_s=now_s, window_s=limit.window_s)
-            if spent + kw > limit.budget_kw:
-                return f"area {area}: {spent:.0f} + {kw:.0f} kW is above {limit.budget_kw:g} kW"
-        return None
-
-    def _move(self, command: Command, now_s: float) -> Move:
-        measured = self._image.good(command.expect_point)
-        kw = moved_kw(
-            command,
-            present_kw=command.value if measured is None else measured.value,
-            renews=command.point in self._image.leases,
-        )
-        area = self._devices[command.point].area
-        return Move(at_s=now_s, point=command.point, area=area, kw=kw)
 
     def _release(self, run: Run, k: int) -> Release:
         return Release(
@@ -572,45 +496,6 @@ class Dispatcher:
     def _check_halt(self, run: Run) -> None:
         if run.halt is not None:
             raise run.halt
-
-    async def _finish(self, chosen: OpenPlan, end: Halt) -> None:
-        plan, at_s = chosen.plan, self._clock.now_s()
-        if end.state is not PlanState.COMPLETED:
-            await self._alarms.raised(
-                Condition(
-                    key=f"plan.{plan.mrid}",
-                    priority=2,
-                    text=f"plan {plan.mrid} ended as {end.state}: {end.reason}",
-                    response="held setpoints return at the end of their leases; "
-                    "a new plan needs a new approval",
-                )
-            )
-        chosen.state = end.state
-        log.info("plan %s ended as %s: %s", plan.mrid, end.state, end.reason)
-        try:
-            await self._write_end(chosen, end, at_s)
-        except UnavailableError as error:
-            log.error("the end of plan %s could not be written down yet: %s", plan.mrid, error)
-            self._unwritten_ends.append((chosen, end, at_s))
-
-    async def _write_end(self, chosen: OpenPlan, end: Halt, at_s: float) -> None:
-        plan = chosen.plan
-        async with self._store.transaction() as unit:
-            await unit.move_plan(
-                plan.mrid, expected=PlanState.ACTIVE, to=end.state, at_s=at_s, reason=end.reason
-            )
-            await unit.audit(
-                entry(
-                    at_s=at_s,
-                    person=OFFICE,
-                    action=f"plan.{end.state}",
-                    object_=plan.mrid,
-                    before=PlanState.ACTIVE,
-                    after=end.state,
-                    reason=end.reason,
-                    plan_digest=chosen.digest,
-                )
-            )
 
 
 def _effect_kw(commands: Sequence[Command]) -> float:

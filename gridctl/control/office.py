@@ -181,7 +181,9 @@ class Office:
             resources=settings.resources,
             limits=settings.limits,
             leases=lambda: self.image.leases,
-            moved_kw=lambda area, window_s: self._dispatcher.moved_kw(area, window_s=window_s),
+            moved_kw=lambda area, window_s: self._dispatcher.spending.moved_kw(
+                area, window_s=window_s
+            ),
         )
         self._approvals = Approvals(
             store=store,

@@ -51,7 +51,7 @@ class Watch:
         """End plans that have lived too long, and all of them when STOP came by file or from the
         field; write down what could not be before. Raises UnavailableError."""
         await self._unwritten.write()
-        await self._dispatcher.write_ends()
+        await self._dispatcher.ends.write()
         await self._approvals.expire()
         if not self._situation().stopped:
             self._recorded = False
