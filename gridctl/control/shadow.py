@@ -1,4 +1,5 @@
-"""Shadow plans are held against what happened without them (SG-37). Nothing of them was sent."""
+"""Plans are held against what would have happened without them (SG-37): those of the shadow, of
+which nothing was sent, and those that people approved and that were carried out."""
 
 from __future__ import annotations
 
@@ -81,7 +82,7 @@ class ShadowScores:
         self._areas = areas
 
     async def step(self) -> int:
-        """Score the shadow plans whose time is over; how many. Raises UnavailableError."""
+        """Score the plans whose time is over; how many. Raises UnavailableError."""
         scored = 0
         for mrid in await self._records.unscored(limit=AT_A_TIME):
             stored = await self._store.plan(mrid)

@@ -14,6 +14,9 @@ from gridctl.model.plan import PlanState
 from gridctl.store import schema
 from gridctl.store.restore import restored
 
+JUDGED = (PlanState.SHADOW.value, PlanState.COMPLETED.value)
+"""What people approved is evidence as well (SG-37)."""
+
 
 class Modes:
     """Reads; what is written goes through `Transaction`."""
@@ -40,12 +43,12 @@ class Modes:
             ]
 
     async def unscored(self, *, limit: int) -> Sequence[str]:
-        """Shadow plans without a score, the newest first."""
+        """Plans that were made in shadow, or carried out, without a score, the newest first."""
         plan, score = schema.plan, schema.shadow_score
         query = (
             select(plan.c.mrid)
             .outerjoin(score, score.c.plan == plan.c.mrid)
-            .where(plan.c.state == PlanState.SHADOW.value, score.c.plan.is_(None))
+            .where(plan.c.state.in_(JUDGED), score.c.plan.is_(None))
             .order_by(plan.c.number.desc())
             .limit(limit)
         )

@@ -160,6 +160,23 @@ async def test_sg37_closed_loop_takes_evidence_ots_leave_and_three_persons(tmp_p
         assert modes.closed == {}
 
 
+async def test_sg37_what_people_approved_and_was_carried_out_is_evidence(tmp_path: Path) -> None:
+    async with site(tmp_path, rate=40.0, limits=closed_loop_limits()) as running:
+        await ready(running)
+        mrid = await approved(running)
+        await plan_is(running, mrid, PlanState.COMPLETED, within_s=20)
+        for _ in range(80):
+            await running.desk_office.reviews.scores.step()
+            (view,) = await modes_of(running).views()
+            if view.evidence.advisory:
+                break
+            await asyncio.sleep(0.1)
+        assert view.evidence.advisory == 1
+        assert view.scored == 0, "of shadow there is none"
+        assert view.evidence.plan_error_pct is not None
+        assert view.evidence.plan_error_pct < 5.0
+
+
 async def evident_again(running: Site) -> None:
     """The scores reach back far enough now."""
     async with running.store.transaction() as unit:
