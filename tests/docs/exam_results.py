@@ -25,6 +25,8 @@ STEPPED: Final[dict[str, tuple[str, str]]] = {
     "holiday": ("failed: 748", "passed: 0"),
     "hot-afternoon": ("failed: 58,692", "passed: 487"),
     "outstation-dies-at-peak": ("failed: 58,692", "passed: 2,844"),
+    "rejected-selects": ("failed: 58,692", "passed"),
+    "stuck-regulator": ("failed: 0, but 0.77 pu·min", "passed"),
 }
 """By scenario: when nobody acts, with the scripted operator."""
 OFFICE: Final[dict[str, tuple[int, str]]] = {
@@ -39,6 +41,14 @@ OFFICE: Final[dict[str, tuple[int, str]]] = {
         "passed: 6,704; 14,184 more while the safeguards let nobody act, 21,586 without any plan",
     ),
     "heat-wave": (45, "passed: 4"),
+    "holiday": (
+        45,
+        (
+            "failed: 0 at the head, but 310 customer·h under shed of 250 that pass (570 before "
+            "plans that do too much were followed by others): the forecast takes the day for a "
+            "working day"
+        ),
+    ),
     "rejected-selects": (30, "passed: 3,623"),
     "stuck-regulator": (
         45,
