@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gridctl.model.planning import PlanningTask
-from optimizer import sunlight
+from optimizer import linear, sunlight
 from optimizer.assemble import Programme
 from optimizer.limits import Limit, Tiers, limit_bounds
 from optimizer.plan import network_of, plan_task
@@ -41,6 +41,21 @@ def test_a_voltage_that_nobody_can_mend_is_only_watched(rating_kw: float, rows: 
     more[0, 1] = -100.0
     programme.add_broken(more)
     assert len([r for r in programme.rows if r.limit is Limit.VOLTAGE_LOW]) == 3
+
+
+def test_voltages_that_answer_alike_share_a_row_on_a_large_feeder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All three phases sag by the same and rise by the same."""
+    weak = two_nodes(r_ohm=10.0, x_ohm=2.0)
+    task = hourly_task([300, 1050, 300], group("G"), feeder=weak, limit_kw=5000.0)
+    monkeypatch.setattr(linear, "SHARED_FROM", 1)
+    programme = programme_of(task)
+    programme.add_broken(programme.nothing())
+    assert [r.limit for r in programme.rows] == [Limit.VOLTAGE_LOW]
+    shed = programme.nothing()
+    programme.add_broken(shed)
+    assert len(programme.rows) == 1
 
 
 @pytest.mark.parametrize(("rating_a", "members"), [(400.0, ["G"]), (6.0, ["P", "G"])])
