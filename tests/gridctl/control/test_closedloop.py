@@ -160,6 +160,7 @@ async def test_sg37_closed_loop_takes_evidence_ots_leave_and_three_persons(tmp_p
         assert modes.closed == {}
 
 
+@pytest.mark.soak
 async def test_sg37_what_people_approved_and_was_carried_out_is_evidence(tmp_path: Path) -> None:
     async with site(tmp_path, rate=40.0, limits=closed_loop_limits()) as running:
         await ready(running)
@@ -247,11 +248,13 @@ async def promise_too_much(running: Site) -> None:
     ("disturb", "reason", "within_s"),
     [
         (stop, "STOP holds", 3.0),
-        (lose_the_field, "line to the field is down", 12.0),
-        (fail_two, "could not be verified", 15.0),
+        pytest.param(lose_the_field, "line to the field is down", 12.0, marks=pytest.mark.soak),
+        pytest.param(fail_two, "could not be verified", 15.0, marks=pytest.mark.soak),
         (disagree, "disagrees", 3.0),
-        (hand_over, "handed over", 3.0),
-        (promise_too_much, "could not be verified|promised", 15.0),
+        pytest.param(hand_over, "handed over", 3.0, marks=pytest.mark.soak),
+        pytest.param(
+            promise_too_much, "could not be verified|promised", 15.0, marks=pytest.mark.soak
+        ),
     ],
 )
 async def test_sg37_closed_loop_ends_by_itself(
@@ -267,6 +270,7 @@ async def test_sg37_closed_loop_ends_by_itself(
         assert running.desk_office.closed_loop.left_to_people == {}
 
 
+@pytest.mark.soak
 async def test_sg37_what_runs_ends_with_its_envelope(tmp_path: Path) -> None:
     async with closed_site(tmp_path, promote=False) as running:
         await promoted(running, replace(ENVELOPE, life_s=60.0))
@@ -280,6 +284,7 @@ async def test_sg37_what_runs_ends_with_its_envelope(tmp_path: Path) -> None:
         assert all(lease.until_s <= running.clock.now_s() + 60.0 for lease in held.values())
 
 
+@pytest.mark.soak
 async def test_sg37_what_people_approved_goes_on_when_closed_loop_ends(tmp_path: Path) -> None:
     async with closed_site(tmp_path, promote=False) as running:
         mrid = await approved(running)
@@ -322,6 +327,7 @@ async def test_sg37_it_ends_also_when_the_record_cannot_be_written(
         assert written[AREA] is Mode.ADVISORY
 
 
+@pytest.mark.soak
 async def test_sg37_an_event_type_that_was_not_allowed_is_left_to_people(tmp_path: Path) -> None:
     async with closed_site(tmp_path, promote=False) as running:
         await promoted(running, replace(ENVELOPE, causes=(Cause.REQUEST,)))
@@ -331,6 +337,7 @@ async def test_sg37_an_event_type_that_was_not_allowed_is_left_to_people(tmp_pat
         assert "head limit" in "; ".join(loop.left_to_people[mrid])
 
 
+@pytest.mark.soak
 async def test_sg37_a_condition_of_another_kind_does_not_end_it(tmp_path: Path) -> None:
     """The triggers can tell a quiet plant from a loud one."""
     async with closed_site(tmp_path) as running:
