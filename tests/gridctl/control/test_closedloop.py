@@ -166,12 +166,13 @@ async def test_sg37_what_people_approved_and_was_carried_out_is_evidence(tmp_pat
         await ready(running)
         mrid = await approved(running)
         await plan_is(running, mrid, PlanState.COMPLETED, within_s=20)
+        (view,) = await modes_of(running).views()
         for _ in range(80):
-            await running.desk_office.reviews.scores.step()
-            (view,) = await modes_of(running).views()
             if view.evidence.advisory:
                 break
             await asyncio.sleep(0.1)
+            await running.desk_office.reviews.scores.step()
+            (view,) = await modes_of(running).views()
         assert view.evidence.advisory == 1
         assert view.scored == 0, "of shadow there is none"
         assert view.evidence.plan_error_pct is not None
