@@ -105,6 +105,8 @@ def test_sg07_sign_in_with_a_code_generator(browser: Browser, server: SignInServ
         page.get_by_label("Recovery code").fill(codes[5])
         assert violations(page) == []
         page.get_by_role("button", name="Continue").last.click()
+        expect(page.get_by_role("button", name="STOP")).to_be_visible()
+        page.goto(f"{server.origin}/#/account")
         expect(page.get_by_text("acts with a second factor only")).to_be_visible()
         expect(page.get_by_text("7 are good")).to_be_visible()
         sign_out(page)
