@@ -40,7 +40,7 @@ from tests.gridctl.store import postgres
 from tests.gridctl.store.examples import T0, plan, request
 
 LIFE_S = 100.0
-LONG_STOOD = 100
+LONG_STOOD = 20
 SHORT_RELEASES, LONG_RELEASES = 5, 500
 """A walk that hardly releases anything has shown nothing."""
 SHORT_WALKS = 5
