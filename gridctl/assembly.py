@@ -30,7 +30,7 @@ from gridctl.control.settings import (
     WeatherSettings,
 )
 from gridctl.firststart import Secret, first_people, make_keys
-from gridctl.garbage import collect_seldom
+from gridctl.interpreter import collect_seldom, hand_over_often
 from gridctl.limitsfile import load_limits
 from gridctl.link import OfficeLink, UnixEndpoint
 from gridctl.model.assets import ThermalAsset
@@ -63,6 +63,7 @@ SET_UP_WORDS = """\
 These links are good for 72 hours and once, and are shown nowhere else: each opens a page on which
 its person chooses the password. Give them to two persons: one makes accounts, the other gives
 roles and areas (SG-31)."""
+FOLD_EVERY_S = 30.0
 SHUTDOWN_DEADLINE_S = 5.0
 METRICS_TOKEN_MIN = 16
 
@@ -199,12 +200,16 @@ async def run_office(
             planner=planner,
             link=link,
             clock=clock,
-            jobs=[_checkpointing(settings, store, clock, key)],
+            jobs=[
+                _checkpointing(settings, store, clock, key),
+                Job(name="write-ahead log", every_s=FOLD_EVERY_S, run=store.fold_log),
+            ],
         )
         url = await stack.enter_async_context(
             _listening(settings, office_part, office, store, clock)
         )
         collect_seldom()
+        hand_over_often()
         async with asyncio.TaskGroup() as group:
             running = group.create_task(office.run(stop), name="office")
             if with_field:

@@ -9,7 +9,7 @@ from pathlib import Path
 from gridctl.config import Settings, load_settings
 from gridctl.field.agent import run_field
 from gridctl.field.settings import FieldSettings, WatchedLink
-from gridctl.garbage import collect_seldom
+from gridctl.interpreter import collect_seldom
 from gridctl.model.errors import ConfigError
 from gridctl.observe import set_up_logging
 from gridctl.provenance import check_provenance

@@ -51,6 +51,8 @@ from gridctl.model.order import COMMANDS_PER_ORDER_MAX, Order
 log = logging.getLogger(__name__)
 
 FRAME_BYTES_MAX = 4 * 1024 * 1024
+BUSY_S, REST_S = 0.002, 0.001
+"""Real seconds of frames without a rest, and of the rest: telemetry has two thirds of the loop."""
 SEND_TIMEOUT_S = 2.0
 HELLO_TIMEOUT_S = 5.0
 QUIET_MAX_S = 10.0
@@ -151,6 +153,22 @@ async def write_frame(writer: asyncio.StreamWriter, frame: Frame) -> None:
     writer.write(encode(frame))
     async with asyncio.timeout(SEND_TIMEOUT_S):
         await writer.drain()
+
+
+async def _breathe(since_s: float) -> float:
+    """Let others have their turn after a frame, and the loop a rest after BUSY_S of work since
+    `since_s` (time of the loop); the time from which to count on.
+
+    A big plant tells its second of telemetry at once. Read without a pause it holds the loop, and
+    the interpreter's lock, for as long as it takes to check it all: an approval's way to the wire
+    is some thirty visits to the database's thread, and each would wait for both.
+    """
+    loop = asyncio.get_running_loop()
+    if loop.time() - since_s < BUSY_S:
+        await asyncio.sleep(0)
+        return since_s
+    await asyncio.sleep(REST_S)
+    return loop.time()
 
 
 def split_hello(hello: Hello) -> list[Hello | MorePoints]:
@@ -348,6 +366,7 @@ class OfficeLink:
             self._drop()
             self._writer = writer
             await self._frames.put(hello)
+            since_s = asyncio.get_running_loop().time()
             while True:
                 async with asyncio.timeout(QUIET_MAX_S):
                     frame = await read_frame(reader)
@@ -357,9 +376,7 @@ class OfficeLink:
                 elif isinstance(frame, SignedOrder | Hello | MorePoints):
                     raise FrameError(f"{frame.type} is not for the office at this moment")
                 await self._frames.put(frame)
-                # What is buffered is read without a pause: a big plant's second of telemetry would
-                # hold the loop for as long as it takes to check it all.
-                await asyncio.sleep(0)
+                since_s = await _breathe(since_s)
         except FrameError as error:
             self.refused += 1
             log.warning("link: connection refused: %s", error)

@@ -1,8 +1,8 @@
 """Where the database is, and the two ways in: one writer, many readers.
 
-SQLite: one writer connection (WAL, synchronous=FULL, the only one that checkpoints), readers that
-cannot write, and a lock file so that a second process refuses to start. PostgreSQL: one pool; the
-writer's order comes from the same asyncio lock, and from row locks between processes.
+SQLite: one writer connection (WAL, synchronous=FULL), readers that cannot write, and a lock file so
+that a second process refuses to start. PostgreSQL: one pool; the writer's order comes from the same
+asyncio lock, and from row locks between processes.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from gridctl.store.sqlite_build import sqlite_dbapi
 
 WAIT_S = 10.0
 READERS = 4
+LOG_PAGES, LOG_PAGES_FOLDED = 4_000, 40_000
+"""Pages of the write-ahead log after which a commit carries them over, where nobody else does it,
+and where the office does it (`SqlStore.fold_log`): 160 MB, if ever it cannot."""
 
 
 class _Cursor(Protocol):
@@ -35,6 +38,8 @@ class _Cursor(Protocol):
 
 
 class _DriverConnection(Protocol):
+    in_loop: bool
+
     def cursor(self) -> _Cursor: ...
 
 
@@ -80,12 +85,13 @@ def parsed(url: str) -> URL:
             )
 
 
-def engines(url: URL, *, read_only: bool) -> Engines:
-    """Engines for a parsed URL. Nothing is connected yet."""
+def engines(url: URL, *, read_only: bool, in_loop: bool = False) -> Engines:
+    """Engines for a parsed URL. Nothing is connected yet. `in_loop`: on SQLite the writer's short
+    statements run where they are called (`gridctl.store.onehop`)."""
     if url.get_backend_name() == "sqlite":
         return Engines(
-            writer=None if read_only else _sqlite_engine(url, writes=True),
-            readers=_sqlite_engine(url, writes=False),
+            writer=None if read_only else _sqlite_engine(url, writes=True, in_loop=in_loop),
+            readers=_sqlite_engine(url, writes=False, in_loop=False),
         )
     engine = create_async_engine(
         url,
@@ -97,23 +103,34 @@ def engines(url: URL, *, read_only: bool) -> Engines:
     return Engines(writer=None if read_only else engine, readers=engine)
 
 
-def _sqlite_engine(url: URL, *, writes: bool) -> AsyncEngine:
+def _sqlite_engine(url: URL, *, writes: bool, in_loop: bool) -> AsyncEngine:
     engine = create_async_engine(
         url,
         module=sqlite_dbapi(),
         pool_size=1 if writes else READERS,
         max_overflow=0,
         pool_timeout=WAIT_S,
-        connect_args={"isolation_level": None, "timeout": WAIT_S},
+        connect_args={
+            "isolation_level": None,
+            "timeout": WAIT_S,
+            "check_same_thread": not in_loop,
+        },
     )
     pragmas = (
-        ("journal_mode=WAL", "synchronous=FULL", "wal_autocheckpoint=4000", "foreign_keys=ON")
+        (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            f"wal_autocheckpoint={LOG_PAGES_FOLDED if in_loop else LOG_PAGES}",
+            "foreign_keys=ON",
+        )
         if writes
         else ("query_only=ON", "wal_autocheckpoint=0")
     )
 
     @event.listens_for(engine.sync_engine, "connect")
     def _on_connect(connection: _DriverConnection, _record: object) -> None:
+        if in_loop:
+            connection.in_loop = True
         cursor = connection.cursor()
         for pragma in pragmas:
             cursor.execute(f"PRAGMA {pragma}")

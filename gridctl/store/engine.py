@@ -57,7 +57,7 @@ from gridctl.store.settlements import Settlements
 from gridctl.store.tags import Tags
 from gridctl.store.transaction import Epoch, SqlTransaction
 from gridctl.store.users import Users
-from gridctl.store.visit import Run, carried_out, looked_up
+from gridctl.store.visit import Run, carried_out, log_folded, looked_up
 
 T = TypeVar("T")
 
@@ -125,6 +125,12 @@ class SqlStore:
         """`work`, which only reads, without waiting for writers."""
         async with self._reading(doing) as connection:
             return await looked_up(connection, work)
+
+    async def fold_log(self) -> None:
+        """Now and then, beside everything else: a commit that has to carry the write-ahead log over
+        in passing takes a hundred times as long as any other, and may be an approval's."""
+        async with self._reading("fold the log") as connection:
+            await log_folded(connection)
 
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[AsyncConnection]:
@@ -272,7 +278,7 @@ async def open_store(url: str, *, clock: Clock, read_only: bool = False) -> SqlS
     lock = None if read_only else _file_lock(found)
     if lock is not None:
         lock.take()
-    both = engines(found, read_only=read_only)
+    both = engines(found, read_only=read_only, in_loop=True)
     try:
         with translated("open"):
             await prepare(both, where=found.render_as_string(hide_password=True))

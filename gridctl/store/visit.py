@@ -129,6 +129,29 @@ async def looked_up(connection: AsyncConnection, work: Callable[[Run], T]) -> T:
     return await _visited(connection, _read, work, "read")
 
 
+async def log_folded(connection: AsyncConnection) -> None:
+    """Carry SQLite's write-ahead log over into its file, as far as nobody reads or writes there.
+
+    Raises UnavailableError as the store does. Nothing on PostgreSQL.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        await driver._execute(_folded, driver._conn)  # noqa: SLF001 - as above
+    except pysqlite3.Error as error:
+        raise UnavailableError(f"fold the log: {error}") from error
+
+
+def _folded(connection: Any) -> None:
+    cursor = connection.cursor()
+    try:
+        cursor.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        cursor.fetchall()
+    finally:
+        cursor.close()
+
+
 async def _visited(
     connection: AsyncConnection,
     how: Callable[[Any, Callable[[Run], T]], T],

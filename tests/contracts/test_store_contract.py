@@ -493,3 +493,11 @@ async def test_evidence_of_a_command_is_kept_once_for_each_of_its_states(store: 
     assert found is not None
     assert found.command == command()
     assert await store.command("C2") is None
+
+
+async def test_the_log_is_folded_beside_what_is_written(store: SqlStore) -> None:
+    async with store.transaction() as unit:
+        await unit.put_request(request())
+        await store.fold_log()
+    await store.fold_log()
+    assert [one.mrid for one in await store.requests(states=())] == ["R1"]

@@ -12,6 +12,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
+from gridctl.store.connection import engines, parsed
+from gridctl.store.onehop import SHORT_CELL, SHORT_ROWS, is_short
 from gridctl.store.sqlite_build import sqlite_dbapi
 
 
@@ -81,3 +83,36 @@ async def test_rows_that_are_streamed_come_one_after_the_other(
     await connection.execute(text("INSERT INTO t (word) VALUES ('a'), ('b')"))
     async with connection.stream(text("SELECT word FROM t ORDER BY id")) as rows:
         assert [row.word async for row in rows] == ["a", "b"]
+
+
+async def test_in_the_loop_a_transaction_visits_the_thread_to_begin_and_to_commit(
+    tmp_path: Path,
+) -> None:
+    both = engines(parsed(f"sqlite:///{tmp_path}/x.db"), read_only=False, in_loop=True)
+    assert both.writer is not None
+    async with both.writer.connect() as connection:
+        async with connection.begin():
+            await connection.execute(text("CREATE TABLE t (id INTEGER PRIMARY KEY, word UNIQUE)"))
+        visits = await _visits(connection)
+        insert = text("INSERT INTO t (word) VALUES (:word)")
+        async with connection.begin():
+            await connection.execute(insert, {"word": "a"})
+            await connection.execute(insert, [{"word": "b"}, {"word": "c"}])
+            assert (await connection.execute(text("SELECT count(*) FROM t"))).scalar() == 3
+        assert len(visits) == 2
+        undone = await connection.begin()
+        await connection.execute(text("DELETE FROM t WHERE word = 'a'"))
+        with pytest.raises(IntegrityError, match="UNIQUE"):
+            await connection.execute(insert, {"word": "b"})
+        await undone.rollback()
+        assert (await connection.execute(text("SELECT count(*) FROM t"))).scalar() == 3
+        await connection.rollback()
+    await both.dispose()
+
+
+def test_what_may_take_long_is_not_short() -> None:
+    assert is_short("INSERT INTO t VALUES (?)", [("a" * SHORT_CELL,)] * SHORT_ROWS)
+    assert not is_short("INSERT INTO t VALUES (?)", [("a" * (SHORT_CELL + 1),)])
+    assert not is_short("INSERT INTO t VALUES (?)", [(b"a" * (SHORT_CELL + 1),)])
+    assert not is_short("INSERT INTO t VALUES (?)", [("a",)] * (SHORT_ROWS + 1))
+    assert not is_short("  delete FROM t WHERE id < ?", [(5,)])
