@@ -23,7 +23,7 @@ import opendnp3 as o
 
 from benchmarks.dnp3_boxed import Boxed
 from benchmarks.report import median, percentile
-from gridctl.garbage import collect_seldom
+from gridctl.interpreter import collect_seldom
 from gridctl.model.command import Command, CommandState
 from gridctl.model.measurement import Measurement, Point, PointKind
 from gridctl.model.permit import mint
