@@ -65,6 +65,7 @@ PUBLIC = {
     ("POST", "/api/v1/session/code"),
     ("POST", "/api/v1/session/key-challenge"),
     ("POST", "/api/v1/session/key"),
+    ("POST", "/api/v1/session/recovery"),
     ("POST", "/api/v1/set-up"),
 }
 
