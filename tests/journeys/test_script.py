@@ -108,7 +108,8 @@ def test_the_whole_loop(scripts: Scripts) -> None:
     before, after = told["verification"]["before"], told["verification"]["after"]
     assert {"worst_voltage_pu", "worst_loading_pct", "violations"} == before.keys() == after.keys()
     assert after["violations"] <= before["violations"]
-    assert [a.keys() for a in told["approvals"]] == [{"by", "at"}] * 2
+    assert [a.keys() for a in told["approvals"]] == [{"by", "at", "standing"}] * 2
+    assert not any(a["standing"] for a in told["approvals"]), "these were two persons"
     assert len({a["by"] for a in told["approvals"]}) == 2
     assert told["commands"].keys() == {"dnp3", "opcua"}
     assert all(told["commands"][protocol]["EFFECTIVE"] > 0 for protocol in ("dnp3", "opcua"))
