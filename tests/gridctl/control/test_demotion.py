@@ -9,7 +9,6 @@ import pytest
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.demotion import Triggers, Unverified
-from gridctl.control.interlock import Situation
 from gridctl.control.ports import CycleView, EffectView
 from gridctl.control.settings import ModePolicy
 from gridctl.control.settlement import BASELINE_POINT, REDUCTION_POINT
@@ -20,21 +19,10 @@ from gridctl.model.measurement import GOOD, Measurement, TimeQuality
 from gridctl.model.mode import Mode
 from gridctl.store.engine import SqlStore, temporary_store
 from tests.gridctl.control.closed import AREA, ENVELOPE
+from tests.gridctl.control.test_standing_alarms import ALL_WELL
 
 T0 = 1_786_000_200.0
 HEAD = "FDR.TotW"
-QUIET = Situation(
-    field_connected=True,
-    stopped=False,
-    clock_offset_s=0.0,
-    clock_offset_max_s=1.0,
-    good_share=1.0,
-    head_is_good=True,
-    limits_digest="l",
-    field_limits_digest="l",
-    model_digest="m",
-    lost_audit=None,
-)
 PROMOTION = Promotion(
     envelope=ENVELOPE,
     asked_by="eve",
@@ -51,7 +39,7 @@ class Bench:
 
     def __init__(self, store: SqlStore, clock: ManualClock) -> None:
         self.store, self.clock = store, clock
-        self.situation = QUIET
+        self.situation = ALL_WELL
         self.cycle: CycleView | None = None
         self.effect: EffectView | None = None
         self.unverified = Unverified()
@@ -133,17 +121,17 @@ async def test_sg37_flood_absence_and_a_bad_forecast_end_it(bench: Bench) -> Non
 
 
 async def test_sg37_doubtful_data_ends_it_after_a_moment_and_stop_at_once(bench: Bench) -> None:
-    bench.situation = replace(QUIET, clock_offset_s=1.5)
+    bench.situation = replace(ALL_WELL, clock_offset_s=1.5)
     assert await bench.reasons() == ""
     bench.clock.advance(3.1)
     assert "clocks of office and field differ" in await bench.reasons()
-    bench.situation = QUIET
+    bench.situation = ALL_WELL
     assert await bench.reasons() == ""
-    bench.situation = replace(QUIET, good_share=0.9)
+    bench.situation = replace(ALL_WELL, good_share=0.9)
     assert await bench.reasons() == "", "a new moment begins"
     bench.clock.advance(3.1)
     assert "only 90% of the points" in await bench.reasons()
-    bench.situation = replace(QUIET, stopped=True)
+    bench.situation = replace(ALL_WELL, stopped=True)
     assert await bench.reasons() == "STOP holds (SG-21)"
 
 
