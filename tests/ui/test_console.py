@@ -173,6 +173,35 @@ def test_sg10_a_large_plan_needs_two_people_and_nothing_is_shown_as_done_before(
     expect(page.locator(".wire")).to_have_count(0)
 
 
+def test_a_plan_that_ends_under_review_stays_and_the_next_is_a_link_away(page: Page) -> None:
+    """SG-08, SG-09: nothing is swapped under the hand, neither with a question open nor without."""
+    page.get_by_role("link", name="Review").first.click()
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_contain_text("P-0")
+    first = heading.inner_text().split()[1]
+    page.get_by_role("button", name="Approve…").click()
+    ask(page, "/mock/expire")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("The plan is expired")
+    expect(dialog.get_by_role("heading")).to_contain_text(first)
+    expect(dialog.get_by_role("button", name=re.compile(r"^Approve \d"))).to_be_disabled()
+    page.get_by_role("button", name="Cancel").click()
+    expect(heading).to_contain_text(f"{first} v1 expired")
+    expect(page.get_by_role("button", name="Approve…")).to_be_disabled()
+    expect(page.locator("#blocks")).to_contain_text("The plan is expired")
+    note = page.locator(".review-head .newer")
+    expect(note).to_contain_text("kept here as it was")
+    # The link leads to the other plan with no question open about it; also out of the dialog.
+    note.get_by_role("link", name="Review P-0").click()
+    expect(heading).not_to_contain_text(first)
+    page.get_by_role("button", name="Approve…").click()
+    ask(page, "/mock/expire")
+    page.get_by_role("dialog").get_by_role("link", name="Review P-0").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("button", name="Approve…")).to_be_enabled()
+    expect(page.locator(".newer")).to_have_count(0)
+
+
 def test_sg37_closed_loop_says_what_it_may_and_ends_with_one_click(page: Page) -> None:
     page.goto(page.url.split("#")[0] + "#/shift")
     north = page.get_by_role("region", name="Area NORTH")

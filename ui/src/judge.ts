@@ -72,6 +72,12 @@ export function isRunning(plan: Pick<PlanRow, "state">): boolean {
   return plan.state === "approved" || plan.state === "active";
 }
 
+/** The newest plan that waits for people and was made after `plan`, of all that the stream lists. */
+export function successor(plan: Pick<PlanRow, "id" | "created">, listed: readonly PlanRow[]): PlanRow | null {
+  const later = listed.filter((p) => isOpen(p) && p.id !== plan.id && p.created > plan.created);
+  return later.reduce<PlanRow | null>((newest, p) => (newest === null || p.created > newest.created ? p : newest), null);
+}
+
 export interface Gate {
   plan: PlanDetail;
   /** The same plan's row in the latest frame, if the frame still has it. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Alarm, PlanDetail, Session } from "../src/api";
-import { approvalBlocks, byUrgency, headSeverity, nodeSeverity, voltageSeverity, worstVoltage, type Gate } from "../src/judge";
+import { approvalBlocks, byUrgency, headSeverity, nodeSeverity, successor, voltageSeverity, worstVoltage, type Gate } from "../src/judge";
 
 const CASE = {
   converged: true, worst_voltage_pu: 0.96, worst_voltage_at: "1.A", highest_voltage_pu: 1.04,
@@ -49,6 +49,15 @@ test("everything that must block an approval does", () => {
     const said = approvalBlocks(gate(more));
     assert.ok(said.some((s) => why.test(s)), `${String(why)} in ${JSON.stringify(said)}`);
   }
+});
+
+test("what waits in place of a plan: the newest that was made after it, never itself or an older one", () => {
+  const at = (id: string, minute: number, state: PlanDetail["state"] = "proposed"): PlanDetail =>
+    ({ ...PLAN, id, state, created: `2026-07-14T20:${String(minute).padStart(2, "0")}:00Z` });
+  const old = at("P-1", 5, "expired");
+  assert.equal(successor(old, []), null);
+  assert.equal(successor(old, [old, at("P-0", 1), at("P-2", 9, "active")]), null);
+  assert.equal(successor(old, [at("P-3", 7), at("P-4", 9, "partial"), at("P-2", 6)])?.id, "P-4");
 });
 
 test("voltage: outside, close, inside", () => {

@@ -1,6 +1,6 @@
 // A server for working on the console without the service: node test/mock-server.mjs [port].
 // Any password signs in "operator1" (OPERATOR), "supervisor1" (SUPERVISOR) or "viewer1" (VIEWER).
-// For tests: POST /mock/{silence,speak,cut-field,mend-field}.
+// For tests: POST /mock/{silence,speak,cut-field,mend-field,expire}.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -58,6 +58,7 @@ async function answer(request, response) {
     if (what === "speak") world.quiet = false;
     if (what === "cut-field") world.field = false;
     if (what === "mend-field") world.field = true;
+    if (what === "expire") world.replaceWaiting();
     return send(response, 200, { what });
   }
   if (!path.startsWith("/api/v1/")) {

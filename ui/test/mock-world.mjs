@@ -126,6 +126,14 @@ export class World {
     return plan;
   }
 
+  /** What waits has expired; another plan waits in its place. */
+  replaceWaiting() {
+    for (const p of this.plans) {
+      if (["proposed", "partial"].includes(p.state)) Object.assign(p, { state: "expired", reason: "not approved within 300 s (SG-08)" });
+    }
+    return this.propose();
+  }
+
   row(p) {
     const { deadline, commands, rows, excluded, bindings, findings, shortfalls, check, voltages, head_before_kw, head_after_kw,
       limit_kw, horizon, approved_by, proposed_by, on_failure, snapshot_revision, solver, solve_s, rounds, status, activated, ...row } = p;

@@ -10,6 +10,7 @@ import { live, second, session, state } from "../state/store";
 import { controlWords } from "../views/plans";
 import { Reasons } from "./bits";
 import { Dialog, Failure } from "./dialog";
+import { Newer } from "./newer";
 
 export type Decision = "approve" | "reject" | "break-glass";
 
@@ -94,6 +95,7 @@ export function ApproveDialog(props: DecisionProps) {
         </dl>
         <Cautions plan={plan} read={read} onRead={setRead} />
         <Reasons title="You can not approve this now:" list={blocks} class="blocked" />
+        <Newer plan={row ?? plan} />
         <Failure text={failure} />
         <div class="actions">
           <button type="button" data-first={large ? "" : undefined} onClick={props.onClose}>Cancel</button>

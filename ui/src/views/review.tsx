@@ -11,6 +11,7 @@ import { Legend } from "../parts/feederinfo";
 import { EffectBar } from "../parts/headbar";
 import { BeforeAfter } from "../parts/headtrend";
 import { LadderTable, Tally } from "../parts/ladderview";
+import { Newer } from "../parts/newer";
 import { OneLine } from "../parts/oneline";
 import { CheckTable, CommandTable, InWords, WhyPanels } from "../parts/plantables";
 import { href } from "../router";
@@ -36,7 +37,8 @@ export function Review(props: { id: string }) {
       ? <p class="failure" role="alert">{kept.problem} <a href={href("plans")}>All plans</a></p>
       : <p class="waiting" role="status">Loading {props.id}…</p>;
   }
-  return <Sheet plan={kept.detail} row={row} problem={kept.problem} />;
+  // A sheet of its own for each plan: no question that is open goes on about another plan.
+  return <Sheet key={props.id} plan={kept.detail} row={row} problem={kept.problem} />;
 }
 
 function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: string }) {
@@ -66,6 +68,14 @@ function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: str
       announcement.value = `Plan ${plan.id} is ${current.state}.`;
     }
   }, [current.state]);
+  // Other figures under the same name: nobody goes on with the question that was about the old ones.
+  const [shown, setShown] = useState(plan.digest);
+  useEffect(() => {
+    if (shown === plan.digest) return;
+    setShown(plan.digest);
+    setQuestion(null);
+    if (!told) setTold("The plan has changed while it was on the screen: read it again before you decide.");
+  }, [plan.digest]);
   const done = (words: string, after: string): void => {
     setQuestion(null);
     setTold(words, after);
@@ -122,6 +132,9 @@ function Head(props: {
   const held = l?.cycle?.held?.plan === plan.id ? l.cycle.held : null;
   const left = l ? leftNow(row.expires_in_s, l.rx, second.value) : null;
   const open = isOpen(row);
+  // A plan that ends before the eyes keeps its buttons, disabled and with the reason.
+  const [wasOpen] = useState(open);
+  const offered = open || (wasOpen && (row.state === "expired" || row.state === "void"));
   const blocks = me ? approvalBlocks({
     plan, row, live: state.value, frame: l, session: me, left_s: left,
   }) : ["Not signed in."];
@@ -147,11 +160,11 @@ function Head(props: {
         {open ? (
           <p class="countdown">expires in <b class={`num ${left !== null && left < 60 ? "soon" : ""}`} role="timer">{countdown(left)}</b></p>
         ) : null}
-        {open ? (
+        {offered ? (
           <div class="actions">
             <button type="button" class="primary" disabled={blocks.length > 0} aria-describedby="blocks"
               onClick={() => props.onAsk("approve")}>Approve…</button>
-            <button type="button" disabled={!may} onClick={() => props.onAsk("reject")}>Reject…</button>
+            <button type="button" disabled={!may || !open} onClick={() => props.onAsk("reject")}>Reject…</button>
             {isEmergency(plan) ? (
               <button type="button" disabled={blocks.length > 0} title="Emergency: one person releases it, with a reason (SG-11)"
                 onClick={() => props.onAsk("break-glass")}>Break glass…</button>
@@ -160,9 +173,10 @@ function Head(props: {
         ) : null}
       </div>
       {props.told ? <p class="told">{props.told}</p> : null}
+      <Newer plan={row} />
       {held && l ? <Reasons title={heldWords(held, l.at)} list={[held.reason]} class="blocked" /> : null}
       {open && plan.left_to_people.length > 0 ? <Reasons title="Closed loop leaves it to people:" list={plan.left_to_people} /> : null}
-      {open ? <div id="blocks"><Reasons title="You can not approve this now:" list={blocks} class="blocked" /></div> : null}
+      {offered ? <div id="blocks"><Reasons title="You can not approve this now:" list={blocks} class="blocked" /></div> : null}
     </section>
   );
 }
