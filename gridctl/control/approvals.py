@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from types import MappingProxyType
 
-from gridctl.control.audit import OFFICE, entry
+from gridctl.control.audit import OFFICE
+from gridctl.control.planrecord import OpenPlan, PlanRecord
 from gridctl.control.ports import Person, Store
 from gridctl.model.approval import (
     STRONG_FACTORS,
@@ -25,35 +26,17 @@ from gridctl.model.approval import (
 )
 from gridctl.model.clock import Clock
 from gridctl.model.envelope import Promotion
-from gridctl.model.errors import Refusal, RefusedError
+from gridctl.model.errors import Refusal
 from gridctl.model.inputs import InputPart
 from gridctl.model.measurement import Snapshot
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import Forecast
-from gridctl.model.program import RequestState
 from gridctl.model.selection import Selection
 from gridctl.model.tag import Tag
 
 MAY_APPROVE = frozenset({"OPERATOR", "SUPERVISOR"})
 REASON_MIN = 3
 BREAK_GLASS_REASON_MIN = 20
-
-
-@dataclass(slots=True, kw_only=True)
-class OpenPlan:
-    """A plan that waits for people or for its release, and what it was computed from. `standing`:
-    the promotions by which it was approved, when no person has approved this very plan."""
-
-    plan: Plan
-    digest: str
-    snapshot: Snapshot
-    forecast: Forecast
-    proposed_mono_s: float
-    selection: Selection
-    state: PlanState = PlanState.PROPOSED
-    approvals: list[Approval] = field(default_factory=list)
-    approved_mono_s: float | None = None
-    standing: tuple[Promotion, ...] = ()
 
 
 class Approvals:
@@ -73,6 +56,7 @@ class Approvals:
         over: Callable[[Promotion], tuple[str, ...]],
     ) -> None:
         self._store = store
+        self._record = PlanRecord(store=store, clock=clock)
         self._clock = clock
         self._policy = policy
         self._blocked = blocked
@@ -98,31 +82,17 @@ class Approvals:
         inputs: Sequence[InputPart],
     ) -> OpenPlan:
         """Put a plan before people; its life begins now. `inputs`: what it was computed from."""
-        mono_s, at_s = self._clock.monotonic_s(), self._clock.now_s()
         chosen = OpenPlan(
             plan=plan,
             digest=plan.digest(),
             snapshot=snapshot,
             forecast=forecast,
-            proposed_mono_s=mono_s,
+            proposed_mono_s=self._clock.monotonic_s(),
             selection=Selection(timeout_s=self._policy.plan_life_s),
         )
         self._select(chosen)
         async with self._lock:
-            async with self._store.transaction() as unit:
-                await unit.add_plan(plan, PlanState.PROPOSED, at_s)
-                await unit.keep_inputs(plan.mrid, inputs)
-                await unit.audit(
-                    entry(
-                        at_s=at_s,
-                        person=OFFICE,
-                        action="plan.propose",
-                        object_=plan.mrid,
-                        after=PlanState.PROPOSED,
-                        reason=f"{plan.net_kw:.0f} kW, {plan.customers} customers",
-                        plan_digest=chosen.digest,
-                    )
-                )
+            await self._record.propose(chosen, inputs)
             self._open[plan.mrid] = chosen
         return chosen
 
@@ -135,7 +105,7 @@ class Approvals:
             chosen = await self._waiting(mrid, "plan.approve", person)
             refusal = self._may_approve(chosen, shown_digest, person, cautions)
             if refusal is not None:
-                raise await self._refused(refusal, "plan.approve", mrid, person, shown_digest)
+                raise await self._record.refuse(refusal, "plan.approve", mrid, person, shown_digest)
             await self._accept(chosen, person)
         return chosen
 
@@ -161,7 +131,9 @@ class Approvals:
                 refusal = Refusal(code="no_reason", reasons=(why,))
             refusal = refusal or self._may_approve(chosen, shown_digest, person, cautions)
             if refusal is not None:
-                raise await self._refused(refusal, "plan.break_glass", mrid, person, shown_digest)
+                raise await self._record.refuse(
+                    refusal, "plan.break_glass", mrid, person, shown_digest
+                )
             await self._accept(chosen, person, alone=reason.strip())
         return chosen
 
@@ -203,7 +175,7 @@ class Approvals:
             elif len(reason.strip()) < REASON_MIN:
                 refusal = Refusal(code="no_reason", reasons=("say why, for those who read it",))
             if refusal is not None:
-                raise await self._refused(refusal, "plan.reject", mrid, person, shown_digest)
+                raise await self._record.refuse(refusal, "plan.reject", mrid, person, shown_digest)
             await self._end(chosen, PlanState.REJECTED, reason.strip(), person)
         return chosen
 
@@ -238,7 +210,7 @@ class Approvals:
                 if ended:
                     await self._end(chosen, PlanState.VOID, "; ".join(ended), OFFICE)
                     continue
-                if await self._move(chosen, PlanState.ACTIVE, "release", OFFICE):
+                if await self._record.move(chosen, PlanState.ACTIVE, "release", OFFICE):
                     del self._open[chosen.plan.mrid]
                     return chosen
         return None
@@ -299,77 +271,43 @@ class Approvals:
     async def _accept_standing(
         self, chosen: OpenPlan, promotions: Sequence[Promotion], given: Sequence[Approval]
     ) -> None:
-        plan, at_s = chosen.plan, self._clock.now_s()
-        reason = f"inside the envelope of {'; '.join(p.words() for p in promotions)}"
-        async with self._store.transaction() as unit:
-            moved = await unit.move_plan(
-                plan.mrid, expected=chosen.state, to=PlanState.APPROVED, at_s=at_s, reason=reason
-            )
-            if not moved:
-                raise RefusedError(
-                    Refusal(code="not_open", reasons=("somebody else has decided just now",))
-                )
-            for approval in given:
-                await unit.add_approval(approval)
-            await unit.audit(
-                entry(
-                    at_s=at_s,
-                    person=OFFICE,
-                    action="plan.stand",
-                    object_=plan.mrid,
-                    before=chosen.state,
-                    after=PlanState.APPROVED,
-                    reason=reason,
-                    plan_digest=chosen.digest,
-                )
-            )
-        chosen.state, chosen.standing = PlanState.APPROVED, tuple(promotions)
-        chosen.approvals.extend(given)
+        await self._record.accept(
+            chosen,
+            given,
+            to=PlanState.APPROVED,
+            action="plan.stand",
+            reason=f"inside the envelope of {'; '.join(p.words() for p in promotions)}",
+            person=OFFICE,
+        )
+        chosen.standing = tuple(promotions)
         chosen.approved_mono_s = self._clock.monotonic_s()
         self.decided.set()
 
     async def _accept(self, chosen: OpenPlan, person: Person, *, alone: str = "") -> None:
         """`alone`: why this one person is enough (SG-11)."""
-        plan, at_s = chosen.plan, self._clock.now_s()
+        plan = chosen.plan
         given = Approval(
             plan=plan.mrid,
             digest=chosen.digest,
             by=person.user,
             session=person.session,
-            at_s=at_s,
+            at_s=self._clock.now_s(),
             at_mono_s=self._clock.monotonic_s(),
         )
-        needed = len(chosen.approvals) + 1 if alone else approvals_needed(plan, self._policy)
-        complete = len(chosen.approvals) + 1 >= needed
-        to = PlanState.APPROVED if complete else PlanState.PARTIAL
-        reason = f"{len(chosen.approvals) + 1} of {needed} approvals"
-        if alone:
-            reason = f"break-glass by {person.user}: {alone}"
-        async with self._store.transaction() as unit:
-            moved = chosen.state is to or await unit.move_plan(
-                plan.mrid, expected=chosen.state, to=to, at_s=at_s, reason=reason
-            )
-            if not moved:
-                raise RefusedError(
-                    Refusal(code="not_open", reasons=("somebody else has decided just now",))
-                )
-            await unit.add_approval(given)
-            await unit.audit(
-                entry(
-                    at_s=at_s,
-                    person=person,
-                    action="plan.break_glass" if alone else "plan.approve",
-                    object_=plan.mrid,
-                    before=chosen.state,
-                    after=to,
-                    reason=reason,
-                    plan_digest=chosen.digest,
-                )
-            )
-        chosen.state = to
-        chosen.approvals.append(given)
+        count = len(chosen.approvals) + 1
+        needed = count if alone else approvals_needed(plan, self._policy)
+        await self._record.accept(
+            chosen,
+            (given,),
+            to=PlanState.APPROVED if count >= needed else PlanState.PARTIAL,
+            action="plan.break_glass" if alone else "plan.approve",
+            reason=f"break-glass by {person.user}: {alone}"
+            if alone
+            else f"{count} of {needed} approvals",
+            person=person,
+        )
         self._select(chosen)
-        if complete:
+        if count >= needed:
             chosen.approved_mono_s = given.at_mono_s
             self.decided.set()
 
@@ -401,54 +339,15 @@ class Approvals:
                 refusal = Refusal(
                     code="not_open", reasons=(f"the plan is {stored.state}: {stored.reason}",)
                 )
-        raise await self._refused(refusal, action, mrid, person, "")
-
-    async def _refused(
-        self, refusal: Refusal, action: str, mrid: str, person: Person, digest: str
-    ) -> RefusedError:
-        async with self._store.transaction() as unit:
-            await unit.audit(
-                entry(
-                    at_s=self._clock.now_s(),
-                    person=person,
-                    action=action,
-                    object_=mrid,
-                    reason="; ".join(refusal.reasons),
-                    plan_digest=digest,
-                    result=f"refused: {refusal.code}",
-                )
-            )
-        return RefusedError(refusal)
+        waits = [m for m, one in self._open.items() if one.state.is_open]
+        if waits:
+            reason = f"plan {waits[-1]} waits now: read it before you decide on it"
+            refusal = replace(refusal, reasons=(*refusal.reasons, reason))
+        raise await self._record.refuse(refusal, action, mrid, person, "")
 
     async def _end(self, chosen: OpenPlan, to: PlanState, reason: str, person: Person) -> None:
-        await self._move(chosen, to, reason, person)
+        await self._record.move(chosen, to, reason, person)
         self._open.pop(chosen.plan.mrid, None)
-
-    async def _move(self, chosen: OpenPlan, to: PlanState, reason: str, person: Person) -> bool:
-        at_s = self._clock.now_s()
-        async with self._store.transaction() as unit:
-            moved = await unit.move_plan(
-                chosen.plan.mrid, expected=chosen.state, to=to, at_s=at_s, reason=reason
-            )
-            if moved and to is PlanState.ACTIVE:
-                for request in chosen.plan.requests:
-                    await unit.move_request(request, RequestState.ACTIVE)
-            await unit.audit(
-                entry(
-                    at_s=at_s,
-                    person=person,
-                    action=f"plan.{to}",
-                    object_=chosen.plan.mrid,
-                    before=chosen.state,
-                    after=to,
-                    reason=reason,
-                    plan_digest=chosen.digest,
-                    result="ok" if moved else "refused: another state in the store",
-                )
-            )
-        if moved:
-            chosen.state = to
-        return moved
 
     def _ends_mono_s(self, chosen: OpenPlan) -> float:
         if chosen.approved_mono_s is not None:

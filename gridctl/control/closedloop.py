@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from gridctl.control.alarms import AlarmBook, Condition
-from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.approvals import Approvals
 from gridctl.control.modes import AreaModes
+from gridctl.control.planrecord import OpenPlan
 from gridctl.model.approval import Standing
 from gridctl.model.clock import Clock
 from gridctl.model.envelope import RAMP_WINDOW_S, SMALLEST_KW, Present, Promotion, outside

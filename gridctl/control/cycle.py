@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from gridctl.control.activity import Activity
 from gridctl.control.ageing import LifePrices, dynamic_rating
-from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.approvals import Approvals
 from gridctl.control.audit import OFFICE, entry
 from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
@@ -23,6 +23,7 @@ from gridctl.control.held import Holding
 from gridctl.control.interlock import Situation, blocked, moved_on
 from gridctl.control.modes import AreaModes
 from gridctl.control.participation import Participation
+from gridctl.control.planrecord import OpenPlan
 from gridctl.control.ports import CycleView, Planner, Store
 from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
 from gridctl.control.resources import Known, given_now, network_state, resource_states

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from gridctl.control.alarms import AlarmBook, Condition
-from gridctl.control.approvals import OpenPlan
 from gridctl.control.audit import OFFICE
 from gridctl.control.batches import (
     Held,
@@ -41,6 +40,7 @@ from gridctl.control.interlock import (
 from gridctl.control.journal import FAILED, CommandBook
 from gridctl.control.judge import Judge, Promise
 from gridctl.control.orders import Orders
+from gridctl.control.planrecord import OpenPlan
 from gridctl.control.ports import Store
 from gridctl.control.resources import Known, why_excluded
 from gridctl.control.settings import OfficeSettings

@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from gridctl.control.alarms import AlarmBook, Condition
-from gridctl.control.approvals import OpenPlan
 from gridctl.control.audit import OFFICE, entry
+from gridctl.control.planrecord import OpenPlan
 from gridctl.control.ports import Store
 from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError

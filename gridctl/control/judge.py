@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gridctl.control.alarms import AlarmBook, Condition
-from gridctl.control.approvals import OpenPlan
 from gridctl.control.effect import (
     JUDGED_MIN_KW,
     KEPT_SHARE_MIN,
@@ -23,6 +22,7 @@ from gridctl.control.effect import (
     line,
 )
 from gridctl.control.journal import CommandBook
+from gridctl.control.planrecord import OpenPlan
 from gridctl.control.ports import EffectView
 from gridctl.control.telemetry import ProcessImage
 from gridctl.model.clock import Clock

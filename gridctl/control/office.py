@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from gridctl.control.activity import Activity
 from gridctl.control.agenda import Agenda, Job
 from gridctl.control.alarms import AlarmBook, Condition
-from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.approvals import Approvals
 from gridctl.control.audit import RecordFault, Unwritten
 from gridctl.control.closedloop import ClosedLoop, Envelopes
 from gridctl.control.cycle import Cycle
@@ -31,6 +31,7 @@ from gridctl.control.judge import Judge
 from gridctl.control.modes import AreaModes
 from gridctl.control.orders import Orders
 from gridctl.control.participation import Participation
+from gridctl.control.planrecord import OpenPlan
 from gridctl.control.plausibility import Plausibility
 from gridctl.control.ports import Desk, FieldLink, Planner, Store
 from gridctl.control.process_alarms import ProcessAlarms

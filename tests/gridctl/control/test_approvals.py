@@ -25,7 +25,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from gridctl.control.approvals import Approvals, OpenPlan
+from gridctl.control.approvals import Approvals
+from gridctl.control.planrecord import OpenPlan
 from gridctl.control.ports import Person
 from gridctl.model.approval import ApprovalPolicy, Standing
 from gridctl.model.clock import ManualClock

@@ -8,9 +8,9 @@ from typing import cast
 import pytest
 
 from gridctl.control.alarms import AlarmBook
-from gridctl.control.approvals import OpenPlan
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
+from gridctl.control.planrecord import OpenPlan
 from gridctl.control.telemetry import ProcessImage
 from gridctl.model.clock import ManualClock
 from gridctl.model.measurement import GOOD, Measurement, Snapshot, TimeQuality
