@@ -2,9 +2,9 @@
 
 Three regimes, told in `Forecast.method`:
 
-- 8 days and more: `similar_day.LevelShift` per lead; quantiles are the point plus empirical
-  quantiles of the errors that the same method made at the same lead before (same four-hour block
-  of the day 0.75, all blocks 0.25; conformal prediction on rolling origins).
+- 8 days and more: `similar_day.LevelShift` per lead, holidays as Sundays; quantiles are the point
+  plus empirical quantiles of the errors that the same method made at the same lead before (same
+  four-hour block of the day 0.75, all blocks 0.25; conformal prediction on rolling origins).
 - 1 to 8 days: mean of the known days at the same time of day; normal bands as wide as the days
   differ among each other, and not narrower than a fifth of the mean load.
 - less than a day: the mean of what is known; bands of half the mean load.
@@ -154,7 +154,11 @@ def _grid(task: ForecastTask) -> _Grid:
     load = np.full(n, np.nan)
     load[: len(values)] = values
     first_s = task.history.start_s + skip * step_s
-    calendar = Calendar(first=round((first_s + task.utc_offset_s) / step_s), per_day=per_day)
+    calendar = Calendar(
+        first=round((first_s + task.utc_offset_s) / step_s),
+        per_day=per_day,
+        holidays=frozenset(task.holidays),
+    )
     # The origin is the last known value: what lies between it and the horizon's start is forecast
     # as well, so that a lead counts from the knowledge and not from the question.
     origin = int(known[-1]) + 1
@@ -199,7 +203,16 @@ def _full(grid: _Grid, quantiles: tuple[float, ...]) -> tuple[FloatArray, str, f
         ]
     ).T
     method = "similar day, learned level shift" + (", temperature" if len(grid.degrees) else "")
+    if _is_of_holiday(grid):
+        method += ", holiday as a Sunday"
     return values, f"{method}, conformal quantiles", _nmae_pct(trained, grid)
+
+
+def _is_of_holiday(grid: _Grid) -> bool:
+    """Whether one of the days that are forecast is a holiday."""
+    first = grid.origin - 1 + grid.lead_first
+    days = grid.calendar.day(np.arange(first, first + grid.count))
+    return bool(grid.calendar.is_holiday(int(days[-1]) + 1)[days].any())
 
 
 def _error_quantiles(

@@ -1,11 +1,12 @@
 """Similar-day bases and their learned level shift: the forecaster's one model.
 
 base_t = mean of the last days of t's class (four of Monday to Friday, two Saturdays or Sundays) at
-t's time of day, all of them known `lead` before t. What is left, e = y - base, is predicted per
-lead by a ridge regression on what the last hours, the last day, the same time yesterday and the
-same time a week ago say, and, where temperature is known, on how target and last day differ from
-the base's days in heating and cooling degrees. The ridge pulls towards a plain level shift (PRIOR),
-so that a short history behaves like the textbook method and a long one learns.
+t's time of day, all of them known `lead` before t. A holiday is a Sunday, and no base of another
+day. What is left, e = y - base, is predicted per lead by a ridge regression on what the last hours,
+the last day, the same time yesterday and the same time a week ago say, and, where temperature is
+known, on how target and last day differ from the base's days in heating and cooling degrees. The
+ridge pulls towards a plain level shift (PRIOR), so that a short history behaves like the textbook
+method and a long one learns.
 
 Nothing after an origin enters what is said at that origin: a day's coefficients come from targets
 before that day, and `Trained.errors` are therefore errors of real forecasts.
@@ -20,6 +21,8 @@ import numpy as np
 from optimizer.arrays import BoolArray, FloatArray, IntArray
 
 DAYS_PER_WEEK = 7
+SUNDAY = 2
+"""Its class, which is a holiday's as well."""
 SIMILAR_DAYS = (4, 2, 2)
 """How many weekdays, Saturdays, Sundays make a base: four Saturdays are 18 days old on average
 (Tetouan 2017, 35 days of history, 24 h ahead: 4.1 % error with four, 3.6 % with two)."""
@@ -39,10 +42,11 @@ SMOOTHING_H = 3.0
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calendar:
     """Slots of a regular series in local days: slot `i` is `first + i` slots after local midnight
-    of local day 0 (1970-01-01); `per_day` slots a day."""
+    of local day 0 (1970-01-01); `per_day` slots a day. `holidays`: local day numbers."""
 
     first: int
     per_day: int
+    holidays: frozenset[int] = frozenset()
 
     def day(self, slots: IntArray) -> IntArray:
         """Local day number, counted from the series' first day."""
@@ -55,11 +59,17 @@ class Calendar:
         return result
 
     def day_class(self, days: int) -> IntArray:
-        """0 Monday to Friday, 1 Saturday, 2 Sunday, of the series' first `days` days."""
+        """0 Monday to Friday, 1 Saturday, 2 Sunday or holiday, of the series' first `days` days."""
         # Day 0 of the epoch was a Thursday.
         weekday = (np.arange(days) + self.first // self.per_day + 3) % DAYS_PER_WEEK
         result: IntArray = np.maximum(weekday - 4, 0).astype(np.intp)
+        result[self.is_holiday(days)] = SUNDAY
         return result
+
+    def is_holiday(self, days: int) -> BoolArray:
+        """Which of the series' first `days` days are holidays."""
+        first_day = self.first // self.per_day
+        return np.array([first_day + d in self.holidays for d in range(days)], dtype=np.bool_)
 
     def slots(self, hours: float) -> int:
         """How many slots `hours` are, at least one."""
@@ -113,6 +123,7 @@ class SimilarDays:
         self._at = (day, calendar.slot_of_day(self._slots))
         self._days = int(day[-1]) + 1
         self._class = calendar.day_class(self._days)
+        self._holiday = calendar.is_holiday(self._days)
         self._load = self._by_day(load_kw)
         self._degrees = [self._by_day(row) for row in degrees]
         self._bases: dict[int, tuple[FloatArray, FloatArray]] = {}
@@ -139,9 +150,10 @@ class SimilarDays:
         return self._bases[days_back]
 
     def _candidates(self, day: int, days_back: int) -> tuple[IntArray, IntArray]:
-        """Earlier days, newest first: those of the same class, and any."""
+        """Earlier days, newest first: those of the same class without holidays, which are like no
+        other, and any."""
         earlier = np.arange(day - days_back, -1, -1)
-        same = earlier[self._class[earlier] == self._class[day]]
+        same = earlier[(self._class[earlier] == self._class[day]) & ~self._holiday[earlier]]
         return same[:SIMILAR_DAYS_SEARCHED], earlier[:SIMILAR_DAYS_SEARCHED]
 
     def _fill(self, load: FloatArray, degrees: list[FloatArray], rows: IntArray, day: int) -> None:
@@ -172,6 +184,7 @@ class LevelShift:
         calendar = similar.calendar
         self._per_day = calendar.per_day
         self._day = calendar.day(np.arange(len(similar.load_kw)))
+        self._holiday = calendar.is_holiday(int(self._day[-1]) + 1)[self._day]
         base, warm = similar.base(1)
         self._error = similar.load_kw - base
         self._recent = np.array(
@@ -224,7 +237,9 @@ class LevelShift:
         columns = [*self._recent[:, origins]]
         columns.append(np.where(yesterday >= 0, np.nan_to_num(self._error[yesterday]), 0.0))
         last_week = self._similar.load_kw[week] - base[target]
-        columns.append(np.where(week >= 0, np.nan_to_num(last_week), 0.0))
+        # A holiday says nothing of the same weekday a week later, nor that of it.
+        like = (week >= 0) & (self._holiday[week] == self._holiday[target])
+        columns.append(np.where(like, np.nan_to_num(last_week), 0.0))
         for row, own, recent in zip(self._similar.degrees, warm, self._warm_recent, strict=True):
             columns.append((row[target] - own[target] - recent[origins]) / DEGREES_USUAL)
         return np.array(columns).T

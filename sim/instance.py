@@ -200,6 +200,8 @@ def _setting_tables(
             "loading_max_pct": story.loading_max_pct,
         },
     )
+    if story.holidays:
+        yield toml_table("[weather]", {"holidays": story.holidays})
     yield toml_table(
         "[clock]",
         {"anchor_real_s": now_real_s, "anchor_grid_s": story.start_s, "rate": float(rate)},

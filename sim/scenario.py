@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Final
 
@@ -85,6 +85,12 @@ class Scenario:
     turn: Turn = Turn()  # noqa: RUF009 - frozen
     events: tuple[Event, ...] = ()
     exam: Exam | None = None
+
+    @property
+    def holidays(self) -> tuple[date, ...]:
+        """Local days on which people live as on a Sunday, as a calendar has them."""
+        day = date.fromordinal(date(1970, 1, 1).toordinal() + self.climate.day)
+        return (day,) if self.turn.holiday else ()
 
 
 def scenario_names() -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import date
 from math import isfinite
 from typing import TypeAlias
 
-Value: TypeAlias = "str | bool | int | float | Sequence[Value] | Mapping[str, Value]"
+Value: TypeAlias = "str | bool | int | float | date | Sequence[Value] | Mapping[str, Value]"
 
 
 def toml_value(value: Value) -> str:
@@ -24,6 +25,8 @@ def toml_value(value: Value) -> str:
             if not isfinite(value):
                 raise ValueError(f"{value} does not belong into a file")
             return repr(value)
+        case date():
+            return value.isoformat()
         case Mapping():
             inner = ", ".join(f"{key} = {toml_value(one)}" for key, one in value.items())
             return f"{{ {inner} }}"

@@ -93,6 +93,27 @@ def test_bands_hold_what_they_promise() -> None:
     assert 0.68 < float(np.mean(inside)) < 0.92
 
 
+def test_a_holiday_is_a_sunday_and_no_base_of_another_day() -> None:
+    """A Wednesday with the habits of a weekend: known to the calendar, and not."""
+    load = summer_load_kw(32, noise_kw=5.0)
+    first_day = round(MONDAY_S / 86_400.0)
+    free, after = 23, 30
+    day = load[free * PER_DAY : (free + 1) * PER_DAY]
+    day *= 0.85
+    actual = day.copy()
+    task = task_of(load[: free * PER_DAY], count=PER_DAY)
+    unknown, known = forecast(task), forecast(replace(task, holidays=(first_day + free,)))
+    assert error_pct(known, actual) < 3.0
+    assert error_pct(unknown, actual) > 8.0
+    assert known.method.endswith("holiday as a Sunday, conformal quantiles")
+    assert "holiday" not in unknown.method
+    # A week later it is an ordinary Wednesday again, of which the holiday says nothing.
+    later = task_of(load[: after * PER_DAY], count=PER_DAY)
+    ordinary = load[after * PER_DAY : (after + 1) * PER_DAY]
+    told = replace(later, holidays=(first_day + free,))
+    assert error_pct(forecast(told), ordinary) < error_pct(forecast(later), ordinary)
+
+
 def test_five_weeks_take_less_than_half_a_second() -> None:
     task = task_of(summer_load_kw(35), count=PER_DAY)
     forecast(task)

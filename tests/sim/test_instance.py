@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,19 @@ def test_settings_feeder_and_resources_load(instance: Path) -> None:
     assert {link.id for link in settings.field.links} == {"SUB", "DR", "DER"}
     assert {settings.site.head_point, settings.site.temperature_point} <= points
     assert {link.heartbeat for link in settings.field.links} <= points
+
+
+def test_a_holiday_stands_in_the_calendar_of_its_pilot(instance: Path, tmp_path: Path) -> None:
+    create_instance(
+        tmp_path / "free",
+        scenario="holiday",
+        rate=10.0,
+        now_real_s=_NOW_S,
+        ports=_PORTS,
+        history_days=1,
+    )
+    assert load_settings(tmp_path / "free/gridctl.toml").weather.holidays == (date(2026, 7, 3),)
+    assert load_settings(instance / "gridctl.toml").weather.holidays == ()
 
 
 def test_every_protocol_can_speak_its_points(instance: Path) -> None:

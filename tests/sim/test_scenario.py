@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -118,6 +118,8 @@ def test_a_cloud_front_a_cold_morning_and_a_holiday() -> None:
     at_work = Demand(feeder, Weather(free.climate), free.seed).kw(free.start_s).sum()
     at_home = Demand(feeder, Weather(free.climate), free.seed, free.turn).kw(free.start_s).sum()
     assert at_home < 0.97 * at_work
+    assert free.holidays == (date(2026, 7, 3),)
+    assert cold.holidays == ()
 
 
 def test_a_wave_has_soft_edges() -> None:
