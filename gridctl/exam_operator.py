@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from gridctl.exam_watch import RegulatorWatch, held
@@ -50,6 +51,7 @@ PLAN_AGAIN_S: Final = 180.0
 DEADLINE_S: Final = 20.0
 _TOLERANCE_KW: Final = 0.5
 _STILL_KW: Final = 1e-3
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +295,7 @@ class ScriptedOperator:
                 horizon=horizon,
                 quantiles=QUANTILES,
                 utc_offset_s=self._story.utc_offset_s,
+                holidays=tuple(day.toordinal() - _EPOCH for day in self._story.holidays),
             )
         )
 
