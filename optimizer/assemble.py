@@ -27,6 +27,7 @@ from optimizer.regulated import RegulatedNetwork
 from optimizer.regulation import NOTHING_PINNED
 from optimizer.restricted import restricted
 from optimizer.session import Matrices
+from optimizer.stacked import Band, block_diagonal, stacked
 from optimizer.sunlight import needless
 from optimizer.system import WISH_MIN_KW, WISHES, system_of
 from optimizer.timegrid import IntArray, TimeGrid
@@ -137,9 +138,9 @@ class Programme:
         )
         self.fixed: Fixed | None = None
         self._kvar = self._kvar_rows()
-        self._injection = self._injected([b.injection for b in self.blocks])
+        self._injection = self._direct()
         self._standing_kw = self.nothing()
-        self._rules = _block_diagonal([b.matrix for b in self.blocks])
+        self._rules = block_diagonal([b.matrix for b in self.blocks])
         self._charging, self._charging_price = self._comfort()
         self._unit = _unit_price(self.blocks[: len(self.members)], problem.grid)
         self.tiers = tiers
@@ -187,14 +188,15 @@ class Programme:
     def hold(self, fixed: Fixed) -> None:
         """Fix the runs; from now on what follows their ends (rebound) is part of the injection."""
         self.fixed = fixed
-        injections, standing = [], np.zeros_like(self._standing_kw)
+        afters, standing = list[sp.csr_array](), np.zeros_like(self._standing_kw)
         for index, own in enumerate(self.blocks):
-            if own.runs is None or index not in fixed.runs:
-                injections.append(own.injection)
-                continue
-            after, standing[index] = own.runs.aftermath(fixed.runs[index])
-            injections.append(sp.csr_array(own.injection + after))
-        self._injection, self._standing_kw = self._injected(injections), standing
+            after = sp.csr_array(own.injection.shape)
+            if own.runs is not None and index in fixed.runs:
+                after, standing[index] = own.runs.aftermath(fixed.runs[index])
+            afters.append(after)
+        direct = block_diagonal([b.injection for b in self.blocks])
+        self._injection = self._with_kvar(sp.csr_array(direct + block_diagonal(afters)))
+        self._standing_kw = standing
 
     def nothing(self) -> FloatArray:
         """(channels, T) of zeros."""
@@ -260,8 +262,11 @@ class Programme:
         slope: FloatArray = self.model.head_slope + given
         return slope
 
-    def _injected(self, of_blocks: Sequence[sp.csr_array]) -> sp.csr_array:
-        kw = _block_diagonal(of_blocks)
+    def _direct(self) -> sp.csr_array:
+        """(channels * T, own columns): what the columns inject, without what follows runs."""
+        return self._with_kvar(block_diagonal([b.injection for b in self.blocks]))
+
+    def _with_kvar(self, kw: sp.csr_array) -> sp.csr_array:
         if not self.givers:
             return kw
         return sp.csr_array(sp.vstack([kw, self._kvar], format="csr"))
@@ -286,7 +291,7 @@ class Programme:
         """Let runs be free (and fractional); what follows their ends is `assumed_kw` (channels, T)
         or, without it, nothing."""
         self.fixed = None
-        self._injection = self._injected([b.injection for b in self.blocks])
+        self._injection = self._direct()
         self._standing_kw = self.nothing() if assumed_kw is None else assumed_kw
 
     def price_head(self, price: FloatArray) -> None:
@@ -301,7 +306,7 @@ class Programme:
 
     def aftermath_kw(self, x: FloatArray) -> FloatArray:
         """(channels, T): the part of a solution's injection that follows the ends of runs."""
-        direct = self._injected([b.injection for b in self.blocks]) @ x[: self.own_columns]
+        direct = self._direct() @ x[: self.own_columns]
         after: FloatArray = self.injection_kw(x) - direct.reshape(self._standing_kw.shape)
         return after
 
@@ -326,7 +331,7 @@ class Programme:
 
     def penalty(self, x: FloatArray) -> float:
         """What the broken limits of a solution of `matrices()` cost."""
-        count, own, cost = self.problem.grid.count, self.own_columns, self.matrices().cost
+        count, own, cost = self.problem.grid.count, self.own_columns, self.cost()
         lazy = own + 3 * count + self.system.columns
         limits = np.r_[own : own + 2 * count, lazy : len(cost)]
         return float(cost[limits] @ x[limits])
@@ -409,9 +414,9 @@ class Programme:
         count, own, lazy = self.problem.grid.count, self.own_columns, len(self.rows)
         system = self.system
         head = self.head_rows()
-        slack = -sp.eye_array(count, format="csr")
+        slack = _diagonal(np.full(count, -1.0))
         standing = self.model.say(self._standing_kw)
-        a_lazy, lazy_upper, slack_upper, slack_cost = self._lazy(standing)
+        a_lazy, lazy_upper, slack_upper = self._lazy(standing)
         rules = self._rules
         rules_lower = [b.row_lower for b in self.blocks]
         rules_upper = [b.row_upper for b in self.blocks]
@@ -419,23 +424,25 @@ class Programme:
             rules = sp.vstack([rules, self._injection], format="csr")
             rules_lower.append((self.trust[0] - self._standing_kw).ravel())
             rules_upper.append((self.trust[1] - self._standing_kw).ravel())
-        a = sp.block_array(
+        of_system = sp.csr_array((0, own))
+        if system.rows:
+            of_system = sp.csr_array(system.own + system.head @ head)
+        a = stacked(
             [
-                [rules, None, None, None, None, None],
-                [self._charging, None, None, slack, None, None],
-                [head, slack, None, None, None, None],
-                [head, None, slack, None, None, None],
-                [system.own + system.head @ head, None, None, None, system.matrix, None],
-                [a_lazy, None, None, None, None, _slacks(lazy)],
+                Band(left=rules),
+                Band(left=self._charging, beside=slack, first=own + 2 * count),
+                Band(left=head, beside=slack, first=own),
+                Band(left=head, beside=slack, first=own + count),
+                Band(left=of_system, beside=system.matrix, first=own + 3 * count),
+                Band(left=a_lazy, beside=_slacks(lazy), first=own + 3 * count + system.columns),
             ],
-            format="csr",
+            own + 3 * count + system.columns + 2 * lazy,
         )
         if a.shape != (
             rules.shape[0] + 3 * count + system.rows + lazy,
             own + 3 * count + system.columns + 2 * lazy,
         ):
             raise ValueError(f"programme has shape {a.shape}")
-        hours, unit = self.problem.grid.hours, self._unit
         lower, upper = self._own_bounds()
         soft_upper = np.concatenate(
             [
@@ -456,16 +463,21 @@ class Programme:
             upper=np.concatenate(
                 [upper, np.full(3 * count, np.inf), system.column_upper, slack_upper]
             ),
-            cost=np.concatenate(
-                [
-                    self.own_cost_priced(),
-                    self.tiers.import_kw * unit * hours,
-                    self.tiers.target_kw * unit * hours,
-                    self._charging_price * hours,
-                    system.cost,
-                    slack_cost,
-                ]
-            ),
+            cost=self.cost(),
+        )
+
+    def cost(self) -> FloatArray:
+        """What a unit of each column of `matrices()` costs."""
+        hours, unit = self.problem.grid.hours, self._unit
+        return np.concatenate(
+            [
+                self.own_cost_priced(),
+                self.tiers.import_kw * unit * hours,
+                self.tiers.target_kw * unit * hours,
+                self._charging_price * hours,
+                self.system.cost,
+                self._slack_cost(),
+            ]
         )
 
     def head_rows(self) -> sp.csr_array:
@@ -555,16 +567,24 @@ class Programme:
         )
         return sp.csr_array(chosen @ self._injection)
 
-    def _lazy(self, standing: Offsets) -> tuple[sp.csr_array, FloatArray, FloatArray, FloatArray]:
-        """Lazy rows, their upper bounds, and upper bound and cost of their slacks, two a row."""
+    def _slack_cost(self) -> FloatArray:
+        """Cost of the slacks of the lazy rows, two a row."""
+        tiers, unit = self.tiers, self._unit
+        loading = tiers.loading_pct * unit, tiers.loading_harm_pct * unit
+        voltage = tiers.voltage_pct_pu * unit, tiers.emergency_pct_pu * unit
+        tier = [loading if row.limit is Limit.LOADING else voltage for row in self.rows]
+        hours = self.problem.grid.hours[[row.interval for row in self.rows]]
+        prices = np.array(tier, dtype=np.float64).reshape(-1, 2) * hours[:, None]
+        return prices.ravel()
+
+    def _lazy(self, standing: Offsets) -> tuple[sp.csr_array, FloatArray, FloatArray]:
+        """Lazy rows, their upper bounds, and the upper bounds of their slacks, two a row."""
         count = len(self.rows)
         weight = np.zeros((self.channels, count))
         upper = np.zeros(count)
-        first_upper, prices = np.full(count, np.inf), np.zeros((2, count))
-        hours, unit, tiers = self.problem.grid.hours, self._unit, self.tiers
+        first_upper = np.full(count, np.inf)
         for j, row in enumerate(self.rows):
             at = (row.where, row.interval)
-            price = unit * float(hours[row.interval])
             if row.limit is Limit.LOADING:
                 cut = self.model.tangent(*at) if row.cut is None else self.cuts[row.cut]
                 weight[:, j] = cut.slope
@@ -573,7 +593,6 @@ class Programme:
                 # What is too much without a plan is mended; what the plan adds is harm.
                 now_pct = self.problem.base_flow.branch_loading_pct[at]
                 first_upper[j] = max(now_pct - self.bounds.loading_pct[at], 0.0)
-                prices[:, j] = tiers.loading_pct * price, tiers.loading_harm_pct * price
                 continue
             sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
             low = row.limit is Limit.VOLTAGE_LOW
@@ -581,10 +600,9 @@ class Programme:
             weight[:, j] = sign * self.model.dv_at(*at)
             upper[j] = sign * (bound - standing.v_pu[at])
             first_upper[j] = EMERGENCY_BAND_PU * PCT_PU
-            prices[:, j] = tiers.voltage_pct_pu * price, tiers.emergency_pct_pu * price
         rows = self._by_interval(weight, np.array([r.interval for r in self.rows], dtype=np.int64))
         slack_upper = np.column_stack([first_upper, np.full(count, np.inf)])
-        return rows, upper, slack_upper.ravel(), prices.T.ravel()
+        return rows, upper, slack_upper.ravel()
 
 
 def _given_back(block: Block, price: float) -> Block:
@@ -598,15 +616,17 @@ def _given_back(block: Block, price: float) -> Block:
     return replace(block, cost=cost)
 
 
-def _block_diagonal(parts: Sequence[sp.csr_array]) -> sp.csr_array:
-    if not parts:
-        return sp.csr_array((0, 0))
-    return sp.csr_array(sp.block_diag(parts, format="csr"))
+def _diagonal(values: FloatArray) -> sp.csr_array:
+    count = len(values)
+    return sp.csr_array((values, np.arange(count), np.arange(count + 1)), shape=(count, count))
 
 
 def _slacks(rows: int) -> sp.csr_array:
     """(rows, 2 rows): row j has columns 2j and 2j + 1, so that new rows have the last columns."""
-    return sp.csr_array(sp.kron(sp.eye_array(rows), -np.ones((1, 2)), format="csr"))
+    return sp.csr_array(
+        (np.full(2 * rows, -1.0), np.arange(2 * rows), 2 * np.arange(rows + 1)),
+        shape=(rows, 2 * rows),
+    )
 
 
 def _unit_price(blocks: Sequence[Block], grid: TimeGrid) -> float:

@@ -6,6 +6,7 @@ starts already made today), so that a plan made again each interval does not res
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -213,11 +214,11 @@ def _best_runs(
     on = np.zeros(count, dtype=np.bool_)
     t, used = 0, 0
     if rules.active:
-        t = _best_stop(rules, total, value, released)
+        t = _best_stop(rules, total, np.array(value[0]), released)
         on[:t] = True
         t = min(t + rules.recovery, count)
     while t < count:
-        length = int(choice[t, used])
+        length = choice[used][t]
         if length:
             on[t : t + length] = True
         after = min(t + length + rules.recovery, count) if length else t + 1
@@ -232,19 +233,20 @@ def _same_day(rules: RunRules, t: int, after: int) -> bool:
 
 class _Table:
     """What the rest of the horizon is worth at best from each interval, by starts that its day has
-    had (`value`), and the length of the run that begins there (`choice`, 0: none). Filled from the
-    end; `ended`, `ended_anew` are a run's worth by its end, with what follows on the same day and
-    on the next."""
+    had (`value[used][t]`), and the length of the run that begins there (`choice`, 0: none). Filled
+    from the end; `ended`, `ended_anew` are a run's worth by its end, with what follows on the same
+    day and on the next. Lists, not arrays: a look at a dozen numbers is over before numpy begins.
+    """
 
     def __init__(self, rules: RunRules, total: FloatArray, released: FloatArray) -> None:
         count, rest = rules.count, rules.recovery
-        self._limit = limit = max([0, *rules.starts_left.values()])
-        self.value = np.zeros((count + 1, limit + 1))
-        self.choice = np.zeros((count + 1, limit + 1), dtype=np.int64)
+        limit = max([0, *rules.starts_left.values()])
+        self.value = [[0.0] * (count + 1) for _ in range(limit + 1)]
+        self.choice = [[0] * (count + 1) for _ in range(limit + 1)]
         self._total, self._rest = total.tolist(), rest
-        self._gone = gone = total - released
-        self._ended = np.zeros((count + 1, limit))
-        self._ended_anew = gone.copy()
+        self._gone: list[float] = (total - released).tolist()
+        self._ended = [[0.0] * (count + 1) for _ in range(limit)]
+        self._ended_anew = self._gone.copy()
         left = count - np.arange(count)
         low = np.minimum(rules.length_min, left)
         high = np.minimum(rules.length_max, left)
@@ -256,53 +258,53 @@ class _Table:
         starts = [min(rules.starts_left.get(int(day), 0), limit) for day in days]
         self._left = [starts[k] for k in number.tolist()]
         # A run that reaches the horizon's end is not released within it.
-        self._longest = np.append(rules.longest, count) if len(rules.longest) else None
+        self._longest: list[int] | None = None
+        if len(rules.longest):
+            self._longest = np.append(rules.longest, count).tolist()
 
     def decide(self, t: int, start_price: float) -> None:
         """Fill interval `t`; all after it are filled."""
         same_day = t + 1 < self._day_end[t]
-        self.value[t] = self.value[t + 1] if same_day else self.value[t + 1, :1]
+        anew = self.value[0][t + 1]
+        for value in self.value:
+            value[t] = value[t + 1] if same_day else anew
         left, first, last = self._left[t], t + self._low[t], t + self._high[t]
         if left and self._may[t] and first <= last:
             self._start(t, first, last, left, start_price)
         end = t - self._rest
         if end > 0:
-            self._ended[end] = self._gone[end] + self.value[t, 1:]
-            self._ended_anew[end] = self._gone[end] + self.value[t, 0]
+            gone = self._gone[end]
+            for ended, value in zip(self._ended, self.value[1:], strict=True):
+                ended[end] = gone + value[t]
+            self._ended_anew[end] = gone + self.value[0][t]
 
     def _start(self, t: int, first: int, last: int, left: int, start_price: float) -> None:
         """Where a run from `t` that ends in `first` to `last` is worth more than to wait."""
         # Ends after which there is still time on the same day.
         near = min(last, self._day_end[t] - self._rest - 1)
-        most, ends = np.full(left, -np.inf), np.zeros(left, dtype=np.int64)
-        if first <= near:
-            worth = self._ended[first : near + 1, :left]
-            if self._longest is not None:
-                worth = np.where(self._too_long(t, first, near)[:, None], -np.inf, worth)
-            at = worth.argmax(axis=0)
-            most, ends = worth[at, np.arange(left)], first + at
         beyond = max(first, near + 1)
-        if beyond <= last:
-            anew = self._ended_anew[beyond : last + 1]
-            if self._longest is not None:
-                anew = np.where(self._too_long(t, beyond, last), -np.inf, anew)
-            at_once = int(anew.argmax())
-            far, worth_anew = beyond + at_once, anew[at_once]
-            better = worth_anew > most
-            most = np.where(better, worth_anew, most)
-            ends = np.where(better, far, ends)
-        most = most - self._total[t] - start_price
-        better = most > self.value[t, :left]
-        self.value[t, :left] = np.where(better, most, self.value[t, :left])
-        self.choice[t, :left] = np.where(better, ends - t, 0)
+        far, worth_anew = self._best(self._ended_anew, t, beyond, last)
+        for used in range(left):
+            end, most = self._best(self._ended[used], t, first, near)
+            if worth_anew > most:
+                end, most = far, worth_anew
+            most = most - self._total[t] - start_price
+            if most > self.value[used][t]:
+                self.value[used][t], self.choice[used][t] = most, end - t
 
-    def _too_long(self, t: int, first: int, last: int) -> BoolArray:
-        """Whether a run from `t` may not be released in `first` to `last`."""
-        longest = self._longest
-        if longest is None:
-            return np.zeros(last + 1 - first, dtype=np.bool_)
-        result: BoolArray = np.arange(first, last + 1) - t > longest[first : last + 1]
-        return result
+    def _best(self, worth: list[float], t: int, first: int, last: int) -> tuple[int, float]:
+        """The first end in `first` to `last` of a run from `t` that is worth most, and how much."""
+        if first > last:
+            return first, -math.inf
+        ends = worth[first : last + 1]
+        if self._longest is not None:
+            longest = self._longest[first : last + 1]
+            ends = [
+                -math.inf if first + k - t > most else own
+                for k, (own, most) in enumerate(zip(ends, longest, strict=True))
+            ]
+        most = max(ends)
+        return first + ends.index(most), most
 
 
 def _best_stop(rules: RunRules, total: FloatArray, value: FloatArray, released: FloatArray) -> int:
@@ -310,5 +312,5 @@ def _best_stop(rules: RunRules, total: FloatArray, value: FloatArray, released: 
     low = min(rules.held, rules.count)
     stops = np.arange(low, max(low, min(rules.held_max, rules.count)) + 1)
     after = np.minimum(stops + rules.recovery, rules.count)
-    gains = total[stops] + value[after, 0] - released[stops]
+    gains = total[stops] + value[after] - released[stops]
     return int(stops[int(np.argmax(gains))])

@@ -129,9 +129,7 @@ class _Core:
             found = self._highs.getBasis()
             self._pass(m)
             if found.valid:
-                self.start_from(
-                    Basis(columns=tuple(found.col_status), rows=tuple(found.row_status))
-                )
+                self._go_on_from(found, same_size=m.a.shape == old.a.shape)
         self._held = m
 
     def start_from(self, basis: Basis) -> None:
@@ -143,6 +141,15 @@ class _Core:
         more = [status.kLower] * (columns - len(basis.columns))
         found.col_status = [*basis.columns[:columns], *more]
         found.row_status = [*basis.rows[:rows], *([status.kBasic] * (rows - len(basis.rows)))]
+        if self._highs.setBasis(found) == self._core.HighsStatus.kError:
+            self._highs.clearSolver()
+
+    def _go_on_from(self, found: Any, *, same_size: bool) -> None:
+        """As `start_from`, with the basis as HiGHS gave it where it fits as it is: to make Python's
+        objects of ten thousand states takes longer than the solve."""
+        if not same_size:
+            self.start_from(Basis(columns=tuple(found.col_status), rows=tuple(found.row_status)))
+            return
         if self._highs.setBasis(found) == self._core.HighsStatus.kError:
             self._highs.clearSolver()
 
