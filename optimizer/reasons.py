@@ -7,10 +7,12 @@ import numpy as np
 
 from gridctl.model.planning import Finding, FindingKind, PlanningResult
 from gridctl.model.policy import ImportPrice
+from gridctl.model.resource import Battery
 from optimizer.arrays import FloatArray
 from optimizer.explain import export_names
 from optimizer.limits import export_max_kw, least_expected_kw
 from optimizer.problem import Problem
+from optimizer.resources.depth import wear
 from optimizer.wording import KW_MIN, Span, Words, spans
 
 SAVED_MIN = 0.01
@@ -25,6 +27,36 @@ def reasons(words: Words, problem: Problem, result: PlanningResult) -> list[Find
         after_kw = np.array(result.head_after_kw)
         for price in problem.task.policy.import_prices:
             found += _saved(words, problem, price, after_kw)
+        found += _depths(problem, result)
+    return found
+
+
+def _depths(problem: Problem, result: PlanningResult) -> list[Finding]:
+    """How deep batteries are emptied whose wear grows with depth, and what that costs."""
+    found = []
+    for battery in problem.task.resources:
+        if not isinstance(battery, Battery) or not battery.depth_costs:
+            continue
+        kw = np.zeros(problem.grid.count)
+        for s in result.setpoints:
+            if s.resource == battery.mrid:
+                kw[s.interval] = s.kw
+        soc_pct = problem.states[battery.mrid].soc_pct if kw.any() else None
+        if soc_pct is None:
+            continue
+        now_kwh = soc_pct / 100.0 * battery.energy_kwh
+        deep_pct, paid = wear(battery, now_kwh, problem.grid, kw)
+        found.append(
+            Finding(
+                kind=FindingKind.REASON,
+                text=f"{battery.name} is emptied to {deep_pct:.0f} % below full: deep cycles wear"
+                f" it, which costs {_cost(paid)} of this plan.",
+                amount=round(deep_pct, 1),
+                unit="%",
+                cost=round(paid, 3),
+                resources=(battery.mrid,),
+            )
+        )
     return found
 
 

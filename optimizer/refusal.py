@@ -162,6 +162,12 @@ def _battery(battery: Battery) -> Iterator[str]:
         yield f"efficiency is {battery.efficiency}"
     if not 0.0 <= battery.soc_min_pct <= battery.soc_max_pct <= 100.0:  # noqa: PLR2004
         yield f"charge from {battery.soc_min_pct} to {battery.soc_max_pct} %"
+    steps = [(0.0, 0.0), *((one.to_pct, one.per_kwh) for one in battery.depth_costs)]
+    if not all(
+        0.0 <= a[0] < b[0] <= 100.0 and a[1] <= b[1] < math.inf  # noqa: PLR2004
+        for a, b in pairwise(steps)
+    ):
+        yield "depth_costs do not ascend in depth (to 100 %) and in cost"
 
 
 def _load_group(group: LoadGroup) -> Iterator[str]:

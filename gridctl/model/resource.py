@@ -153,9 +153,19 @@ class Reactive:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DepthCost:
+    """Wear by depth: a kWh that is discharged at a depth (per cent of the energy, below full) of at
+    most `to_pct` costs `per_kwh` besides. A battery's ascend in both."""
+
+    to_pct: float
+    per_kwh: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Battery:
     """A battery energy storage system; efficiency is one-way, for each direction. `reactive`: None
-    where it runs at unity."""
+    where it runs at unity. `depth_costs`: what deep cycles cost besides `cost_per_kwh`; empty: as
+    much as shallow ones."""
 
     mrid: str
     name: str
@@ -169,6 +179,7 @@ class Battery:
     efficiency: float
     cost_per_kwh: float
     reactive: Reactive | None = None
+    depth_costs: tuple[DepthCost, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

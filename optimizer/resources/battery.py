@@ -9,6 +9,12 @@ import numpy as np
 from gridctl.model.planning import ResourceState
 from gridctl.model.resource import Battery
 from optimizer.block import COST_MIN, Block, Rows, block_of, selection
+from optimizer.resources.depth import (
+    COLUMNS_PER_SLICE,
+    add_depth,
+    bound_and_price,
+    slices_of,
+)
 from optimizer.resources.reactive import (
     KVAR_COST_SHARE,
     add_polygon,
@@ -69,7 +75,8 @@ def energy_kwh(
 
 def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
     """Columns: charge, discharge (kW), energy at the end (kWh), change of power (kW) of each
-    interval, missing energy; where it takes kvar, those given and drawn of each interval.
+    interval, missing energy; where it takes kvar, those given and drawn of each interval; where
+    depth has a price, those of its slices (`optimizer.resources.depth`).
 
     Energy that is missing at the horizon's end against now costs as much as discharging it, so a
     battery that helped fills up again when there is room, and none is emptied for nothing. An
@@ -79,11 +86,13 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
         raise ValueError(f"{battery.mrid}: state of charge not known")
     count, own = grid.count, 4 * grid.count + 1
     asks = battery.reactive is not None and takes_setpoint(battery.reactive)
-    columns = own + 2 * count if asks else own
+    slices_first = own + 2 * count if asks else own
+    now_kwh = state.soc_pct / 100.0 * battery.energy_kwh
+    slices = slices_of(battery, now_kwh)
+    columns = slices_first + COLUMNS_PER_SLICE * len(slices) * count
     charge, discharge, stored, moved = (np.arange(count) + k * count for k in range(4))
     missing = 4 * count
     power_kw = min(battery.rating_kw, state.available_kw)
-    now_kwh = state.soc_pct / 100.0 * battery.energy_kwh
     lower, upper = np.zeros(columns), np.full(columns, np.inf)
     upper[charge] = upper[discharge] = power_kw
     lower[stored] = min(battery.soc_min_pct / 100.0 * battery.energy_kwh, now_kwh)
@@ -108,11 +117,22 @@ def block(battery: Battery, state: ResourceState, grid: TimeGrid) -> Block:
     was_kw = np.where(first, state.setpoint_kw, 0.0)
     rows.add_all([*rise, (t, moved, -1.0)], upper=was_kw, count=count)
     rows.add_all([*rise, (t, moved, 1.0)], lower=was_kw, count=count)
+    if slices:
+        bound_and_price(slices, grid, slices_first, upper, cost)
+        add_depth(
+            rows,
+            slices,
+            efficiency=efficiency,
+            grid=grid,
+            first=slices_first,
+            charge=charge,
+            discharge=discharge,
+        )
     kvar = None
     if battery.reactive is not None and asks:
         kvar = kvar_columns(own, count)
-        upper[own:] = battery.reactive.kvar_max
-        cost[own:] = KVAR_COST_SHARE * COST_MIN * np.tile(grid.hours, 2)
+        upper[own:slices_first] = battery.reactive.kvar_max
+        cost[own:slices_first] = KVAR_COST_SHARE * COST_MIN * np.tile(grid.hours, 2)
         net_kw = [[(int(discharge[t]), 1.0), (int(charge[t]), -1.0)] for t in range(count)]
         nothing, most_kw = np.zeros(count), np.full(count, power_kw)
         add_polygon(rows, battery.reactive, kvar, net_kw, fixed_kw=nothing, most_kw=most_kw)

@@ -18,6 +18,7 @@ from gridctl.model.planning import Horizon, ResourceState
 from gridctl.model.resource import (
     Battery,
     Comfort,
+    DepthCost,
     EvCharging,
     Hvac,
     LoadGroup,
@@ -69,6 +70,7 @@ def made_of(appliance: Hvac | WaterHeater | EvCharging) -> Resource:
 
 KVA = Reactive(rating_kva=310.0, kvar_max=150.0)
 KVA_OF_BATTERY = Reactive(rating_kva=65.0, kvar_max=65.0)
+DEPTH = (DepthCost(to_pct=20.0, per_kwh=0.02), DepthCost(to_pct=60.0, per_kwh=0.2))
 KINDS = {
     "load group": _kind(SHORT, 0, 70, available_kw=70.0),
     "load group at full level": _kind(replace(SHORT, level_min=0.5), 0, 70, available_kw=70.0),
@@ -107,6 +109,10 @@ KINDS = {
     "battery with less power": _kind(BATTERY, -25, 25, available_kw=25.0),
     "battery below its reserve": _kind(BATTERY, -60, 60, soc_pct=4.0),
     "battery above its limit": _kind(BATTERY, -60, 60, soc_pct=97.0),
+    "battery that wears by depth": _kind(replace(BATTERY, depth_costs=DEPTH), -60, 60),
+    "battery with kvar that wears by depth": _kind(
+        replace(BATTERY, depth_costs=DEPTH, reactive=KVA_OF_BATTERY), -60, 60
+    ),
     "generator": _kind(GENERATOR, 0, 120),
     "generator with a slow ramp": _kind(replace(GENERATOR, ramp_kw_per_min=2.0), 0, 120),
     "generator within its kVA": _kind(replace(GENERATOR, rating_kva=80.0, power_factor=0.8), 0, 64),

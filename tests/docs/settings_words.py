@@ -354,6 +354,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "cost_per_kwh": "What a kWh through it costs, in the optimizer's money.",
         "reactive": "`rating_kva`, `kvar_max` and the `volt_var` curve [[pu, kvar given], …] that its inverter follows; "
         "left out: unity. Without a curve it is refused, since the office sends no kvar.",
+        "depth_costs": "Wear by depth: list of `to_pct` (below full, in per cent of `energy_kwh`) and `per_kwh`, what a kWh "
+        "discharged there costs besides `cost_per_kwh`; both ascend. Empty: deep cycles cost what shallow ones do.",
     },
     "pv": {
         "mrid": "Its name in plans and audit.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from gridctl.model.planning import PlanningResult, PlanningTask, ResourceState
@@ -182,3 +183,23 @@ def _battery(
         if not low <= energy <= high:
             found.append(f"{battery.mrid}: {energy:.1f} kWh after interval {k}")
     return found
+
+
+def wear_by_depth(battery: Battery, soc_pct: float, steps: list[tuple[float, float]]) -> float:
+    """What depth costs over `steps` (kW, hours): every kWh out of the shallowest slice that has
+    one, every kWh into the shallowest that has room."""
+    full = max(battery.soc_max_pct, soc_pct) / 100 * battery.energy_kwh
+    edges = [0.0, *(one.to_pct / 100 * battery.energy_kwh for one in battery.depth_costs)]
+    edges[-1] = full
+    missing = full - soc_pct / 100 * battery.energy_kwh
+    room = [max(min(missing, high) - low, 0.0) for low, high in pairwise(edges)]
+    size = [high - low for low, high in pairwise(edges)]
+    paid = 0.0
+    for kw, hours in steps:
+        left = kw * hours / battery.efficiency if kw > 0 else -kw * hours * battery.efficiency
+        for k, one in enumerate(battery.depth_costs):
+            part = min(left, size[k] - room[k]) if kw > 0 else min(left, room[k])
+            room[k] += part if kw > 0 else -part
+            left -= part
+            paid += part * battery.efficiency * one.per_kwh if kw > 0 else 0.0
+    return paid
