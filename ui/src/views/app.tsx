@@ -80,7 +80,8 @@ function Shell() {
       <Rail screen={screen} />
       <div class="content">
         <Banners />
-        <main ref={main} tabIndex={-1} class={`screen ${screen}`}>
+        {/* Where nothing inside takes the focus, the screen does, or keys could not scroll it. */}
+        <main ref={main} tabIndex={screen === "health" ? 0 : -1} class={`screen ${screen}`}>
           <Screen screen={screen} id={id} />
         </main>
       </div>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "preact/hooks";
 import type { PlanRow } from "../api";
-import { isRunning } from "../judge";
+import { isOpen, isRunning } from "../judge";
 import { call } from "../net";
 import { Panel } from "../parts/bits";
 import { Failure } from "../parts/dialog";
@@ -18,6 +18,7 @@ export function Commands(props: { plan: string | undefined }) {
     });
   }, [key]);
   const plan = props.plan ?? live.value?.plans.find(isRunning)?.id ?? all[0]?.id ?? null;
+  const chosen = all.find((p) => p.id === plan);
   const { rows, problem } = useCommands(plan);
   return (
     <Panel title={plan ? `Commands of plan ${plan}` : "Commands"} aside={
@@ -31,7 +32,8 @@ export function Commands(props: { plan: string | undefined }) {
       </>
     }>
       <Failure text={problem} />
-      <div class="dims">{rows ? <><Tally rows={rows} /><LadderTable rows={rows} /></> : plan ? "Loading…" : "There is no plan yet."}</div>
+      {rows?.length === 0 ? <p class="empty">Nothing of this plan was ordered{chosen && isOpen(chosen) ? ": it waits for approval" : ""}.</p> : null}
+      <div class="dims">{rows?.length === 0 ? null : rows ? <><Tally rows={rows} /><LadderTable rows={rows} /></> : plan ? "Loading…" : "There is no plan yet."}</div>
     </Panel>
   );
 }

@@ -61,7 +61,7 @@ function Strip(props: { live: Live; feeder: Feeder }) {
       <div class="tile">
         <h3>Forecast peak</h3>
         <p><Value class={peak && peak.p90 > l.head.limit_kw ? "big s-warn" : "big"} text={kw(peak?.p50)} unit="kW" /></p>
-        <p class="small">{peak ? `at ${minuteOf(peak.at)}, P90 ${kw(peak.p90)} kW` : "no forecast"}</p>
+        <p class="small">{peak ? `at ${minuteOf(peak.at)}, P90 ${kw(peak.p90)}` : "no forecast"}</p>
       </div>
       <div class="tile">
         <h3>Voltage, pu</h3>

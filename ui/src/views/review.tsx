@@ -37,8 +37,7 @@ export function Review(props: { id: string }) {
       ? <p class="failure" role="alert">{kept.problem} <a href={href("plans")}>All plans</a></p>
       : <p class="waiting" role="status">Loading {props.id}…</p>;
   }
-  // A sheet of its own for each plan: no question that is open goes on about another plan.
-  return <Sheet key={props.id} plan={kept.detail} row={row} problem={kept.problem} />;
+  return <Sheet plan={kept.detail} row={row} problem={kept.problem} />;
 }
 
 function Sheet(props: { plan: PlanDetail; row: PlanRow | undefined; problem: string }) {
