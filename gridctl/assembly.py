@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gridctl.assembly_apis import LOOPBACK, mqtt_policy, platform
 from gridctl.assembly_people import people_of, provider_of
-from gridctl.config import Settings, load_feeder, load_resources, load_settings
+from gridctl.config import Settings, load_settings
+from gridctl.config_assets import load_feeder, load_resources
 from gridctl.control.agenda import Job
 from gridctl.control.checkpoints import CheckpointFile, Checkpoints, syslog_at
 from gridctl.control.office import Office

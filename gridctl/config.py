@@ -6,26 +6,23 @@ is reported at once, each with its key. Nothing that moves power has a default.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_origin
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gridctl.config_field import FieldLinkTable as FieldLinkTable  # noqa: PLC0414 - theirs too
 from gridctl.config_field import FieldTable
 from gridctl.config_people import OidcTable, UsersTable
 from gridctl.config_policy import PolicyTable
+from gridctl.configfile import joined, read_toml, refused
 from gridctl.model.approval import ApprovalPolicy
 from gridctl.model.clock import Clock
 from gridctl.model.errors import ConfigError
-from gridctl.model.network import MODEL_VERSION, Feeder
 from gridctl.model.plausibility import PlausibilityBounds
-from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from gridctl.model.validation import BalanceRule, CrossRules, PowersRule, RegisterRule
 from gridctl.tomlplaces import line_of, places
 from gridctl.wallclock import grid_clock, system_clock
@@ -368,16 +365,16 @@ _MUST_EXIST = {("site", "feeder"), ("site", "resources")}
 
 def load_settings(file: Path) -> Settings:
     """Read `file`. Raises ConfigError that names file, key and hint; all errors at once."""
-    raw = _read_toml(file)
+    raw = read_toml(file, missing=_elsewhere(file))
     found = places(file.read_text(encoding="utf-8"))
     folder = file.resolve().parent
     _make_paths_absolute(raw, folder)
     try:
         settings = Settings.model_validate({**raw, "file": file.resolve()})
     except ValidationError as error:
-        raise _config_error(file, error, Settings, found) from None
+        raise refused(file, error, Settings, found) from None
     if mistakes := list(settings.field.mistakes()):
-        raise _joined(file, mistakes, "", found)
+        raise joined(file, mistakes, hint="", lines=found)
     for table, key in sorted(_MUST_EXIST):
         path = getattr(getattr(settings, table), key)
         if not path.is_file():
@@ -391,98 +388,12 @@ def load_settings(file: Path) -> Settings:
     return settings
 
 
-def load_feeder(file: Path) -> Feeder:
-    """Read a feeder model. Raises ConfigError."""
-    try:
-        feeder = TypeAdapter(Feeder).validate_json(file.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from None
-    except ValidationError as error:
-        raise _config_error(file, error, None) from None
-    if feeder.version != MODEL_VERSION:
-        raise ConfigError(
-            f"feeder model version {feeder.version}, this gridctl reads {MODEL_VERSION}",
-            file=str(file),
-            key="version",
-            hint="export the feeder again with this version",
-        )
-    return feeder
-
-
-class _ResourcesFile(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    load_group: list[LoadGroup] = []
-    battery: list[Battery] = []
-    pv: list[PvInverter] = []
-    generator: list[Generator] = []
-
-
-def load_resources(file: Path, feeder: Feeder) -> tuple[Resource, ...]:
-    """Read resources.toml and check it against the feeder. Raises ConfigError."""
-    raw = _read_toml(file)
-    try:
-        found = _ResourcesFile.model_validate(raw)
-    except ValidationError as error:
-        raise _config_error(file, error, _ResourcesFile) from None
-    resources: tuple[Resource, ...] = (
-        *found.load_group,
-        *found.battery,
-        *found.pv,
-        *found.generator,
-    )
-    nodes = feeder.node_index()
-    seen: set[str] = set()
-    for resource in resources:
-        if resource.mrid in seen:
-            raise ConfigError("is there twice", file=str(file), key=resource.mrid)
-        seen.add(resource.mrid)
-        reactive = resource.reactive if isinstance(resource, Battery | PvInverter) else None
-        if reactive is not None and not reactive.volt_var:
-            raise ConfigError(
-                "kvar setpoints are planned by `python -m optimizer` only, the office sends none",
-                file=str(file),
-                key=f"{resource.mrid}.reactive",
-                hint="give the inverter's volt_var curve, or leave reactive away",
-            )
-        for terminal in resource.terminals:
-            node = nodes.get(terminal.node)
-            if node is None or terminal.phase not in node.phases:
-                near = difflib.get_close_matches(terminal.node, nodes, n=1)
-                raise ConfigError(
-                    f"terminal {terminal.node}.{terminal.phase} is not in feeder {feeder.mrid}",
-                    file=str(file),
-                    key=f"{resource.mrid}.terminals",
-                    hint=f"did you mean node {near[0]}?" if near else "",
-                )
-        total = sum(t.share for t in resource.terminals)
-        if abs(total - 1) > 1e-6:  # noqa: PLR2004 - rounding of shares written by hand
-            raise ConfigError(
-                f"shares of the terminals sum to {total:g}, not 1",
-                file=str(file),
-                key=f"{resource.mrid}.terminals",
-            )
-    return resources
-
-
 def _elsewhere(file: Path) -> str:
     """Where the pilot may be that somebody means who named none."""
     beside = sorted(found.parent for found in file.parent.parent.glob(f"*/{file.name}"))[:3]
     if not beside:
         return "gridctl demo makes a whole example"
     return " or ".join(f"--instance {folder}" for folder in beside)
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            return tomllib.load(stream)
-    except FileNotFoundError:
-        raise ConfigError("does not exist", file=str(file), hint=_elsewhere(file)) from None
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(file)) from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"is not TOML: {error}", file=str(file)) from None
 
 
 def _make_paths_absolute(raw: dict[str, Any], folder: Path) -> None:
@@ -501,63 +412,3 @@ def _make_paths_absolute(raw: dict[str, Any], folder: Path) -> None:
         for key in _LINK_PATHS:
             if isinstance(link, dict) and isinstance(link.get(key), str):
                 link[key] = str(folder / link[key])
-
-
-def _config_error(
-    file: Path,
-    error: ValidationError,
-    model: type[BaseModel] | None,
-    found: Mapping[str, int] | None = None,
-) -> ConfigError:
-    """One ConfigError that tells every mistake of the file, the first one in the key."""
-    mistakes: list[tuple[str, str]] = []
-    hint = ""
-    for item in error.errors():
-        key = _dotted(item["loc"])
-        if item["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(str(item["loc"][-1]), _siblings(model, item["loc"]))
-            text = "unknown key" + (f", did you mean {near[0]!r}?" if near else "")
-            hint = hint or (f"did you mean {near[0]!r}?" if near else "remove it")
-        elif item["type"] == "missing":
-            text = "missing"
-            hint = hint or "it has no default; write it down"
-        else:
-            text = f"{item['msg']}, not {item['input']!r}"[:300]
-        mistakes.append((key, text))
-    return _joined(file, mistakes, hint, found or {})
-
-
-def _joined(
-    file: Path, mistakes: Sequence[tuple[str, str]], hint: str, found: Mapping[str, int]
-) -> ConfigError:
-    (key, text), *rest = mistakes
-    for other, told in rest:
-        line = line_of(found, other)
-        text += f"\n{file}:{line}:{other}: {told}" if line else f"\n{file}:{other}: {told}"
-    return ConfigError(text, file=str(file), key=key, hint=hint, line=line_of(found, key))
-
-
-def _dotted(location: Sequence[int | str]) -> str:
-    out = ""
-    for part in location:
-        out += f"[{part}]" if isinstance(part, int) else (f".{part}" if out else part)
-    return out
-
-
-def _siblings(model: type[BaseModel] | None, location: Sequence[int | str]) -> list[str]:
-    """Keys that the table at `location` knows."""
-    current: Any = model
-    named = False
-    for part in location[:-1]:
-        if isinstance(part, int) or named:
-            named = False
-            continue
-        fields = getattr(current, "model_fields", {})
-        if part not in fields:
-            return []
-        current = fields[part].annotation
-        named = get_origin(current) is dict
-        args = [a for a in getattr(current, "__args__", ()) if isinstance(a, type)]
-        current = args[0] if args else current
-    fields = getattr(current, "model_fields", None) or getattr(current, "__dataclass_fields__", {})
-    return list(fields)

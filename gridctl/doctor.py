@@ -16,7 +16,8 @@ from pathlib import Path
 
 from cryptography import x509
 
-from gridctl.config import Settings, load_feeder, load_resources, load_settings
+from gridctl.config import Settings, load_settings
+from gridctl.config_assets import load_feeder, load_resources
 from gridctl.limitsfile import load_limits
 from gridctl.model.errors import ConfigError
 from gridctl.provenance import check_provenance

@@ -15,13 +15,15 @@ from typing import Annotated, Any
 from cryptography.exceptions import InvalidSignature
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from gridctl.configfile import joined, refused
 from gridctl.model.errors import ConfigError
 from gridctl.model.limits import AreaLimit, ClosedLoopLimit, DeviceLimit, LimitSet
 from gridctl.pki import load_private_ed25519, load_public_ed25519
-from gridctl.tomlplaces import line_of, places
+from gridctl.tomlplaces import places
 
 LIMITS_VERSION = 1
 PER_HOUR_MAX = 3_600
+_HINT = "every limit is written down, none has a default"
 
 _Finite = Annotated[float, Field(allow_inf_nan=False)]
 _Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -137,11 +139,10 @@ def parse_limits(
     try:
         found = _File.model_validate(raw)
     except ValidationError as error:
-        told = [(_dotted(e["loc"]), _text(e)) for e in error.errors()]
-        raise _config_error(file, told, lines or {}) from None
+        raise refused(file, error, _File, lines, hint=_HINT) from None
     mistakes = _inconsistencies(found)
     if mistakes:
-        raise _config_error(file, mistakes, lines or {})
+        raise joined(file, mistakes, hint=_HINT, lines=lines or {})
     return LimitSet(
         version=found.version,
         devices=tuple(DeviceLimit(**d.model_dump()) for d in found.devices),
@@ -190,36 +191,3 @@ def _closed_loop_mistakes(found: _File) -> Iterable[tuple[str, str]]:
 
 def _twice(names: Iterable[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
-
-
-def _text(error: Any) -> str:
-    match error["type"]:
-        case "missing":
-            return "missing"
-        case "extra_forbidden":
-            return "unknown key"
-        case _:
-            return str(error["msg"]).removeprefix("Value error, ")
-
-
-def _dotted(location: Iterable[int | str]) -> str:
-    out = ""
-    for part in location:
-        out += f"[{part}]" if isinstance(part, int) else (f".{part}" if out else part)
-    return out
-
-
-def _config_error(
-    file: str, mistakes: list[tuple[str, str]], lines: Mapping[str, int]
-) -> ConfigError:
-    (key, text), *rest = mistakes
-    for other, told in rest:
-        line = line_of(lines, other)
-        text += f"\n{file}:{line}:{other}: {told}" if line else f"\n{file}:{other}: {told}"
-    return ConfigError(
-        text,
-        file=file,
-        key=key,
-        line=line_of(lines, key),
-        hint="every limit is written down, none has a default",
-    )

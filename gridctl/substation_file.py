@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from gridctl.model.errors import ConfigError
+from gridctl.configfile import read_toml, refused
 
 
 class Member(BaseModel):
@@ -41,16 +40,9 @@ class SubstationFile(BaseModel):
 def load_substation(path: Path) -> SubstationFile:
     """Read the file; paths in it are relative to its folder. Raises ConfigError."""
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-        found = SubstationFile.model_validate(raw)
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"is not TOML: {error}", file=str(path)) from None
+        found = SubstationFile.model_validate(read_toml(path))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        key = ".".join(map(str, first["loc"]))
-        raise ConfigError(str(first["msg"]), file=str(path), key=key) from None
+        raise refused(path, error, SubstationFile) from None
     here = path.resolve().parent
     members = tuple(
         m.model_copy(

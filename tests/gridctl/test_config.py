@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.config import load_feeder, load_resources, load_settings
+from gridctl.config import load_settings
+from gridctl.config_assets import load_feeder, load_resources
 from gridctl.demo import set_keys
 from gridctl.model.errors import ConfigError
 from gridctl.wallclock import check_machine_clock

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.config import load_feeder, load_resources, load_settings
+from gridctl.config import load_settings
+from gridctl.config_assets import load_feeder, load_resources
 from gridctl.limitsfile import load_limits
 from gridctl.model.errors import ConfigError
 from gridctl.pki import load_private_ed25519, load_public_ed25519

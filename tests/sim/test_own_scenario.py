@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.config import load_feeder, load_resources
+from gridctl.config_assets import load_feeder, load_resources
 from gridctl.model.errors import ConfigError
 from sim.feeder_import.folder import write_folder
 from sim.feeder_import.opendss import import_opendss
