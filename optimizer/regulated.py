@@ -385,7 +385,7 @@ class RegulatedNetwork:
             banks,
             start=self.start,
             solved=solved.positions,
-            volts=stations.volts_at(solved, [relay.row for relay in self._relays]),
+            volts=stations.volts_at(solved, [relay.at for relay in self._relays]),
             amps=amps,
             mean_pu=np.array(
                 [
@@ -481,7 +481,7 @@ class RegulatedNetwork:
     def _followed(self, flow: FlowResult, amps: ComplexArray, *, stay: bool) -> IntArray:
         """The positions that the controls would take on the readings of `flow`."""
         banks = self._switched(flow)
-        rows = [relay.row for relay in self._relays]
+        rows = [relay.at for relay in self._relays]
         return followed(
             self._relays,
             banks,

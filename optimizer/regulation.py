@@ -20,9 +20,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
+from gridctl.model.feeding import fed_from_behind, reached_without
 from gridctl.model.network import Feeder, ShuntCapacitor, VoltageRegulator
 from optimizer.arrays import ComplexArray, FloatArray, IntArray
 from optimizer.ties import PhaseIndex
@@ -32,39 +31,62 @@ NOTHING_PINNED: Mapping[int, IntArray] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Relay:
-    """One tap changer's control. `row`: the node-phase where it measures; `phase`: its number in
-    the regulator's phases; `phases`: those that it moves; `upstream`: the relays (numbers) in front
-    of it."""
+    """One tap changer's control. `row`: the node-phase of its `to_node`, `at`: the one where it
+    measures; `phase`: its number in the regulator's phases; `phases`: those that it moves;
+    `upstream`: the relays (numbers) in front of it. `turned`: it is fed from its `to_node` and
+    holds the voltage of the other side, which falls as the tap rises."""
 
     regulator: VoltageRegulator
     phase: int
     phases: str
     row: int
+    at: int
     upstream: tuple[int, ...] = ()
+    turned: bool = False
+
+    def lifted(self, tap: IntArray | int, solved_tap: IntArray | int) -> FloatArray:
+        """By what the voltage that it holds is multiplied at `tap`, solved at `solved_tap`."""
+        step = self.regulator.step_pu
+        ratio = np.asarray((1.0 + np.asarray(tap) * step) / (1.0 + np.asarray(solved_tap) * step))
+        return 1.0 / ratio if self.turned else ratio
+
+    def drop_v(self, amps: ComplexArray | complex) -> ComplexArray | complex:
+        """What compensation takes off the reading at `amps` into the regulator."""
+        r = self.regulator
+        drop = complex(r.ldc_r_v[self.phase], r.ldc_x_v[self.phase])
+        # Without compensation there may be no current transformer at all.
+        return drop * amps / r.ct_primary_a if drop and not self.turned else 0.0j
 
     def reading_v(self, tap: int, *, solved_tap: int, volts: complex, amps: complex) -> float:
         """Compensated relay voltage at `tap`, 120 V base, when the network was solved at
-        `solved_tap` with `volts` behind the regulator and `amps` into it."""
+        `solved_tap` with `volts` where it measures and `amps` into it."""
+        ratio = float(self.lifted(tap, solved_tap))
+        return float(np.abs(volts * ratio / self.regulator.pt_ratio - self.drop_v(amps)))
+
+    @property
+    def set_v(self) -> float:
+        """The voltage that it holds, 120 V base."""
         r = self.regulator
-        ratio = (1.0 + tap * r.step_pu) / (1.0 + solved_tap * r.step_pu)
-        drop = complex(r.ldc_r_v[self.phase], r.ldc_x_v[self.phase])
-        # Without compensation there may be no current transformer at all.
-        drop_v = drop * amps / r.ct_primary_a if drop else 0.0
-        return abs(volts * ratio / r.pt_ratio - drop_v)
+        return r.reverse.vreg_v if self.turned and r.reverse else r.vreg_v[self.phase]
+
+    @property
+    def band_v(self) -> float:
+        """Width of its band, 120 V base."""
+        r = self.regulator
+        return r.reverse.band_v if self.turned and r.reverse else r.band_v
 
     @property
     def acts(self) -> bool:
         """Whether it has settings to act on; a tap changer without stays where it is."""
-        r = self.regulator
-        return r.vreg_v[self.phase] > 0.0 and r.band_v > 0.0 and r.pt_ratio > 0.0
+        return self.set_v > 0.0 and self.band_v > 0.0 and self.regulator.pt_ratio > 0.0
 
     def wanted(self, tap: int, *, solved_tap: int, volts: complex, amps: complex) -> int:
         """The step that a relay that `acts` asks for at `tap`: -1, 0 or 1."""
         error_v = self.reading_v(tap, solved_tap=solved_tap, volts=volts, amps=amps)
-        error_v -= self.regulator.vreg_v[self.phase]
-        if abs(error_v) <= self.regulator.band_v / 2:
+        error_v -= self.set_v
+        if abs(error_v) <= self.band_v / 2:
             return 0
-        return -1 if error_v > 0 else 1
+        return -1 if (error_v > 0) != self.turned else 1
 
     def settled_tap(self, start: int, *, solved_tap: int, volts: complex, amps: complex) -> int:
         """Where the relay comes to rest from `start`, all else as solved."""
@@ -85,14 +107,15 @@ class Relay:
         there. Where the lowest is the higher one there is none, as its band is too narrow."""
         r = self.regulator
         taps = np.arange(r.tap_min, r.tap_max + 1)
-        ratio = (1.0 + taps * r.step_pu)[:, None] / (1.0 + solved_tap * r.step_pu)
-        drop = complex(r.ldc_r_v[self.phase], r.ldc_x_v[self.phase])
-        drop_v = drop * amps / r.ct_primary_a if drop else 0.0
-        error_v = np.abs(volts * ratio / r.pt_ratio - drop_v) - r.vreg_v[self.phase]
-        # Readings rise with the tap.
-        low = np.count_nonzero(error_v < -r.band_v / 2, axis=0)
-        high = len(taps) - 1 - np.count_nonzero(error_v > r.band_v / 2, axis=0)
-        return taps[np.minimum(low, len(taps) - 1)], taps[np.maximum(high, 0)]
+        if self.turned:
+            taps = taps[::-1]
+        ratio = self.lifted(taps[:, None], solved_tap)
+        error_v = np.abs(volts * ratio / r.pt_ratio - self.drop_v(amps)) - self.set_v
+        # Readings rise in this order of the taps.
+        low = np.count_nonzero(error_v < -self.band_v / 2, axis=0)
+        high = len(taps) - 1 - np.count_nonzero(error_v > self.band_v / 2, axis=0)
+        first, last = taps[np.minimum(low, len(taps) - 1)], taps[np.maximum(high, 0)]
+        return (last, first) if self.turned else (first, last)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +144,15 @@ def relays_of(
     feeder: Feeder, index: PhaseIndex, open_switches: Collection[str] | None
 ) -> tuple[Relay, ...]:
     """One relay for each ganged regulator, one a phase for the others."""
+    turned = fed_from_behind(feeder, open_switches)
     found = [
         Relay(
             regulator=r,
             phase=k,
             phases=r.phases if r.ganged else phase,
             row=index.row(r.to_node, phase),
+            at=index.row(r.from_node if r.mrid in turned else r.to_node, phase),
+            turned=r.mrid in turned,
         )
         for r in feeder.regulators
         for k, phase in enumerate(r.phases[:1] if r.ganged else r.phases)
@@ -135,12 +161,15 @@ def relays_of(
     return tuple(
         replace(
             relay,
-            upstream=tuple(
-                k for k in upstream[relay.regulator.from_node, relay.phases[0]] if k != i
-            ),
+            upstream=tuple(k for k in upstream[_near(relay), relay.phases[0]] if k != i),
         )
         for i, relay in enumerate(found)
     )
+
+
+def _near(relay: Relay) -> str:
+    """The node from which it is fed."""
+    return relay.regulator.to_node if relay.turned else relay.regulator.from_node
 
 
 def controlled(feeder: Feeder) -> list[ShuntCapacitor]:
@@ -203,38 +232,16 @@ def upstream_of(
 
     Only a guide for what to try next: behind a loop or a delta winding it tells less than there is.
     """
-    switches = [
-        s
-        for s in feeder.switches
-        if not (s.is_open if open_switches is None else s.mrid in open_switches)
-    ]
-    nodes = {n.mrid: i for i, n in enumerate(feeder.nodes)}
-    branches = [
-        (branch.mrid, nodes[branch.from_node], nodes[branch.to_node])
-        for table in (feeder.lines, switches, feeder.transformers, feeder.regulators)
-        for branch in table
-    ]
-    branches += [
-        (equivalent.mrid, nodes[first], nodes[other])
-        for equivalent in feeder.equivalents
-        for first, *rest in (equivalent.nodes(),)
-        for other in rest
-    ]
     found: dict[tuple[str, str], list[int]] = {
         (n.mrid, phase): [] for n in feeder.nodes for phase in n.phases
     }
-    for mrid in dict.fromkeys(relay.regulator.mrid for relay in relays):
-        ends = np.array([(a, b) for name, a, b in branches if name != mrid], dtype=np.intp)
-        pattern = sp.coo_array(
-            (np.ones(len(ends)), tuple(ends.reshape(-1, 2).T)), shape=(len(nodes), len(nodes))
-        )
-        label = connected_components(pattern, directed=False)[1]
-        behind = label != label[nodes[feeder.source.node]]
-        for k, relay in enumerate(relays):
-            if relay.regulator.mrid == mrid:
-                for (node, phase), numbers in found.items():
-                    if behind[nodes[node]] and phase in relay.phases:
-                        numbers.append(k)
+    reached = reached_without(feeder, open_switches)
+    for to_node in dict.fromkeys(relay.regulator.to_node for relay in relays):
+        own = [k for k, relay in enumerate(relays) if relay.regulator.to_node == to_node]
+        fed = reached(to_node)
+        for (node, phase), numbers in found.items():
+            if node not in fed:
+                numbers += [k for k in own if phase in relays[k].phases]
     return {place: tuple(numbers) for place, numbers in found.items()}
 
 
@@ -267,8 +274,7 @@ def followed(
         found[i] = (
             pinned[i] if i in pinned else _taps(relay, at, solved[i], seen, amps[i], stay=stay)
         )
-        step = relay.regulator.step_pu
-        ratio[i] = (1.0 + found[i] * step) / (1.0 + solved[i] * step)
+        ratio[i] = relay.lifted(found[i], solved[i])
     for j, bank in enumerate(banks):
         row, at = len(relays) + j, int(start[len(relays) + j])
         if row in pinned:

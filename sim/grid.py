@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from gridctl.model.feeding import fed_from_behind
 from gridctl.model.network import Feeder
 from sim.engine import Engine, Solution
 from sim.regulation import CapacitorControl, PhaseReading, RegulatorControl, nominal_v
@@ -27,8 +28,9 @@ class Grid:
         self._nominal_v = {
             r.mrid: nominal_v(nodes[r.to_node].nominal_kv) for r in feeder.regulators
         }
+        turned = fed_from_behind(feeder)
         self.regulators = tuple(
-            RegulatorControl(r, phases)
+            RegulatorControl(r, phases, turned=r.mrid in turned)
             for r in feeder.regulators
             for phases in ((r.phases,) if r.ganged else tuple(r.phases))
         )
@@ -62,7 +64,7 @@ class Grid:
         found: dict[str, float] = {}
         for control in self.regulators:
             own = control.regulator
-            off_v = abs(control.off_v(self._seen(control))) - own.band_v / 2
+            off_v = abs(control.off_v(self._seen(control))) - control.band_v / 2
             found[own.mrid] = max(found.get(own.mrid, 0.0), off_v)
         return found
 
@@ -123,7 +125,7 @@ class Grid:
 
     def _seen(self, control: RegulatorControl) -> PhaseReading:
         regulator, phase = control.regulator, control.phases[0]
-        place = self._place[f"{regulator.to_node}.{phase}"]
+        place = self._place[f"{control.place}.{phase}"]
         # The voltage of two taps moved in one pass is seen at the next solution.
         volts = complex(self.solution.voltages_pu[place]) * self._nominal_v[regulator.mrid]
         current = self.engine.regulator_current(regulator.mrid, phase)

@@ -2,6 +2,7 @@
 
 A regulator looks at the voltage at its load side, takes off the line drop that its compensator
 imitates (IEEE C57.15), and steps one tap when the rest has been outside the band for its delay.
+One that is fed from behind and has settings for that holds the voltage of its other side.
 """
 
 from __future__ import annotations
@@ -33,10 +34,12 @@ def relay_volts(regulator: VoltageRegulator, index: int, seen: PhaseReading) -> 
 
 
 class RegulatorControl:
-    """One tap changer's relay. A ganged regulator has one for all phases, the others one each."""
+    """One tap changer's relay. A ganged regulator has one for all phases, the others one each.
+    `turned`: it is fed from behind."""
 
-    def __init__(self, regulator: VoltageRegulator, phases: str) -> None:
+    def __init__(self, regulator: VoltageRegulator, phases: str, *, turned: bool = False) -> None:
         self.regulator = regulator
+        self._reverse = regulator.reverse if turned else None
         self.phases = phases
         self.index = regulator.phases.index(phases[0])
         self.tap = regulator.taps[self.index]
@@ -46,18 +49,39 @@ class RegulatorControl:
 
     def off_v(self, seen: PhaseReading) -> float:
         """What the relay's voltmeter shows above its set voltage."""
-        return relay_volts(self.regulator, self.index, seen) - self.regulator.vreg_v[self.index]
+        return self._seen_v(seen) - self._set_v
+
+    @property
+    def place(self) -> str:
+        """The node where it measures."""
+        return self.regulator.to_node if self._reverse is None else self.regulator.from_node
+
+    @property
+    def band_v(self) -> float:
+        """Width of its band."""
+        return self.regulator.band_v if self._reverse is None else self._reverse.band_v
+
+    @property
+    def _set_v(self) -> float:
+        r = self.regulator
+        return r.vreg_v[self.index] if self._reverse is None else self._reverse.vreg_v
+
+    def _seen_v(self, seen: PhaseReading) -> float:
+        if self._reverse is not None:
+            return abs(seen.voltage_v / self.regulator.pt_ratio)
+        return relay_volts(self.regulator, self.index, seen)
 
     def wanted(self, seen: PhaseReading) -> int:
         """The step the relay asks for now: -1, 0 or 1 tap, never past the end."""
         r = self.regulator
-        seen_v = relay_volts(r, self.index, seen)
+        seen_v = self._seen_v(seen)
         if self.stuck or seen_v < _DEAD_V:
             return 0  # a relay without supply does nothing
-        error_v = seen_v - r.vreg_v[self.index]
-        if abs(error_v) <= r.band_v / 2:
+        error_v = seen_v - self._set_v
+        if abs(error_v) <= self.band_v / 2:
             return 0
-        step = -1 if error_v > 0 else 1
+        # Fed from behind, the voltage that it holds falls as the tap rises.
+        step = -1 if (error_v > 0) == (self._reverse is None) else 1
         return step if r.tap_min <= self.tap + step <= r.tap_max else 0
 
     def step(self, seen: PhaseReading, *, dt_s: float) -> bool:

@@ -122,11 +122,22 @@ class PowerTransformer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseControl:
+    """What a regulator's control holds at its `from_node` while its `to_node` is where it is fed
+    from: set voltage and band, volts on the relay's 120 V base, without compensation."""
+
+    vreg_v: float
+    band_v: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VoltageRegulator:
     """An ideal step regulator on one or more phases of a line (CIM RatioTapChanger with
     RegulatingControl). `taps` in the order of `phases`; ratio = 1 + tap * step_pu.
     `ganged`: all phases move together on the first phase's measurement.
-    The control settings are volts on the relay's 120 V base, line-drop R and X in volts."""
+    The control settings are volts on the relay's 120 V base, line-drop R and X in volts.
+    `reverse`: what it holds when it is fed from behind (`gridctl.model.feeding`); None: it holds
+    the voltage of `to_node` whatever feeds it."""
 
     mrid: str
     from_node: str
@@ -145,6 +156,7 @@ class VoltageRegulator:
     ldc_x_v: tuple[float, ...]
     rating_kva: float
     delay_s: float
+    reverse: ReverseControl | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

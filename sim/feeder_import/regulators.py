@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from gridctl.model.network import BranchKind, VoltageRegulator
+from gridctl.model.network import BranchKind, ReverseControl, VoltageRegulator
 from sim.feeder_import.branches import Branches
 from sim.feeder_import.circuit import Circuit
 from sim.feeder_import.places import in_order
@@ -117,6 +117,23 @@ def regulated(branches: Branches, name: str, control: TapControl) -> VoltageRegu
         ldc_x_v=(circuit.number(control.name, "x"),) * count,
         rating_kva=windings[index].kva,
         delay_s=circuit.number(control.name, "delay"),
+        reverse=_reverse(circuit, control.name),
+    )
+
+
+def _is_reversible(circuit: Circuit, control: str) -> bool:
+    return circuit.text(control, "reversible").lower().startswith(("y", "t"))
+
+
+def _reverse(circuit: Circuit, control: str) -> ReverseControl | None:
+    """Its settings for the other direction. One that goes to its neutral tap there has none of its
+    own, and is told as one without."""
+    if not _is_reversible(circuit, control):
+        return None
+    if circuit.text(control, "revneutral").lower().startswith(("y", "t")):
+        return None
+    return ReverseControl(
+        vreg_v=circuit.number(control, "revvreg"), band_v=circuit.number(control, "revband")
     )
 
 
@@ -145,8 +162,8 @@ def _tell(branches: Branches, control: TapControl, *, on_grid: bool) -> None:
         simpler.append("its tap lies between two steps and is moved to the nearer one")
     if circuit.text(name, "bus"):
         simpler.append("regulates at its own terminals, not at a remote bus")
-    if circuit.text(name, "reversible").lower().startswith(("y", "t")):
-        simpler.append("does not reverse with the power")
+    if _is_reversible(circuit, name):
+        simpler.append("turns round when it is fed from behind, not when power flows back")
     if control.winding != control.tap_winding:
         simpler.append("measures at the winding with the tap")
     if simpler:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gridctl.model.clock import ManualClock
-from gridctl.model.network import Feeder
+from gridctl.model.network import Feeder, ReverseControl
 from optimizer.network import NetworkModel
 from optimizer.problem import build_problem, control_column
 from optimizer.regulated import RegulatedNetwork
@@ -33,7 +33,13 @@ def relay(**changes: object) -> Relay:
     """Set at 120 V, 2 V band, PT 20, steps of 0.75 V; no compensation."""
     feeder = one_of_everything()
     r = replace(feeder.regulators[0], pt_ratio=60.0, **changes)  # type: ignore[arg-type]
-    return Relay(regulator=r, phase=0, phases="A", row=0)
+    return Relay(regulator=r, phase=0, phases="A", row=0, at=0)
+
+
+def turned(**changes: object) -> Relay:
+    """As `relay`, fed from behind: it holds 122 V within 1 V on the other side."""
+    own = relay(reverse=ReverseControl(vreg_v=122.0, band_v=2.0), **changes)
+    return replace(own, turned=True)
 
 
 def test_a_relay_that_is_content_stays_where_it_is() -> None:
@@ -69,6 +75,31 @@ def test_compensation_lifts_the_voltage_with_the_load() -> None:
     read = drop.reading_v(0, solved_tap=0, volts=60 * 122.0, amps=100 + 0j)
     assert read == pytest.approx(abs(122.0 - (1.5 + 3.0j)))
     assert drop.settled_tap(0, solved_tap=0, volts=60 * 120.0, amps=200 + 0j) > 0
+
+
+def test_fed_from_behind_it_lifts_the_other_side_by_stepping_down() -> None:
+    own = turned(ldc_r_v=(3.0, 0.0, 0.0))
+    low = own.settled_tap(0, solved_tap=0, volts=60 * 117.0 + 0j, amps=200 + 0j)
+    assert low == -6, "117 / 0.9625 is the first reading above 121 V; no compensation"
+    assert own.reading_v(low, solved_tap=0, volts=60 * 117.0, amps=0j) == pytest.approx(
+        121.56, abs=0.01
+    )
+    assert own.settled_tap(0, solved_tap=0, volts=60 * 128.0 + 0j, amps=0j) == 7
+    assert own.settled_tap(0, solved_tap=0, volts=60 * 122.5 + 0j, amps=0j) == 0
+    assert own.settled_tap(0, solved_tap=0, volts=60 * 90.0 + 0j, amps=0j) == -16
+
+
+def test_the_taps_of_contentment_hold_for_one_that_is_fed_from_behind() -> None:
+    own, solved = turned(), np.array([0, 0, 0, -3])
+    volts = 60 * np.array([117.0, 128.0, 90.0, 122.0]) + 0j
+    least, most = own.contented(solved, volts, np.zeros(4, dtype=np.complex128))
+    for t in range(4):
+        at = int(solved[t])
+        for tap in range(int(least[t]), int(most[t]) + 1):
+            assert own.settled_tap(tap, solved_tap=at, volts=complex(volts[t]), amps=0j) == tap
+        up = own.settled_tap(16, solved_tap=at, volts=complex(volts[t]), amps=0j)
+        down = own.settled_tap(-16, solved_tap=at, volts=complex(volts[t]), amps=0j)
+        assert (down, up) == (least[t], most[t])
 
 
 @pytest.mark.parametrize("unset", [{"vreg_v": (0.0,) * 3}, {"band_v": 0.0}, {"pt_ratio": 0.0}])

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gridctl.model.network import VoltageRegulator
+from gridctl.model.network import ReverseControl, VoltageRegulator
 from sim.feeder import load_feeder
 from sim.regulation import CapacitorControl, PhaseReading, RegulatorControl, relay_volts
 
@@ -56,6 +56,18 @@ def test_never_past_the_last_tap(regulator: VoltageRegulator) -> None:
     assert control.tap == regulator.tap_max
     assert control.wanted(_seen(100.0)) == 0
     assert control.wanted(_seen(125.0)) == -1
+
+
+def test_fed_from_behind_it_holds_the_other_side(regulator: VoltageRegulator) -> None:
+    two_way = replace(regulator, reverse=ReverseControl(vreg_v=124.0, band_v=2.0))
+    control = RegulatorControl(two_way, "A", turned=True)
+    assert (control.place, control.band_v) == (regulator.from_node, 2.0)
+    assert control.wanted(_seen(122.0, 50.0)) == -1, "its other side rises as the tap falls"
+    assert control.wanted(_seen(125.5, 50.0)) == 1
+    assert control.wanted(_seen(124.5, 50.0)) == 0, "without compensation"
+    assert control.off_v(_seen(125.5)) == pytest.approx(1.5)
+    without = RegulatorControl(regulator, "A", turned=True)
+    assert without.place == regulator.to_node, "no settings for it: as ever"
 
 
 def test_capacitor_switches_once_and_locks_out() -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import TypeAdapter
 
 from gridctl.feeder_check import check_feeder
 from gridctl.model.canonical import canonical_json
 from gridctl.model.errors import ConfigError
+from gridctl.model.feeding import fed_from_behind
 from gridctl.model.network import BranchKind, Connection, Feeder, LoadModel
 from optimizer.network import NetworkModel
+from optimizer.regulated import RegulatedNetwork
 from sim.earthing import floating_nodes
 from sim.feeder_import.opendss import Imported, import_opendss
 from sim.feeder_import.report import Fate
 from sim.feeder_import.resources import DerKind
+from sim.grid import Grid
 from sim.load_shapes import LoadShape, Profile
 from tests.sim.feeder_import.agreement import CIRCUITS, worst_pu
 
@@ -81,6 +86,34 @@ def test_split_phase_has_two_legs_and_its_devices_are_told() -> None:
     assert imported.shapes["home"].step_s == 6 * 3600.0
     switch = imported.feeder.switches[0]
     assert (switch.mrid, switch.is_open) == ("sw", False)
+
+
+def test_a_regulator_that_is_fed_from_behind_turns_round_as_in_opendss() -> None:
+    imported = circuit("backfed")
+    feeder = imported.feeder
+    assert worst_pu(imported) < WANTED_PU
+    assert fate(imported, "RegControl.R2a")[0] is Fate.APPROXIMATED
+    behind = {"r2a", "r2b", "r2c"}
+    assert {r.mrid.lower() for r in feeder.regulators if r.reverse is not None} == behind
+    assert {mrid.lower() for mrid in fed_from_behind(feeder)} == behind
+    theirs = np.array([r.taps[0] for r in feeder.regulators])
+    reset = replace(feeder, regulators=tuple(replace(r, taps=(0,)) for r in feeder.regulators))
+    ours = RegulatedNetwork(reset).solve(load_scale=np.ones(1))
+    assert np.abs(ours.positions[:, 0] - theirs).max() <= 1
+    grid = Grid(reset, ())
+    kw = np.array([k for c in feeder.consumers for k in c.kw])
+    kvar = np.array([k for c in feeder.consumers for k in c.kvar])
+    grid.solve(kw, kvar)
+    grid.settle()
+    mirror = np.array([grid.taps()[r.mrid][0] for r in feeder.regulators])
+    assert np.abs(mirror - theirs).max() <= 1
+    for control in grid.regulators:
+        assert abs(control.tap) < 16, "it does not run to its end"
+    assert max(grid.beyond_band_v().values()) <= 0.0
+    ring = replace(
+        feeder, lines=(*feeder.lines, replace(feeder.lines[0], mrid="tie", to_node="near"))
+    )
+    assert fed_from_behind(ring) == frozenset(), "in a loop there is no behind"
 
 
 def test_delta_feeder_keeps_all_load_models() -> None:
