@@ -19,14 +19,23 @@ COST_MIN = 1e-3
 
 
 class Rows:
-    """Rows `lower <= a x <= upper`, collected one by one."""
+    """Rows `lower <= a x <= upper`, collected one by one or many at once."""
 
     def __init__(self) -> None:
-        self._row: list[int] = []
-        self._column: list[int] = []
-        self._value: list[float] = []
-        self.lower: list[float] = []
-        self.upper: list[float] = []
+        self._parts: list[tuple[IntArray, IntArray, FloatArray]] = []
+        self._lower: list[FloatArray] = []
+        self._upper: list[FloatArray] = []
+        self.count = 0
+
+    @property
+    def lower(self) -> FloatArray:
+        """Lower bounds of all rows."""
+        return np.concatenate(self._lower) if self._lower else np.zeros(0)
+
+    @property
+    def upper(self) -> FloatArray:
+        """Upper bounds of all rows."""
+        return np.concatenate(self._upper) if self._upper else np.zeros(0)
 
     def add(
         self,
@@ -36,13 +45,10 @@ class Rows:
         upper: float = np.inf,
     ) -> None:
         """One row: the sum of value * x[column] over `terms` lies between `lower` and `upper`."""
-        row = len(self.lower)
-        for column, value in terms:
-            self._row.append(row)
-            self._column.append(column)
-            self._value.append(value)
-        self.lower.append(lower)
-        self.upper.append(upper)
+        columns = np.array([column for column, _ in terms], dtype=np.int64)
+        values = np.array([value for _, value in terms], dtype=np.float64)
+        nothing = np.zeros(len(columns), dtype=np.int64)
+        self.add_all([(nothing, columns, values)], lower=lower, upper=upper, count=1)
 
     def add_all(
         self,
@@ -54,19 +60,24 @@ class Rows:
     ) -> None:
         """`count` rows at once: `terms` are (row among these, column, value), each an array or
         (value) one number for all."""
-        first = len(self.lower)
         for row, column, value in terms:
-            self._row += (first + row).tolist()
-            self._column += column.tolist()
-            self._value += np.broadcast_to(value, row.shape).tolist()
-        self.lower += np.broadcast_to(lower, (count,)).tolist()
-        self.upper += np.broadcast_to(upper, (count,)).tolist()
+            self._parts.append((self.count + row, column, _filled(value, len(row))))
+        self._lower.append(_filled(lower, count))
+        self._upper.append(_filled(upper, count))
+        self.count += count
 
     def matrix(self, columns: int) -> sp.csr_array:
         """The rows as a sparse matrix."""
-        return sp.csr_array(
-            (self._value, (self._row, self._column)), shape=(len(self.lower), columns)
-        )
+        if not self._parts:
+            return sp.csr_array((self.count, columns))
+        row, column, value = (np.concatenate(own) for own in zip(*self._parts, strict=True))
+        return sp.csr_array((value, (row, column)), shape=(self.count, columns))
+
+
+def _filled(value: FloatArray | float, count: int) -> FloatArray:
+    if isinstance(value, np.ndarray):
+        return value
+    return np.full(count, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -154,8 +165,8 @@ def block_of(
         upper=upper,
         cost=cost,
         matrix=rows.matrix(len(lower)),
-        row_lower=np.asarray(rows.lower, dtype=np.float64),
-        row_upper=np.asarray(rows.upper, dtype=np.float64),
+        row_lower=rows.lower,
+        row_upper=rows.upper,
         action=action,
         injection=injection,
         offset_kw=offset_kw,
@@ -168,4 +179,4 @@ def block_of(
 
 def selection(rows: int, columns: int, at: IntArray, value: float) -> sp.csr_array:
     """(rows, columns) with `value` at (t, at[t])."""
-    return sp.csr_array((np.full(rows, value), (np.arange(rows), at)), shape=(rows, columns))
+    return sp.csr_array((np.full(rows, value), at, np.arange(rows + 1)), shape=(rows, columns))

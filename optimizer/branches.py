@@ -84,12 +84,10 @@ class BranchCurrents:
             return np.zeros((0, changes.shape[1]))
         current = (product(self._volts, node_v) + product(self._amps, node_a))[:, 0]
         size = np.abs(current)
-        worst = np.array(
-            [
-                first + int(np.argmax(size[first : first + count]))
-                for first, count in zip(self._first, self._counts, strict=True)
-            ]
-        )
+        most = np.repeat(np.maximum.reduceat(size, self._first), self._counts)
+        greatest = np.flatnonzero(size == most)
+        # Of equal phases the first one.
+        worst = greatest[np.searchsorted(greatest, self._first)]
         change, at = changes[worst], current[worst]
         safe = np.where(size[worst] > 0.0, size[worst], 1.0)
         result: FloatArray = np.real(np.conj(at)[:, None] * change) / safe[:, None]

@@ -23,9 +23,8 @@ NEAR_PCT = 15.0
 """Points below its limit at which a loading is looked at with a slope of its own interval."""
 LOADING_RESIDUAL_PCT = 0.05
 SLOPES_MAX = 50_000_000
-SHARED_FROM = 500_000
-"""Slopes of so many voltages (node-phases times resources) take a second each: on such a feeder the
-loadings of all intervals follow from how the currents change at the peak."""
+LARGE_FROM = 500_000
+"""Node-phases times resources of a feeder that is large."""
 SAME_KW = 1.0
 """Slopes are those of injections that differ by less than this in sum."""
 
@@ -78,9 +77,11 @@ class LinearModel:
         self._own_dv: dict[int, FloatArray] = {}
         self._slopes_at: dict[int, FloatArray] = {}
         self._shared = sensitivity.dloading_pct_per_kw
+        # How currents change differs little between the hours of a day, other than the currents
+        # themselves: the loadings of all intervals follow from what is known at the peak.
         self._current_pct = None
-        self.is_large: bool = len(problem.task.resources) * len(flow.v_pu) >= SHARED_FROM
-        if self.is_large and not steps[1]:
+        self.is_large: bool = len(problem.task.resources) * len(flow.v_pu) >= LARGE_FROM
+        if not steps[1]:
             self._current_pct = sensitivity.current_pct
         self._own: dict[int, FloatArray] = {}
         for t in np.flatnonzero(self._near(flow.branch_loading_pct).any(axis=0)):

@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import scipy.sparse as sp
 
-from optimizer.arrays import FloatArray
+from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
 from optimizer.limits import Bounds
 from optimizer.linear import LinearModel
 from optimizer.network import FlowResult
+from optimizer.stacked import block_diagonal
 
 LITTLE: Final = 0.05
 """Share of what is too much below which nobody is said to be able to mend it."""
@@ -21,14 +21,24 @@ LITTLE: Final = 0.05
 
 def reach_kw(blocks: Sequence[Block], count: int) -> tuple[FloatArray, FloatArray]:
     """(members, T) each: the least and the most that each could inject, kW."""
-    low, high = np.zeros((len(blocks), count)), np.zeros((len(blocks), count))
-    for i, b in enumerate(blocks):
-        up, down = sp.csr_array(b.injection.maximum(0)), sp.csr_array(-b.injection.minimum(0))
-        used = np.unique(b.injection.indices)
-        lower, upper = np.zeros(b.columns), np.zeros(b.columns)
-        lower[used], upper[used] = b.lower[used], b.upper[used]
-        low[i], high[i] = up @ lower - down @ upper, up @ upper - down @ lower
-    return low, high
+    if not blocks:
+        return np.zeros((0, count)), np.zeros((0, count))
+    all_of = block_diagonal([b.injection for b in blocks])
+    value, column = all_of.data, all_of.indices
+    row = np.repeat(np.arange(len(blocks) * count), np.diff(all_of.indptr))
+    # A column that is not used may have no bound, and what is stored may be a zero.
+    used: BoolArray = value != 0.0
+    value, column, row = value[used], column[used], row[used]
+    least = np.concatenate([b.lower for b in blocks])
+    most = np.concatenate([b.upper for b in blocks])
+    up: BoolArray = value > 0.0
+    low = value * np.where(up, least[column], most[column])
+    high = value * np.where(up, most[column], least[column])
+    shape = (len(blocks), count)
+    return (
+        np.bincount(row, weights=low, minlength=len(blocks) * count).reshape(shape),
+        np.bincount(row, weights=high, minlength=len(blocks) * count).reshape(shape),
+    )
 
 
 def worth_mending(

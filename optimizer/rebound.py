@@ -119,7 +119,7 @@ def _ending(block: Block, runs: RunColumns) -> Block:
         elif most < min(t, int(rules.length_max.max())):
             before = runs.on[t - most - 1 : t].tolist()
             rows.add([(runs.stop[t], 1.0), *((c, 1.0) for c in before)], upper=most + 1.0)
-    if not rows.upper:
+    if not rows.count:
         return replace(block, upper=upper, runs=runs)
     more = rows.matrix(block.columns)
     return replace(

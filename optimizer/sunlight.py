@@ -11,7 +11,7 @@ import numpy as np
 
 from gridctl.model.resource import PvInverter
 from optimizer.limits import Bounds
-from optimizer.linear import SHARED_FROM
+from optimizer.linear import LARGE_FROM
 from optimizer.problem import Problem, astray
 from optimizer.reach import LITTLE
 from optimizer.regulated import RegulatedNetwork
@@ -31,7 +31,7 @@ def needless(problem: Problem, bounds: Bounds, network: RegulatedNetwork) -> fro
         and r.mrid not in problem.excluded
     ]
     wanted = task.policy.asks or np.isfinite(bounds.least_kw).any()
-    if not found or wanted or len(task.resources) * len(base.v_pu) < SHARED_FROM:
+    if not found or wanted or len(task.resources) * len(base.v_pu) < LARGE_FROM:
         return frozenset()
     if np.any(base.v_pu > bounds.v_high_pu):
         return frozenset()

@@ -49,7 +49,7 @@ def test_voltages_that_answer_alike_share_a_row_on_a_large_feeder(
     """All three phases sag by the same and rise by the same."""
     weak = two_nodes(r_ohm=10.0, x_ohm=2.0)
     task = hourly_task([300, 1050, 300], group("G"), feeder=weak, limit_kw=5000.0)
-    monkeypatch.setattr(linear, "SHARED_FROM", 1)
+    monkeypatch.setattr(linear, "LARGE_FROM", 1)
     programme = programme_of(task)
     programme.add_broken(programme.nothing())
     assert [r.limit for r in programme.rows] == [Limit.VOLTAGE_LOW]
@@ -67,7 +67,7 @@ def test_pv_is_planned_with_on_a_large_feeder_where_it_can_mend_something(
         [1000, -200, 1000], PV, group("G"), feeder=two_nodes(rating_a=rating_a), limit_kw=900.0
     )
     assert len(programme_of(task).members) == 2
-    monkeypatch.setattr(sunlight, "SHARED_FROM", 1)
+    monkeypatch.setattr(sunlight, "LARGE_FROM", 1)
     found = programme_of(task)
     assert [task.resources[i].mrid for i in found.members] == members
 
@@ -87,7 +87,7 @@ def test_currents_of_one_hour_tell_the_slopes_of_another() -> None:
 def test_a_plan_without_the_sun_is_the_plan_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     task = hourly_task([900, 1050, 900], PV, group("G"))
     usual = plan_task(task, monotonic_s=time.monotonic)
-    monkeypatch.setattr(sunlight, "SHARED_FROM", 1)
+    monkeypatch.setattr(sunlight, "LARGE_FROM", 1)
     found = plan_task(task, monotonic_s=time.monotonic)
     assert found.setpoints == usual.setpoints
     assert found.verification is not None
