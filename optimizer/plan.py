@@ -41,6 +41,7 @@ from optimizer.refusal import refusals, told
 from optimizer.regulated import RegulatedNetwork
 from optimizer.setpoints import as_checked
 from optimizer.solve import Effort, SolverError
+from optimizer.standing import standing, told_standing
 from optimizer.unbalance import unbalance_of
 from optimizer.verify import base_reasons, verify
 from optimizer.volt_var import followers_of
@@ -63,7 +64,7 @@ def network_of(
     `RegulatedNetwork`. Raises ValueError for a state that does not fit the feeder."""
     state = task.network
     return RegulatedNetwork(
-        task.feeder,
+        standing(task.feeder, state.held_regulators),
         taps=state.taps or None,
         closed_capacitors=state.closed_capacitors,
         open_switches=state.open_switches,
@@ -97,7 +98,9 @@ def plan_task(
         result = _plan(
             task, seen, tiers if tiers is not None else Tiers(), lambda: monotonic_s() - begun_s
         )
-        said = [f for f in (correction.finding, derated(task)) if f is not None]
+        said = [
+            f for f in (correction.finding, derated(task), told_standing(task)) if f is not None
+        ]
         result = replace(result, findings=(*result.findings, *said))
     except (ValueError, ArithmeticError, LookupError) as problem:
         result = no_plan(task, SolveStatus.FAILED, f"the task does not fit together: {problem}")

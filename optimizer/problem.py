@@ -37,6 +37,7 @@ from optimizer.block import Block
 from optimizer.network import ControlColumn, FlowResult
 from optimizer.regulated import RegulatedNetwork
 from optimizer.resources import battery, ev, generator, hvac, load_group, pv, water_heater
+from optimizer.standing import moving_only
 from optimizer.tap_steps import Mover, movers_of, pinned_at
 from optimizer.timegrid import FloatArray, TimeGrid, time_grid
 
@@ -305,7 +306,8 @@ def build_problem(task: PlanningTask, network: RegulatedNetwork) -> Problem:
     head_kw = _forecast_kw(task)
     if mistakes := task.policy.mistakes(grid.count, network.branch_names):
         raise ValueError("; ".join(mistakes))
-    movers = movers_of(task.feeder, task.policy.movable)
+    held = task.network.held_regulators
+    movers = movers_of(task.feeder, moving_only(task.policy, held).movable)
     states = {s.resource: s for s in task.states}
     columns = control_columns(task.resources, network)
     grid = replace(grid, sun_share=_sun_share(task, grid, head_kw))

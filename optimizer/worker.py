@@ -98,7 +98,7 @@ class Worker:
         state, feeder = task.network, task.feeder
         switched = {c.mrid for c in controlled(feeder)}
         fixed = sorted(set(state.closed_capacitors) - switched)
-        key = digest([feeder, fixed, state.open_switches])
+        key = digest([feeder, fixed, state.open_switches, state.held_regulators])
         try:
             network = network_of(task, models_of=self._networks.get(key))
         except ValueError:

@@ -20,14 +20,21 @@ from gridctl.control.audit import OFFICE, entry
 from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.held import Holding
+from gridctl.control.heldregulators import HeldRegulators, as_wished, for_standing
 from gridctl.control.interlock import Situation, blocked, moved_on
 from gridctl.control.modes import AreaModes
 from gridctl.control.participation import Participation
 from gridctl.control.planrecord import OpenPlan
 from gridctl.control.ports import CycleView, Planner, Store
 from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
-from gridctl.control.resources import Known, given_now, network_state, resource_states
-from gridctl.control.revision import Outlook, outrun, overdone, takes_less
+from gridctl.control.resources import (
+    Known,
+    given_now,
+    measured_pu,
+    network_state,
+    resource_states,
+)
+from gridctl.control.revision import Outlook, outrun, overdone, sagging, takes_less
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import REDUCTION_POINT
 from gridctl.control.veebook import sound
@@ -113,6 +120,7 @@ class Cycle:
         self.proposed: OpenPlan | None = None
         self._overdone: str | None = None
         """Why the active plan does more than is needed, as of this step."""
+        self._held = HeldRegulators()
         self._loosened_s: float | None = None
         """Start of the interval in which that was last so."""
         self.is_held_up = False
@@ -130,7 +138,7 @@ class Cycle:
                 requests, instead = await self._wanted(outlook.forecast, asked=asked)
                 read_s = self._read_s(outlook.forecast.horizon, now_s)
                 task = self._task(known, outlook, requests, read_s)
-                result = await self._optimize(task)
+                task, result = await self._optimize(task)
                 self.is_held_up = 0 < len(task.resources) <= len(result.excluded)
                 self._let_go(result)
                 self._verify(result)
@@ -291,18 +299,32 @@ class Cycle:
     ) -> str | None:
         """Why the active `plan` does not hold the limit any more; None also as long as its devices
         have not settled, because then nobody can tell."""
-        head_kw = self._head_kw(self._known())
+        known = self._known()
+        for why in self._held.newly(plan.mrid, known.still_regulators):
+            return why
+        head_kw = self._head_kw(known)
         if head_kw is None or not self._dispatcher.is_settled:
             return None
+        settings, now_s = self._settings, self._clock.now_s()
         return outrun(
             plan,
             ahead,
-            quantile=self._settings.planning.quantile,
-            limit_kw=self._settings.head_limit_kw,
+            quantile=settings.planning.quantile,
+            limit_kw=settings.head_limit_kw,
             head_kw=head_kw,
-            now_s=self._clock.now_s(),
-            utc_offset_s=self._settings.utc_offset_s,
+            now_s=now_s,
+            utc_offset_s=settings.utc_offset_s,
             requests=requests,
+        ) or sagging(
+            plan,
+            ahead,
+            quantile=settings.planning.quantile,
+            now_s=now_s,
+            utc_offset_s=settings.utc_offset_s,
+            held=known.still_regulators,
+            voltages_pu=measured_pu(settings.feeder, known) if known.still_regulators else {},
+            voltage_min_pu=settings.voltage_min_pu,
+            voltage_max_pu=settings.voltage_max_pu,
         )
 
     def _too_much(self, plan: Plan, ahead: Forecast) -> str | None:
@@ -360,6 +382,7 @@ class Cycle:
                 *moved_on(chosen.plan, self._situation()),
                 *self._dispatcher.drifted(chosen),
                 *self._held_back(chosen.plan),
+                *self._held.newly(chosen.plan.mrid, self._known().still_regulators),
                 *self._participation.broken(chosen.plan),
             ]
             changed = any(r.received_s > chosen.plan.created_s for r in wanted)
@@ -390,7 +413,7 @@ class Cycle:
             waiting = await self._store.requests(states=WAITING_REQUESTS)
             requests = tuple(r for r in waiting if r.start_s < end_s and r.end_s > now_s)
             task = self._task(known, outlook, requests, now_s)
-            result = await self._optimize(task)
+            task, result = await self._optimize(task)
             self._shadow_start_s = forecast.horizon.start_s
             if no_plan(result) is None:
                 await self._keep_shadow(task, result, known.snapshot, outlook)
@@ -457,7 +480,7 @@ class Cycle:
             policy=settings.policy,
         )
         policy = with_forecast(
-            task.policy,
+            for_standing(task.policy, network.held_regulators),
             forecast,
             cvar_weight=settings.planning.cvar_weight,
             cvar_level=settings.planning.quantile,
@@ -469,8 +492,16 @@ class Cycle:
         )
         return self._participation.restricted(replace(task, policy=policy))
 
-    async def _optimize(self, task: PlanningTask) -> PlanningResult:
-        return self._participation.told(task, await self._planner.plan(task))
+    async def _optimize(self, task: PlanningTask) -> tuple[PlanningTask, PlanningResult]:
+        """The answer, and the question that it answers: where a regulator stands still and the
+        voltage behind it cannot be kept, a plan that makes it no worse is better than none."""
+        result = await self._planner.plan(task)
+        if task.network.held_regulators and no_plan(result) is not None:
+            refusal = no_plan(result)
+            if refusal is not None and refusal.code not in NOTHING_NEEDED:
+                task = replace(task, policy=as_wished(task.policy, self._settings.policy))
+                result = await self._planner.plan(task)
+        return task, self._participation.told(task, result)
 
     def _verify(self, result: PlanningResult) -> None:
         """The mind checks its plan by AC power flow; without that check it is not believed."""
@@ -501,6 +532,7 @@ class Cycle:
         chosen = await self._approvals.propose(
             plan, snapshot=snapshot, forecast=task.forecast, inputs=parts
         )
+        self._held.assumed(plan.mrid, task.network.held_regulators)
         async with self._store.transaction() as unit:
             for request in task.requests:
                 if request.state is RequestState.RECEIVED:

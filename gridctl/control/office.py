@@ -414,6 +414,7 @@ class Office:
             withdrawn=self._participation.not_now(),
             tagged=self._tags.not_commanded(),
             distrusted=self._distrust.not_now(self._clock.now_s(), self._setpoints),
+            still_regulators=self.reviews.relays.still(),
         )
 
     def _link_of(self, setpoint: str) -> str | None:

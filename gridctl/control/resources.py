@@ -14,7 +14,7 @@ from gridctl.control.delivery import Given
 from gridctl.model.limits import LimitSet
 from gridctl.model.link import LinkHealth
 from gridctl.model.measurement import Measurement, Point, PointKind, Snapshot
-from gridctl.model.network import Feeder
+from gridctl.model.network import Feeder, VoltageRegulator
 from gridctl.model.planning import NetworkState, ResourceState
 from gridctl.model.quantity import Phase, Unit
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
@@ -26,7 +26,8 @@ _PHASES = (Phase.A, Phase.B, Phase.C)
 class Known:
     """What is known now: the snapshot, the field's points and links, OT's limits; which areas may
     not be commanded (SG-37), which devices a tag keeps from it (SG-26), which an enrolment or an
-    opt-out withdraws, and which did not do what they were told last, each with why."""
+    opt-out withdraws, and which did not do what they were told last, each with why; regulators
+    whose tap changers do not move."""
 
     snapshot: Snapshot
     points: Mapping[str, Point]
@@ -36,6 +37,7 @@ class Known:
     withdrawn: Mapping[str, str] = field(default_factory=dict)
     tagged: Mapping[str, str] = field(default_factory=dict)
     distrusted: Mapping[str, str] = field(default_factory=dict)
+    still_regulators: tuple[str, ...] = ()
 
 
 def why_excluded(resource: Resource, known: Known) -> str | None:
@@ -155,7 +157,14 @@ def network_state(feeder: Feeder, known: Known, *, head_point: str) -> NetworkSt
             place: round(max(known.snapshot.at_s - m.source_time_s, 0.0), 3)
             for place, m in voltages.items()
         },
+        held_regulators=known.still_regulators,
     )
+
+
+def measured_taps(regulator: VoltageRegulator, known: Known) -> dict[str, int]:
+    """Tap by phase where it is measured and good."""
+    points = [p for p in known.points.values() if p.equipment == regulator.mrid]
+    return _measured_taps(regulator.phases, points, known.snapshot)
 
 
 def _available_kw(resource: Resource, snapshot: Snapshot) -> float:
@@ -197,13 +206,18 @@ def _head_kvar(points: Iterable[Point], snapshot: Snapshot) -> float:
 def _taps(
     modelled: tuple[int, ...], phases: str, points: Iterable[Point], snapshot: Snapshot
 ) -> tuple[int, ...]:
+    measured = _measured_taps(phases, points, snapshot)
+    return tuple(measured.get(phase, tap) for phase, tap in zip(phases, modelled, strict=True))
+
+
+def _measured_taps(phases: str, points: Iterable[Point], snapshot: Snapshot) -> dict[str, int]:
     measured: dict[str, int] = {}
     for point in points:
         value = _value(point.mrid, snapshot)
         if value is not None and point.unit in (Unit.COUNT, Unit.STATE):
             for phase in phases if point.phase not in _PHASES else point.phase:
                 measured[phase] = round(value)
-    return tuple(measured.get(phase, tap) for phase, tap in zip(phases, modelled, strict=True))
+    return measured
 
 
 def _is_on(points: Iterable[Point], snapshot: Snapshot, *, default: bool) -> bool:
@@ -213,6 +227,11 @@ def _is_on(points: Iterable[Point], snapshot: Snapshot, *, default: bool) -> boo
             if value is not None:
                 return value != 0
     return default
+
+
+def measured_pu(feeder: Feeder, known: Known) -> dict[str, float]:
+    """Good voltages by "node.phase"."""
+    return {place: m.value for place, m in _voltages(feeder, known).items()}
 
 
 def _voltages(feeder: Feeder, known: Known) -> dict[str, Measurement]:

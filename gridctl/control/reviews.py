@@ -12,6 +12,8 @@ from gridctl.control.crosschecks import CrossChecks
 from gridctl.control.forecastbook import EVERY_S as FORECAST_REVIEW_EVERY_S
 from gridctl.control.forecastbook import ForecastBook
 from gridctl.control.ports import Store
+from gridctl.control.relays import EVERY_S as RELAYS_EVERY_S
+from gridctl.control.relays import RelayBook
 from gridctl.control.resources import Known
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.shadow import ShadowScores
@@ -68,6 +70,17 @@ class Reviews:
             temperature_point=settings.temperature_point,
             moving=settings.feeder.moving(),
         )
+        state = StateCheck(
+            settings.feeder, settings.resources, head_point=settings.head_point, known=known
+        )
+        self.relays = RelayBook(
+            settings.feeder,
+            state=state,
+            known=known,
+            clock=clock,
+            alarms=alarms,
+            utc_offset_s=settings.utc_offset_s,
+        )
         self.vee = VeeBook(
             store=store,
             clock=clock,
@@ -81,14 +94,7 @@ class Reviews:
                 head_point=settings.head_point,
                 utc_offset_s=settings.utc_offset_s,
             ).look,
-            state=StateCheck(
-                settings.feeder,
-                settings.resources,
-                head_point=settings.head_point,
-                known=known,
-            ).look
-            if settings.cross_rules.state
-            else None,
+            state=state.look if settings.cross_rules.state else None,
         )
 
     def jobs(
@@ -109,6 +115,7 @@ class Reviews:
                 run=lambda: self.assets.step(points(), forecast()),
             ),
             Job(name="validation", every_s=VEE_EVERY_S, run=self.vee.step),
+            Job(name="regulators", every_s=RELAYS_EVERY_S, run=self.relays.step),
         )
 
 

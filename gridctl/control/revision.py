@@ -8,7 +8,7 @@ old one goes on until people have approved the new one.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from statistics import fmean
@@ -27,6 +27,17 @@ OVERDONE_SHARE: Final = 0.1
 before people are asked for another. Less is what a forecast may err by, and asking costs more."""
 OVERDONE_AHEAD_S: Final = 1_800.0
 """Further ahead a forecast that is off may be right again: what was planned for then stands."""
+NEAR_S: Final = 900.0
+"""What is forecast to begin within this is told at once. A plan needs minutes to be read, approved
+and followed."""
+FRESH_S: Final = 900.0
+"""A plan younger than this is not replaced for what lies further ahead than NEAR_S: the forecast of
+a quarter of an hour later is better, and in time (ADR 0047)."""
+MUCH_SHARE: Final = 0.03
+"""Of the limit: what is forecast above it by more is told at once, however far ahead."""
+CHECKED_SHARE: Final = 0.02
+"""By so much the head may pass what a plan was checked for where a regulator stands still, before
+the voltage behind it is looked at anew."""
 EXPORT_MARGIN_SHARE: Final = 0.02
 """Of a limit of export, besides: clouds are rougher than load."""
 
@@ -54,7 +65,9 @@ def outrun(
     None: it does.
 
     `ahead`: the newest forecast of the head without control, moved to what is now; `head_kw`: the
-    head as it is measured, with the plan in force and its devices settled. Grid time, kW.
+    head as it is measured, with the plan in force and its devices settled. Grid time, kW. What is
+    measured is told at once; of what is forecast, what is near or much is, the rest where `plan` is
+    not fresh any more.
     """
     allowed_kw = limit_kw * (1.0 + MARGIN_SHARE)
     if head_kw > allowed_kw:
@@ -62,6 +75,7 @@ def outrun(
     least_kw = _least_kw(requests, now_s, now_s, limit_kw)
     if head_kw < least_kw:
         return f"the head exports {-head_kw:.0f} kW although plan {plan.mrid} is carried out"
+    fresh = now_s - plan.created_s < FRESH_S
     horizon, high_kw = ahead.horizon, ahead.at_quantile(quantile)
     low_kw = ahead.at_quantile(min(ahead.quantiles, key=lambda q: abs(q - (1.0 - quantile))))
     for k in range(horizon.count):
@@ -70,18 +84,64 @@ def outrun(
         if start_s <= now_s or start_s >= now_s + LOOKAHEAD_S:
             continue
         expected_kw = high_kw[k] - relief_kw(plan, start_s)
-        if expected_kw > allowed_kw:
+        can_wait_kw = MUCH_SHARE * limit_kw if fresh and start_s - now_s > NEAR_S else 0.0
+        if expected_kw > max(allowed_kw, limit_kw + can_wait_kw):
             at = datetime.fromtimestamp(start_s + utc_offset_s, UTC)
             return (
                 f"the newest forecast has {expected_kw:.0f} kW at {at:%H:%M} "
                 f"although plan {plan.mrid} is carried out"
             )
         least_kw = _least_kw(requests, start_s, start_s + horizon.step_s, limit_kw)
-        if (lowest_kw := low_kw[k] - relief_kw(plan, start_s)) < least_kw:
+        if (lowest_kw := low_kw[k] - relief_kw(plan, start_s)) < least_kw - can_wait_kw:
             at = datetime.fromtimestamp(start_s + utc_offset_s, UTC)
             return (
                 f"the newest forecast has {-lowest_kw:.0f} kW of export at {at:%H:%M} "
                 f"although plan {plan.mrid} is carried out"
+            )
+    return None
+
+
+def sagging(
+    plan: Plan,
+    ahead: Forecast,
+    *,
+    quantile: float,
+    now_s: float,
+    utc_offset_s: float,
+    held: Sequence[str],
+    voltages_pu: Mapping[str, float],
+    voltage_min_pu: float,
+    voltage_max_pu: float,
+) -> str | None:
+    """Why the voltages behind the regulators `held`, which stand still, are not `plan`'s any more:
+    a meter is outside the limits, or the head is expected to draw more in the next hour than the
+    plan was checked for. None: they are, or the plan is fresh. Arguments as of `outrun`."""
+    if not held or now_s - plan.created_s < FRESH_S:
+        return None
+    names = ", ".join(held)
+    outside = {
+        place: max(voltage_min_pu - pu, pu - voltage_max_pu) for place, pu in voltages_pu.items()
+    }
+    worst = max(outside, key=lambda place: outside[place], default=None)
+    if worst is not None and outside[worst] > 0.0:
+        return (
+            f"{worst} is at {voltages_pu[worst]:.4f} pu although plan {plan.mrid} is carried out, "
+            f"and {names} does not move"
+        )
+    horizon, high_kw, checked = ahead.horizon, ahead.at_quantile(quantile), plan.result
+    for k in range(horizon.count):
+        start_s = horizon.start_s + k * horizon.step_s
+        at = int((start_s - checked.horizon.start_s) // checked.horizon.step_s)
+        if start_s <= now_s or start_s >= now_s + LOOKAHEAD_S:
+            continue
+        if not 0 <= at < len(checked.head_after_kw):
+            continue
+        expected_kw, checked_kw = high_kw[k] - relief_kw(plan, start_s), checked.head_after_kw[at]
+        if expected_kw > checked_kw + CHECKED_SHARE * abs(checked_kw):
+            hour = datetime.fromtimestamp(start_s + utc_offset_s, UTC)
+            return (
+                f"the newest forecast has {expected_kw:.0f} kW at {hour:%H:%M}, plan {plan.mrid} "
+                f"was checked for {checked_kw:.0f} kW, and {names} does not move"
             )
     return None
 

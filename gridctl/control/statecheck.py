@@ -7,6 +7,7 @@ rejection; where few meters are, a group of suspects is (docs/adr/0025-own-state
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ from gridctl.model.quantity import Phase, Unit
 from gridctl.model.resource import LoadGroup, Resource
 from optimizer.arrays import FloatArray
 from optimizer.estimation.feeder import FeederEstimator, FeederState, Meter, Quantity
+from optimizer.network import FlowResult, NetworkModel
 from optimizer.validation.marks import Mark
 
 HEAD_SIGMA_SHARE = 0.01
@@ -28,7 +30,7 @@ METERS_MIN = 4
 
 
 class StateCheck:
-    """`look` is for a thread; it keeps the estimator while taps and switches stand still."""
+    """For threads, one at a time; it keeps the estimator while taps and switches stand still."""
 
     def __init__(
         self,
@@ -43,24 +45,36 @@ class StateCheck:
         self._head = head_point
         self._known = known
         self._kept: tuple[object, FeederEstimator] | None = None
+        self._one_at_a_time = threading.Lock()
 
     def look(self) -> dict[str, dict[Mark, int]]:
         """Points that contradict the network now. Nothing where the feeder is too big to ask in
         time, too little is good, or the power flow does not converge."""
+        with self._one_at_a_time:
+            found = self._now()
+        if found is None or (found.fits and not found.removed):
+            return {}
+        return {point: {Mark.STATE: 1} for point in (*found.removed, *found.suspects)}
+
+    def present(self) -> tuple[NetworkModel, FlowResult] | None:
+        """The network and the power flow that fits best what is measured now; None where there is
+        none, or where it does not fit. For a thread."""
+        with self._one_at_a_time:
+            found = self._now()
+            if found is None or not found.fits or self._kept is None:
+                return None
+            return self._kept[1].network, found.flow
+
+    def _now(self) -> FeederState | None:
         known = self._known()
         state = network_state(self._feeder, known, head_point=self._head)
         if state is None or len(self._feeder.consumers) > CONSUMERS_MAX:
-            return {}
+            return None
         try:
-            found = self._estimated(known, state)
+            return self._estimated(known, state)
         except (ValueError, KeyError):
             # A feeder that has no state, or a device at a place that it does not have.
-            return {}
-        if found is None:
-            return {}
-        if found.fits and not found.removed:
-            return {}
-        return {point: {Mark.STATE: 1} for point in (*found.removed, *found.suspects)}
+            return None
 
     def _estimated(self, known: Known, state: NetworkState) -> FeederState | None:
         """None with too few meters. Raises ValueError and KeyError as the estimator does."""

@@ -130,7 +130,8 @@ class ResourceState:
 class NetworkState:
     """Measured state of the network now: taps, capacitors, switches, node voltages (pu by
     "node.phase", good ones only) with how old they are, and the head's import; used to anchor the
-    model to the field."""
+    model to the field. `held_regulators`: those whose tap changers do not move, as far as is known:
+    a plan takes them as standing where they are."""
 
     head_kw: float
     head_kvar: float
@@ -139,6 +140,7 @@ class NetworkState:
     open_switches: tuple[str, ...]
     voltages_pu: dict[str, float]
     voltage_ages_s: dict[str, float] = field(default_factory=dict)
+    held_regulators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gridctl.control.revision import outrun, overdone, relief_kw, takes_less
+from gridctl.control.revision import outrun, overdone, relief_kw, sagging, takes_less
 from gridctl.model.plan import OnFailure, Plan, PlanState
 from gridctl.model.planning import Forecast, Horizon, PlanningResult, SolveStatus
 from gridctl.model.program import DispatchRequest, RequestState
@@ -116,6 +116,51 @@ def test_when_a_plan_does_too_much(
     assert why is None if words is None else why is not None and words in why
     asked = replace(made, requests=("R-1",))
     assert overdone(asked, forecast(high_kw), quantile=0.9, limit_kw=LIMIT_KW, now_s=100.0) is None
+
+
+@pytest.mark.parametrize(
+    ("high_kw", "now_s", "is_told"),
+    [
+        ((1100.0, 1110.0, *(1100.0,) * 6), 100.0, True),
+        ((1100.0, 1100.0, 1110.0, *(1100.0,) * 5), 100.0, False),
+        ((1100.0, 1100.0, 1110.0, *(1100.0,) * 5), 899.0, False),
+        ((1100.0, 1100.0, 1110.0, *(1100.0,) * 5), 901.0, True),
+        ((1100.0, 1100.0, 1131.0, *(1100.0,) * 5), 100.0, True),
+    ],
+    ids=["next-interval", "later", "fresh-to-the-end", "not-fresh", "much"],
+)
+def test_what_lies_further_ahead_waits_for_the_next_quarter(
+    high_kw: tuple[float, ...], now_s: float, is_told: bool
+) -> None:
+    """A fresh plan is not replaced for ten kilowatts in half an hour (ADR 0047)."""
+    why = outrun(
+        plan(100.0), forecast(high_kw), quantile=0.9, limit_kw=LIMIT_KW, head_kw=1000.0,
+        now_s=now_s, utc_offset_s=0.0,
+    )  # fmt: skip
+    assert (why is not None) is is_told
+
+
+@pytest.mark.parametrize(
+    ("held", "volts", "high", "now_s", "words"),
+    [
+        (("R1",), 0.98, 1100.0, 1_000.0, None),
+        (("R1",), 0.949, 1100.0, 1_000.0, "N1.A is at 0.9490 pu although plan P-1"),
+        (("R1",), 1.051, 1100.0, 1_000.0, "and R1 does not move"),
+        (("R1",), 0.98, 1130.0, 1_000.0, "1030 kW at 00:30, plan P-1 was checked for 1000 kW"),
+        ((), 0.949, 1130.0, 1_000.0, None),
+        (("R1",), 0.949, 1130.0, 100.0, None),
+    ],
+    ids=["holds", "low", "high", "more-than-checked", "all-move", "fresh"],
+)
+def test_where_a_regulator_stands_still_the_voltage_is_the_plans(
+    held: tuple[str, ...], volts: float, high: float, now_s: float, words: str | None
+) -> None:
+    why = sagging(
+        plan(100.0), forecast((high,) * 8), quantile=0.9, now_s=now_s, utc_offset_s=0.0,
+        held=held, voltages_pu={"N1.A": volts, "N2.B": 1.0}, voltage_min_pu=0.95,
+        voltage_max_pu=1.05,
+    )  # fmt: skip
+    assert why is None if words is None else why is not None and words in why
 
 
 def test_a_plan_in_its_place_must_take_noticeably_less() -> None:
