@@ -1,8 +1,4 @@
-"""The office: joins memory, mind, line and people, and keeps the loops going.
-
-Each loop has one job and none of them waits for another: frames from the field, the control cycle,
-dispatch of what was approved, samples, and a watch over everything that just goes on by itself.
-"""
+"""The office: joins memory, mind, line and people. `gridctl.control.loops` keeps it going."""
 
 from __future__ import annotations
 
@@ -24,10 +20,12 @@ from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.distrust import Distrust
 from gridctl.control.duty import Duty
 from gridctl.control.events import EventBook
+from gridctl.control.handover import open_items
 from gridctl.control.intake import Intake
 from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
+from gridctl.control.loops import Loops
 from gridctl.control.modes import AreaModes
 from gridctl.control.orders import Orders
 from gridctl.control.participation import Participation
@@ -49,15 +47,11 @@ from gridctl.control.telemetry import ProcessImage
 from gridctl.control.views import PictureMaker, PlanViews
 from gridctl.control.watch import StandingAlarms, Watch
 from gridctl.model.clock import Clock
-from gridctl.model.errors import GridctlError, UnavailableError
-from gridctl.model.mode import Mode
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.tag import Tag
 
 log = logging.getLogger(__name__)
 
-WATCH_S = 0.5
-SWEEP_S = 10.0
 SETTLE_EVERY_S = 60.0
 AUDIT_CHECK_EVERY_S = 3_600.0
 
@@ -83,7 +77,6 @@ class Office:
         self._limits_digest = settings.limits.digest()
         self._fault = RecordFault()
         self._wake = asyncio.Event()
-        self._carrying: asyncio.Task[None] | None = None
         self.image = ProcessImage(
             clock=clock,
             plausibility=Plausibility(
@@ -114,7 +107,7 @@ class Office:
             changed=self._mode_changed,
         )
         shifts = Shifts(
-            store=store, clock=clock, open_items=self._open_items, withdraw=self._withdraw
+            store=store, clock=clock, open_items=self._left_open, withdraw=self._withdraw
         )
         self._activity = Activity(utc_offset_s=settings.utc_offset_s)
         self._participation = Participation(
@@ -281,7 +274,27 @@ class Office:
             forecast=lambda: self.cycle.forecast,
             fault=self._fault,
         )
-        self._agenda = Agenda((*self._jobs(), *jobs), alarms=self.alarms)
+        self._loops = Loops(
+            link=link,
+            clock=clock,
+            planning=settings.planning,
+            intake=self._intake,
+            sampling=self._sampling,
+            cycle=self.cycle,
+            approvals=self._approvals,
+            dispatcher=self._dispatcher,
+            watch=self._watch,
+            triggers=self._triggers,
+            closed_loop=self.closed_loop,
+            book=self._book,
+            tags=self._tags,
+            standing=self._standing,
+            image=self.image,
+            stopped=lambda: self.situation().stopped,
+            fault=self._fault,
+            wake=self._wake,
+            agenda=Agenda((*self._jobs(), *jobs), alarms=self.alarms),
+        )
         self.desk: Desk = OperatorDesk(
             store=store,
             clock=clock,
@@ -362,30 +375,17 @@ class Office:
         if any(r.mrid in used and r.area == area for r in self._settings.resources):
             self._dispatcher.halt(PlanState.STOPPED, why)
 
-    def _open_items(self) -> list[str]:
-        """What a shift that ends leaves to the next one, one line each (SG-35)."""
-        items = [f"STOP holds: {self._stop_state.reason}"] if self._stop_state.stopped else []
-        items += [
-            f"area {mode.area} is {mode.mode}: {mode.reason}"
-            for mode in self.duty.modes.all()
-            if mode.mode is not Mode.ADVISORY
-        ]
-        items += [
-            f"plan {mrid} is {chosen.state}, {len(chosen.approvals)} approvals"
-            for mrid, chosen in self._approvals.open.items()
-        ]
-        active = self._dispatcher.active
-        items += [] if active is None else [f"plan {active.plan.mrid} is carried out"]
-        items += [
-            f"{lease.point} is held at {lease.value:g}" for lease in self.image.leases.values()
-        ]
-        items += [f"inhibited by OT: {point}" for point in self._settings.limits.inhibited]
-        items += [f"tag on {tag.device}: {tag.words()}" for tag in self._tags.all()]
-        items += [
-            f"alarm, priority {alarm.priority}, {alarm.state}: {alarm.text}"
-            for alarm in self.alarms.listed()
-        ]
-        return items
+    def _left_open(self) -> list[str]:
+        return open_items(
+            stop_state=self._stop_state,
+            modes=self.duty.modes.all(),
+            plans=self._approvals.open,
+            active=self._dispatcher.active,
+            leases=self.image.leases.values(),
+            inhibited=self._settings.limits.inhibited,
+            tags=self._tags.all(),
+            alarms=self.alarms.listed(),
+        )
 
     async def _withdraw(self, reason: str) -> None:
         """Plans that only one of two has approved do not survive a handover, nor does what the old
@@ -425,29 +425,7 @@ class Office:
         """Until `stop` is set. Raises what a loop could not cope with: a bug ends the office, and
         the field goes on without it."""
         await self._take_over()
-        self._agenda.start()
-        loops = [
-            asyncio.create_task(part, name=name)
-            for name, part in (
-                ("office.frames", self._frames()),
-                ("office.cycle", self._cycle_loop()),
-                ("office.dispatch", self._dispatch_loop()),
-                ("office.samples", self._sampling.run()),
-                ("office.watch", self._watch_loop()),
-            )
-        ]
-        ending = asyncio.create_task(stop.wait(), name="office.stop")
-        try:
-            done, _ = await asyncio.wait([*loops, ending], return_when=asyncio.FIRST_COMPLETED)
-            for task in done - {ending}:
-                task.result()
-        finally:
-            self._agenda.stop()
-            ending.cancel()
-            parts = loops if self._carrying is None else [*loops, self._carrying]
-            for task in parts:
-                task.cancel()
-            await asyncio.gather(*parts, ending, return_exceptions=True)
+        await self._loops.run(stop)
 
     async def _take_over(self) -> None:
         await self.alarms.load()
@@ -463,67 +441,6 @@ class Office:
             book=self._book,
             feeder=self._settings.feeder.mrid,
         )
-
-    async def _frames(self) -> None:
-        async for frame in self._link.frames():
-            await self._intake.take(frame)
-
-    async def _cycle_loop(self) -> None:
-        """The fast cycle: its own loop on the injected clock; a late step is not made up for."""
-        next_s = self._clock.monotonic_s()
-        while True:
-            if self._clock.monotonic_s() >= next_s or self._wake.is_set():
-                self._wake.clear()
-                began_s, planning = self._clock.monotonic_s(), self._settings.planning
-                await self.cycle.step(self._clock.now_s())
-                # At the start and after a lost line: as soon as it can be planned, it is.
-                held_up = self.cycle.is_held_up
-                next_s = began_s + (planning.retry_s if held_up else planning.cycle_s)
-            await asyncio.sleep(WATCH_S)
-
-    async def _dispatch_loop(self) -> None:
-        """What was approved is carried out, one plan at a time; a newer one takes over."""
-        while True:
-            await _soon(self._approvals.decided, WATCH_S)
-            self._approvals.decided.clear()
-            chosen = await self._take_approved()
-            if chosen is None:
-                continue
-            self._dispatcher.coming = chosen
-            if self._carrying is not None and not self._carrying.done():
-                self._dispatcher.halt(PlanState.COMPLETED, f"replaced by plan {chosen.plan.mrid}")
-                await self._carrying
-            self._carrying = asyncio.create_task(
-                self._dispatcher.carry_out(chosen), name=f"plan {chosen.plan.mrid}"
-            )
-            self._carrying.add_done_callback(_show_failure)
-
-    async def _take_approved(self) -> OpenPlan | None:
-        if self.situation().stopped:
-            return None
-        try:
-            return await self._approvals.take()
-        except UnavailableError as error:
-            log.error("office: an approved plan cannot be released: %s", error)
-            return None
-
-    async def _watch_loop(self) -> None:
-        """What goes on by itself: expiry, STOP from elsewhere, alarms, forgotten commands."""
-        next_sweep_s = self._clock.monotonic_s() + SWEEP_S
-        while True:
-            try:
-                await self._watch.plans()
-                await self._triggers.look()
-                await self.closed_loop.step()
-                if self._clock.monotonic_s() >= next_sweep_s:
-                    next_sweep_s = self._clock.monotonic_s() + SWEEP_S
-                    await self._book.sweep(self.image.leases)
-                    await self._tags.step()
-            except UnavailableError as error:
-                self._fault.reason = str(error)
-                log.error("office: %s", error)
-            await self._standing.look()
-            await asyncio.sleep(WATCH_S)
 
     def _blocks(self, chosen: OpenPlan) -> tuple[str, ...]:
         return (*self._plan_views.blocked(chosen.plan), *self._dispatcher.drifted(chosen))
@@ -554,18 +471,3 @@ class Office:
                 response="keep the database as it is and call the security administrator",
             ),
         )
-
-
-async def _soon(event: asyncio.Event, real_s: float) -> None:
-    """Wait for `event`, at most `real_s`."""
-    try:
-        async with asyncio.timeout(real_s):
-            await event.wait()
-    except TimeoutError:
-        return
-
-
-def _show_failure(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()) is not None:
-        kind = "store" if isinstance(error, GridctlError) else "bug"
-        log.error("office: %s ended badly (%s): %r", task.get_name(), kind, error)

@@ -85,7 +85,7 @@ async def approved(running: Site) -> str:
 async def test_proposed_approved_by_two_ordered_confirmed_effective_released(
     tmp_path: Path,
 ) -> None:
-    async with site(tmp_path, rate=20) as running:
+    async with site(tmp_path, rate=10) as running:
         await ready(running)
         desk = running.desk_office.desk
         mrid, digest = await propose(running)
@@ -145,10 +145,10 @@ async def test_proposed_approved_by_two_ordered_confirmed_effective_released(
         assert held["LG1"].intended_kw == 50.0
         assert held["PV1"].intended_kw is None
 
-        await plan_is(running, mrid, PlanState.COMPLETED, within_s=20)
+        await plan_is(running, mrid, PlanState.COMPLETED, within_s=40)
         await until(
             lambda: all(running.plant.setpoints[p] == 0.0 for p in SETPOINTS.values()),
-            within_s=10,
+            within_s=20,
             why=f"devices stay at {running.plant.setpoints}",
         )
         for _ in range(50):
