@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from gridctl.control.alarmfigures import AlarmFigures
 
 EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
-DAY_S = 86_400.0
-ALARMS_MAX = 500
+HOUR_S, DAY_S = 3_600.0, 86_400.0
+LONGEST_MONTH = 31
+T = TypeVar("T")
 
 alarms_app = typer.Typer(help="Alarms: figures and reports.", no_args_is_help=True)
 
@@ -34,12 +37,34 @@ def report(
     days: Annotated[
         float, typer.Option(min=0.01, max=366, help="Days of grid time up to now.")
     ] = 30.0,
+    month: Annotated[str, typer.Option(help="A local month instead, such as 2026-07.")] = "",
     instance: Instance = DEFAULT_INSTANCE,
     as_json: AsJson = False,
 ) -> None:
     """Rate, floods, stale and chattering alarms, the loudest; reads the database only."""
+    found = _guarded(lambda: _figures(instance, days, month))
+    if as_json:
+        print(json.dumps(asdict(found), indent=2, ensure_ascii=False))
+    else:
+        _say(found, month or f"the last {days:g} days")
+
+
+@alarms_app.command("history")
+def history(
+    days: Annotated[
+        float, typer.Option(min=0.01, max=366, help="Days of grid time up to now.")
+    ] = 31.0,
+    month: Annotated[str, typer.Option(help="A local month instead, such as 2026-07.")] = "",
+    key: Annotated[str, typer.Option(help="Only alarms whose name has this in it.")] = "",
+    instance: Instance = DEFAULT_INSTANCE,
+) -> None:
+    """What happened to alarms, as CSV, oldest first; reads the database only."""
+    print(_guarded(lambda: _history(instance, days, month, key)), end="")
+
+
+def _guarded(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
-        found = asyncio.run(_figures(instance, days))
+        return asyncio.run(work())
     except GridctlError as error:
         print(f"gridctl: {error}", file=sys.stderr)
         code = EXIT_REFUSED
@@ -48,26 +73,54 @@ def report(
         elif isinstance(error, UnavailableError):
             code = EXIT_UNAVAILABLE
         raise typer.Exit(code) from None
-    if as_json:
-        print(json.dumps(asdict(found), indent=2, ensure_ascii=False))
-    else:
-        _say(found, days)
 
 
-async def _figures(instance: Path, days: float) -> AlarmFigures:
+async def _figures(instance: Path, days: float, month: str) -> AlarmFigures:
     from gridctl.cli_store import opened  # noqa: PLC0415 - lazy on purpose
-    from gridctl.control.alarmfigures import figures  # noqa: PLC0415
+    from gridctl.control.alarmreport import alarm_figures  # noqa: PLC0415
 
     async with opened(instance, read_only=True) as store:
-        end_s = store.clock.now_s()
-        start_s = end_s - days * DAY_S
+        now_s = store.clock.now_s()
+        start_s, end_s = _span(instance, days, month, now_s)
+        return await alarm_figures(store, start_s=start_s, end_s=end_s, now_s=now_s)
+
+
+async def _history(instance: Path, days: float, month: str, key: str) -> str:
+    from gridctl.cli_store import opened  # noqa: PLC0415 - lazy on purpose
+    from gridctl.control.alarmreport import history_csv  # noqa: PLC0415
+
+    async with opened(instance, read_only=True) as store:
+        start_s, end_s = _span(instance, days, month, store.clock.now_s())
         events = await store.duties.alarm_events(start_s=start_s, end_s=end_s)
-        active = await store.alarms(limit=ALARMS_MAX)
-    return figures(events, active, start_s=start_s, end_s=end_s)
+    return history_csv(events, key=key)
 
 
-def _say(found: AlarmFigures, days: float) -> None:
-    print(f"Alarms of the last {days:g} days: {found.raised} raised")
+def _span(instance: Path, days: float, month: str, now_s: float) -> tuple[float, float]:
+    """(start, end) in grid time: a month of the site, or the last days. Raises ConfigError,
+    BadParameter."""
+    from gridctl.config import load_settings  # noqa: PLC0415 - lazy on purpose
+
+    if not month:
+        return now_s - days * DAY_S, now_s
+    offset_h = load_settings(instance / "gridctl.toml").site.utc_offset_h
+    try:
+        first = datetime.strptime(month, "%Y-%m").replace(
+            tzinfo=timezone(timedelta(hours=offset_h))
+        )
+        after = (first + timedelta(days=LONGEST_MONTH)).replace(day=1)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter(f"{month!r}: such as 2026-07", param_hint="--month") from None
+    if first.timestamp() >= now_s:
+        raise typer.BadParameter(f"{month} has not begun", param_hint="--month")
+    return first.timestamp(), after.timestamp()
+
+
+def _say(found: AlarmFigures, span: str) -> None:
+    hours = (found.end_s - found.start_s) / HOUR_S
+    if hours <= 0:
+        print(f"Alarms of {span}: there is no record of that time.")
+        return
+    print(f"Alarms of {span}: {found.raised} raised in {hours:,.1f} h of record")
     print(f"  a day                 {found.per_day:8.1f}   (150 are fine, 300 too many)")
     print(f"  in 10 minutes, mean   {found.per_10_min:8.2f}   (1 is fine)")
     print(f"  in 10 minutes, most   {found.most_in_10_min:8d}   (a flood begins above 10)")

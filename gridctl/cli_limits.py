@@ -35,6 +35,20 @@ def new_key(
     _guarded(lambda: make_office_keys(private=private, public=public))
 
 
+@limits_app.command("closed-loop")
+def closed_loop(
+    file: Annotated[Path, typer.Argument(help="The limits file.")],
+    area: Annotated[str, typer.Option(help="An area of it.")],
+    max_kw: Annotated[float, typer.Option(help="Away from the defaults at once, at most.")],
+    ramp_kw: Annotated[float, typer.Option(help="Moved within 5 minutes, at most.")],
+) -> None:
+    """Print a [[closed_loop]] table with every point of the area, for OT to thin out and to append
+    to the file (SG-37); nothing is written."""
+    from gridctl.limitsfile import closed_loop_table  # noqa: PLC0415 - lazy on purpose
+
+    _guarded(lambda: print(closed_loop_table(file, area=area, max_kw=max_kw, ramp_kw=ramp_kw)))
+
+
 @limits_app.command("sign")
 def sign(
     file: Annotated[Path, typer.Argument(help="The limits file.")],

@@ -102,6 +102,26 @@ def load_limits(file: Path, *, signed_by: Path | None = None) -> LimitSet:
     return parse_limits(raw, file=str(file), lines=places(text))
 
 
+def closed_loop_table(file: Path, *, area: str, max_kw: float, ramp_kw: float) -> str:
+    """A [[closed_loop]] table for `file` with all points of `area` that are not inhibited, to begin
+    with. Raises ConfigError, also for an area that has none, or its table already."""
+    limits = load_limits(file)
+    points = [d.point for d in limits.devices if d.area == area and d.point not in limits.inhibited]
+    known = ", ".join(a.area for a in limits.areas)
+    if not points:
+        raise ConfigError(f"no device may move in area {area}: {known}", file=str(file))
+    if any(bound.area == area for bound in limits.closed_loop):
+        raise ConfigError(f"area {area} has its table already", file=str(file), key="closed_loop")
+    for name, kw in (("max_kw", max_kw), ("ramp_kw", ramp_kw)):
+        if not 0 < kw < float("inf"):
+            raise ConfigError(f"{kw:g} is not above 0", file=str(file), key=f"closed_loop.{name}")
+    lines = "".join(f'    "{point}",\n' for point in points)
+    return (
+        f'\n[[closed_loop]]\narea = "{area}"\nmax_kw = {max_kw:.1f}\nramp_kw = {ramp_kw:.1f}\n'
+        f"points = [\n{lines}]"
+    )
+
+
 def signature_of(file: Path) -> Path:
     """Where the signature of a limits file lies."""
     return file.with_name(file.name + ".sig")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from aiohttp import web
 
 from gridctl.control.alarmfigures import flood_now
+from gridctl.control.alarmreport import history_csv
 from gridctl.control.ports import Desk, Store
 from gridctl.model.alarm import is_system
 from gridctl.model.clock import Clock
@@ -80,19 +78,12 @@ class AlarmPages:
     async def history(self, request: web.Request) -> web.StreamResponse:
         """What happened to alarms in the last `days`, as CSV, oldest first."""
         days = number_of(request, "days", 31.0, top=HISTORY_DAYS_MAX)
-        key = request.query.get("key", "")
         end_s = self._clock.now_s()
         events = await self._store.duties.alarm_events(
             start_s=end_s - days * 24 * HOUR_S, end_s=end_s
         )
-        text = io.StringIO()
-        rows = csv.writer(text)
-        rows.writerow(("at", "alarm", "priority", "what", "by"))
-        for event in events:
-            if key in event.key:
-                rows.writerow((iso(event.at_s), event.key, event.priority, event.what, event.by))
         return web.Response(
-            text=text.getvalue(),
+            text=history_csv(events, key=request.query.get("key", "")),
             content_type="text/csv",
             headers={"Content-Disposition": 'attachment; filename="alarms.csv"'},
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -22,10 +22,17 @@ REASON_CHARS_MAX = 500
 TREND_HOURS_MAX = 24 * 7.0
 TREND_POINTS = 1_000
 NAMES_MAX = 200
+NUMBER_MAX = 1e12
+"""Nothing that a person may ask for is larger; what is not finite is no number."""
+_WORDS: Mapping[type | tuple[type, ...], str] = {str: "text", list: "list", int: "whole number"}
 
 
 class BadBody(ValueError):  # noqa: N818 - read as a sentence in `except BadBody`
-    """The body is not what the route takes."""
+    """The body is not what the route takes: all that is wrong with it, a sentence each."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__("; ".join(reasons))
+        self.reasons = reasons
 
 
 async def body_object(request: web.Request) -> dict[str, Any]:
@@ -43,23 +50,44 @@ async def body_of(
     request: web.Request,
     *,
     optional: Mapping[str, type] = MappingProxyType({}),
+    one_of: Mapping[str, Iterable[str]] = MappingProxyType({}),
     **fields: type | tuple[type, ...],
 ) -> dict[str, Any]:
     """The JSON object of the request with exactly the `fields` asked for, and of the `optional`
-    ones those that are there. Raises BadBody."""
+    ones those that are there; `one_of`: the only words that a field may be. Raises BadBody with
+    every field that is wrong."""
     raw = await body_object(request)
     given = {name: kind for name, kind in optional.items() if name in raw}
-    for name, kind in (fields | given).items():
-        if not isinstance(raw.get(name), kind) or isinstance(raw.get(name), bool):
-            word = kind.__name__ if isinstance(kind, type) else "number"
-            raise BadBody(f"field {name!r} must be a {word}")
-    unknown = set(raw) - set(fields) - set(given)
-    if unknown:
-        raise BadBody(f"unknown field {sorted(unknown)[0]!r}")
-    for name, value in raw.items():
-        if isinstance(value, str) and len(value) > REASON_CHARS_MAX:
-            raise BadBody(f"field {name!r} is longer than {REASON_CHARS_MAX} characters")
+    wanted = fields | given
+    wrong = [
+        *(why for name, kind in wanted.items() if (why := _wrong(name, raw.get(name), kind))),
+        *(f"unknown field {name!r}" for name in sorted(set(raw) - set(wanted))),
+    ]
+    for name, words in one_of.items():
+        known = [str(word) for word in words]
+        if isinstance(raw.get(name), str) and raw[name] not in known:
+            wrong.append(f"field {name!r} must be one of {', '.join(known)}")
+    if wrong:
+        raise BadBody(*wrong)
     return raw
+
+
+def _wrong(name: str, value: Any, kind: type | tuple[type, ...]) -> str | None:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        return f"field {name!r} must be a {_WORDS.get(kind, 'number')}"
+    if isinstance(value, (int, float)) and not abs(value) <= NUMBER_MAX:
+        return f"field {name!r} must be a number that is not beyond {NUMBER_MAX:g}"
+    texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    if any(isinstance(text, str) and not _is_text(text) for text in texts):
+        return f"field {name!r} holds characters that are no text"
+    if isinstance(value, str) and len(value) > REASON_CHARS_MAX:
+        return f"field {name!r} is longer than {REASON_CHARS_MAX} characters"
+    return None
+
+
+def _is_text(text: str) -> bool:
+    """Whether every store can hold it: no NUL, no half of a pair of surrogates."""
+    return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def names_of(body: Mapping[str, Any], name: str) -> tuple[str, ...]:

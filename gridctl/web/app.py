@@ -397,7 +397,7 @@ async def _answers(request: web.Request, handler: Handler) -> web.StreamResponse
     try:
         return await handler(request)
     except BadBody as error:
-        return problem(400, "bad_request", "The request is not understood", detail=str(error))
+        return problem(400, "bad_request", "The request is not understood", reasons=error.reasons)
     except RefusedError as error:
         return refused(error.refusal)
     except UnavailableError as error:

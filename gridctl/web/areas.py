@@ -30,14 +30,14 @@ class AreaRules:
         """The area that the body names. Raises BadBody."""
         area = (await body_object(request)).get("area")
         if not isinstance(area, str):
-            raise BadBody("field 'area' must be a str")
+            raise BadBody("field 'area' must be a text")
         return (area,)
 
     async def of_device(self, request: web.Request) -> Iterable[str]:
         """The area of the device that the body names. Raises BadBody."""
         device = (await body_object(request)).get("device")
         if not isinstance(device, str):
-            raise BadBody("field 'device' must be a str")
+            raise BadBody("field 'device' must be a text")
         area = self._area_of.get(device)
         return () if area is None else (area,)
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from aiohttp import web
 
-from gridctl.control.alarmfigures import figures
+from gridctl.control.alarmreport import alarm_figures
 from gridctl.control.ports import Store
 from gridctl.control.shifts import Shifts
 from gridctl.model.clock import Clock
@@ -17,7 +17,6 @@ from gridctl.web.json_values import iso
 
 HOURS_MAX = 24.0 * 31
 HOUR_S = 3_600.0
-ALARMS_MAX = 500
 
 
 class DutyPages:
@@ -32,12 +31,11 @@ class DutyPages:
         """How the alarms treat the operator (SG-29)."""
         hours = number_of(request, "hours", 24.0, top=HOURS_MAX)
         end_s = self._clock.now_s()
-        start_s = end_s - hours * HOUR_S
-        events = await self._store.duties.alarm_events(start_s=start_s, end_s=end_s)
-        active = await self._store.alarms(limit=ALARMS_MAX)
-        found = figures(events, active, start_s=start_s, end_s=end_s)
+        found = await alarm_figures(
+            self._store, start_s=end_s - hours * HOUR_S, end_s=end_s, now_s=end_s
+        )
         return web.json_response(
-            asdict(found) | {"start": iso(start_s), "end": iso(end_s), "hours": hours}
+            asdict(found) | {"start": iso(found.start_s), "end": iso(end_s), "hours": hours}
         )
 
     async def handovers(self, request: web.Request) -> web.StreamResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiohttp import web
 
@@ -27,14 +28,9 @@ class ModePages:
 
     async def set(self, request: web.Request) -> web.StreamResponse:
         """Down at once, or a request to go up."""
-        body = await body_of(request, area=str, mode=str, reason=str)
-        try:
-            to = Mode(body["mode"])
-        except ValueError:
-            known = ", ".join(Mode)
-            raise BadBody(f"field 'mode' must be one of {known}") from None
+        body = await body_of(request, one_of={"mode": Mode}, area=str, mode=str, reason=str)
         after = await self._modes.set(
-            body["area"], to, reason=body["reason"], person=person_of(request)
+            body["area"], Mode(body["mode"]), reason=body["reason"], person=person_of(request)
         )
         return web.json_response(_mode(after))
 
@@ -53,6 +49,7 @@ class ModePages:
             life_h=number,
             reason=str,
         )
+        causes, unknown = _causes(names_of(body, "causes"))
         envelope = Envelope(
             area=body["area"],
             max_kw=float(body["max_kw"]),
@@ -61,9 +58,12 @@ class ModePages:
             from_hour=body["from_hour"],
             to_hour=body["to_hour"],
             utc_offset_s=self._utc_offset_s,
-            causes=_causes(names_of(body, "causes")),
+            causes=causes,
             life_s=float(body["life_h"]) * HOUR_S,
         )
+        if unknown:
+            others = replace(envelope, causes=causes or tuple(Cause))
+            raise BadBody(*unknown, *others.mistakes())
         after = await self._modes.ask(envelope, reason=body["reason"], person=person_of(request))
         return web.json_response(_mode(after))
 
@@ -76,11 +76,15 @@ class ModePages:
         return web.json_response(_mode(after))
 
 
-def _causes(names: Sequence[str]) -> tuple[Cause, ...]:
-    try:
-        return tuple(Cause(name) for name in names)
-    except ValueError:
-        raise BadBody(f"field 'causes' must hold some of {', '.join(Cause)}") from None
+def _causes(names: Sequence[str]) -> tuple[tuple[Cause, ...], tuple[str, ...]]:
+    """Those that there are, and what is wrong with the others."""
+    known = set(Cause)
+    wrong = tuple(
+        f"field 'causes': {name!r} is none of {', '.join(Cause)}"
+        for name in names
+        if name not in known
+    )
+    return tuple(Cause(name) for name in names if name in known), wrong
 
 
 def _envelope(envelope: Envelope | None) -> dict[str, object] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from aiohttp import web
 
 from gridctl.control.tags import TagBook
@@ -30,18 +28,20 @@ class TagPages:
     async def place(self, request: web.Request) -> web.StreamResponse:
         """Hang one on; `hours` 0: until somebody removes it."""
         body = await body_of(
-            request, device=str, kind=str, reason=str, work_order=str, hours=(int, float)
+            request,
+            one_of={"kind": TagKind},
+            device=str,
+            kind=str,
+            reason=str,
+            work_order=str,
+            hours=(int, float),
         )
-        try:
-            kind = TagKind(body["kind"])
-        except ValueError:
-            raise BadBody(f"field 'kind' must be one of {', '.join(TagKind)}") from None
         hours = float(body["hours"])
-        if not (math.isfinite(hours) and 0 <= hours <= HOURS_MAX):
+        if not 0 <= hours <= HOURS_MAX:
             raise BadBody(f"field 'hours' must be 0 (no end) … {HOURS_MAX:g}")
         made = await self._tags.place(
             body["device"],
-            kind,
+            TagKind(body["kind"]),
             reason=body["reason"],
             work_order=body["work_order"],
             until_s=self._clock.now_s() + hours * 3600 if hours else None,

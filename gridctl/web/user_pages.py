@@ -10,7 +10,7 @@ from aiohttp import web
 from gridctl.control.ports import AuditEntry
 from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
-from gridctl.web.api import BadBody, body_of
+from gridctl.web.api import body_of
 from gridctl.web.auth import person_of
 from gridctl.web.people import SETUP_LIFE_S, People
 from gridctl.web.problem import problem
@@ -86,11 +86,9 @@ class UserPages:
 
     async def assign(self, request: web.Request) -> web.StreamResponse:
         """Another role, other areas."""
-        body = await body_of(request, role=str, areas=list, reason=str)
+        body = await body_of(request, one_of={"role": Role}, role=str, areas=list, reason=str)
         name = request.match_info["user"]
         self._not_oneself(request, name)
-        if body["role"] not in set(Role):
-            raise BadBody(f"field 'role' must be one of {', '.join(Role)}")
         areas = areas_text(body, sorted(self._people.areas))
         before = await self._people.users.user(name)
         shown = "" if before is None else f"{before.role} for {before.areas or 'no area'}"

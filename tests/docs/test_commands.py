@@ -130,7 +130,10 @@ def everywhere() -> list[tuple[Path, str]]:
 
 def _is_tested_with_its_page(page: Path, block: str) -> bool:
     """The README's demand event: tests/journeys/test_by_hand.py runs these lines; the customer
-    system's page: tests/docs/test_connect.py."""
+    system's page: tests/docs/test_connect.py; that of closed loop: all of it in a pilot, in
+    tests/journeys/test_closed_loop.py."""
+    if name_of(page) == "docs/howto/let-an-area-run-by-itself.md":
+        return True
     if name_of(page) == "docs/howto/connect-your-system.md":
         return not block.startswith(".venv/bin/")
     return page.name == "README.md" and block.startswith("B=http://127.0.0.1")

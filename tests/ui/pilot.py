@@ -28,8 +28,11 @@ class Pilot:
 
     @classmethod
     @contextmanager
-    def started(cls, instance: Path, *, rate: float) -> Iterator[Pilot]:
-        """Start one in `instance` and end it with the block."""
+    def started(
+        cls, instance: Path, *, rate: float, users: dict[str, str] | None = None
+    ) -> Iterator[Pilot]:
+        """Start one in `instance` and end it with the block. `users`: passwords of those who are
+        there already; None: it prints them."""
         port = free_port()
         process = subprocess.Popen(
             [
@@ -43,9 +46,9 @@ class Pilot:
         late = threading.Timer(READY_S, process.kill)
         late.start()
         try:
-            users = _secrets(process)
+            printed = _secrets(process)
             late.cancel()
-            yield cls(url=f"http://127.0.0.1:{port}", users=users, process=process)
+            yield cls(url=f"http://127.0.0.1:{port}", users=users or printed, process=process)
         finally:
             late.cancel()
             process.send_signal(signal.SIGINT)
@@ -64,6 +67,6 @@ def _secrets(process: subprocess.Popen[str]) -> dict[str, str]:
         found = _SECRET.match(line.rstrip())
         if found is not None:
             users[found[1]] = found[2]
-        if len(users) > 1:
+        if "Ctrl-C ends the pilot" in line:
             return users
     raise RuntimeError(f"the demo ended with {process.wait()} before it was ready")

@@ -21,6 +21,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
+from tests.journeys.closed_pilot import AREAS, allow_closed_loop
+from tests.journeys.running_demo import make_quick_pilot
 from tests.ui.chromium import ARGUMENTS, CHROMIUM, axe, listen
 from tests.ui.pilot import Pilot
 
@@ -40,6 +42,13 @@ DECIDE_MS = 30_000
 DECISIONS_MAX = 4
 """A plan lives 300 s; the pictures of what waits take about as long. Whoever comes too late decides
 on the next one."""
+ENVELOPE = {
+    "Away from the defaults at once, at most, kW": "900",
+    "Moved within 5 minutes, at most, kW": "900",
+    "From hour, local": "0",
+    "To hour, local": "24",
+    "For hours, 12 at most": "6",
+}
 DOCUMENTED = {
     "dispatch-overview-1920-dark.png": "overview.png",
     "waiting-review-1920-dark.png": "plan-review.png",
@@ -48,6 +57,8 @@ DOCUMENTED = {
     "dispatch-review-1920-dark.png": "execution.png",
     "stopped-alarms-1920-dark.png": "alarms.png",
     "tagged-tags-1920-dark.png": "tags.png",
+    "closed-shift-1920-dark.png": "closed-loop.png",
+    "left-review-1920-dark.png": "left-to-people.png",
 }
 
 
@@ -67,11 +78,15 @@ def main() -> int:
     shutil.rmtree(chosen.out, ignore_errors=True)
     chosen.out.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="gridctl-screens-") as folder, ExitStack() as stack:
-        pilot = stack.enter_context(Pilot.started(Path(folder) / "pilot", rate=RATE))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        walk = Walk(browser, pilot, chosen.out, quick=chosen.quick)
-        walk.walk()
+        with Pilot.started(Path(folder) / "pilot", rate=RATE) as pilot:
+            walk = Walk(browser, pilot, chosen.out, quick=chosen.quick)
+            walk.walk()
+        instance = make_quick_pilot(Path(folder) / "closed")
+        users = allow_closed_loop(instance)
+        with Pilot.started(instance, rate=RATE, users=users) as pilot:
+            walk.walk_closed_loop(pilot)
         browser.close()
     for taken, name in DOCUMENTED.items():
         shutil.copyfile(chosen.out / taken, chosen.docs / name)
@@ -118,6 +133,53 @@ class Walk:
         self._tag(first, "control inhibit", "the contactor is exchanged, nobody switches it")
         self._tag(first, "caution", "its meter reads 4 % too high until it is exchanged")
         self._moment("tagged", ["tags", "overview"])
+
+    def walk_closed_loop(self, pilot: Pilot) -> None:
+        """Asked for on one screen, allowed on two others; one area less, and people decide."""
+        self._pilot = pilot
+        first, second, third = (self._sign_in(u) for u in ("operator-a", "operator-b", "engineer"))
+        self._state = first.context.storage_state()
+        for area in AREAS:
+            self._ask(third, area)
+        self._moment("asked", ["shift"])
+        for area in AREAS[:-1]:
+            for page in (first, second):
+                self._allow(page, area)
+        self._moment("left", [WAITING])
+        for page in (first, second):
+            self._allow(page, AREAS[-1])
+        expect(first.get_by_role("button", name=re.compile("End closed loop"))).to_have_count(3)
+        running = self._opened(first, "plans").get_by_role("link", name="Execution").first
+        expect(running).to_be_visible(timeout=WAIT_MS)
+        plan = (running.get_attribute("href") or "")[2:]
+        time.sleep(7)
+        self._moment("closed", ["shift", plan, "overview"])
+        first.keyboard.press("F9")
+        first.get_by_role("button", name="Stop all dispatch now").click()
+        expect(first.get_by_text("DISPATCH STOPPED")).to_be_visible()
+        self._moment("demoted", ["shift", "alarms"])
+
+    def _ask(self, page: Page, area: str) -> None:
+        region = self._opened(page, "shift").get_by_role("region", name=f"Area {area}")
+        region.get_by_text(f"Ask for closed loop of {area}").click()
+        for label, value in ENVELOPE.items():
+            region.get_by_label(label).fill(value)
+        region.get_by_role("button", name="All that OT allows").click()
+        for cause in ("head limit", "emergency"):
+            region.get_by_label(cause).check()
+        region.get_by_label("Why", exact=True).fill("a hot week")
+        if area == AREAS[0]:
+            self._take(page, "asked-form")
+        region.get_by_role("button", name="Ask; two others approve").click()
+        expect(region).to_contain_text("engineer asks for closed loop")
+
+    def _allow(self, page: Page, area: str) -> None:
+        self._opened(page, "overview")
+        region = self._opened(page, "shift").get_by_role("region", name=f"Area {area}")
+        region.get_by_role("button", name="Approve…").click()
+        self._take(page, "asked-dialog")
+        page.get_by_role("button", name=f"Approve closed loop of {area}").click()
+        expect(page.get_by_role("dialog")).to_have_count(0)
 
     def _tag(self, page: Page, kind: str, reason: str) -> None:
         self._opened(page, "tags").get_by_role("button", name="Place a tag…").click()
@@ -186,8 +248,8 @@ class Walk:
         for _ in range(DECISIONS_MAX):
             plan = self._waiting(first)
             try:
-                for page in (first, second):
-                    self._approve(page, plan)
+                if self._approve(first, plan):
+                    self._approve(second, plan)
             except (PlaywrightTimeout, AssertionError):
                 ended = self._opened(first, plan).get_by_role("button", name="Approve…")
                 if ended.is_visible() and ended.is_enabled():
@@ -198,13 +260,16 @@ class Walk:
             return plan
         raise RuntimeError(f"{DECISIONS_MAX} plans in a row ended before both had decided")
 
-    def _approve(self, page: Page, plan: str) -> None:
+    def _approve(self, page: Page, plan: str) -> bool:
+        """Say yes; whether another person has to."""
         self._opened(page, plan)
         page.get_by_role("button", name="Approve…").click(timeout=DECIDE_MS)
         page.get_by_role("button", name=re.compile(r"^Approve \d+ commands")).click(
             timeout=DECIDE_MS
         )
-        expect(page.locator(".told")).to_be_visible(timeout=DECIDE_MS)
+        told = page.locator(".told")
+        expect(told).to_be_visible(timeout=DECIDE_MS)
+        return "second person" in told.inner_text()
 
     def _sign_in(self, user: str) -> Page:
         context = self._browser.new_context(viewport={"width": 1366, "height": 768})

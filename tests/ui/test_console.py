@@ -210,8 +210,12 @@ def test_sg37_closed_loop_says_what_it_may_and_ends_with_one_click(page: Page) -
     expect(north).to_contain_text("LG01, LG02, BESS01")
     east = page.get_by_role("region", name="Area EAST")
     expect(east.get_by_role("table")).to_contain_text("14 to 21")
+    east.get_by_role("button", name="Approve…").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    expect(page.get_by_role("dialog")).to_contain_text("without anybody being asked")
+    expect(page.get_by_role("dialog").get_by_role("table")).to_contain_text("14 to 21")
     with page.expect_request(lambda r: r.url.endswith("/modes/approve")) as approved:
-        east.get_by_role("button", name="Approve", exact=True).click()
+        page.get_by_role("button", name="Approve closed loop of EAST").click()
     assert approved.value.post_data_json == {"area": "EAST", "digest": "5d" * 32}
     expect(page.get_by_role("region", name="Area SOUTH")).to_contain_text("20 are needed")
     with page.expect_request(lambda r: r.url.endswith("/modes")) as ended:

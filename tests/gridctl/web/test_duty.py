@@ -38,6 +38,31 @@ async def test_modes_go_down_at_once_and_bad_input_is_told(console: Console) -> 
         assert status == code, body
 
 
+async def test_every_field_that_is_wrong_is_told_and_nothing_is_half_done(console: Console) -> None:
+    await console.store.users.add_user("eng", "Engineer", "ENGINEER", PASSWORD)
+    csrf = await console.sign_in("eng")
+    wrong: dict[str, object] = {
+        "area": AREA, "max_kw": float("inf"), "ramp_kw": 10**400, "devices": ["LG1", "x\0y"],
+        "from_hour": 2.5, "to_hour": True, "causes": "head limit", "life_h": float("nan"),
+        "reason": "\ud800", "extra": None,
+    }  # fmt: skip
+    status, told = await post(console, csrf, "/modes/closed-loop", wrong)
+    assert status == 400
+    reasons = told["reasons"]
+    assert isinstance(reasons, list)
+    for field in sorted(set(wrong) - {"area"}):
+        assert [r for r in reasons if f"'{field}'" in r], f"{field} in {reasons}"
+    envelope: dict[str, object] = {
+        "area": AREA, "max_kw": 0, "ramp_kw": -1, "devices": [], "from_hour": 20, "to_hour": 3,
+        "causes": ["weather", "boredom"], "life_h": 30, "reason": "why not",
+    }  # fmt: skip
+    status, told = await post(console, csrf, "/modes/closed-loop", envelope)
+    assert (status, len(told["reasons"])) == (400, 7), told  # type: ignore[arg-type]
+    status, told = await post(console, csrf, "/modes", {"area": AREA, "mode": "auto", "why": 1})
+    assert (status, len(told["reasons"])) == (400, 3), told  # type: ignore[arg-type]
+    assert (await (await console.client.get("/api/v1/modes")).json())["areas"][0]["request"] is None
+
+
 async def test_sg31_an_engineer_may_ask_for_a_mode_and_not_approve_it(console: Console) -> None:
     await console.store.users.add_user("eng", "Engineer", "ENGINEER", PASSWORD)
     csrf = await console.sign_in("eng")

@@ -4,6 +4,7 @@ import type { AreaMode, Envelope } from "../api";
 import { number, SITE_TIME } from "../format";
 import { session } from "../state/store";
 import { Reasons, Time } from "./bits";
+import { Dialog } from "./dialog";
 
 export type Act = (path: string, body: Record<string, unknown>, done: string) => Promise<boolean>;
 
@@ -93,6 +94,10 @@ function Ask(props: { area: AreaMode; act: Act }) {
         ))}
         <fieldset>
           <legend>Devices</legend>
+          <span class="pick">
+            <button type="button" class="quiet" onClick={() => setDevices(area.bound?.devices ?? [])}>All that OT allows</button>
+            <button type="button" class="quiet" disabled={devices.length === 0} onClick={() => setDevices([])}>None</button>
+          </span>
           {area.bound?.devices.map((name) => (
             <label key={name}><input type="checkbox" checked={devices.includes(name)} onChange={() => setDevices(toggled(devices, name))} /> {name}</label>
           ))}
@@ -109,6 +114,33 @@ function Ask(props: { area: AreaMode; act: Act }) {
         <button type="submit" disabled={devices.length === 0 || causes.length === 0}>Ask; two others approve</button>
       </form>
     </details>
+  );
+}
+
+/** What a second look is for: from here on nobody is asked about plans inside the envelope (SG-10). */
+export function AllowDialog(props: { area: AreaMode; onClose: () => void; onAllow: () => Promise<boolean> }) {
+  const { area } = props;
+  const asked = area.request;
+  const [busy, setBusy] = useState(false);
+  if (!asked?.envelope) return null;
+  const last = asked.approved_by !== "";
+  const allow = async (): Promise<void> => {
+    setBusy(true);
+    await props.onAllow();
+    props.onClose();
+  };
+  return (
+    <Dialog title={`Let area ${area.area} run by itself?`} onClose={props.onClose}>
+      <div class="stack">
+        <p>{asked.by} asks: {asked.reason}. Plans inside this envelope then go <b>without anybody being asked</b>; STOP and one click end it.</p>
+        <EnvelopeView of={asked.envelope} />
+        <p>{last ? `Second of two, after ${asked.approved_by}: it begins at once.` : "First of two. It begins when a second person approves; one of the two is a supervisor."}</p>
+        <div class="actions">
+          <button type="button" data-first onClick={props.onClose}>Cancel</button>
+          <button type="button" class="primary" disabled={busy} onClick={() => void allow()}>Approve closed loop of {area.area}</button>
+        </div>
+      </div>
+    </Dialog>
   );
 }
 

@@ -2,10 +2,10 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { AlarmFigures, AreaMode, Handover, ManualStep } from "../api";
-import { number, sentence, SITE_TIME } from "../format";
+import { duration, number, sentence, SITE_TIME } from "../format";
 import { call, explain } from "../net";
 import { Empty, Panel, Reasons, Time } from "../parts/bits";
-import { type Act, ClosedLoop, EnvelopeView } from "../parts/closedloop";
+import { type Act, AllowDialog, ClosedLoop, EnvelopeView } from "../parts/closedloop";
 import { Failure } from "../parts/dialog";
 import { announcement, session } from "../state/store";
 
@@ -13,20 +13,17 @@ export function Shift() {
   const [areas, setAreas] = useState<AreaMode[]>([]);
   const [handovers, setHandovers] = useState<Handover[]>([]);
   const [steps, setSteps] = useState<ManualStep[]>([]);
-  const [figures, setFigures] = useState<AlarmFigures | null>(null);
   const [failure, setFailure] = useState("");
   const load = async (): Promise<void> => {
-    const [a, h, s, f] = await Promise.all([
+    const [a, h, s] = await Promise.all([
       call<{ areas: AreaMode[] }>("GET", "modes"),
       call<{ handovers: Handover[] }>("GET", "handovers"),
       call<{ steps: ManualStep[] }>("GET", "manual-steps"),
-      call<AlarmFigures>("GET", "alarms/figures?hours=24"),
     ]);
     if (a.ok) setAreas(a.value.areas);
     if (h.ok) setHandovers(h.value.handovers);
     if (s.ok) setSteps(s.value.steps);
-    if (f.ok) setFigures(f.value);
-    const bad = [a, h, s, f].find((answer) => !answer.ok);
+    const bad = [a, h, s].find((answer) => !answer.ok);
     setFailure(bad && !bad.ok ? explain(bad.problem) : "");
   };
   useEffect(() => {
@@ -45,7 +42,7 @@ export function Shift() {
       <Handovers all={handovers} act={act} />
       <Steps all={steps} act={act} />
       <Modes areas={areas} act={act} />
-      <Figures of={figures} />
+      <Figures />
     </div>
   );
 }
@@ -135,6 +132,8 @@ function Steps(props: { all: ManualStep[]; act: Act }) {
 }
 
 function Modes(props: { areas: AreaMode[]; act: Act }) {
+  const [asked, setAsked] = useState("");
+  const approve = (a: AreaMode): Promise<boolean> => props.act("modes/approve", approval(a), "Approved.");
   return (
     <Panel title="Modes of the areas">
       {props.areas.map((a) => {
@@ -150,8 +149,12 @@ function Modes(props: { areas: AreaMode[]; act: Act }) {
             {a.request ? (
               <>{a.request.envelope ? <EnvelopeView of={a.request.envelope} /> : null}
               <p>{a.request.by} asks for {a.request.to}: {a.request.reason}. {a.request.approved_by ? `Approved by ${a.request.approved_by}.` : ""} <button type="button" disabled={!may("approve") || a.request.by === session.value?.user || a.request.approved_by === session.value?.user}
-                onClick={() => void props.act("modes/approve", approval(a), "Approved.")}>Approve</button></p></>
+                onClick={() => {
+                  if (a.request?.envelope) setAsked(a.area);
+                  else void approve(a);
+                }}>{a.request.envelope ? "Approve…" : "Approve"}</button></p></>
             ) : null}
+            {asked === a.area ? <AllowDialog area={a} onClose={() => setAsked("")} onAllow={() => approve(a)} /> : null}
             <ClosedLoop area={a} act={props.act} />
             <Turn area={a.area} to={higher ? [...lower, higher] : lower} set={set} />
           </section>
@@ -187,24 +190,59 @@ function Turn(props: { area: string; to: string[]; set: (mode: string) => (reaso
   );
 }
 
-function Figures(props: { of: AlarmFigures | null }) {
+const SPANS = [{ hours: 24, name: "24 h" }, { hours: 168, name: "7 days" }, { hours: 744, name: "31 days" }] as const;
+
+function Figures() {
+  const [hours, setHours] = useState<number>(24);
+  const [f, setFigures] = useState<AlarmFigures | null>(null);
+  const [failure, setFailure] = useState("");
+  useEffect(() => {
+    let wanted = true;
+    void call<AlarmFigures>("GET", `alarms/figures?hours=${hours}`).then((answer) => {
+      if (!wanted) return;
+      if (answer.ok) setFigures(answer.value);
+      setFailure(answer.ok ? "" : explain(answer.problem));
+    });
+    return () => {
+      wanted = false;
+    };
+  }, [hours]);
+  return (
+    <Panel title="How the alarms treat the operator" aside={
+      <span class="segmented" role="group" aria-label="Figures of the last">
+        {SPANS.map((span) => (
+          <button key={span.hours} type="button" aria-pressed={hours === span.hours} onClick={() => setHours(span.hours)}>{span.name}</button>
+        ))}
+      </span>
+    }>
+      <Failure text={failure} />
+      {f === null ? null : <FigureTable of={f} />}
+    </Panel>
+  );
+}
+
+function FigureTable(props: { of: AlarmFigures }) {
   const f = props.of;
-  if (f === null) return null;
+  const span_s = Math.max(1, f.end_s - f.start_s);
   const rows: [string, string, string][] = [
-    ["Raised", number(f.raised), "150 a day are fine, 300 too many"],
+    ["Raised", number(f.raised), `in ${number(span_s / 3600, 1)} h of record`],
+    ["A day", number(f.per_day, 1), "150 are fine, 300 too many"],
     ["In 10 minutes, mean", number(f.per_10_min, 2), "1 is fine"],
     ["In 10 minutes, most", number(f.most_in_10_min), "a flood begins above 10"],
-    ["Floods", number(f.floods), "below 1 % of the time"],
-    ["Stale, more than a day", number(f.stale.length), f.stale.join(", ")],
-    ["Chattering", number(f.chattering.length), f.chattering.join(", ")],
+    ["Floods", number(f.floods), `${number((100 * f.flood_s) / span_s, 2)} % of the time; below 1 % is fine`],
+    ["Stale, more than a day", number(f.stale.length), f.stale.join(", ") || "none is fine"],
+    ["Chattering", number(f.chattering.length), f.chattering.join(", ") || "none is fine"],
+    ["Acknowledged after", f.acknowledged_after_s === null ? "–" : duration(f.acknowledged_after_s), "on average"],
+    ["By priority 1, 2, 3", [1, 2, 3].map((p) => number(f.priorities.find(([name]) => name === p)?.[1] ?? 0)).join(", "), "about 5, 15 and 80 % are usual"],
   ];
   return (
-    <Panel title="Alarm figures of the last 24 h">
+    <>
       <table class="data">
         <thead><tr><th>Figure</th><th class="r">Value</th><th>Bound</th></tr></thead>
         <tbody>{rows.map(([name, value, bound]) => <tr key={name}><th scope="row">{name}</th><td class="num r">{value}</td><td class="small">{bound}</td></tr>)}</tbody>
       </table>
       {f.judged.length > 0 ? <Reasons title="Not as it should be" list={f.judged.map(sentence)} /> : <p>All figures are as they should be.</p>}
-    </Panel>
+      {f.top.length > 0 ? <p class="small">Loudest: {f.top.slice(0, 5).map(([key, count]) => `${key} ${number(count)}`).join(", ")}. <a href="/api/v1/alarms/history.csv?days=31" download>History of 31 days (CSV)</a></p> : null}
+    </>
   );
 }
