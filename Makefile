@@ -10,7 +10,7 @@ CODE    := gridctl protocols optimizer sim tests benchmarks hatch_build.py
 STAMP   := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak wheel lock screenshots docs clean
+.PHONY: help setup setup-dev ui demo script test test-ui check fmt cover soak campaign wheel lock screenshots docs clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z%-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ cover: setup-dev  ## branch coverage
 
 soak: setup-dev  ## long campaigns: make soak SEED=7
 	GRIDCTL_SEED=$(SEED) $(BIN)/python -m pytest -m soak --timeout=3600
+
+campaign: setup-dev  ## kill -9 at 21 points of a dispatch, beside a naive resend; some minutes
+	$(BIN)/python -m pytest tests/campaign -k at_every_point -m soak -q --timeout=1200
 
 bench-%: setup-dev  ## a peer and us side by side, one JSON object: bench-protocols, bench-optimizer …
 	@$(BIN)/python -m benchmarks.$* $(BENCH)
