@@ -40,7 +40,7 @@ async function console_() {
   for (const file of result.outputFiles) await writeFile(file.path, file.contents);
   const page = await readFile(join(here, "src", "index.html"), "utf8");
   await writeFile(join(out, "index.html"), page.replaceAll("{{build}}", build_hash));
-  await writeFile(join(out, "favicon.svg"), await readFile(join(here, "src", "favicon.svg")));
+  for (const name of ["favicon.svg", "plain.css"]) await writeFile(join(out, name), await readFile(join(here, "src", name)));
   await writeFile(join(out, "build.json"), `${JSON.stringify({ build: build_hash })}\n`);
   const bytes = result.outputFiles.reduce((sum, f) => sum + f.contents.length, 0);
   process.stdout.write(`console ${build_hash}, ${Math.round(bytes / 1024)} kB, in ${out}\n`);

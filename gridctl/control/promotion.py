@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import floor
 from statistics import fmean
 
 from gridctl.control.ports import Person
@@ -120,9 +121,9 @@ class PromotionRules:
             if found < needed:
                 lacking.append(f"{found} {what}, {needed} are needed (SG-37)")
         if days < policy.evidence_days:
-            lacking.append(
-                f"scores reach back {days:.1f} days, {policy.evidence_days:g} are needed (SG-37)"
-            )
+            # Rounded down: what is lacking never reads as if it were enough.
+            back = f"scores reach back {floor(10 * days) / 10:.1f} days"
+            lacking.append(f"{back}, {policy.evidence_days:g} are needed (SG-37)")
         for name, error, bound in (
             ("forecast", forecast, policy.forecast_error_max_pct),
             ("head that plans promised", plan, policy.plan_error_max_pct),

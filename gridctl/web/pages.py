@@ -6,7 +6,7 @@ from html import escape
 
 from aiohttp import web
 
-from gridctl.control.ports import Desk
+from gridctl.control.ports import Desk, PlanView
 from gridctl.model.recovery import parsed
 from gridctl.web.auth import Gate, Signed, person_of, same_origin
 from gridctl.web.problem import problem
@@ -14,8 +14,10 @@ from gridctl.web.proving import Proving, Ticket
 from gridctl.web.roles import Permission, may
 from gridctl.web.signin_pages import SignInPages
 
+DIGEST_SHOWN = 12
 _HEAD = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>gridctl</title></head><body>"""
+<meta name="viewport" content="width=device-width"><title>gridctl</title>
+<link rel="stylesheet" href="/static/plain.css"></head><body>"""
 
 
 def page(body: str, status: int = 200) -> web.Response:
@@ -42,20 +44,15 @@ class Pages:
         picture = self._desk.picture()
         head = picture.snapshot.values.get(picture.head_point)
         shown = "?" if head is None else f"{head.value:.0f}"
-        rows = "".join(
-            f"<tr><td>{escape(p.stored.plan.mrid)}</td><td>{escape(p.stored.state)}</td>"
-            f"<td>{p.stored.plan.net_kw:.0f} kW</td>"
-            f"<td>{len(p.stored.approvals)} of {p.approvals_needed}</td></tr>"
-            for p in await self._desk.plans(limit=20)
-        )
+        rows = "".join(_row(p) for p in await self._desk.plans(limit=20))
         state = "<p><strong>STOPPED: nothing is dispatched.</strong></p>" if picture.stopped else ""
         return page(
             f"<h1>gridctl</h1><p>Signed in as {escape(signed.session.user)}. "
             f"Feeder head {shown} kW of {picture.head_limit_kw:.0f} kW.</p>{state}"
             f"{_stop_form(signed)}"
-            "<h2>Plans</h2><table><thead><tr><th>Plan</th><th>State</th><th>Reduction</th>"
-            f"<th>Approvals</th></tr></thead><tbody>{rows}</tbody></table>"
-            "<p>Approving needs the console, or <code>gridctl plan approve</code>. "
+            f"<h2>Plans</h2><table><thead>{_COLUMNS}</thead><tbody>{rows}</tbody></table>"
+            '<p>As of now: <a href="/plain">look again</a>. Approving needs the console, or '
+            "<code>gridctl plan approve PLAN --digest DIGEST</code>. "
             '<a href="/plain/factors">Second factors</a></p>'
         )
 
@@ -81,6 +78,26 @@ class Pages:
         """STOP by a form; the gate has proved session and CSRF."""
         await self._desk.stop(reason="STOP from the plain page", person=person_of(request))
         raise web.HTTPSeeOther("/plain")
+
+
+_COLUMNS = "".join(
+    f"<th>{name}</th>"
+    for name in ("Plan", "State", "Reduction", "Approvals", "Expires in", "Digest", "Reason")
+)
+
+
+def _row(view: PlanView) -> str:
+    stored, left_s = view.stored, view.expires_in_s
+    cells = (
+        stored.plan.mrid,
+        stored.state,
+        f"{stored.plan.net_kw:.0f} kW",
+        f"{len(stored.approvals)} of {view.approvals_needed}",
+        "" if left_s is None else f"{left_s:.0f} s",
+        stored.digest[:DIGEST_SHOWN],
+        stored.reason,
+    )
+    return f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in cells)}</tr>"
 
 
 def _stop_form(signed: Signed) -> str:

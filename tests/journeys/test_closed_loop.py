@@ -42,10 +42,10 @@ def modes(who: Remote) -> dict[str, Any]:
 def promote(demo: RunningDemo, areas: Sequence[str]) -> None:
     """What the engineer asked for is read and approved by two others, as the page says."""
     for user in OPERATORS:
-        desk = demo.signed_in(user, PASSWORD)
+        with demo.signed_in(user, PASSWORD) as desk:
+            asked = modes(desk)
         for area in areas:
-            asked = modes(desk)[area]["request"]
-            digest = asked["envelope"]["digest"][:12]
+            digest = asked[area]["request"]["envelope"]["digest"][:12]
             words = {"NORTH": area, "1f0c6e0b7d52": digest}
             told = run_block("mode approve", demo.instance, user=user, **words)
             assert "OT allows 900 kW at once" in told

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from gridctl.model.totp import code_of, step_at
+from tests.gridctl.web.desk import PLAN
 from tests.ui.chromium import CHROMIUM, chromium, listen
 from tests.ui.signin_server import SignInServer
 
@@ -68,6 +69,26 @@ def violations(page: Page) -> list[str]:
         },
     )
     return list(found["result"]["value"])
+
+
+def test_sg21_sign_in_plans_and_stop_without_a_script(
+    browser: Browser, server: SignInServer
+) -> None:
+    """A form that a browser sends by itself says where it comes from, and is let in."""
+    before = list(server.desk.acts)
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(server.origin)
+        page.get_by_role("link", name="plain page").click()
+        for password, then in (("wrong wrong wrong", "is wrong, or locked"), (PASSWORD, "P-1")):
+            page.get_by_label("User").fill("code")
+            page.get_by_label("Password").fill(password)
+            page.get_by_role("button", name="Sign in").click()
+            expect(page.locator("body")).to_contain_text(then)
+        expect(page.get_by_role("row").nth(1)).to_contain_text(PLAN.digest()[:12])
+        page.get_by_role("button", name="STOP ALL DISPATCH").click()
+        expect(page.get_by_role("heading", name="Plans")).to_be_visible()
+    assert server.desk.acts[len(before) :] == [("stop", "STOP from the plain page", "code")]
 
 
 def test_sg07_sign_in_with_a_code_generator(browser: Browser, server: SignInServer) -> None:

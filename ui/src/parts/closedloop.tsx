@@ -62,7 +62,7 @@ export function ClosedLoop(props: { area: AreaMode; act: Act }) {
         forecast {number(e.forecast_error_pct, 1)} % off, promised head {number(e.plan_error_pct, 1)} % off.
         OT allows {number(a.bound.max_kw)} kW at once and {number(a.bound.ramp_kw)} kW in 5 minutes.</p>
       {e.lacking.length > 0 ? <Reasons title="Not yet closed loop" list={e.lacking} /> : null}
-      {a.request === null && session.value?.role === "ENGINEER" ? <Ask area={a} act={act} /> : null}
+      {a.request === null && e.lacking.length === 0 && session.value?.role === "ENGINEER" ? <Ask area={a} act={act} /> : null}
     </div>
   );
 }
