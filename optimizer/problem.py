@@ -279,10 +279,13 @@ def kvar_column(resource: Resource, network: RegulatedNetwork) -> ControlColumn:
 
 
 def with_appliance(resource: Resource, step_s: float) -> Resource:
-    """A load group with the comfort and the rebound of its appliance, where none are given."""
+    """A load group with the comfort, the rebound and the precooling of its appliance, where none
+    are given."""
     if not isinstance(resource, LoadGroup) or resource.appliance is None:
+    precool = resource.precool
         return resource
     own = resource.appliance
+        precool = precool or hvac.precool(own)
     if isinstance(own, Hvac):
         comfort, rebound = hvac.comfort(own), hvac.rebound(own, resource, step_s)
     elif isinstance(own, WaterHeater):
@@ -290,7 +293,10 @@ def with_appliance(resource: Resource, step_s: float) -> Resource:
     else:
         comfort, rebound = ev.comfort(own, resource), ev.rebound(own, step_s)
     return replace(
-        resource, comfort=resource.comfort or comfort, rebound=resource.rebound or rebound
+        resource,
+        comfort=resource.comfort or comfort,
+        rebound=resource.rebound or rebound,
+        precool=precool,
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from gridctl.model.planning import Finding, FindingKind, PlanningResult
 from gridctl.model.policy import ImportPrice
-from gridctl.model.resource import Battery
+from gridctl.model.resource import Battery, LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.explain import export_names
 from optimizer.limits import export_max_kw, least_expected_kw
@@ -28,6 +28,35 @@ def reasons(words: Words, problem: Problem, result: PlanningResult) -> list[Find
         for price in problem.task.policy.import_prices:
             found += _saved(words, problem, price, after_kw)
         found += _depths(problem, result)
+        found += _cooled_ahead(words, problem, result)
+    return found
+
+
+def _cooled_ahead(words: Words, problem: Problem, result: PlanningResult) -> list[Finding]:
+    """Who draws more before a call, so that it is longer, or less comes back after it."""
+    found = []
+    for group in problem.task.resources:
+        if not isinstance(group, LoadGroup) or group.precool is None:
+            continue
+        ahead_kw = {
+            s.interval: -s.kw for s in result.setpoints if s.resource == group.mrid and s.kw < 0.0
+        }
+        for span in spans(ahead_kw):
+            inside = range(span.first, span.last + 1)
+            kwh = sum(ahead_kw[k] * float(problem.grid.hours[k]) for k in inside)
+            found.append(
+                Finding(
+                    kind=FindingKind.REASON,
+                    text=f"{group.name}: cooled ahead of its call by {kwh:.0f} kWh"
+                    f" {words.between(span)}, so that the call can last longer and less comes back"
+                    " after it.",
+                    first=span.first,
+                    last=span.last,
+                    amount=round(kwh, 3),
+                    unit="kWh",
+                    resources=(group.mrid,),
+                )
+            )
     return found
 
 

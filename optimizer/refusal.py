@@ -174,8 +174,13 @@ def _load_group(group: LoadGroup) -> Iterator[str]:
     yield from _runs(group.duration_min_s, group.duration_max_s, group.recovery_s)
     if group.appliance is not None:
         for name, value in asdict(group.appliance).items():
-            if not (math.isfinite(value) and value > 0.0):
+            if value is not None and not (math.isfinite(value) and value > 0.0):
                 yield f"appliance.{name} is {value}"
+    if group.precool is not None:
+        for name, value in asdict(group.precool).items():
+            least = 0.0 if name == "fade_h" else 1e-9
+            if not (math.isfinite(value) and value >= least):
+                yield f"precool.{name} is {value}"
     if not 0.0 <= group.level_min <= 1.0:
         yield f"level_min is {group.level_min}"
     if any(not (math.isfinite(s) and s >= 0.0) for s in group.rebound):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from zlib import crc32
 
-from gridctl.model.resource import Generator, LoadGroup, ResourcePoints, Terminal
+from gridctl.model.resource import Generator, LoadGroup, Precool, ResourcePoints, Terminal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,6 +201,19 @@ def load_group(row: Row, rating_kw: float, terminals: tuple[Terminal, ...]) -> L
         recovery_s=float(row["recovery_s"]),
         starts_per_day_max=int(row["starts_per_day_max"]),
         rebound=tuple(float(part) for part in row["rebound"].split()),
+        precool=_precool(row),
+    )
+
+
+def _precool(row: Row) -> Precool | None:
+    """Of a table with columns for it, where they are filled in."""
+    if not row.get("precool_kw"):
+        return None
+    return Precool(
+        rating_kw=float(row["precool_kw"]),
+        energy_kwh=float(row["precool_kwh"]),
+        ahead_s=float(row["precool_ahead_s"]),
+        fade_h=float(row["precool_fade_h"]),
     )
 
 

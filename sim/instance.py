@@ -160,6 +160,8 @@ def _limit_tables(fleet: Fleet) -> Iterator[str]:
 def _device_limit(resource: Resource) -> dict[str, Value]:
     rating_kw = resource.rating_kw
     low = -rating_kw if isinstance(resource, Battery) else 0.0
+    if isinstance(resource, LoadGroup) and resource.precool is not None:
+        low = -resource.precool.rating_kw
     default = rating_kw if isinstance(resource, PvInverter) else 0.0
     return {
         "point": resource.points.setpoint,

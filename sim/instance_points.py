@@ -172,12 +172,17 @@ def _groups(fleet: Fleet) -> Iterator[PointRow]:
         yield from _breaker(breaker.resource)
 
 
+def _least_kw(group: LoadGroup) -> float:
+    """Below zero where it may be cooled ahead of a call."""
+    return 0.0 if group.precool is None else -group.precool.rating_kw
+
+
 def _group(group: LoadGroup) -> Iterator[PointRow]:
     points = group.points
     yield PointRow(
         mrid=points.setpoint, name=f"{group.name} shed setpoint", equipment=group.mrid,
         kind="setpoint", link="DR", command="ao-float", has_lease=True, deadband=0.0,
-        expect=points.feedback, low=0.0, high=group.rating_kw,
+        expect=points.feedback, low=_least_kw(group), high=group.rating_kw,
     )  # fmt: skip
     yield PointRow(
         mrid=points.feedback, name=f"{group.name} shed setpoint in force", equipment=group.mrid,

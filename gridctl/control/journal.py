@@ -289,7 +289,7 @@ class CommandBook:
         mrid, when_s = one.command.mrid, self._clock.now_s() if at_s is None else at_s
         one.state, one.status, one.detail = to, status, detail
         one.seen.add(to)
-        self._activity.note(one.command.resource, to, status, when_s)
+        self._activity.note(one.command.resource, to, status, when_s, one.command.value)
         self.unverified.note(one.command.resource, to, self._clock.now_s())
         self._distrust.note(one.command.resource, one.command.point, to, status, when_s)
         if to.is_final:

@@ -34,7 +34,7 @@ from gridctl.control.plausibility import Plausibility
 from gridctl.control.ports import Desk, FieldLink, Planner, Store
 from gridctl.control.process_alarms import ProcessAlarms
 from gridctl.control.promotion import PromotionRules
-from gridctl.control.resources import Known, quality_words
+from gridctl.control.resources import Known, precool_of, quality_words
 from gridctl.control.reviews import Reviews
 from gridctl.control.sampling import Sampling
 from gridctl.control.settings import OfficeSettings
@@ -109,7 +109,10 @@ class Office:
         shifts = Shifts(
             store=store, clock=clock, open_items=self._left_open, withdraw=self._withdraw
         )
-        self._activity = Activity(utc_offset_s=settings.utc_offset_s)
+        self._activity = Activity(
+            utc_offset_s=settings.utc_offset_s,
+            precooled=[r.mrid for r in settings.resources if precool_of(r) is not None],
+        )
         self._participation = Participation(
             store=store,
             clock=clock,

@@ -17,7 +17,15 @@ from gridctl.model.measurement import Measurement, Point, PointKind, Snapshot
 from gridctl.model.network import Feeder, VoltageRegulator
 from gridctl.model.planning import NetworkState, ResourceState
 from gridctl.model.quantity import Phase, Unit
-from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
+from gridctl.model.resource import (
+    Battery,
+    Generator,
+    Hvac,
+    LoadGroup,
+    Precool,
+    PvInverter,
+    Resource,
+)
 
 _PHASES = (Phase.A, Phase.B, Phase.C)
 
@@ -116,6 +124,8 @@ def resource_states(
                 released_at_s=done.released_at_s,
                 hours_today=done.hours_today,
                 hours_season=done.hours_season,
+                precooled=done.precooled,
+                precool_kw=_precool_kw(resource, known.limits),
             )
         )
     return tuple(states)
@@ -165,6 +175,23 @@ def measured_taps(regulator: VoltageRegulator, known: Known) -> dict[str, int]:
     """Tap by phase where it is measured and good."""
     points = [p for p in known.points.values() if p.equipment == regulator.mrid]
     return _measured_taps(regulator.phases, points, known.snapshot)
+
+
+def precool_of(resource: Resource) -> Precool | Hvac | None:
+    """What says that `resource` may be drawn ahead of a call, or None."""
+    if not isinstance(resource, LoadGroup):
+        return None
+    own = resource.appliance
+    ahead = own if isinstance(own, Hvac) and own.ahead_kw is not None else None
+    return resource.precool or ahead
+
+
+def _precool_kw(resource: Resource, limits: LimitSet) -> float | None:
+    """As far below zero as OT's limits let its setpoint go; None where it is never asked."""
+    if precool_of(resource) is None:
+        return None
+    lows = [d.min_value for d in limits.devices if d.point == resource.points.setpoint]
+    return max([0.0, *(-low for low in lows)])
 
 
 def _available_kw(resource: Resource, snapshot: Snapshot) -> float:

@@ -109,6 +109,8 @@ class ResourceState:
     rolling run must not reset (hours of ended runs and of the one that is on). `announced`:
     (start_s, end_s) of calls that customers have been told of: they are kept.
     `blocked`: windows of the horizon in which it may not be used (enrolments, opt-outs).
+    `precooled`: (start_s, end_s, kW) that a load group drew ahead since its last release, up to
+    now; `precool_kw`: what may be drawn ahead, None: as it is rated.
     """
 
     resource: str
@@ -124,6 +126,8 @@ class ResourceState:
     hours_season: float = 0.0
     announced: tuple[tuple[float, float], ...] = ()
     blocked: tuple[Window, ...] = ()
+    precooled: tuple[tuple[float, float, float], ...] = ()
+    precool_kw: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,12 +55,13 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UseRow:
-    """A command to `resource` was CONFIRMED or RELEASED at grid time `at_s`."""
+    """A command of `value` to `resource` was CONFIRMED or RELEASED at grid time `at_s`."""
 
     resource: str
     state: CommandState
     status: str
     at_s: float
+    value: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 Sign of a setpoint, as the device takes it:
 
-- load group: kW of load *shed*, 0 … available;
+- load group: kW of load *shed*, 0 … available; negative: drawn ahead of a call (`Precool`);
 - battery: kW *injected*, discharge positive, charge negative;
 - PV inverter: kW *ceiling* on its output (a curtailment when below what the sun gives);
 - generator: kW *injected*, 0 means stop.
@@ -71,16 +71,32 @@ class Comfort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Precool:
+    """Cooling (or heating) ahead of a call, at most `ahead_s` before it begins: up to `rating_kw`
+    drawn besides, of which at most `energy_kwh` are stored at any moment (comfort); it fades within
+    `fade_h` (0: it does not). Asked for by a negative setpoint."""
+
+    rating_kw: float
+    energy_kwh: float
+    ahead_s: float
+    fade_h: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Hvac:
     """Air conditioners or heat pumps of a group together: thermal mass of the rooms, resistance of
     their walls, the band of temperature that is comfortable, electrical to thermal; the rooms are
-    back within `recovery_h`."""
+    back within `recovery_h`. They may be cooled `ahead_k` below what is set, by `ahead_kw` more
+    than usual within `ahead_h` before a call, where all three are given."""
 
     mass_kwh_per_k: float
     resistance_k_per_kw: float
     band_k: float
     cop: float
     recovery_h: float
+    ahead_k: float | None = None
+    ahead_kw: float | None = None
+    ahead_h: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +127,8 @@ class LoadGroup:
     `stages`: shares of what can be shed that the control knows; empty: any level.
     Hours of a day and of a season; `call_value`: what a call that is left is worth, a cost of each
     start. `ramp_kw_per_min`: how fast it may follow; None: at once. `appliance`: what it consists
-    of; its `comfort` and `rebound` follow from it where they are not given.
+    of; its `comfort`, `rebound` and `precool` follow from it where they are not given. `precool`:
+    None where it cannot be cooled ahead of a call.
     """
 
     mrid: str
@@ -138,6 +155,7 @@ class LoadGroup:
     pickup: tuple[Pickup, ...] = ()
     comfort: Comfort | None = None
     appliance: Hvac | WaterHeater | EvCharging | None = None
+    precool: Precool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

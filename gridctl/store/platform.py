@@ -109,14 +109,17 @@ class Platform:
             .order_by(state.at_s)
         )
         async with self._reading("uses") as connection:
+            rows = await connection.execute(query)
+            told = [(json.loads(body), word, status, at_s) for body, word, status, at_s in rows]
             return [
                 UseRow(
-                    resource=str(json.loads(body)["resource"]),
+                    resource=str(command["resource"]),
                     state=CommandState(word),
                     status=status,
                     at_s=at_s,
+                    value=float(command["value"]),
                 )
-                for body, word, status, at_s in await connection.execute(query)
+                for command, word, status, at_s in told
             ]
 
     # --- objects ------------------------------------------------------------------------------

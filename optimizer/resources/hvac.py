@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from gridctl.model.resource import Comfort, Hvac, LoadGroup
+from gridctl.model.resource import Comfort, Hvac, LoadGroup, Precool
 from optimizer.timegrid import SECONDS_PER_HOUR
 
 
@@ -31,3 +31,16 @@ def rebound(hvac: Hvac, group: LoadGroup, step_s: float) -> tuple[float, ...]:
     count = max(round(hvac.recovery_h / step_h), 1)
     weights = [math.exp(-k * step_h / max(hvac.recovery_h / 2.0, 1e-6)) for k in range(count)]
     return tuple(left * w / sum(weights) for w in weights)
+
+
+def precool(hvac: Hvac) -> Precool | None:
+    """What may be cooled ahead: as many kelvin below what is set as customers accept, times the
+    mass. None where it is not said how much, how fast and how early."""
+    if hvac.ahead_k is None or hvac.ahead_kw is None or hvac.ahead_h is None:
+        return None
+    return Precool(
+        rating_kw=hvac.ahead_kw,
+        energy_kwh=hvac.mass_kwh_per_k * hvac.ahead_k / hvac.cop,
+        ahead_s=hvac.ahead_h * SECONDS_PER_HOUR,
+        fade_h=hvac.mass_kwh_per_k * hvac.resistance_k_per_kw,
+    )

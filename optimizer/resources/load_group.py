@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
 
 from gridctl.model.planning import ResourceState
-from gridctl.model.resource import Comfort, LoadGroup
+from gridctl.model.resource import LoadGroup
 from optimizer.block import (
     COST_MIN,
     Block,
@@ -22,6 +22,7 @@ from optimizer.block import (
     block_of,
     selection,
 )
+from optimizer.resources import precool
 from optimizer.run_rows import Ramp, RunLimits, add_ramps, add_runs, rules_of
 from optimizer.runs import RunRules
 from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
@@ -57,16 +58,17 @@ def injection_kw(
 ) -> FloatArray:
     """Shed minus rebound, kW (T,).
 
-    When a run of shedding ends, `rebound[k]` of its whole energy comes back in the k-th interval
-    after its release (the first of them is the interval in which it is released), and the pickup of
-    its length's class is drawn besides.
+    When a run of shedding ends, `rebound[k]` of its whole energy, less what was drawn ahead of it,
+    comes back in the k-th interval after its release (the first of them is the interval in which it
+    is released), and the pickup of its length's class is drawn besides.
     """
     net = np.array(setpoint_kw, dtype=np.float64)
     for run in runs_of(group, state, grid, setpoint_kw > SHED_MIN_KW):
         inside = slice(run.first, run.released)
         kwh = run.before_kwh + float(setpoint_kw[inside] @ grid.hours[inside])
+        ahead_kwh = run.ahead_kwh + precool.drawn_kwh(run.ahead, grid, setpoint_kw)
         for t, share in _comes_back(group, run, grid):
-            net[t] -= share * kwh / float(grid.hours[t])
+            net[t] -= share * (kwh - ahead_kwh) / float(grid.hours[t])
         for t, share in _picked_up(group, run, grid):
             net[t] -= share * kwh / run.hours
     return net
@@ -75,18 +77,21 @@ def injection_kw(
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """A run that ends within the horizon: on in [`first`, `released`), for `hours` in all, of which
-    `before_kwh` were shed before the horizon."""
+    `before_kwh` were shed before the horizon. `ahead`: (interval, share that is left when it
+    begins) of what may be drawn ahead of it; `ahead_kwh` of it before the horizon."""
 
     first: int
     released: int
     hours: float
     before_kwh: float
+    ahead: tuple[tuple[int, float], ...] = ()
+    ahead_kwh: float = 0.0
 
 
 def runs_of(group: LoadGroup, state: ResourceState, grid: TimeGrid, on: BoolArray) -> list[Run]:
     """The runs of `on` (T,) that end within the horizon, the one that is on now included."""
-    del group
     found: list[Run] = []
+    before = 0
     begun = None if state.active_since_s is None else 0
     before_kwh = shed_so_far_kwh(state, grid.now_s)
     before_h = 0.0
@@ -98,9 +103,24 @@ def runs_of(group: LoadGroup, state: ResourceState, grid: TimeGrid, on: BoolArra
         elif begun is not None:
             hours = before_h + float(grid.hours[begun:t].sum())
             if hours > 0.0:
-                found.append(Run(first=begun, released=t, hours=hours, before_kwh=before_kwh))
-            begun, before_kwh, before_h = None, 0.0, 0.0
+                run = Run(first=begun, released=t, hours=hours, before_kwh=before_kwh)
+                found.append(_prepared(run, group, state, grid, before))
+            begun, before_kwh, before_h, before = None, 0.0, 0.0, t
     return found
+
+
+def _prepared(run: Run, group: LoadGroup, state: ResourceState, grid: TimeGrid, before: int) -> Run:
+    """`run` with what is drawn ahead of it; `before`: the end of the run before it, or 0."""
+    own = group.precool
+    if own is None:
+        return run
+    goes_on = run.first == 0 and state.active_since_s is not None
+    begins_s = state.active_since_s if goes_on else float(grid.begin_s[run.first])
+    known = 0.0
+    if before == 0 and begins_s is not None and begins_s - grid.now_s <= own.ahead_s:
+        known = precool.stored_kwh(own, state, begins_s)
+    ahead = () if goes_on else tuple(precool.ahead_of(own, grid, run.first, before))
+    return replace(run, ahead=ahead, ahead_kwh=known)
 
 
 def _comes_back(group: LoadGroup, run: Run, grid: TimeGrid) -> list[tuple[int, float]]:
@@ -165,7 +185,12 @@ def _ramp(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Ramp | None
 
 
 def _columns(group: LoadGroup, grid: TimeGrid) -> int:
-    """Shed, on, start, stop of each interval; with comfort, energy put off and what is too much."""
+    """Shed, on, start, stop of each interval; with comfort, energy put off and what is too much;
+    with precooling, what is drawn ahead and stored."""
+    return _ahead_first(group, grid) + (0 if group.precool is None else 2 * grid.count)
+
+
+def _ahead_first(group: LoadGroup, grid: TimeGrid) -> int:
     return (4 if group.comfort is None else 6) * grid.count
 
 
@@ -197,7 +222,7 @@ def run_rules(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> RunRule
 
 
 def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
-    """Columns of each interval: shed kW, on, started, stopped. Rebound depends on where runs end,
+    """Columns of each interval: see `_columns`. Rebound depends on where runs end,
     so it comes in when the runs are fixed (`aftermath`)."""
     count, rules = grid.count, run_rules(group, state, grid)
     columns = _columns(group, grid)
@@ -222,9 +247,18 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
     if ramp is not None:
         add_ramps(rows, ramp, shed, start, stop)
     if group.comfort is not None:
-        _add_comfort(rows, group.comfort, state, grid, np.arange(4 * count, 6 * count))
-        cost[5 * count :] = price * DISCOMFORT
+        _add_comfort(rows, group, state, grid, np.arange(4 * count, 6 * count))
+        cost[5 * count : 6 * count] = price * DISCOMFORT
+        if group.precool is not None:
+            lower[4 * count : 5 * count] = -np.inf
     shedding = selection(count, columns, shed, 1.0)
+    if group.precool is not None:
+        own = np.arange(_ahead_first(group, grid), columns)
+        precool.add_precool(rows, group.precool, state, grid, columns=own, on=on, start=start)
+        precool.bound_and_price(
+            group.precool, state, grid, columns=own, price=price, upper=upper, cost=cost
+        )
+        shedding = shedding - selection(count, columns, own[:count], 1.0)
     return block_of(
         resource=group.mrid,
         default_kw=default_kw(group),
@@ -242,7 +276,7 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
             rules=rules,
             full_kw=cap_kw,
             aftermath=partial(_aftermath, group, state, grid),
-            back_kw=_back_kw(group, grid, level_kw),
+            back_kw=np.zeros((0, 0)) if group.precool else _back_kw(group, grid, level_kw),
         ),
         stages=Stages(columns=shed, levels_kw=np.sort(np.array(group.stages)) * cap_kw)
         if group.stages
@@ -251,18 +285,27 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
 
 
 def _add_comfort(
-    rows: Rows, comfort: Comfort, state: ResourceState, grid: TimeGrid, columns: IntArray
+    rows: Rows, group: LoadGroup, state: ResourceState, grid: TimeGrid, columns: IntArray
 ) -> None:
     """Energy put off, which fades, stays below what customers put up with; the shed's columns come
-    first in the block. What goes beyond has a price that nothing pays for long."""
+    first in the block. What was drawn ahead is put off less. What goes beyond has a price that
+    nothing pays for long."""
+    comfort, own = group.comfort, group.precool
+    if comfort is None:
+        return
     count = grid.count
+    so_far_kwh = shed_so_far_kwh(state, grid.now_s)
+    if own is not None:
+        so_far_kwh -= precool.stored_kwh(own, state, grid.now_s)
+    first = _ahead_first(group, grid)
     put_off, beyond = columns[:count], columns[count:]
     for t in range(count):
         hours = float(grid.hours[t])
         keeps = math.exp(-hours / comfort.fade_h) if comfort.fade_h > 0.0 else 1.0
         before = [] if t == 0 else [(int(put_off[t - 1]), -keeps)]
-        known = keeps * shed_so_far_kwh(state, grid.now_s) if t == 0 else 0.0
-        rows.add([(int(put_off[t]), 1.0), *before, (t, -hours)], lower=known)
+        known = keeps * so_far_kwh if t == 0 else 0.0
+        drawn = [] if own is None else [(first + t, hours)]
+        rows.add([(int(put_off[t]), 1.0), *before, (t, -hours), *drawn], lower=known)
         rows.add([(int(put_off[t]), 1.0), (int(beyond[t]), -1.0)], upper=comfort.energy_kwh)
 
 
@@ -287,6 +330,13 @@ def _aftermath(
             row += [t] * (run.released - run.first)
             column += range(run.first, run.released)
             value += [per_kwh * float(h) for h in grid.hours[run.first : run.released]]
+        # What was drawn ahead of the run does not come back after it.
+        for t, share in _comes_back(group, run, grid):
+            per_kwh = share / float(grid.hours[t])
+            constant[t] += per_kwh * run.ahead_kwh
+            row += [t] * len(run.ahead)
+            column += [_ahead_first(group, grid) + k for k, _ in run.ahead]
+            value += [per_kwh * left * float(grid.hours[k]) for k, left in run.ahead]
     return sp.csr_array((value, (row, column)), shape=(count, _columns(group, grid))), constant
 
 

@@ -22,6 +22,9 @@ _STEP_MAX_S: Final = 60.0
 _COMPRESSOR_REST_S: Final = 180.0
 _BASELINE_S: Final = 900.0
 _COMFORT_BAND_K: Final = 2.0
+_AHEAD_K: Final = 2.0
+"""So far beyond its band a room is cooled (or heated) ahead of a call at most."""
+_GOES_ON_K: Final = 100.0
 _STREAM_ROOM, _STREAM_DRAW = 51, 52
 _DRAW_K: Final = 6.0
 _DRAWS_BUSY, _DRAWS_IDLE = 0.25, 0.06
@@ -51,11 +54,14 @@ APPLICATIONS: Final = {
 
 
 class ThermalGroupDevice:
-    """One group. Setpoint: kW to shed from what the group would draw by itself."""
+    """One group. Setpoint: kW to shed from what the group would draw by itself; negative, where it
+    may be cooled ahead of a call: kW to draw besides."""
 
     def __init__(self, site: ThermalSite) -> None:
         self.site = site
-        self.hold = SetpointHold(default=0.0, low=0.0, high=site.resource.rating_kw)
+        ahead = site.resource.precool
+        low_kw = 0.0 if ahead is None else -ahead.rating_kw
+        self.hold = SetpointHold(default=0.0, low=low_kw, high=site.resource.rating_kw)
         self.overridden = False
         self._is = APPLICATIONS[site.application]
         chance = dice(site.seed, _STREAM_ROOM)
@@ -83,7 +89,6 @@ class ThermalGroupDevice:
         """Let a step pass."""
         self.hold.expire(around.at_s)
         shed_kw = 0.0 if self.overridden or self.hold.fault else self.hold.value
-        shed_kw = -shed_kw if self.hold.opposite else shed_kw
         parts = max(1, int(np.ceil(around.dt_s / _STEP_MAX_S)))
         dt_s = around.dt_s / parts
         energy = 0.0
@@ -91,7 +96,7 @@ class ThermalGroupDevice:
             self._drift(around, dt_s, part)
             self._decide(around, shed_kw, dt_s)
             energy += float(self._kw[self.on].sum()) * dt_s
-            if shed_kw <= 0.0 and around.lit:
+            if (shed_kw == 0.0 or self.hold.opposite) and around.lit:
                 weight = exp(-dt_s / _BASELINE_S)
                 now_kw = float(self._kw[self.on].sum())
                 self.baseline_kw = weight * self.baseline_kw + (1 - weight) * now_kw
@@ -122,10 +127,15 @@ class ThermalGroupDevice:
         wish = np.where(lack > half, True, np.where(lack < -half, False, self.on))
         if not around.lit:
             wish = np.zeros(len(wish), dtype=bool)
+        elif shed_kw > 0.0 and self.hold.opposite:
+            wish = np.ones(len(wish), dtype=bool)
         elif shed_kw > 0.0:
             wish = allowed_on(wish, self._kw, lack, max(0.0, self.baseline_kw - shed_kw))
-        elif shed_kw < 0.0:
-            wish = np.ones(len(wish), dtype=bool)
+        elif shed_kw < 0.0 and not self.hold.opposite:
+            # Who runs goes on until its room is as cold as may be: compressors need their rests.
+            may = (lack > -half - _AHEAD_K) & (self.on | (self._rested_s >= _COMPRESSOR_REST_S))
+            first = lack + _GOES_ON_K * self.on
+            wish = allowed_on(may, self._kw, first, self.baseline_kw - shed_kw)
         rests = self.site.application != "water"
         if rests:
             wish &= self.on | (self._rested_s >= _COMPRESSOR_REST_S)

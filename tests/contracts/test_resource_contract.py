@@ -23,6 +23,7 @@ from gridctl.model.resource import (
     Hvac,
     LoadGroup,
     Pickup,
+    Precool,
     PvInverter,
     Reactive,
     Resource,
@@ -70,6 +71,7 @@ def made_of(appliance: Hvac | WaterHeater | EvCharging) -> Resource:
 
 KVA = Reactive(rating_kva=310.0, kvar_max=150.0)
 KVA_OF_BATTERY = Reactive(rating_kva=65.0, kvar_max=65.0)
+AHEAD = Precool(rating_kw=40.0, energy_kwh=25.0, ahead_s=3600.0, fade_h=4.0)
 DEPTH = (DepthCost(to_pct=20.0, per_kwh=0.02), DepthCost(to_pct=60.0, per_kwh=0.2))
 KINDS = {
     "load group": _kind(SHORT, 0, 70, available_kw=70.0),
@@ -96,6 +98,23 @@ KINDS = {
     "air conditioning": _kind(made_of(HVAC), 0, 70, available_kw=70.0),
     "water heaters": _kind(made_of(TANKS), 0, 70, available_kw=70.0),
     "charging points": _kind(made_of(CARS), 0, 70, available_kw=70.0),
+    "load group that is cooled ahead": _kind(
+        replace(SHORT, precool=AHEAD), -40, 70, available_kw=70.0
+    ),
+    "load group that is being cooled ahead": _kind(
+        replace(SHORT, precool=AHEAD, comfort=Comfort(energy_kwh=40.0, fade_h=2.0)),
+        -40,
+        70,
+        available_kw=70.0,
+        setpoint_kw=-20.0,
+        precooled=((START_S - 1800.0, START_S, 20.0),),
+    ),
+    "load group that may not be cooled ahead": _kind(
+        replace(SHORT, precool=AHEAD), 0, 70, available_kw=70.0, precool_kw=0.0
+    ),
+    "air conditioning that is cooled ahead": _kind(
+        made_of(replace(HVAC, ahead_k=1.0, ahead_kw=30.0, ahead_h=1.0)), -30, 70, available_kw=70.0
+    ),
     "load group with pickup": _kind(
         replace(SHORT, pickup=(Pickup(after_s=2700.0, shares=(0.5,)),)), 0, 70, available_kw=70.0
     ),
@@ -261,10 +280,14 @@ def test_energy_balances(kind: Kind, grid: TimeGrid) -> None:
                 low = min(resource.soc_min_pct / 100 * resource.energy_kwh, now)
                 assert stored.min() >= low - 1e-6
             case LoadGroup() if state.active_since_s is None:
-                shed = float(series @ grid.hours)
+                shed = float(np.maximum(series, 0.0) @ grid.hours)
+                ahead = float(np.maximum(-series, 0.0) @ grid.hours)
+                before = sum(kw * (end - begin) / 3600 for begin, end, kw in state.precooled)
                 net = float(injection_kw(resource, state, grid, series) @ grid.hours)
                 drawn = resource.rating_kw * sum(sum(p.shares) for p in resource.pickup)
-                assert shed * (1 - sum(resource.rebound)) - drawn - 1e-6 <= net <= shed + 1e-6
+                back = sum(resource.rebound)
+                assert net >= shed * (1 - back) - ahead - drawn - 1e-6
+                assert net <= shed - ahead * (1 - back) + back * before + 1e-6
             case _:
                 assert np.all(injection_kw(resource, state, grid, series) <= 1e-6 + kind.most_kw)
 

@@ -338,7 +338,10 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "comfort": "`energy_kwh` that may be put off at any moment, and `fade_h` in which that fades (0: it does not).",
         "appliance": "What it consists of; comfort and rebound follow from it where they are not given. Air conditioning: "
         "`mass_kwh_per_k`, `resistance_k_per_kw`, `band_k`, `cop`, `recovery_h`; water heaters: `litres`, `band_k`, "
-        "`efficiency`, `heater_kw`, `standing_h`; charging points: `slack_h`.",
+        "`efficiency`, `heater_kw`, `standing_h`; charging points: `slack_h`. Air conditioning that may be cooled ahead of a call "
+        "has `ahead_k`, `ahead_kw`, `ahead_h` besides.",
+        "precool": "Cooling ahead of a call: `rating_kw` drawn besides, `energy_kwh` stored at most, within `ahead_s` before a "
+        "start, fading within `fade_h`. Needs a `min_value` below 0 in OT's limits: it is a negative setpoint. Absent: never.",
     },
     "battery": {
         "mrid": "Its name in plans and audit.",

@@ -7,8 +7,9 @@ nothing of the optimizer's own code: clock times and comparisons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -118,6 +119,7 @@ class _Office:
         self._released: dict[str, float] = {}
         self._starts: dict[tuple[str, int], int] = {}
         self._runs: dict[str, list[tuple[float, float]]] = {}
+        self._ahead: dict[str, list[tuple[float, float, float]]] = {}
 
     def _day(self, at_s: float) -> int:
         return int((at_s + self._offset_s) // DAY_S)
@@ -126,6 +128,7 @@ class _Office:
         """Command a device and keep the books."""
         mrid = resource.mrid
         self._world.command(resource.points.setpoint, kw, lease_s=None)
+        self._end_ahead(mrid, at_s)
         self.asked[mrid].ask(at_s, kw)
         if not isinstance(resource, LoadGroup | Generator):
             return
@@ -136,6 +139,16 @@ class _Office:
         elif kw <= 0.0 and mrid in self._since:
             self._runs.setdefault(mrid, []).append((self._since.pop(mrid), at_s))
             self._released[mrid] = at_s
+            self._ahead.pop(mrid, None)
+
+    def _end_ahead(self, mrid: str, at_s: float) -> None:
+        """What was drawn ahead until now is remembered until the run after it ends."""
+        told = self.asked[mrid].series
+        if told and told[-1][1] < 0.0:
+            known = self._ahead.setdefault(mrid, [])
+            since_s = max(told[-1][0], known[-1][1] if known else told[-1][0])
+            if at_s > since_s:
+                known.append((since_s, at_s, -told[-1][1]))
 
     def _hours(self, mrid: str, at_s: float) -> tuple[float, float]:
         """Hours on, today and in all."""
@@ -170,6 +183,8 @@ class _Office:
         available = min(available, self._delivery.at_most_kw(at_s).get(resource.mrid, available))
         soc = None if points.soc is None else self._world.read(points.soc).value
         today_h, season_h = self._hours(resource.mrid, at_s)
+        if isinstance(resource, LoadGroup):
+            self._end_ahead(resource.mrid, at_s)
         return ResourceState(
             resource=resource.mrid,
             available_kw=available,
@@ -182,6 +197,7 @@ class _Office:
             released_at_s=self._released.get(resource.mrid),
             hours_today=today_h,
             hours_season=season_h,
+            precooled=tuple(self._ahead.get(resource.mrid, ())),
         )
 
 
@@ -241,9 +257,11 @@ def run(
     only: str = "",
     fleet: str = "",
     everything: bool = False,
+    changed: Callable[[Resource], Resource] | None = None,
 ) -> Loop:
     """Plan and act for `hours` from the scenario's start; with the resource `only` alone; on
-    another `fleet`; with `everything` that a policy can ask for and all rules of load groups."""
+    another `fleet`; with `everything` that a policy can ask for and all rules of load groups; with
+    resources `changed` from what the fleet says."""
     scenario = load_scenario(name)
     if fleet:
         scenario = replace(scenario, fleet=fleet)
@@ -253,6 +271,8 @@ def run(
     resources = tuple(r for r in world.fleet.resources() if only in ("", r.mrid))
     if everything:
         resources = tuple(map(with_every_rule, resources))
+    if changed is not None:
+        resources = tuple(map(changed, resources))
     office = _Office(world, resources, scenario.utc_offset_s)
     limit = scenario.head_limit_kw if limit_kw is None else limit_kw
     in_plans: list[str] = []
@@ -387,6 +407,7 @@ def _group_deeds(
         least_kw=group.level_min * group.rating_kw,
     )
     found, runs = _run_deeds(group.mrid, rules, series, end_s, utc_offset_s)
+    found += _ahead_deeds(group, series, end_s)
     by_day: dict[int, float] = {}
     for begin_s, stop_s in runs:
         at_s = begin_s
@@ -401,6 +422,25 @@ def _group_deeds(
     ):
         if most is not None and hours > most + 1e-6:
             found.append(f"{group.mrid}: on for {hours:g} h {word}")
+    return found
+
+
+def _ahead_deeds(group: LoadGroup, series: list[tuple[float, float]], end_s: float) -> list[str]:
+    """Drawn ahead of a call: how much at once, and how much is in the rooms at any moment."""
+    own, found, stored_kwh = group.precool, [], 0.0
+    for (at_s, kw), (until_s, _) in pairwise([*series, (end_s, 0.0)]):
+        hours = (until_s - at_s) / 3600.0
+        if own is None or own.fade_h > 0.0:
+            stored_kwh *= 0.0 if own is None else np.exp(-hours / own.fade_h)
+        if kw > 0.0:
+            stored_kwh = 0.0
+        if kw >= 0.0:
+            continue
+        stored_kwh -= kw * hours
+        if own is None or -kw > own.rating_kw + 0.01:
+            found.append(f"{group.mrid}: {kw:g} kW")
+        elif stored_kwh > own.energy_kwh + 0.5:
+            found.append(f"{group.mrid}: {stored_kwh:g} kWh drawn ahead")
     return found
 
 
@@ -442,8 +482,8 @@ def _run_deeds(
     since: float | None = None
     released: float | None = None
     starts: dict[int, int] = {}
-    for at_s, kw in [*series, (end_s, -1.0)]:
-        over = kw < 0.0
+    for k, (at_s, kw) in enumerate([*series, (end_s, 0.0)]):
+        over = k == len(series)
         if kw > 0.0 and since is None:
             if released is not None and at_s - released < rules.rest_s:
                 found.append(f"{mrid}: started {at_s - released:g} s after its release")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from math import exp
 from typing import NamedTuple
 
 from gridctl.model.planning import PlanningResult, PlanningTask, ResourceState
@@ -117,10 +118,10 @@ class Runs(NamedTuple):
 def _group(
     task: PlanningTask, group: LoadGroup, state: ResourceState, series: list[float]
 ) -> list[str]:
-    found = []
+    found = _ahead(task, group, state, series)
     cap = min(group.rating_kw, state.available_kw)
     for k, kw in enumerate(series):
-        if kw < -TOLERANCE_KW or kw > cap + TOLERANCE_KW:
+        if kw > cap + TOLERANCE_KW:
             found.append(f"{group.mrid}: {kw:g} kW in interval {k}, {cap:g} available")
         if 0.0 < kw < group.level_min * group.rating_kw - TOLERANCE_KW:
             found.append(f"{group.mrid}: {kw:g} kW is below its least useful level")
@@ -133,6 +134,40 @@ def _group(
             group.duration_min_s, group.duration_max_s, group.recovery_s, group.starts_per_day_max
         ),
     )
+
+
+def _ahead(
+    task: PlanningTask, group: LoadGroup, state: ResourceState, series: list[float]
+) -> list[str]:
+    """Drawn ahead of a call: no more than it may, soon enough before one, not too cold."""
+    own, found = group.precool, []
+    stored, last = 0.0, task.now_s
+    if own is not None:
+        for start, end, kw in state.precooled:
+            stored += kw * (end - start) / 3600 * _left(own.fade_h, task.now_s - end)
+    within = max(stored, 0.0 if own is None else own.energy_kwh)
+    for k, kw in enumerate(series):
+        stored *= _left(0.0 if own is None else own.fade_h, _end_s(task, k) - last)
+        last = _end_s(task, k)
+        if kw >= -TOLERANCE_KW:
+            continue
+        most = 0.0
+        if own is not None:
+            most = own.rating_kw if state.precool_kw is None else state.precool_kw
+        if own is None or -kw > min(most, own.rating_kw) + TOLERANCE_KW:
+            found.append(f"{group.mrid}: {kw:g} kW in interval {k}, {-most:g} drawn ahead at most")
+            continue
+        begins = [j for j in range(k + 1, len(series)) if series[j] > 0.0]
+        if not begins or _begin_s(task, begins[0]) - _begin_s(task, k) > own.ahead_s + 1e-6:
+            found.append(f"{group.mrid}: drawn ahead in interval {k} of no call")
+        stored += -kw * (_end_s(task, k) - _begin_s(task, k)) / 3600
+        if stored > within + TOLERANCE_KWH:
+            found.append(f"{group.mrid}: {stored:g} kWh drawn ahead after interval {k}")
+    return found
+
+
+def _left(fade_h: float, seconds: float) -> float:
+    return exp(-seconds / 3600 / fade_h) if fade_h > 0.0 else 1.0
 
 
 def _runs(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+import sim.fleet
 from gridctl.model.clock import ManualClock
-from gridctl.model.resource import LoadGroup
+from gridctl.model.resource import Comfort, LoadGroup, Resource
 from sim.scenario import load_scenario
 from tests.optimizer.closed_loop import STEP_S, TICK_S, Asked, Loop, _group_deeds, run, world_of
 
@@ -59,6 +64,60 @@ def test_a_plan_with_every_wish_and_rule_and_a_generator() -> None:
     assert loop.broken_in_plans == []
     assert loop.broken_in_deeds == []
     assert loop.unverified == []
+
+
+def cooled_ahead(folder: Path) -> str:
+    """The lively fleet with more air conditioners by the lake, which may be cooled ahead."""
+    source = Path(sim.fleet.__file__).parent / "fleets/ieee123-lively"
+    shutil.copytree(source, folder, dirs_exist_ok=True)
+    with (source / "thermal.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows[0] |= {
+        "units": "80", "duration_max_s": "14400", "precool_kw": "60", "precool_kwh": "80",
+        "precool_ahead_s": "7200", "precool_fade_h": "4",
+    }  # fmt: skip
+    with (folder / "thermal.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(folder)
+
+
+def within_comfort(resource: Resource) -> Resource:
+    """25 kWh may be put off, of some 80 kW that are there."""
+    if not isinstance(resource, LoadGroup):
+        return resource
+    return replace(resource, comfort=Comfort(energy_kwh=25.0, fade_h=4.0))
+
+
+def above_kwh(loop: Loop) -> float:
+    means = loop.head_kw.reshape(-1, round(STEP_S / TICK_S)).mean(axis=1)
+    return float(np.maximum(means - loop.limit_kw, 0.0).sum() * STEP_S / 3600.0)
+
+
+def test_rooms_that_are_cooled_ahead_hold_the_peak_in_the_simulated_world(tmp_path: Path) -> None:
+    loop = run(
+        2.5, fleet=cooled_ahead(tmp_path), only="HV01", limit_kw=3740.0, changed=within_comfort
+    )
+    assert loop.broken_in_plans == []
+    assert loop.broken_in_deeds == []
+    assert loop.unverified == []
+    told = loop.asked["HV01"].series
+    assert told[0][1] < 0.0, "cooled first"
+    assert max(kw for _, kw in told) > 50.0, "then called"
+    assert float((loop.uncontrolled_kw - loop.limit_kw).max()) > 70.0
+    assert above_kwh(loop) == 0.0
+
+
+@pytest.mark.soak
+def test_rooms_that_are_not_do_not_hold_it(tmp_path: Path) -> None:
+    def not_ahead(resource: Resource) -> Resource:
+        group = within_comfort(resource)
+        return replace(group, precool=None) if isinstance(group, LoadGroup) else group
+
+    loop = run(2.5, fleet=cooled_ahead(tmp_path), only="HV01", limit_kw=3740.0, changed=not_ahead)
+    assert loop.broken_in_deeds == []
+    assert above_kwh(loop) > 30.0
 
 
 def a_group() -> LoadGroup:

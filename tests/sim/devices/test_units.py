@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gridctl.model.resource import Battery, LoadGroup, PvInverter, ResourcePoints, Terminal
+from gridctl.model.resource import Battery, LoadGroup, Precool, PvInverter, ResourcePoints, Terminal
 from sim.devices.battery import BatteryDevice
 from sim.devices.breaker import CLOSED, OPEN, BreakerDevice
 from sim.devices.ev import EvGroupDevice
@@ -93,6 +93,57 @@ def test_a_shed_is_held_and_comes_back_as_a_rebound() -> None:
     assert np.mean(after_kw) > 1.15 * usual_kw, "the rooms want it back"
     again_kw = float(np.mean(bench.run(6.0)[-240:]))
     assert again_kw == pytest.approx(usual_kw, rel=0.25)
+
+
+def cooled_ahead() -> ThermalGroupDevice:
+    ahead = Precool(rating_kw=30.0, energy_kwh=60.0, ahead_s=7200.0, fade_h=4.0)
+    site = ThermalSite(
+        resource=replace(group(100.0), precool=ahead),
+        application="cooling",
+        units=40,
+        unit_kw=2.5,
+        seed=3,
+    )
+    return ThermalGroupDevice(site)
+
+
+def test_rooms_cooled_ahead_draw_more_before_a_call_and_less_after_it() -> None:
+    usual, ahead = Bench(cooled_ahead()), Bench(cooled_ahead())
+    usual_kw = float(np.mean(usual.run(3.0)[120:]))
+    ahead.run(3.0)
+    assert ahead.tell(-31.0) is Verdict.OUT_OF_RANGE
+    assert Bench(coolers()).tell(-1.0) is Verdict.OUT_OF_RANGE, "only those that may be"
+    before_kw = []
+    for _ in range(3):
+        assert ahead.tell(-25.0) is Verdict.ACCEPTED
+        before_kw += ahead.run(0.5)
+    usual.run(1.5)
+    more_kwh = (np.mean(before_kw) - usual_kw) * 1.5
+    assert 15.0 < more_kwh < 45.0
+    after = {}
+    for bench in (usual, ahead):
+        bench.tell(0.5 * usual_kw)
+        shed = bench.run(0.5)
+        after[bench] = float(np.mean(shed + bench.run(2.0)))
+    assert after[ahead] < after[usual] - 3.0, "what was drawn before is missing now"
+    cold, warm = ahead.device, usual.device
+    assert isinstance(cold, ThermalGroupDevice)
+    assert isinstance(warm, ThermalGroupDevice)
+    assert cold.discomfort_k_h <= warm.discomfort_k_h
+
+
+def test_rooms_are_not_cooled_further_than_is_comfortable() -> None:
+    bench = Bench(cooled_ahead())
+    usual_kw = float(np.mean(bench.run(3.0)[120:]))
+    drawn_kw = []
+    for _ in range(16):
+        bench.tell(-30.0)
+        drawn_kw += bench.run(0.5)
+    device = bench.device
+    assert isinstance(device, ThermalGroupDevice)
+    assert device.rooms_c.min() > 24.0 - 1.0 - 0.5 - 2.0 - 1.0
+    assert np.mean(drawn_kw[:60]) > usual_kw + 10.0
+    assert np.mean(drawn_kw[-120:]) < np.mean(drawn_kw[:60]), "cold rooms take no more"
 
 
 def test_an_outage_ends_in_cold_load_pickup() -> None:
