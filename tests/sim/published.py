@@ -4,16 +4,20 @@ The 13 and 34 node tables are the whole voltage profiles of their documents. The
 without the documents at hand; that a power flow on the published data gives each of their figures
 back to the last digit or its neighbours is what vouches for them now (`test_feeder.py`), and for
 the 13 nodes a second copy in an open project, equal figure by figure, which the angles are from
-(`epg-psopt`, reproduce_ieee13.m). Of the 123 node document only the three nodes are here that other
-open projects quote from it (InterPSS's tests of its distribution power flow); a search of public
-repositories in November 2026 found no fuller copy.
+(`epg-psopt`, reproduce_ieee13.m). The 123 node table has a file of its own (`published_123.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-Profile = Mapping[str, tuple[float | None, float | None, float | None]]
+from tests.sim.profile import Profile
+from tests.sim.published_123 import ANGLES_123, EARTHED_123, EARTHED_ANGLES_123, IEEE123
+
+__all__ = [
+    "ANGLES_13", "ANGLES_123", "EARTHED_123", "EARTHED_ANGLES_123", "IEEE13", "IEEE34", "IEEE123",
+    "Profile", "errors_pu",
+]  # fmt: skip
 
 IEEE13: Profile = {
     "RG60": (1.0625, 1.0500, 1.0687),
@@ -67,11 +71,6 @@ IEEE34: Profile = {
     "890": (0.9167, 0.9235, 0.9177),
     "856": (None, 0.9977, None),
 }
-IEEE123: Profile = {
-    "150r": (1.0437, 1.0438, 1.0438),
-    "21": (0.9983, 1.0320, 1.0111),
-    "30": (0.9969, 1.0331, 1.0078),
-}
 
 ANGLES_13: Profile = {
     "632": (-2.49, -121.72, 117.83),
@@ -85,11 +84,6 @@ ANGLES_13: Profile = {
     "611": (None, None, 115.78),
     "652": (-5.25, None, None),
     "675": (-5.56, -122.52, 116.03),
-}
-ANGLES_123: Profile = {
-    "150r": (0.0, -120.0, 120.0),
-    "21": (-2.34, -121.22, 118.81),
-    "30": (-2.50, -121.18, 118.77),
 }
 """Degrees."""
 

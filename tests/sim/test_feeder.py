@@ -21,6 +21,8 @@ from sim.opendss_text import REGULATOR_X_PCT
 from tests.sim.published import (
     ANGLES_13,
     ANGLES_123,
+    EARTHED_123,
+    EARTHED_ANGLES_123,
     IEEE13,
     IEEE34,
     IEEE123,
@@ -191,7 +193,7 @@ def test_published_profiles_against_the_reference(feeder: Feeder, master: str) -
     distributed load a third of the way along, and has a substation transformer.
     """
     seen = _sizes(feeder, _reference(master, _pins(_PINNED, same_leakage=False)))
-    assert max(map(abs, errors_pu(IEEE123, seen).values())) < 4e-4
+    assert max(map(abs, errors_pu(EARTHED_123, seen).values())) < 1.5e-3
     small = load_feeder("ieee13")
     pins = _pins(_PINNED_13, same_leakage=False)
     seen = _sizes(small, _reference(_oracle("13Bus", "IEEE13Nodeckt.dss"), pins))
@@ -216,7 +218,7 @@ def test_the_head_of_the_reference(feeder: Feeder, master: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "published", "limit_pu"),
-    [("ieee13", IEEE13, 1.5e-4), ("ieee34", IEEE34, 2e-4), ("ieee123", IEEE123, 4e-4)],
+    [("ieee13", IEEE13, 1.5e-4), ("ieee34", IEEE34, 2e-4), ("ieee123", EARTHED_123, 1.5e-3)],
 )
 def test_published_voltages_at_the_published_taps(
     name: str, published: Profile, limit_pu: float
@@ -229,9 +231,49 @@ def test_published_voltages_at_the_published_taps(
     assert max(map(abs, errors.values())) < limit_pu, errors
 
 
+def test_what_is_left_of_the_published_123_nodes() -> None:
+    """265 figures of 127 nodes. The six that are more than 5e-4 pu away lie behind segment 80-81,
+    which is 175 feet long here and in EPRI's rendering; the solution's own distances (80 at 0.914,
+    81 at 1.004 miles) and voltages are those of 475 feet. With that, none is."""
+    feeder = load_feeder("ieee123")
+    errors = errors_pu(EARTHED_123, _solved_pu(feeder))
+    assert len(errors) == 265
+    far = {place for place, error in errors.items() if abs(error) > 5e-4}
+    assert far == {f"{node}.{phase}" for node in ("81", "82", "83") for phase in "AB"}
+    longer = replace(
+        feeder,
+        lines=tuple(
+            replace(line, length_km=0.475 * 0.3048) if line.mrid == "L80-81" else line
+            for line in feeder.lines
+        ),
+    )
+    errors = errors_pu(EARTHED_123, _solved_pu(longer))
+    assert max(map(abs, errors.values())) < 5.2e-4
+    assert np.mean(np.abs(list(errors.values()))) < 1.7e-4
+
+
+def test_behind_the_unloaded_delta_the_published_voltages_are_between_lines() -> None:
+    """610 hangs on a delta winding without earth: what it has to earth is nobody's, and the
+    document prints what is in front of the transformer."""
+    engine = Engine(load_feeder("ieee123"))
+    ours = dict(zip(engine.node_phases, engine.solve().voltages_pu, strict=True))
+    size, angle = IEEE123["610"], ANGLES_123["610"]
+    theirs = [m * np.exp(1j * np.radians(a)) for m, a in zip(size, angle, strict=True) if m and a]
+    for k, (one, other) in enumerate(("AB", "BC", "CA")):
+        seen = abs(ours[f"610.{one}"] - ours[f"610.{other}"])
+        assert seen == pytest.approx(abs(theirs[k] - theirs[(k + 1) % 3]), abs=5e-4)
+
+
+def _solved_pu(feeder: Feeder) -> dict[str, float]:
+    engine = Engine(feeder)
+    return dict(
+        zip(engine.node_phases, map(float, np.abs(engine.solve().voltages_pu)), strict=True)
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "published", "limit_deg"),
-    [("ieee13", ANGLES_13, 0.02), ("ieee123", ANGLES_123, 0.05)],
+    [("ieee13", ANGLES_13, 0.02), ("ieee123", EARTHED_ANGLES_123, 0.11)],
 )
 def test_published_angles_at_the_published_taps(
     name: str, published: Profile, limit_deg: float
