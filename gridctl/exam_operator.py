@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from gridctl.exam_watch import RegulatorWatch, held
+from gridctl.exam_watch import RegulatorWatch
 from gridctl.model.network import Feeder
 from gridctl.model.nowcast import nowcast
 from gridctl.model.planning import (
@@ -236,7 +236,7 @@ class ScriptedOperator:
         if stuck != self._held:
             self._held, self._network = stuck, None
         task = PlanningTask(
-            feeder=held(world.feeder, stuck),
+            feeder=world.feeder,
             # With a tap changer that does not help, voltage is the loads' to mend.
             policy=Policy(existing_voltage=Existing.HARD) if stuck else Policy(),
             resources=self._resources,
@@ -250,6 +250,7 @@ class ScriptedOperator:
                 ),
                 open_switches=tuple(s.mrid for s in world.feeder.switches if s.is_open),
                 voltages_pu={},
+                held_regulators=tuple(sorted(stuck)),
             ),
             limits=NetworkLimits(
                 head_import_kw=story.head_limit_kw,

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Final
-
-from gridctl.model.network import Feeder
 
 STUCK_AFTER_S: Final = 300.0
 """A relay that has been beyond its band for so long has moved, or its tap changer does not."""
-_STILL_BAND_V: Final = 1e3
 
 
 class RegulatorWatch:
@@ -30,16 +26,3 @@ class RegulatorWatch:
     def stuck(self, now_s: float) -> frozenset[str]:
         """Those that should have moved long ago."""
         return frozenset(n for n, t in self._since_s.items() if now_s - t >= STUCK_AFTER_S)
-
-
-def held(feeder: Feeder, regulators: Collection[str]) -> Feeder:
-    """`feeder` with these regulators where they stand."""
-    if not regulators:
-        return feeder
-    return replace(
-        feeder,
-        regulators=tuple(
-            replace(r, band_v=_STILL_BAND_V) if r.mrid in regulators else r
-            for r in feeder.regulators
-        ),
-    )

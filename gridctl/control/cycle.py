@@ -20,7 +20,12 @@ from gridctl.control.audit import OFFICE, entry
 from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.held import Holding
-from gridctl.control.heldregulators import HeldRegulators, as_wished, for_standing
+from gridctl.control.heldregulators import (
+    HeldRegulators,
+    as_wished,
+    for_standing,
+    with_reserve,
+)
 from gridctl.control.interlock import Situation, blocked, moved_on
 from gridctl.control.modes import AreaModes
 from gridctl.control.participation import Participation
@@ -464,12 +469,7 @@ class Cycle:
                 at_most_kw=self._dispatcher.delivery.at_most_kw(now_s),
             ),
             network=network,
-            limits=NetworkLimits(
-                head_import_kw=settings.head_limit_kw,
-                voltage_min_pu=settings.voltage_min_pu,
-                voltage_max_pu=settings.voltage_max_pu,
-                loading_max_pct=settings.loading_max_pct,
-            ),
+            limits=with_reserve(self._limits(), network.held_regulators),
             forecast=forecast,
             quantile=settings.planning.quantile,
             requests=requests,
@@ -492,6 +492,15 @@ class Cycle:
         )
         return self._participation.restricted(replace(task, policy=policy))
 
+    def _limits(self) -> NetworkLimits:
+        settings = self._settings
+        return NetworkLimits(
+            head_import_kw=settings.head_limit_kw,
+            voltage_min_pu=settings.voltage_min_pu,
+            voltage_max_pu=settings.voltage_max_pu,
+            loading_max_pct=settings.loading_max_pct,
+        )
+
     async def _optimize(self, task: PlanningTask) -> tuple[PlanningTask, PlanningResult]:
         """The answer, and the question that it answers: where a regulator stands still and the
         voltage behind it cannot be kept, a plan that makes it no worse is better than none."""
@@ -499,7 +508,8 @@ class Cycle:
         if task.network.held_regulators and no_plan(result) is not None:
             refusal = no_plan(result)
             if refusal is not None and refusal.code not in NOTHING_NEEDED:
-                task = replace(task, policy=as_wished(task.policy, self._settings.policy))
+                policy = as_wished(task.policy, self._settings.policy)
+                task = replace(task, policy=policy, limits=self._limits())
                 result = await self._planner.plan(task)
         return task, self._participation.told(task, result)
 

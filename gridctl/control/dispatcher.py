@@ -26,6 +26,7 @@ from gridctl.control.batches import (
 from gridctl.control.delivery import Delivery
 from gridctl.control.effect import forecast_change_kw
 from gridctl.control.ends import PlanEnds
+from gridctl.control.inflight import InFlight
 from gridctl.control.interlock import (
     Drift,
     Situation,
@@ -126,6 +127,7 @@ class Dispatcher:
         self._devices = {d.point: d for d in settings.limits.devices}
         self._held: dict[str, Held] = {}
         self.delivery = Delivery(settings.resources)
+        self.in_flight = InFlight(image=image, clock=clock)
         self.spending: Spending = Spending(settings.limits, image=image, clock=clock)
         self._run: Run | None = None
         self.coming: OpenPlan | None = None
@@ -232,6 +234,7 @@ class Dispatcher:
                 if command.resource not in run.given_up  # nothing is tried twice (SG-19)
             ]
             commands = list(self._worth_sending(self._as_long_as_allowed(run, made)))
+            commands = await self._free_now(run, commands)
             if not first:
                 commands = await self._still_possible(run, commands)
             if commands:
@@ -266,6 +269,7 @@ class Dispatcher:
             if interval(horizon, self._clock.now_s()) != k:
                 break  # the next interval wants other setpoints of what is left
             batch = self._still_trusted(run, self._worth_sending(waiting))
+            batch = self.in_flight.free(batch)
             if not batch:
                 continue
             await self._rested(run, batch)
@@ -274,9 +278,8 @@ class Dispatcher:
                 await self._send(run, batch)
                 continue
             self._judge.next_batch(run.promise)
-            await self._send(run, batch)
+            gone += await self._send(run, batch)
             self._judge.moved(run.promise)
-            gone += batch
             if number < moving - 1:
                 await self._pause(run, self._settings.batch_settle_s)
         if changes and run.promise is not None:
@@ -400,7 +403,29 @@ class Dispatcher:
             reasons += voltage_drift(chosen.snapshot, now, points, bounds)
         return reasons
 
-    async def _send(self, run: Run, batch: Sequence[Command]) -> None:
+    async def _free_now(self, run: Run, commands: Sequence[Command]) -> list[Command]:
+        """Without devices that something is under way to: they are told as soon as it has ended."""
+        free = list(self.in_flight.free(commands))
+        await self._alarms.follows(*self.in_flight.waiting(run.chosen.plan.mrid, commands))
+        return free
+
+    async def _send(self, run: Run, batch: Sequence[Command]) -> tuple[Command, ...]:
+        """Order `batch`, and tell what of it went out. Where the field holds a device back because
+        something is under way to it, the others go at once, in an order of their own; that device
+        is told as soon as it is free."""
+        rest = tuple(batch)
+        while rest and (busy := await self._ordered(run, rest)):
+            left = [c for c in rest if c.point not in busy]
+            rest = tuple(
+                replace(command, mrid=f"{command.plan}.{number:04d}")
+                for number, command in enumerate(left, run.number)
+            )
+            run.number += len(rest)
+        return rest
+
+    async def _ordered(self, run: Run, batch: Sequence[Command]) -> frozenset[str]:
+        """Order `batch` and wait for its end. Points for whose sake the field has refused it whole
+        and that is all that was against it; none: it went out."""
         chosen = run.chosen
         moves = self.spending.moves(batch)
         worth = {c.mrid: self._worth_kw(c) for c in batch}
@@ -415,6 +440,10 @@ class Dispatcher:
         )
         await self._orders.ended(order, given_up=lambda: run.halt is not None)
         run.sent_mono_s = self._clock.monotonic_s()
+        if busy := self._orders.only_busy(order):
+            run.sent -= len(batch)
+            run.ordered_kw -= sum(c.effect_kw for c in batch)
+            return busy
         refused = self._orders.refused(order)
         if refused is not None:
             run.failed += len(batch)
@@ -430,6 +459,7 @@ class Dispatcher:
                 self._held[command.resource] = Held(
                     value=command.value, effect_kw=worth[command.mrid]
                 )
+        return frozenset()
 
     def _worth_kw(self, command: Command) -> float:
         """What the device is worth at the head with `command`, kW: on top of what it holds already.
@@ -447,6 +477,8 @@ class Dispatcher:
         known = self._known()
         possible: list[Command] = []
         for command in commands:
+            if not self.spending.is_rested(command):
+                continue  # in a moment (SG-05)
             excluded = why_excluded(self._resources[command.resource], known)
             reason = excluded or self.spending.too_fast(command)
             if reason is None:

@@ -1,8 +1,8 @@
 """What a regulator that stands still means for plans. Pure.
 
 While the relays act, the voltage behind a regulator is theirs, and a plan only does not make it
-worse. Where a tap changer stands still nobody else keeps it: then the plan does, and believes the
-meters there more than the model. A plan that was made when all of them moved is made anew.
+worse. Where a tap changer stands still nobody else keeps it: then the plan does. A plan that was
+made when all of them moved is made anew.
 """
 
 from __future__ import annotations
@@ -11,21 +11,31 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
-from gridctl.model.policy import Existing, Policy, VoltageCorrection
+from gridctl.model.planning import NetworkLimits
+from gridctl.model.policy import Existing, Policy
 
 PLANS_KEPT: Final = 32
-CORRECTION: Final = VoltageCorrection(offset_max_pu=0.03, half_life_h=2.0)
-"""For plans with a regulator that stands still, where the operator wishes nothing else."""
+RESERVE_PU: Final = 0.002
+"""So much the lowest voltage of IEEE 123 moves in a quarter of an hour of a hot afternoon."""
 
 
 def for_standing(policy: Policy, held: Collection[str]) -> Policy:
     """`policy` where the regulators `held` stand still."""
     if not held:
         return policy
+    return replace(policy, existing_voltage=Existing.HARD)
+
+
+def with_reserve(limits: NetworkLimits, held: Collection[str]) -> NetworkLimits:
+    """`limits` with a little distance to the voltage band where the regulators `held` stand still:
+    no relay takes back what a quarter of an hour brings."""
+    if not held:
+        return limits
+    reserve_pu = min(RESERVE_PU, (limits.voltage_max_pu - limits.voltage_min_pu) / 4.0)
     return replace(
-        policy,
-        existing_voltage=Existing.HARD,
-        voltage_correction=policy.voltage_correction or CORRECTION,
+        limits,
+        voltage_min_pu=limits.voltage_min_pu + reserve_pu,
+        voltage_max_pu=limits.voltage_max_pu - reserve_pu,
     )
 
 
@@ -51,4 +61,5 @@ class HeldRegulators:
         found = sorted(set(held) - self._of_plan.get(plan, frozenset(held)))
         if not found:
             return ()
-        return (f"{', '.join(found)} stands still, and plan {plan} counts on its movement",)
+        stands, its = ("stands", "its") if len(found) == 1 else ("stand", "their")
+        return (f"{', '.join(found)} {stands} still, and plan {plan} counts on {its} movement",)

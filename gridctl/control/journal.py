@@ -182,7 +182,7 @@ class CommandBook:
             one = self._live.get(mrid)
             if one is not None:
                 await self._move(one, state, ack.code, detail)
-        if not ack.admitted:
+        if not ack.admitted and not ack.only_busy:  # else the rest goes again, without those
             await self._alarms.raised(
                 Condition(
                     key=f"order.{ack.order}",

@@ -207,6 +207,14 @@ class Orders:
             return None
         return Refusal(code=ack.code, reasons=ack.reasons)
 
+    def only_busy(self, order: Order) -> frozenset[str]:
+        """Points that something under way held, where the field refused `order` for that alone."""
+        ack = self._book.ack(order.mrid)
+        if ack is None or ack.admitted:
+            return frozenset()
+        own = {command.point for command in order.commands}
+        return own & frozenset(ack.only_busy)
+
     def _order(
         self,
         kind: OrderKind,

@@ -35,6 +35,8 @@ FRESH_S: Final = 900.0
 a quarter of an hour later is better, and in time (ADR 0047)."""
 MUCH_SHARE: Final = 0.03
 """Of the limit: what is forecast above it by more is told at once, however far ahead."""
+SAG_AGAIN_S: Final = 300.0
+"""For so long a plan is let be although a meter is outside the voltage limits."""
 CHECKED_SHARE: Final = 0.02
 """By so much the head may pass what a plan was checked for where a regulator stands still, before
 the voltage behind it is looked at anew."""
@@ -115,10 +117,11 @@ def sagging(
 ) -> str | None:
     """Why the voltages behind the regulators `held`, which stand still, are not `plan`'s any more:
     a meter is outside the limits, or the head is expected to draw more in the next hour than the
-    plan was checked for. None: they are, or the plan is fresh. Arguments as of `outrun`."""
-    if not held or now_s - plan.created_s < FRESH_S:
+    plan was checked for. None: they are, or the plan is fresh. Arguments as of `outrun`. A meter is
+    told after a few minutes: until then it may be the devices, which still follow."""
+    if not held or now_s - plan.created_s < SAG_AGAIN_S:
         return None
-    names = ", ".join(held)
+    still = f"{', '.join(held)} {'does' if len(held) == 1 else 'do'} not move"
     outside = {
         place: max(voltage_min_pu - pu, pu - voltage_max_pu) for place, pu in voltages_pu.items()
     }
@@ -126,8 +129,10 @@ def sagging(
     if worst is not None and outside[worst] > 0.0:
         return (
             f"{worst} is at {voltages_pu[worst]:.4f} pu although plan {plan.mrid} is carried out, "
-            f"and {names} does not move"
+            f"and {still}"
         )
+    if now_s - plan.created_s < FRESH_S:
+        return None
     horizon, high_kw, checked = ahead.horizon, ahead.at_quantile(quantile), plan.result
     for k in range(horizon.count):
         start_s = horizon.start_s + k * horizon.step_s
@@ -141,7 +146,7 @@ def sagging(
             hour = datetime.fromtimestamp(start_s + utc_offset_s, UTC)
             return (
                 f"the newest forecast has {expected_kw:.0f} kW at {hour:%H:%M}, plan {plan.mrid} "
-                f"was checked for {checked_kw:.0f} kW, and {names} does not move"
+                f"was checked for {checked_kw:.0f} kW, and {still}"
             )
     return None
 

@@ -107,6 +107,11 @@ class ProcessImage:
         return {lease.point: lease for lease in self._heartbeat.leases}
 
     @property
+    def busy(self) -> frozenset[str]:
+        """Points with something under way in the field, as last told."""
+        return frozenset() if self._heartbeat is None else frozenset(self._heartbeat.busy)
+
+    @property
     def wrong_clocks_s(self) -> Mapping[str, float]:
         """By link: how far its device's clock is from ours, grid seconds, where it is too far."""
         return {} if self._clocks is None else self._clocks.wrong_s

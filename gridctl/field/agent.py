@@ -37,7 +37,7 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal
 from gridctl.model.link import Ack, FieldAlarm, Heartbeat, Hello, LeaseInfo, SignedOrder
 from gridctl.model.measurement import Measurement
-from gridctl.model.order import OrderKind
+from gridctl.model.order import Order, OrderKind
 from gridctl.pki import load_public_ed25519
 from gridctl.wallclock import system_clock
 from protocols.backoff import Randomness
@@ -300,6 +300,7 @@ class FieldAgent:
                 admitted=not refused,
                 code=verdict.code if isinstance(verdict, Refusal) else "admitted",
                 reasons=verdict.reasons if isinstance(verdict, Refusal) else (),
+                only_busy=self._only_busy(order, verdict) if isinstance(verdict, Refusal) else (),
             )
         )
         if isinstance(verdict, Refusal):
@@ -316,6 +317,11 @@ class FieldAgent:
                 self._spawn(self._device_alarms.acknowledge(order))
             case OrderKind.STOP | OrderKind.RESUME | OrderKind.TAG | OrderKind.UNTAG:
                 self._tell_heartbeat()
+
+    def _only_busy(self, order: Order, refusal: Refusal) -> tuple[str, ...]:
+        """Points of `order` that something under way holds, when nothing else is against it."""
+        busy = tuple(c.point for c in order.commands if self._executor.busy(c.point))
+        return busy if refusal.code == "busy" and len(busy) == len(refusal.reasons) else ()
 
     async def _watch(self) -> None:
         """Twice a second: stop file, clock, leases, links, and the spool."""
@@ -389,6 +395,7 @@ class FieldAgent:
                 + self._events.dropped
                 + self._client.events_dropped,
                 tags=tuple(tag.id for tag in self._memory.state.tags),
+                busy=tuple(sorted(self._executor.in_flight)),
             )
         )
 

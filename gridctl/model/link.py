@@ -190,13 +190,16 @@ def bounded_evidence(lines: Sequence[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """Answer to an order: admitted, or refused with the reasons."""
+    """Answer to an order: admitted, or refused with the reasons. `only_busy`: the points that were
+    held by something under way (a command before it, a return to the default), where that is all
+    that stood against it: without them, the order would have been let through."""
 
     type: Literal["ack"] = "ack"
     order: str
     admitted: bool
     code: str
     reasons: tuple[str, ...]
+    only_busy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,7 +253,7 @@ class LeaseInfo:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heartbeat:
     """Once a second: the agent lives, these are its links, leases and whether it is stopped.
-    `tags`: the names of those that it holds."""
+    `tags`: the names of those that it holds; `busy`: points with something under way."""
 
     type: Literal["heartbeat"] = "heartbeat"
     at_s: float
@@ -259,6 +262,7 @@ class Heartbeat:
     leases: tuple[LeaseInfo, ...]
     dropped: int
     tags: tuple[str, ...] = ()
+    busy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "wind_point": "Point of the measured wind speed, m/s, for feeders with wind power.",
         "forecast_file": "CSV of the weather service, written anew with each of its runs: timestamp, "
         "temperature_c, sun_w_m2, wind_ms. Each version is archived.",
-        "holidays": "Local days that are like Sundays.",
+        "holidays": "Local days that are forecast as Sundays (`2026-07-03`): holidays, days between. A day that is not here is an ordinary one.",
     },
     "policy": {
         "existing_voltage": "A voltage that is broken now: `hard` mends it, `not_worse` lets it be, `may_worsen`.",

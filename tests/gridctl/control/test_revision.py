@@ -148,9 +148,11 @@ def test_what_lies_further_ahead_waits_for_the_next_quarter(
         (("R1",), 1.051, 1100.0, 1_000.0, "and R1 does not move"),
         (("R1",), 0.98, 1130.0, 1_000.0, "1030 kW at 00:30, plan P-1 was checked for 1000 kW"),
         ((), 0.949, 1130.0, 1_000.0, None),
-        (("R1",), 0.949, 1130.0, 100.0, None),
+        (("R1",), 0.949, 1130.0, 299.0, None),
+        (("R1",), 0.949, 1130.0, 300.0, "N1.A is at 0.9490 pu"),
+        (("R1",), 0.98, 1130.0, 300.0, None),
     ],
-    ids=["holds", "low", "high", "more-than-checked", "all-move", "fresh"],
+    ids=["holds", "low", "high", "more-than-checked", "all-move", "follows", "seen", "fresh"],
 )
 def test_where_a_regulator_stands_still_the_voltage_is_the_plans(
     held: tuple[str, ...], volts: float, high: float, now_s: float, words: str | None
