@@ -227,8 +227,8 @@ class Judge:
     ) -> None:
         mrids = [c.mrid for c in commands]
         text = (
-            f"the head fell by {measured:.0f} kW, {made.expected_kw:.0f} kW were promised, "
-            f"{KEPT_SHARE_MIN:.0%} of it count as kept"
+            f"the head {_moved(measured)}, promised was that it {_moved(made.expected_kw)}; "
+            f"{KEPT_SHARE_MIN:.0%} of that count as kept"
         )
         if kept:
             # Each device's share of what the head shows; devices are not metered one by one.
@@ -248,3 +248,8 @@ class Judge:
 
     def _head(self) -> Measurement | None:
         return self._image.good(self._head_point)
+
+
+def _moved(fall_kw: float) -> str:
+    """A fall of the import in words; a negative one is a rise."""
+    return f"{'rose' if fall_kw < 0 else 'fell'} by {abs(fall_kw):.0f} kW"

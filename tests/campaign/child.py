@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gridctl.control.approvals import Approvals
-from gridctl.control.dispatcher import Dispatcher
+from gridctl.control.ends import PlanEnds
 from gridctl.control.journal import ENDED, CommandBook
 from gridctl.control.office import Office
 from gridctl.field.agent import run_field
@@ -145,7 +145,7 @@ def arm_office() -> None:
         after=lambda *_: at("ack.after"),
     )
     around(CommandBook, "take_outcome", before=lambda _s, outcome: at(f"outcome.{outcome.state}"))
-    around(Dispatcher, "_finish", before=lambda *_: at("end.before"))
+    around(PlanEnds, "end", before=lambda *_: at("end.before"))
 
 
 def arm_field() -> None:

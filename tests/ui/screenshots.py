@@ -78,14 +78,14 @@ def main() -> int:
     shutil.rmtree(chosen.out, ignore_errors=True)
     chosen.out.mkdir(parents=True)
     with tempfile.TemporaryDirectory(prefix="gridctl-screens-") as folder, ExitStack() as stack:
+        closed = make_quick_pilot(Path(folder) / "closed")
+        users = allow_closed_loop(closed)
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         with Pilot.started(Path(folder) / "pilot", rate=RATE) as pilot:
             walk = Walk(browser, pilot, chosen.out, quick=chosen.quick)
             walk.walk()
-        instance = make_quick_pilot(Path(folder) / "closed")
-        users = allow_closed_loop(instance)
-        with Pilot.started(instance, rate=RATE, users=users) as pilot:
+        with Pilot.started(closed, rate=RATE, users=users) as pilot:
             walk.walk_closed_loop(pilot)
         browser.close()
     for taken, name in DOCUMENTED.items():
