@@ -282,12 +282,12 @@ def with_appliance(resource: Resource, step_s: float) -> Resource:
     """A load group with the comfort, the rebound and the precooling of its appliance, where none
     are given."""
     if not isinstance(resource, LoadGroup) or resource.appliance is None:
-    precool = resource.precool
         return resource
     own = resource.appliance
-        precool = precool or hvac.precool(own)
+    precool = resource.precool
     if isinstance(own, Hvac):
         comfort, rebound = hvac.comfort(own), hvac.rebound(own, resource, step_s)
+        precool = precool or hvac.precool(own)
     elif isinstance(own, WaterHeater):
         comfort, rebound = water_heater.comfort(own), water_heater.rebound(own, resource, step_s)
     else:
