@@ -334,9 +334,11 @@ class Cycle:
 
     def _too_much(self, plan: Plan, ahead: Forecast) -> str | None:
         """Why the active `plan` does much more than is needed; None until its devices have
-        settled, and once it was told in this interval."""
+        settled, once it was told in this interval, and where it is the voltage's (ADR 0047)."""
         start_s = ahead.horizon.start_s
         if not self._dispatcher.is_settled or start_s == self._loosened_s:
+            return None
+        if self._known().still_regulators:
             return None
         why = overdone(
             plan,

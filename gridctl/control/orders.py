@@ -213,7 +213,7 @@ class Orders:
         if ack is None or ack.admitted:
             return frozenset()
         own = {command.point for command in order.commands}
-        return own & frozenset(ack.only_busy)
+        return frozenset(ack.only_busy) & own
 
     def _order(
         self,

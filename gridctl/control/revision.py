@@ -160,7 +160,8 @@ def overdone(
     now_s: float,
 ) -> str | None:
     """Why `plan` takes much more off the head than `limit_kw` needs, in each interval of the next
-    half hour; None: it does not, or customers asked for it. Arguments as of `outrun`."""
+    half hour, or in one of them where none needs anything: what is about to begin too early; None:
+    it does not, or customers asked for it. Arguments as of `outrun`."""
     if plan.requests:
         return None
     horizon, high_kw = ahead.horizon, ahead.at_quantile(quantile)
@@ -170,12 +171,16 @@ def overdone(
         if now_s < start_s < now_s + OVERDONE_AHEAD_S:
             reliefs.append(relief_kw(plan, start_s))
             needs.append(max(0.0, high_kw[k] - limit_kw))
-    spare_kw = min((r - n for r, n in zip(reliefs, needs, strict=True)), default=0.0)
-    if spare_kw <= OVERDONE_SHARE * limit_kw:
+    if not reliefs:
         return None
+    is_needed = max(needs) > 0.0
+    spare_kw = min(r - n for r, n in zip(reliefs, needs, strict=True))
+    if (spare_kw if is_needed else max(reliefs)) <= OVERDONE_SHARE * limit_kw:
+        return None
+    takes = f"{min(reliefs):.0f} kW at least" if is_needed else f"up to {max(reliefs):.0f} kW"
     return (
         f"the newest forecast needs {max(needs):.0f} kW in the next half hour, "
-        f"plan {plan.mrid} takes off {min(reliefs):.0f} kW at least"
+        f"plan {plan.mrid} takes off {takes}"
     )
 
 

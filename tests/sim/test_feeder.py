@@ -259,7 +259,7 @@ def test_behind_the_unloaded_delta_the_published_voltages_are_between_lines() ->
     ours = dict(zip(engine.node_phases, engine.solve().voltages_pu, strict=True))
     size, angle = IEEE123["610"], ANGLES_123["610"]
     theirs = [m * np.exp(1j * np.radians(a)) for m, a in zip(size, angle, strict=True) if m and a]
-    for k, (one, other) in enumerate(("AB", "BC", "CA")):
+    for k, (one, other) in enumerate((("A", "B"), ("B", "C"), ("C", "A"))):
         seen = abs(ours[f"610.{one}"] - ours[f"610.{other}"])
         assert seen == pytest.approx(abs(theirs[k] - theirs[(k + 1) % 3]), abs=5e-4)
 

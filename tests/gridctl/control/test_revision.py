@@ -98,7 +98,7 @@ def test_when_a_plan_lets_too_much_out(
         (
             (700.0,) * 8,
             300.0,
-            "needs 0 kW in the next half hour, plan P-1 takes off 300 kW at least",
+            "needs 0 kW in the next half hour, plan P-1 takes off up to 300 kW",
         ),
         ((1150.0,) * 8, 300.0, "needs 150 kW in the next half hour"),
         ((1250.0,) * 8, 300.0, None),
@@ -163,6 +163,20 @@ def test_where_a_regulator_stands_still_the_voltage_is_the_plans(
         voltage_max_pu=1.05,
     )  # fmt: skip
     assert why is None if words is None else why is not None and words in why
+
+
+def test_a_plan_that_is_about_to_begin_too_early_does_too_much() -> None:
+    """It lets the next quarter of an hour be and sheds in the one after it, which needs nothing."""
+    made = plan(0.0)
+    after_kw = (1100.0, 1100.0, 900.0, 900.0, *(1100.0,) * 4)
+    early = replace(made, result=replace(made.result, head_after_kw=after_kw))
+    told = [
+        overdone(early, forecast(high), quantile=0.9, limit_kw=LIMIT_KW, now_s=100.0)
+        for high in ((950.0,) * 8, (950.0, 950.0, 1010.0, *(950.0,) * 5))
+    ]
+    assert told[0] is not None
+    assert "takes off up to 200 kW" in told[0]
+    assert told[1] is None, "a part of it is needed"
 
 
 def test_a_plan_in_its_place_must_take_noticeably_less() -> None:
