@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,6 +16,9 @@ BoolArray = NDArray[np.bool_]
 
 COST_MIN = 1e-3
 """Least cost of a kWh moved, so that nothing moves that no limit asks for."""
+
+
+CANCELLED_FROM = 0.5
 
 
 class Rows:
@@ -81,10 +84,20 @@ def _filled(value: FloatArray | float, count: int) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Call:
+    """An announced call that may be cancelled: the column that is 1 then, and the intervals (T,)
+    that are on otherwise."""
+
+    column: int
+    during: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunColumns:
     """The on/off part of a resource: the columns on, start and stop of each interval, the rules of
     its runs, and the kW that "on" may reach. `back_kw` (L, K): what comes back at least in the k-th
-    interval after the release of a run of l intervals (none where nothing does).
+    interval after the release of a run of l intervals (none where nothing does). `calls`: those
+    that may be cancelled.
 
     `aftermath`: what the end of each of the given runs (T,) adds to the injection: a matrix (T, n)
     on the columns, and a constant (T,) for what was done before the horizon.
@@ -97,6 +110,22 @@ class RunColumns:
     full_kw: float
     aftermath: Callable[[BoolArray], tuple[sp.csr_array, FloatArray]]
     back_kw: FloatArray = field(default_factory=lambda: np.zeros((0, 0)))
+    calls: tuple[Call, ...] = ()
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether a run is on now, or announced for good: it cannot be done without."""
+        return self.rules.active or bool(self.rules.must.any())
+
+    def kept(self, own: FloatArray) -> RunRules:
+        """The rules with the calls that the block's columns `own` do not cancel."""
+        if not self.calls:
+            return self.rules
+        must = self.rules.must if len(self.rules.must) else np.zeros(self.rules.count, np.bool_)
+        for call in self.calls:
+            if own[call.column] < CANCELLED_FROM:
+                must = must | call.during
+        return replace(self.rules, must=must)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

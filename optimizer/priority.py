@@ -32,7 +32,7 @@ class Order:
             group = groups.get(block.resource)
             if group is None or group.priority == first or block.runs is None:
                 continue
-            if block.runs.rules.active or block.runs.rules.must.any():
+            if block.runs.is_bound or block.runs.calls:
                 continue
             self._open.setdefault(group.priority, []).append((index, _dearer(block)))
             programme.blocks[index] = shut(block)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from gridctl.model.planning import Finding, FindingKind, PlanningResult
+from gridctl.model.planning import Finding, FindingKind, PlanningResult, SolveStatus
 from gridctl.model.policy import ImportPrice
 from gridctl.model.resource import Battery, LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.explain import export_names
 from optimizer.limits import export_max_kw, least_expected_kw
 from optimizer.problem import Problem
+from optimizer.resources.cancelling import may_cancel
 from optimizer.resources.depth import wear
 from optimizer.wording import KW_MIN, Span, Words, spans
 
@@ -29,6 +30,40 @@ def reasons(words: Words, problem: Problem, result: PlanningResult) -> list[Find
             found += _saved(words, problem, price, after_kw)
         found += _depths(problem, result)
         found += _cooled_ahead(words, problem, result)
+    if result.verification is not None or result.status is SolveStatus.NOT_NEEDED:
+        found += _announced(words, problem, result)
+    return found
+
+
+def _announced(words: Words, problem: Problem, result: PlanningResult) -> list[Finding]:
+    """Calls that customers have been told of and that are taken back, and what that costs."""
+    found = []
+    for group in problem.task.resources:
+        if not isinstance(group, LoadGroup) or group.cancel_cost is None:
+            continue
+        if group.mrid in problem.excluded:
+            continue
+        state, grid = problem.states[group.mrid], problem.grid
+        on = {s.interval for s in result.setpoints if s.resource == group.mrid and s.kw > 0.0}
+        for start_s, end_s in state.announced:
+            told = np.flatnonzero((grid.begin_s < end_s) & (grid.end_s > start_s)).tolist()
+            if not told or on.issuperset(told) or not may_cancel(group, start_s, grid):
+                continue
+            span = Span(first=told[0], last=told[-1])
+            found.append(
+                Finding(
+                    kind=FindingKind.REASON,
+                    text=f"The call that was announced to {group.name} {words.between(span)} is"
+                    f" taken back: that costs {_cost(group.cancel_cost)}, to carry it out would"
+                    " cost more.",
+                    first=span.first,
+                    last=span.last,
+                    amount=group.cancel_cost,
+                    unit="cost",
+                    cost=group.cancel_cost,
+                    resources=(group.mrid,),
+                )
+            )
     return found
 
 

@@ -59,7 +59,7 @@ def spared(
 
 
 def _asked(runs: RunColumns) -> bool:
-    return runs.back_kw.size > 0 and not runs.rules.active and not runs.rules.must.any()
+    return runs.back_kw.size > 0 and not runs.is_bound and not runs.calls
 
 
 def _longest(back_kw: FloatArray, room_kw: FloatArray, rules: RunRules) -> IntArray:

@@ -176,17 +176,23 @@ def _load_group(group: LoadGroup) -> Iterator[str]:
         for name, value in asdict(group.appliance).items():
             if value is not None and not (math.isfinite(value) and value > 0.0):
                 yield f"appliance.{name} is {value}"
-    if group.precool is not None:
-        for name, value in asdict(group.precool).items():
-            least = 0.0 if name == "fade_h" else 1e-9
-            if not (math.isfinite(value) and value >= least):
-                yield f"precool.{name} is {value}"
+    yield from _around_a_call(group)
     if not 0.0 <= group.level_min <= 1.0:
         yield f"level_min is {group.level_min}"
     if any(not (math.isfinite(s) and s >= 0.0) for s in group.rebound):
         yield "rebound has a share below 0"
     if any(not 0.0 < s <= 1.0 for s in group.stages):
         yield "stages lie between 0 and 1"
+
+
+def _around_a_call(group: LoadGroup) -> Iterator[str]:
+    if group.cancel_cost is not None and not 0.0 <= group.cancel_cost < math.inf:
+        yield f"cancel_cost is {group.cancel_cost}"
+    if group.precool is not None:
+        for name, value in asdict(group.precool).items():
+            least = 0.0 if name == "fade_h" else 1e-9
+            if not (math.isfinite(value) and value >= least):
+                yield f"precool.{name} is {value}"
 
 
 def _generator(generator: Generator) -> Iterator[str]:

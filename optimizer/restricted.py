@@ -36,9 +36,12 @@ def restricted(block: Block, windows: Sequence[Window], grid: TimeGrid) -> Block
     if block.runs is None:
         return replace(block, lower=lower, upper=upper)
     rules = _rules(block.runs.rules, blocked)
+    calls = tuple(replace(call, during=call.during & ~blocked) for call in block.runs.calls)
     _shut(lower, upper, block.runs.on[blocked])
     _shut(lower, upper, block.runs.start[blocked | ~rules.may_start])
-    return replace(block, lower=lower, upper=upper, runs=replace(block.runs, rules=rules))
+    return replace(
+        block, lower=lower, upper=upper, runs=replace(block.runs, rules=rules, calls=calls)
+    )
 
 
 def _shut(lower: FloatArray, upper: FloatArray, columns: IntArray) -> None:

@@ -114,8 +114,9 @@ def repaired(programme: Programme, x: FloatArray, threshold: float) -> dict[int,
     for index, block in enumerate(programme.blocks):
         if block.runs is None:
             continue
-        share = (block.action @ x[programme.columns_of(index)]) / block.runs.full_kw
-        runs[index] = best_runs(block.runs.rules, (share - threshold) * hours)
+        own = x[programme.columns_of(index)]
+        share = (block.action @ own) / block.runs.full_kw
+        runs[index] = best_runs(block.runs.kept(own), (share - threshold) * hours)
     return runs
 
 
@@ -256,7 +257,7 @@ def _without_the_dear(
     do its part cheaper: the relaxation counts a start only in part, and so always likes it."""
     for index, block in enumerate(programme.blocks):
         on = best[1].runs.get(index)
-        if block.runs is None or on is None or not on.any() or block.runs.rules.active:
+        if block.runs is None or on is None or not on.any() or block.runs.is_bound:
             continue
         own = best[0].x[programme.columns_of(index)]
         fixed_costs = sum(

@@ -492,7 +492,10 @@ class Cycle:
             price_by_hour=settings.price_by_hour,
             utc_offset_s=settings.utc_offset_s,
         )
-        return self._participation.restricted(replace(task, policy=policy))
+        running = self._dispatcher.active
+        return self._participation.restricted(
+            replace(task, policy=policy), None if running is None else running.plan
+        )
 
     def _limits(self) -> NetworkLimits:
         settings = self._settings

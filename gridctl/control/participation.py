@@ -62,22 +62,53 @@ class Participation:
                 reasons[device] = "; ".join(dict.fromkeys(held))
         return reasons
 
-    def restricted(self, task: PlanningTask) -> PlanningTask:
-        """`task` with every limit in it, and with what dispatches name."""
+    def restricted(self, task: PlanningTask, active: Plan | None = None) -> PlanningTask:
+        """`task` with every limit in it, with what dispatches name, and with the calls that the
+        `active` plan has announced to those who need notice."""
         task = narrowed(task)
         if not self._terms:
             return task
         end_s = task.horizon.start_s + task.horizon.step_s * task.horizon.count
         asked_s = min([task.now_s, *(r.received_s for r in task.requests)])
+        told = {} if active is None else self._announced(task, active)
         found = {
-            device: self._allowance(device, asked_s=asked_s, now_s=task.now_s, end_s=end_s)
+            device: self._allowance(
+                device,
+                # who has been told needs no further notice
+                asked_s=float("-inf") if device in told else asked_s,
+                now_s=task.now_s,
+                end_s=end_s,
+            )
             for device in self._terms
         }
         return replace(
             task,
             resources=tuple(_with_starts(r, found.get(r.mrid)) for r in task.resources),
-            states=tuple(_with_windows(s, found.get(s.resource)) for s in task.states),
+            states=tuple(
+                replace(_with_windows(s, found.get(s.resource)), announced=told.get(s.resource, ()))
+                for s in task.states
+            ),
         )
+
+    def _announced(
+        self, task: PlanningTask, active: Plan
+    ) -> dict[str, tuple[tuple[float, float], ...]]:
+        """(start, end) of the calls that have not begun and of which customers have been told, by
+        device: only where the group says what it costs to take one back."""
+        priced = {
+            r.mrid for r in task.resources if isinstance(r, LoadGroup) and r.cancel_cost is not None
+        }
+        found = {}
+        for device in priced & self._terms.keys():
+            notice_s = max(one.notice_s for one in self._terms[device])
+            told = tuple(
+                (start_s, end_s)
+                for start_s, end_s in _calls(active.result, device)
+                if task.now_s < start_s <= task.now_s + notice_s
+            )
+            if told:
+                found[device] = told
+        return found
 
     def told(self, task: PlanningTask, result: PlanningResult) -> PlanningResult:
         """`result` with the windows that kept devices out of a part of the plan."""
@@ -120,6 +151,19 @@ class Participation:
             end_s=end_s,
             utc_offset_s=self._utc_offset_s,
         )
+
+
+def _calls(result: PlanningResult, device: str) -> list[tuple[float, float]]:
+    """(start, end) of each run of shedding that a plan has for `device`."""
+    horizon = result.horizon
+    on = sorted(s.interval for s in result.setpoints if s.resource == device and s.kw > MOVES_KW)
+    found: list[tuple[float, float]] = []
+    for k in on:
+        start_s = horizon.start_s + k * horizon.step_s
+        if found and found[-1][1] == start_s:
+            start_s = found.pop()[0]
+        found.append((start_s, horizon.start_s + (k + 1) * horizon.step_s))
+    return found
 
 
 def _with_starts(resource: Resource, allowed: Allowance | None) -> Resource:

@@ -128,7 +128,8 @@ class LoadGroup:
     Hours of a day and of a season; `call_value`: what a call that is left is worth, a cost of each
     start. `ramp_kw_per_min`: how fast it may follow; None: at once. `appliance`: what it consists
     of; its `comfort`, `rebound` and `precool` follow from it where they are not given. `precool`:
-    None where it cannot be cooled ahead of a call.
+    None where it cannot be cooled ahead of a call. `cancel_cost`: what it costs to take back a call
+    that was announced and has not begun; None: it is not taken back.
     """
 
     mrid: str
@@ -156,6 +157,7 @@ class LoadGroup:
     comfort: Comfort | None = None
     appliance: Hvac | WaterHeater | EvCharging | None = None
     precool: Precool | None = None
+    cancel_cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

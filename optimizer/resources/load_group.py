@@ -22,7 +22,7 @@ from optimizer.block import (
     block_of,
     selection,
 )
-from optimizer.resources import precool
+from optimizer.resources import cancelling, precool
 from optimizer.run_rows import Ramp, RunLimits, add_ramps, add_runs, rules_of
 from optimizer.runs import RunRules
 from optimizer.timegrid import SECONDS_PER_HOUR, FloatArray, IntArray, TimeGrid
@@ -207,7 +207,7 @@ def run_rules(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> RunRule
     """The group's rules in whole intervals, with its history as constants."""
     ramp = _ramp(group, state, grid)
     return rules_of(
-        state,
+        cancelling.locked(group, state, grid),
         grid,
         RunLimits(
             length_min_s=group.duration_min_s,
@@ -225,7 +225,10 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
     """Columns of each interval: see `_columns`. Rebound depends on where runs end,
     so it comes in when the runs are fixed (`aftermath`)."""
     count, rules = grid.count, run_rules(group, state, grid)
-    columns = _columns(group, grid)
+    told = replace(group, cancel_cost=None) if group.cancel_cost is not None else group
+    all_told = run_rules(told, state, grid) if state.announced else rules
+    calls = cancelling.calls_of(group, state, grid, all_told, _columns(group, grid))
+    columns = _columns(group, grid) + len(calls)
     shed, on, start, stop = (np.arange(count) + k * count for k in range(4))
     cap_kw = _cap_kw(group, state)
     level_kw = _level_kw(group, state)
@@ -243,6 +246,7 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
     rows.add_all([(t, shed, 1.0), (t, on, -cap_kw)], upper=0.0, count=count)
     rows.add_all([(t, shed, 1.0), (t, on, -level_kw)], lower=0.0, count=count)
     add_runs(rows, rules, on, start, stop)
+    cancelling.add_calls(rows, group, calls, on=on, upper=upper, cost=cost)
     ramp = _ramp(group, state, grid)
     if ramp is not None:
         add_ramps(rows, ramp, shed, start, stop)
@@ -253,7 +257,7 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
             lower[4 * count : 5 * count] = -np.inf
     shedding = selection(count, columns, shed, 1.0)
     if group.precool is not None:
-        own = np.arange(_ahead_first(group, grid), columns)
+        own = np.arange(_ahead_first(group, grid), _columns(group, grid))
         precool.add_precool(rows, group.precool, state, grid, columns=own, on=on, start=start)
         precool.bound_and_price(
             group.precool, state, grid, columns=own, price=price, upper=upper, cost=cost
@@ -275,7 +279,8 @@ def block(group: LoadGroup, state: ResourceState, grid: TimeGrid) -> Block:
             stop=stop,
             rules=rules,
             full_kw=cap_kw,
-            aftermath=partial(_aftermath, group, state, grid),
+            aftermath=partial(_aftermath, group, state, grid, columns),
+            calls=calls,
             back_kw=np.zeros((0, 0)) if group.precool else _back_kw(group, grid, level_kw),
         ),
         stages=Stages(columns=shed, levels_kw=np.sort(np.array(group.stages)) * cap_kw)
@@ -310,7 +315,7 @@ def _add_comfort(
 
 
 def _aftermath(
-    group: LoadGroup, state: ResourceState, grid: TimeGrid, on: BoolArray
+    group: LoadGroup, state: ResourceState, grid: TimeGrid, columns: int, on: BoolArray
 ) -> tuple[sp.csr_array, FloatArray]:
     """Rebound and pickup of the given runs: minus a share of each run's energy after its release.
 
@@ -337,7 +342,7 @@ def _aftermath(
             row += [t] * len(run.ahead)
             column += [_ahead_first(group, grid) + k for k, _ in run.ahead]
             value += [per_kwh * left * float(grid.hours[k]) for k, left in run.ahead]
-    return sp.csr_array((value, (row, column)), shape=(count, _columns(group, grid))), constant
+    return sp.csr_array((value, (row, column)), shape=(count, columns)), constant
 
 
 def _back_kw(group: LoadGroup, grid: TimeGrid, level_kw: float) -> FloatArray:

@@ -342,6 +342,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "has `ahead_k`, `ahead_kw`, `ahead_h` besides.",
         "precool": "Cooling ahead of a call: `rating_kw` drawn besides, `energy_kwh` stored at most, within `ahead_s` before a "
         "start, fading within `fade_h`. Needs a `min_value` below 0 in OT's limits: it is a negative setpoint. Absent: never.",
+        "cancel_cost": "What it costs to take back a call that customers were told of (an enrolment with notice) and that has not "
+        "begun. Absent: what was announced is not weighed; a new plan may leave it out.",
     },
     "battery": {
         "mrid": "Its name in plans and audit.",

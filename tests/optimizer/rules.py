@@ -118,7 +118,7 @@ class Runs(NamedTuple):
 def _group(
     task: PlanningTask, group: LoadGroup, state: ResourceState, series: list[float]
 ) -> list[str]:
-    found = _ahead(task, group, state, series)
+    found = _ahead(task, group, state, series) + _announced(task, group, state, series)
     cap = min(group.rating_kw, state.available_kw)
     for k, kw in enumerate(series):
         if kw > cap + TOLERANCE_KW:
@@ -134,6 +134,31 @@ def _group(
             group.duration_min_s, group.duration_max_s, group.recovery_s, group.starts_per_day_max
         ),
     )
+
+
+def _announced(
+    task: PlanningTask, group: LoadGroup, state: ResourceState, series: list[float]
+) -> list[str]:
+    """A call that was announced, fits the other rules and has no price of cancelling is kept."""
+    found = []
+    for start, end in state.announced:
+        begun = start <= task.now_s
+        if (group.cancel_cost is not None and not begun) or state.blocked:
+            continue
+        if not group.duration_min_s <= end - start <= group.duration_max_s:
+            continue
+        if begun or start < (state.released_at_s or -1e99) + group.recovery_s:
+            continue
+        if group.hours_per_day_max is not None or state.starts_today >= group.starts_per_day_max:
+            continue
+        if end - start > group.duration_max_s - group.recovery_s and state.active_since_s:
+            continue
+        found += [
+            f"{group.mrid}: off in interval {k}, which was announced"
+            for k, kw in enumerate(series)
+            if _begin_s(task, k) < end - 1e-3 and _end_s(task, k) > start + 1e-3 and kw <= 0.0
+        ]
+    return found
 
 
 def _ahead(

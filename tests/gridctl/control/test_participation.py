@@ -5,15 +5,23 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+from gridctl.control.activity import Activity
+from gridctl.control.participation import Participation
+from gridctl.control.ports import Store
+from gridctl.model.clock import ManualClock
 from gridctl.model.enrolment import Terms, Window
-from gridctl.model.plan import PlanState
-from gridctl.model.planning import PlanningResult, PlanningTask
+from gridctl.model.plan import Plan, PlanState
+from gridctl.model.planning import PlanningResult, PlanningTask, Setpoint, SolveStatus
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.model.record import AuditEntry
 from gridctl.store.platform import PlatformObject
+from optimizer.plan import no_plan
 from tests.gridctl.control.test_journey import approved, plan_is, propose, ready
 from tests.gridctl.small_site import ANNE, SHED_KW, Site, ToyPlanner, site, until
+from tests.optimizer.small import HOUR_S, group, hourly_task
 
 
 async def opt_out(running: Site, device: str, *, why: str = "opted out of R: the pump") -> None:
@@ -105,3 +113,46 @@ async def test_a_changed_dispatch_is_planned_anew(tmp_path: Path) -> None:
         assert stored is not None
         assert stored.state is PlanState.VOID
         assert "the requests have changed since the plan was made" in stored.reason
+
+
+class OneStore:
+    """The terms that are agreed; nothing else of a store is asked here."""
+
+    def __init__(self, *agreed: Terms) -> None:
+        self.platform, self._agreed = self, agreed
+
+    async def terms(self) -> tuple[Terms, ...]:
+        return self._agreed
+
+
+async def test_calls_that_customers_were_told_of_are_announced_to_the_next_plan() -> None:
+    """Two hours of notice. The plan that runs calls G in an hour and again in four: of the first
+    its customers have been told, the second may still be left out free of charge."""
+    own = group("G", cancel_cost=20.0)
+    task = hourly_task([900] * 6, own)
+    store = OneStore(Terms(id="ENR-1", device="G", notice_s=2 * HOUR_S))
+    who = Participation(
+        store=cast(Store, store),
+        clock=ManualClock(grid_s=task.now_s),
+        activity=Activity(utc_offset_s=0.0),
+        utc_offset_s=0.0,
+    )
+    await who.load()
+    result = no_plan(task, SolveStatus.OPTIMAL, "")
+    on = (0.0, 60.0, 60.0, 0.0, 50.0, 0.0)
+    result = replace(
+        result,
+        setpoints=tuple(
+            Setpoint(resource="G", interval=k, kw=kw, effect_kw=kw) for k, kw in enumerate(on)
+        ),
+    )
+    running = cast(Plan, SimpleNamespace(result=result))
+    (state,) = who.restricted(task, running).states
+    assert state.announced == ((task.now_s + HOUR_S, task.now_s + 3 * HOUR_S),)
+    assert state.blocked == (), "who has been told needs no notice again"
+    (state,) = who.restricted(task).states
+    assert state.announced == ()
+    assert state.blocked[0].end_s == task.now_s + 2 * HOUR_S
+    free = replace(task, resources=(group("G"),))
+    (state,) = who.restricted(free, running).states
+    assert state.announced == (), "nobody says what taking it back costs"
