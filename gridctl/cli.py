@@ -6,13 +6,10 @@ Exit codes: 0 done; 1 refused or not fulfilled (the reason is on stderr); 2 wron
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -20,6 +17,11 @@ from gridctl import __version__
 from gridctl.cli_alarms import alarms_app
 from gridctl.cli_check import check_app
 from gridctl.cli_command import command_app
+from gridctl.cli_ending import (
+    fail,
+    guarded,
+    run_guarded,
+)
 from gridctl.cli_estimate import estimate
 from gridctl.cli_evidence import evidence_app, replay_plan
 from gridctl.cli_feeder import feeder_app
@@ -38,9 +40,6 @@ from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User
 from gridctl.cli_trace import trace_link
 from gridctl.cli_user import user_app
 from gridctl.cli_vee import vee_app
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
-
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
 
 app = typer.Typer(
     name="gridctl",
@@ -104,46 +103,6 @@ def emit(value: object) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def fail(text: str, code: int) -> NoReturn:
-    """Say why on stderr and leave."""
-    print(f"gridctl: {text}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
-    """Run a coroutine; turn our own errors into exit codes."""
-    _guarded(lambda: asyncio.run(work()))
-
-
-def _guarded(work: Callable[[], int | None]) -> None:
-    """Run something; turn our own errors into exit codes, alone or out of a task group."""
-    try:
-        code = work()
-    except GridctlError as error:
-        _leave(error)
-    except ExceptionGroup as group:
-        ours = group.subgroup(GridctlError)
-        if ours is None or group.split(GridctlError)[1] is not None:
-            raise
-        first: BaseException = ours
-        while isinstance(first, BaseExceptionGroup):
-            first = first.exceptions[0]
-        _leave(first)
-    else:
-        if code:
-            raise typer.Exit(code)
-
-
-def _leave(error: BaseException) -> NoReturn:
-    match error:
-        case ConfigError():
-            fail(str(error), EXIT_CONFIG)
-        case UnavailableError():
-            fail(str(error), EXIT_UNAVAILABLE)
-        case _:
-            fail(str(error), EXIT_REFUSED)
-
-
 @app.command(short_help="A whole pilot on this machine: simulator to console.")
 def demo(
     instance: Instance = DEFAULT_INSTANCE,
@@ -171,7 +130,7 @@ def demo(
 
         if break_ is not None and break_ not in BREAKS:
             fail(f"--break knows {', '.join(BREAKS)}", 2)
-        _run(lambda: run_script(break_name=break_, as_json=as_json))
+        run_guarded(lambda: run_script(break_name=break_, as_json=as_json))
         return
     if break_ is not None:
         fail("--break needs --script", 2)
@@ -179,7 +138,7 @@ def demo(
 
     if feeder and instance == DEFAULT_INSTANCE:
         instance = DEFAULT_INSTANCE.with_name(f"demo-{Path(feeder).name}")
-    _run(lambda: run_demo(instance, port=port, rate=rate, fresh=fresh, feeder=feeder))
+    run_guarded(lambda: run_demo(instance, port=port, rate=rate, fresh=fresh, feeder=feeder))
 
 
 @app.command(short_help="Office, console and a supervised field agent.")
@@ -187,7 +146,7 @@ def run(instance: Instance = DEFAULT_INSTANCE) -> None:
     """The office with console and a supervised field agent: small sites, one host."""
     from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: run_office(instance / "gridctl.toml", with_field=True))
+    run_guarded(lambda: run_office(instance / "gridctl.toml", with_field=True))
 
 
 @app.command(short_help="Office and console; the field agent dials in.")
@@ -216,7 +175,7 @@ def serve(
     if profile is None:
         from gridctl.assembly import run_office  # noqa: PLC0415 - lazy on purpose
 
-        _run(lambda: run_office(instance / "gridctl.toml", with_field=False))
+        run_guarded(lambda: run_office(instance / "gridctl.toml", with_field=False))
         return
     if profile != "openadr-test":
         fail("--profile knows openadr-test", 2)
@@ -228,7 +187,7 @@ def serve(
         allow_private=not webhook_public,
         echo=Echo.REQUIRED if webhook_echo else Echo.ASKED,
     )
-    _run(lambda: run_test_vtn(port=port, policy=policy))
+    run_guarded(lambda: run_test_vtn(port=port, policy=policy))
 
 
 @app.command(short_help="The OT agent, the last line before the wire.")
@@ -239,7 +198,7 @@ def field(
     """The OT agent: reads the devices, checks every order again, sends the commands."""
     from gridctl.assembly_field import run_field_agent  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: run_field_agent(instance / "gridctl.toml", child=child))
+    run_guarded(lambda: run_field_agent(instance / "gridctl.toml", child=child))
 
 
 @app.command()
@@ -247,7 +206,7 @@ def status(instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJs
     """What is going on: head against limit, links, plans, alarms."""
     from gridctl.cli_desk import show_status  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: show_status(instance, user=user, as_json=as_json))
+    guarded(lambda: show_status(instance, user=user, as_json=as_json))
 
 
 @app.command(short_help="STOP all dispatch now; needs no password.")
@@ -259,7 +218,7 @@ def stop(
     """STOP all dispatch now. Needs no password and works with console and office dead."""
     from gridctl.cli_desk import stop_dispatch  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: stop_dispatch(instance, reason=reason, as_json=as_json))
+    guarded(lambda: stop_dispatch(instance, reason=reason, as_json=as_json))
 
 
 @app.command(short_help="What is wrong here, and how to mend it.")
@@ -267,7 +226,7 @@ def doctor(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> No
     """Check ports, certificates, database, clock and dependencies, and say how to mend each."""
     from gridctl.doctor import examine  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: examine(instance, as_json=as_json))
+    guarded(lambda: examine(instance, as_json=as_json))
 
 
 @app.command()
@@ -286,7 +245,7 @@ def plan_list(
     """Plans, newest first."""
     from gridctl.cli_desk import list_plans  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: list_plans(instance, user=user, as_json=as_json))
+    guarded(lambda: list_plans(instance, user=user, as_json=as_json))
 
 
 @plan_app.command("show")
@@ -296,7 +255,7 @@ def plan_show(
     """One plan: before and after, devices, who is excluded and why, the AC check."""
     from gridctl.cli_desk import show_plan  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: show_plan(instance, plan, user=user, as_json=as_json))
+    guarded(lambda: show_plan(instance, plan, user=user, as_json=as_json))
 
 
 @plan_app.command("explain")
@@ -306,7 +265,7 @@ def plan_explain(
     """Why the plan is as it is: limits and their prices, what is missed and what would help."""
     from gridctl.cli_desk import explain_plan  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: explain_plan(instance, plan, user=user, as_json=as_json))
+    guarded(lambda: explain_plan(instance, plan, user=user, as_json=as_json))
 
 
 @plan_app.command("approve")
@@ -323,7 +282,7 @@ def plan_approve(
     """Approve exactly the plan that you have read: its digest is required."""
     from gridctl.cli_desk import approve_plan  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(
+    guarded(
         lambda: approve_plan(instance, plan, digest, user=user, as_json=as_json, read=read or [])
     )
 
@@ -343,7 +302,7 @@ def plan_break_glass(
     """Release an emergency plan alone: alarm, audit, and a review by the next shift."""
     from gridctl.cli_desk import break_glass  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(
+    guarded(
         lambda: break_glass(
             instance, plan, digest, reason, user=user, as_json=as_json, read=read or []
         )
@@ -361,7 +320,7 @@ def plan_reject(
     """Reject a plan."""
     from gridctl.cli_desk import reject_plan  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: reject_plan(instance, plan, reason, user=user, as_json=as_json))
+    guarded(lambda: reject_plan(instance, plan, reason, user=user, as_json=as_json))
 
 
 @audit_app.command("verify")
@@ -378,7 +337,7 @@ def audit_verify(
     """Verify the hash chain against its signed checkpoints; names the first bad row."""
     from gridctl.cli_store import verify_audit  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: verify_audit(instance, checkpoints=checkpoints, key=key, as_json=as_json))
+    run_guarded(lambda: verify_audit(instance, checkpoints=checkpoints, key=key, as_json=as_json))
 
 
 @db_app.command("upgrade")
@@ -386,7 +345,7 @@ def db_upgrade(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -
     """Bring the database to this version's schema."""
     from gridctl.cli_store import upgrade_database  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: upgrade_database(instance, as_json=as_json))
+    run_guarded(lambda: upgrade_database(instance, as_json=as_json))
 
 
 @db_app.command("fence")
@@ -401,7 +360,7 @@ def db_fence(
     """After a restore: go on after the orders that the field has seen. The office must not run."""
     from gridctl.cli_store import fence_orders  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: fence_orders(instance, epoch=epoch, as_json=as_json))
+    run_guarded(lambda: fence_orders(instance, epoch=epoch, as_json=as_json))
 
 
 @client_app.command("add")
@@ -414,7 +373,7 @@ def openadr_add(
     """Add a customer system; its secret is made here and printed once. The office must not run."""
     from gridctl.cli_openadr import add_client  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: add_client(instance, client_id, role=role, as_json=as_json))
+    run_guarded(lambda: add_client(instance, client_id, role=role, as_json=as_json))
 
 
 @client_app.command("list")
@@ -422,7 +381,7 @@ def openadr_list(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False)
     """Who may ask for a token."""
     from gridctl.cli_openadr import list_clients  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: list_clients(instance, as_json=as_json))
+    run_guarded(lambda: list_clients(instance, as_json=as_json))
 
 
 @client_app.command("revoke")
@@ -432,7 +391,7 @@ def openadr_revoke(
     """Lock a customer system out; ends its tokens. The office must not run."""
     from gridctl.cli_openadr import revoke_client  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: revoke_client(instance, client_id, as_json=as_json))
+    run_guarded(lambda: revoke_client(instance, client_id, as_json=as_json))
 
 
 @client_app.command("secret")
@@ -442,7 +401,7 @@ def openadr_secret(
     """Give a customer system a new secret, printed once; ends its tokens. Stop the office first."""
     from gridctl.cli_openadr import set_secret  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: set_secret(instance, client_id, as_json=as_json))
+    run_guarded(lambda: set_secret(instance, client_id, as_json=as_json))
 
 
 @client_app.command("signing")
@@ -453,7 +412,7 @@ def openadr_signing(
     before. Stop the office first."""
     from gridctl.cli_openadr import set_signing  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: set_signing(instance, client_id, as_json=as_json))
+    run_guarded(lambda: set_signing(instance, client_id, as_json=as_json))
 
 
 @mqtt_app.command("acl")
@@ -461,7 +420,7 @@ def openadr_mqtt_acl(instance: Instance = DEFAULT_INSTANCE) -> None:
     """Who may read which topic, as mosquitto's acl_file; again after a VEN or client is new."""
     from gridctl.cli_openadr import mqtt_acl  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: mqtt_acl(instance))
+    run_guarded(lambda: mqtt_acl(instance))
 
 
 @dead_app.command("list")
@@ -469,7 +428,7 @@ def openadr_dead(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False)
     """Notifications that no callback took, at any rung of the ladder."""
     from gridctl.cli_openadr import list_dead  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: list_dead(instance, as_json=as_json))
+    run_guarded(lambda: list_dead(instance, as_json=as_json))
 
 
 @dead_app.command("replay")
@@ -479,7 +438,7 @@ def openadr_replay(
     """Try one of them again. The office must not run."""
     from gridctl.cli_openadr import replay_dead  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: replay_dead(instance, number, as_json=as_json))
+    run_guarded(lambda: replay_dead(instance, number, as_json=as_json))
 
 
 def main() -> None:

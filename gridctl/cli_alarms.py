@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridctl.cli_ending import ending
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 if TYPE_CHECKING:
     from gridctl.control.alarmfigures import AlarmFigures
 
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
 HOUR_S, DAY_S = 3_600.0, 86_400.0
 LONGEST_MONTH = 31
-T = TypeVar("T")
 
 alarms_app = typer.Typer(help="Alarms: figures and reports.", no_args_is_help=True)
 
@@ -42,7 +38,8 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Rate, floods, stale and chattering alarms, the loudest; reads the database only."""
-    found = _guarded(lambda: _figures(instance, days, month))
+    with ending():
+        found = asyncio.run(_figures(instance, days, month))
     if as_json:
         print(json.dumps(asdict(found), indent=2, ensure_ascii=False))
     else:
@@ -59,20 +56,8 @@ def history(
     instance: Instance = DEFAULT_INSTANCE,
 ) -> None:
     """What happened to alarms, as CSV, oldest first; reads the database only."""
-    print(_guarded(lambda: _history(instance, days, month, key)), end="")
-
-
-def _guarded(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    try:
-        return asyncio.run(work())
-    except GridctlError as error:
-        print(f"gridctl: {error}", file=sys.stderr)
-        code = EXIT_REFUSED
-        if isinstance(error, ConfigError):
-            code = EXIT_CONFIG
-        elif isinstance(error, UnavailableError):
-            code = EXIT_UNAVAILABLE
-        raise typer.Exit(code) from None
+    with ending():
+        print(asyncio.run(_history(instance, days, month, key)), end="")
 
 
 async def _figures(instance: Path, days: float, month: str) -> AlarmFigures:

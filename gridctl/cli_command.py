@@ -5,23 +5,21 @@ Reads the office's database itself, beside a running office or without one.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridctl.cli_ending import EXIT_REFUSED, run_guarded
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
 
 if TYPE_CHECKING:
     from gridctl.model.record import CommandRow, EvidenceRow
 
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
 
 command_app = typer.Typer(
     help="Commands: what became of each, and what passed the wire.", no_args_is_help=True
@@ -36,7 +34,7 @@ def command_list(
     as_json: AsJson = False,
 ) -> None:
     """The newest commands, in the order in which they were made."""
-    _run(lambda: _list(instance, plan=plan, limit=limit, as_json=as_json))
+    run_guarded(lambda: _list(instance, plan=plan, limit=limit, as_json=as_json))
 
 
 @command_app.command("show")
@@ -44,7 +42,7 @@ def command_show(
     command: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False
 ) -> None:
     """One command: every state with its time and the device's word, and the exact exchange."""
-    _run(lambda: _show(instance, command, as_json=as_json))
+    run_guarded(lambda: _show(instance, command, as_json=as_json))
 
 
 async def _list(instance: Path, *, plan: str, limit: int, as_json: bool) -> int:
@@ -143,19 +141,3 @@ def _plain_evidence(row: EvidenceRow) -> dict[str, Any]:
 
 def _time(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, tz=UTC).isoformat(timespec="milliseconds")
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    try:
-        code = asyncio.run(work())
-    except GridctlError as error:
-        print(f"gridctl: {error}", file=sys.stderr)
-        match error:
-            case ConfigError():
-                raise typer.Exit(EXIT_CONFIG) from None
-            case UnavailableError():
-                raise typer.Exit(EXIT_UNAVAILABLE) from None
-            case _:
-                raise typer.Exit(EXIT_REFUSED) from None
-    if code:
-        raise typer.Exit(code)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridctl.cli_probe import EXIT_REFUSED, leave_with
-from gridctl.model.errors import ConfigError, GridctlError, Refusal, RefusedError
+from gridctl.cli_ending import EXIT_REFUSED, ending
+from gridctl.model.errors import ConfigError, Refusal, RefusedError
 
 if TYPE_CHECKING:
     from optimizer.estimation.feeder import FeederEstimator, FeederState, Meter
@@ -46,10 +46,8 @@ def estimate(
     Exit codes: 0 everything fits, 1 something does not (chi-square at 0.99; the suspects are
     named), 3 a file cannot be used.
     """
-    try:
+    with ending():
         body = estimated(feeder, meters, load=load, sure=sure)
-    except GridctlError as error:
-        leave_with(error)
     if as_json:
         print(json.dumps(body, indent=2, ensure_ascii=False))
     else:

@@ -6,10 +6,8 @@ machine, with nothing but the pack and the office's public key.
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
-from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,10 +15,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from gridctl.cli_ending import EXIT_REFUSED, run_guarded
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
-from gridctl.model.errors import ConfigError, GridctlError, Refusal, RefusedError, UnavailableError
-
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
+from gridctl.model.errors import Refusal, RefusedError, UnavailableError
 
 Key = Annotated[
     Path | None,
@@ -44,20 +41,6 @@ evidence_app = typer.Typer(
 )
 
 
-def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> None:
-    try:
-        code = asyncio.run(work())
-    except GridctlError as error:
-        code = EXIT_REFUSED
-        if isinstance(error, ConfigError):
-            code = EXIT_CONFIG
-        elif isinstance(error, UnavailableError):
-            code = EXIT_UNAVAILABLE
-        typer.echo(f"gridctl: {error}", err=True)
-    if code:
-        raise typer.Exit(code)
-
-
 @evidence_app.command("pack")
 def pack(
     about: Annotated[str, typer.Argument(metavar="EVENT_OR_PLAN")],
@@ -66,13 +49,13 @@ def pack(
     as_json: AsJson = False,
 ) -> None:
     """Write the signed pack of a plan, or of an event with all its plans."""
-    _run(lambda: _pack(about, output, instance, as_json=as_json))
+    run_guarded(lambda: _pack(about, output, instance, as_json=as_json))
 
 
 @evidence_app.command("verify")
 def verify(pack: Path, key: Key = None, as_json: AsJson = False) -> None:
     """Check a pack, on any machine: signature, every octet, and whether its parts fit together."""
-    _run(lambda: _verify(pack, key, as_json=as_json))
+    run_guarded(lambda: _verify(pack, key, as_json=as_json))
 
 
 def replay_plan(
@@ -81,7 +64,7 @@ def replay_plan(
     as_json: AsJson = False,
 ) -> None:
     """Make a decision again from its record (or from a pack) and compare it bit for bit."""
-    _run(lambda: _replay(plan, instance, as_json=as_json))
+    run_guarded(lambda: _replay(plan, instance, as_json=as_json))
 
 
 async def _pack(about: str, output: Path, instance: Path, *, as_json: bool) -> int:

@@ -7,11 +7,11 @@ import re
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
+from gridctl.cli_ending import EXIT_CONFIG, EXIT_REFUSED, EXIT_USAGE, ending, fail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from gridctl.feeder_check import FeederCheck
     from sim.feeder_import.report import Report
 
-EXIT_REFUSED, EXIT_USAGE, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 2, 3, 4
 SHOWN_MAX = 20
 
 feeder_app = typer.Typer(
@@ -39,7 +38,7 @@ Folder = Annotated[
 @feeder_app.command("list")
 def list_feeders(as_json: AsJson = False) -> None:
     """The feeders of the simulator, and those imported or generated under .gridctl/feeders."""
-    with _Errors():
+    with ending():
         from sim.feeder import OWN_FEEDERS, feeder_names, load_feeder  # noqa: PLC0415 - lazy
         from sim.feeder_import.folder import size_of  # noqa: PLC0415 - lazy on purpose
 
@@ -62,7 +61,7 @@ def list_feeders(as_json: AsJson = False) -> None:
 @feeder_app.command("show")
 def show_feeder(name: Name, as_json: AsJson = False) -> None:
     """What a feeder consists of."""
-    with _Errors():
+    with ending():
         from sim.feeder import load_feeder  # noqa: PLC0415 - lazy on purpose
         from sim.feeder_import.folder import size_of  # noqa: PLC0415 - lazy on purpose
 
@@ -98,7 +97,7 @@ def draw_feeder(
     as_json: AsJson = False,
 ) -> None:
     """Draw a feeder as SVG: a map where it has coordinates, else a one-line."""
-    with _Errors():
+    with ending():
         from sim.feeder import load_feeder  # noqa: PLC0415 - lazy on purpose
         from sim.feeder_drawing import draw, has_map  # noqa: PLC0415 - lazy on purpose
 
@@ -107,7 +106,7 @@ def draw_feeder(
         try:
             picture = draw(feeder, as_map=chosen)
         except ValueError as error:
-            _refuse(str(error), "use --one-line", EXIT_REFUSED)
+            fail(str(error), EXIT_REFUSED, hint="use --one-line")
         if out is None and not as_json:
             sys.stdout.write(picture)
             return
@@ -134,7 +133,7 @@ def import_feeder(
     Writes a folder with the model, a report of what was kept, approximated or refused, devices
     and points.
     """
-    with _Errors():
+    with ending():
         from gridctl.feeder_check import check_feeder  # noqa: PLC0415 - lazy on purpose
         from sim.feeder_import.child import import_apart  # noqa: PLC0415 - lazy on purpose
         from sim.feeder_import.folder import write_folder, write_shapes  # noqa: PLC0415 - lazy
@@ -157,7 +156,7 @@ def import_feeder(
             imported.report,
         )
         if not check.is_feeder:
-            _refuse(f"this feeder supplies nobody: {check.told[0]}", "", EXIT_REFUSED)
+            fail(f"this feeder supplies nobody: {check.told[0]}", EXIT_REFUSED)
         said = write_folder(
             folder,
             imported.feeder,
@@ -186,7 +185,7 @@ def generate_feeder(
     as_json: AsJson = False,
 ) -> None:
     """Make a feeder that does not exist, and solve it with both power flows."""
-    with _Errors():
+    with ending():
         from gridctl.feeder_check import check_feeder  # noqa: PLC0415 - lazy on purpose
         from sim.feeder_import.folder import write_folder  # noqa: PLC0415 - lazy on purpose
         from sim.synthetic import generate  # noqa: PLC0415 - lazy on purpose
@@ -196,7 +195,7 @@ def generate_feeder(
             feeder = generate(nodes=nodes, style=Style(style), seed=seed)
         except ValueError as error:
             hint = f"styles: {', '.join(Style)}"
-            _refuse(str(error), hint, EXIT_USAGE)
+            fail(str(error), EXIT_USAGE, hint=hint)
         own = _clean(name or feeder.mrid)
         feeder = replace(feeder, mrid=own)
         found = _checked(lambda: check_feeder(feeder))
@@ -225,7 +224,7 @@ def check(name: Name, as_json: AsJson = False) -> None:
 
     Ends with 1 when they differ by more than 1e-6 pu anywhere.
     """
-    with _Errors():
+    with ending():
         from gridctl.feeder_check import check_feeder  # noqa: PLC0415 - lazy on purpose
         from sim.feeder import load_feeder  # noqa: PLC0415 - lazy on purpose
 
@@ -300,7 +299,7 @@ def _checked(work: Callable[[], FeederCheck], report: Report | None = None) -> F
         name = str(error).split(":", 1)[0]
         place = "" if report is None else report.place(f"load.{name}") or report.place(name)
         where = f" ({place})" if place else ""
-        _refuse(f"this feeder cannot be computed: {error}{where}", "", EXIT_REFUSED)
+        fail(f"this feeder cannot be computed: {error}{where}", EXIT_REFUSED)
     return found
 
 
@@ -313,7 +312,7 @@ def _folder(out: Path | None, name: str) -> Path:
     from sim.feeder import OWN_FEEDERS, feeder_names  # noqa: PLC0415 - lazy on purpose
 
     if out is None and name in feeder_names():
-        _refuse(f"{name} is a feeder of the simulator", "give another --name", EXIT_CONFIG)
+        fail(f"{name} is a feeder of the simulator", EXIT_CONFIG, hint="give another --name")
     return out or OWN_FEEDERS / name
 
 
@@ -330,28 +329,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(str(v) for v in value)
     return str(value)
-
-
-class _Errors:
-    """Turns errors into a sentence on stderr and an exit code."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ConfigError):
-            _refuse(str(error), "", EXIT_CONFIG)
-        if isinstance(error, UnavailableError):
-            _refuse(str(error), "", EXIT_UNAVAILABLE)
-        if isinstance(error, GridctlError):
-            _refuse(str(error), "", EXIT_REFUSED)
-
-
-def _refuse(why: str, hint: str, code: int) -> NoReturn:
-    typer.echo(f"gridctl: {why}", err=True)
-    if hint:
-        typer.echo(f"  hint: {hint}", err=True)
-    raise typer.Exit(code)
 
 
 def _emit(document: dict[str, Any]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridctl.cli_ending import ending
 from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from optimizer.forecasting.grid import LoadGrid
     from optimizer.forecasting.settings import BacktestSettings
 
-EXIT_CONFIG = 3
 
 forecast_app = typer.Typer(help="The forecaster on data of your own.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, nothing else.")]
@@ -40,11 +39,8 @@ def backtest(
     """
     from optimizer.forecasting.settings import load_settings  # noqa: PLC0415 - lazy on purpose
 
-    try:
+    with ending():
         found = scored(file, load_settings(config), forecasts=forecasts)
-    except ConfigError as wrong:
-        print(f"gridctl: {wrong}", file=sys.stderr)
-        raise typer.Exit(EXIT_CONFIG) from None
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return

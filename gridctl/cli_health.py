@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridctl.cli_probe import EXIT_REFUSED, leave_with
-from gridctl.model.errors import ConfigError, GridctlError, Refusal, RefusedError
+from gridctl.cli_ending import EXIT_REFUSED, ending
+from gridctl.model.errors import ConfigError, Refusal, RefusedError
 
 if TYPE_CHECKING:
     from optimizer.arrays import FloatArray
@@ -50,12 +50,10 @@ def health_transformer(
     Columns COLUMN_q10, COLUMN_q50 and COLUMN_q90 are its load forecast on rows whose COLUMN is
     empty. Exit codes: 0 within limits, 1 a limit is or will be passed, 3 the file cannot be used.
     """
-    try:
+    with ending():
         body = _transformer(
             file, rating_kva, column, ambient, kind, upgraded=upgraded, timezone=timezone
         )
-    except GridctlError as error:
-        leave_with(error)
     _tell(body, as_json=as_json)
 
 
@@ -179,7 +177,7 @@ def health_voltage(
     """
     from optimizer.health.voltage import WEEK, means, unbalance_pct, voltage_week  # noqa: PLC0415
 
-    try:
+    with ending():
         import numpy as np  # noqa: PLC0415 - lazy on purpose
 
         grid = _grid(file, timezone)
@@ -188,8 +186,6 @@ def health_voltage(
             table = [means(row, step_s=grid.step_s) for row in rows]
         except ValueError as error:
             raise RefusedError(Refusal(code="health", reasons=(str(error),))) from None
-    except GridctlError as error:
-        leave_with(error)
     weeks = [
         {
             "point": name,
@@ -223,7 +219,7 @@ def health_breaker(
     from gridctl.intervalfile import read_intervals  # noqa: PLC0415 - lazy on purpose
     from optimizer.health.counters import MECHANICAL, breaker_wear  # noqa: PLC0415
 
-    try:
+    with ending():
         if mechanical not in MECHANICAL:
             raise ConfigError("M1 or M2", file="command line", key="--mechanical")
         read = read_intervals(file, columns=[current] if trip is None else [current, trip])
@@ -233,8 +229,6 @@ def health_breaker(
             trip_ms=None if trip is None else read.column(trip),
             commissioned_ms=commissioned_ms,
         )
-    except GridctlError as error:
-        leave_with(error)
     _tell(
         {**asdict(wear), "state": wear.state, "fit": wear.state != "alarm", "note": NO_CLAIM},
         as_json=as_json,
@@ -255,11 +249,9 @@ def health_taps(
     from gridctl.intervalfile import read_intervals  # noqa: PLC0415 - lazy on purpose
     from optimizer.health.counters import tap_counts  # noqa: PLC0415
 
-    try:
+    with ending():
         read = read_intervals(file, timezone=timezone, columns=[column])
         found = tap_counts(read.time_s, read.column(column))
-    except GridctlError as error:
-        leave_with(error)
     body = asdict(found) | {"hunting": [_iso(at) for at in found.hunting], "fit": not found.hunting}
     _tell(body, as_json=as_json)
 

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gridctl.model.errors import GridctlError
-
-EXIT_CONFIG = 3
+from gridctl.cli_ending import guarded
 
 limits_app = typer.Typer(help="OT's signature on the limits file.", no_args_is_help=True)
-
-
-def _guarded(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except GridctlError as error:
-        print(f"gridctl: {error}", file=sys.stderr)
-        raise typer.Exit(EXIT_CONFIG) from None
 
 
 @limits_app.command("new-key")
@@ -32,7 +20,7 @@ def new_key(
     """Make OT's pair of keys."""
     from gridctl.pki import make_office_keys  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: make_office_keys(private=private, public=public))
+    guarded(lambda: make_office_keys(private=private, public=public))
 
 
 @limits_app.command("closed-loop")
@@ -57,4 +45,4 @@ def sign(
     """Read the limits, and sign them when nothing is wrong: `FILE.sig` beside the file."""
     from gridctl.limitsfile import sign_limits  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: print(f"{file} is signed: {sign_limits(file, key)}"))
+    guarded(lambda: print(f"{file} is signed: {sign_limits(file, key)}"))

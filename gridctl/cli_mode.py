@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User, guarded
+from gridctl.cli_ending import guarded
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User
 
 ALL = "all"
 """The devices that OT's limits file names for the area, each written into the envelope by name."""

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gridctl.cli_ending import ending
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
 from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from protocols.opcua.trust import Entry, TrustList
 
-EXIT_CONFIG = 3
 
 opcua_app = typer.Typer(help="OPC UA links.", no_args_is_help=True)
 trust_app = typer.Typer(
@@ -40,7 +40,7 @@ def trust_list(
     instance: Instance = DEFAULT_INSTANCE, link: LinkId = "", as_json: AsJson = False
 ) -> None:
     """Every certificate that is trusted, or was shown and refused."""
-    with _Errors():
+    with ending():
         found = {name: trust.entries() for name, trust in _trust_lists(instance, link)}
         if as_json:
             rows = [{"link": name, **asdict(one)} for name, all_ in found.items() for one in all_]
@@ -61,7 +61,7 @@ def trust_accept(
 ) -> None:
     """Trust a refused certificate from the next attempt on. Compare the thumbprint with its owner
     first, by another way than the network that showed it."""
-    with _Errors():
+    with ending():
         entry = _the_list(instance, link, thumbprint, "rejected").accept(thumbprint)
         if as_json:
             print(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
@@ -77,25 +77,13 @@ def trust_reject(
     as_json: AsJson = False,
 ) -> None:
     """Trust a certificate no longer, from the next attempt to connect on."""
-    with _Errors():
+    with ending():
         entry = _the_list(instance, link, thumbprint, "trusted").reject(thumbprint)
         if as_json:
             print(json.dumps(asdict(entry), indent=2, ensure_ascii=False))
             return
         print(f"No longer trusted: {entry.subject} ({entry.thumbprint})")
         print("A link that is up stays up until it is opened anew.")
-
-
-class _Errors:
-    """Says a ConfigError on stderr and leaves with its exit code."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, ConfigError):
-            typer.echo(f"gridctl: {error}", err=True)
-            raise typer.Exit(EXIT_CONFIG)
 
 
 def _trust_lists(instance: Path, link: str) -> Iterator[tuple[str, TrustList]]:

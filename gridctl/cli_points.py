@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gridctl.cli_ending import EXIT_REFUSED, EXIT_UNAVAILABLE, ending
 from gridctl.cli_probe import (
-    EXIT_REFUSED,
-    EXIT_UNAVAILABLE,
     More,
     configured_link,
     discovered,
     dnp3_settings,
-    leave_with,
     opcua_settings,
 )
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
-from gridctl.model.errors import ConfigError, GridctlError
+from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +83,7 @@ def points_check(
     if dnp3 and outstation is None:
         raise typer.BadParameter("an outstation has a link address", param_hint="--outstation")
     by_address = bool(dnp3 or opcua)
-    try:
+    with ending():
         path, rows, alone = _read(file, instance, by_address=by_address)
         if not link and not by_address:
             _say_sound(path, len(rows), alone=alone, as_json=as_json)
@@ -98,8 +96,6 @@ def points_check(
         else:
             settings = configured_link(instance or DEFAULT_INSTANCE, link)
         found = _asked(settings, rows, timeout_s)
-    except GridctlError as error:
-        leave_with(error)
     differences = compare(rows, found)
     fit = is_fit(differences)
     if as_json:
@@ -133,10 +129,8 @@ def points_reload(
     from gridctl.config import load_settings  # noqa: PLC0415 - lazy on purpose
     from gridctl.field.reload import answer_file, request_file  # noqa: PLC0415 - lazy on purpose
 
-    try:
+    with ending():
         stop_file = load_settings(instance / "gridctl.toml").field.stop_file
-    except GridctlError as error:
-        leave_with(error)
     request = uuid.uuid4().hex
     wanted, answer = request_file(stop_file), answer_file(stop_file)
     try:

@@ -14,17 +14,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
+from gridctl.cli_ending import EXIT_REFUSED, EXIT_USAGE, ending, fail
+from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from protocols.discovery import Discovery, FoundPoint
     from protocols.driver import LinkSettings
 
-EXIT_REFUSED, EXIT_USAGE, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 2, 3, 4
 SHOWN_PER_TYPE = 8
 COMMAND_LINE = "command line"
 
@@ -119,10 +119,8 @@ def probe_link(
     as_json: AsJson = False,
 ) -> None:
     """The device behind a link that is configured already, with the link's own options."""
-    try:
+    with ending():
         settings = configured_link(instance, link)
-    except GridctlError as error:
-        leave_with(error)
     extent = Extent(points_max=points_max, timeout_s=timeout_s)
     _probe(settings, write, extent, trace=trace, as_json=as_json)
 
@@ -133,7 +131,7 @@ def dnp3_settings(
     """A link to an outstation that stands in no file. Leaves when `endpoint` is no HOST:PORT."""
     host, _, port = endpoint.rpartition(":")
     if not host or not port.isdecimal():
-        _leave(f"{endpoint!r} is not HOST:PORT", EXIT_USAGE)
+        fail(f"{endpoint!r} is not HOST:PORT", EXIT_USAGE)
     options: dict[str, Any] = {
         "host": host.strip("[]"),
         "port": int(port),
@@ -206,22 +204,6 @@ async def discovered(
     return cast("Discovery", found)
 
 
-def leave_with(error: GridctlError) -> NoReturn:
-    """Say why and leave with the exit code of the error's kind."""
-    match error:
-        case ConfigError():
-            _leave(str(error), EXIT_CONFIG)
-        case UnavailableError():
-            _leave(str(error), EXIT_UNAVAILABLE)
-        case _:
-            _leave(str(error), EXIT_REFUSED)
-
-
-def _leave(text: str, code: int) -> NoReturn:
-    print(f"gridctl: {text}", file=sys.stderr)
-    raise typer.Exit(code)
-
-
 def _settings(protocol: str, link: str, options: Mapping[str, Any]) -> LinkSettings:
     from protocols.driver import LinkSettings  # noqa: PLC0415 - lazy on purpose
 
@@ -236,7 +218,7 @@ def _more(given: Sequence[str] | None) -> dict[str, Any]:
     for one in given or ():
         key, sign, value = one.partition("=")
         if not sign:
-            _leave(f"--set {one!r} is not key=value", EXIT_USAGE)
+            fail(f"--set {one!r} is not key=value", EXIT_USAGE)
         try:
             options[key.strip()] = tomllib.loads(f"v = {value}")["v"]
         except tomllib.TOMLDecodeError:
@@ -255,8 +237,8 @@ def _probe(
     from gridctl.commissioning import starter_file  # noqa: PLC0415 - lazy on purpose
 
     if write is not None and write.exists():
-        _leave(f"{write} is there already and is not overwritten", EXIT_REFUSED)
-    try:
+        fail(f"{write} is there already and is not overwritten", EXIT_REFUSED)
+    with ending():
         found = asyncio.run(
             discovered(
                 settings,
@@ -266,8 +248,6 @@ def _probe(
                 trace=_to_stderr if trace else None,
             )
         )
-    except GridctlError as error:
-        leave_with(error)
     if write is not None:
         with write.open("x", encoding="utf-8") as file:
             file.write(starter_file(found, link=settings.id))

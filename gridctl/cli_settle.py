@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gridctl.cli_probe import EXIT_REFUSED, leave_with
-from gridctl.model.errors import ConfigError, GridctlError
+from gridctl.cli_ending import EXIT_REFUSED, ending
+from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from optimizer.baselines.run import Ask, Run
@@ -62,7 +62,7 @@ def settle_baseline(
     from optimizer.baselines.methods import OWN_FILE  # noqa: PLC0415
     from optimizer.baselines.run import Ask  # noqa: PLC0415
 
-    try:
+    with ending():
         when, start_h, end_h = event_words(event)
         readings = read_readings(
             file, column=column, temperature=temperature, timezone=timezone, is_energy=energy
@@ -84,8 +84,6 @@ def settle_baseline(
         data = methods or OWN_FILE
         run = make_run(readings, ask, methods_file=data)
         place = None if out is None else write_run(run, readings, out, methods_file=data)
-    except GridctlError as error:
-        leave_with(error)
     if as_json:
         print(json.dumps(run_json(run), indent=2, ensure_ascii=False))
     else:
@@ -104,10 +102,8 @@ def settle_verify(
     """
     from gridctl.settlementrun import verify_run  # noqa: PLC0415 - lazy on purpose
 
-    try:
+    with ending():
         run = verify_run(folder)
-    except GridctlError as error:
-        leave_with(error)
     print(f"{run.id}: made again, the same")
 
 
@@ -123,10 +119,8 @@ def settle_portfolio(
     """
     from gridctl.settlementrun import portfolio  # noqa: PLC0415 - lazy on purpose
 
-    try:
+    with ending():
         found = portfolio(folders)
-    except GridctlError as error:
-        leave_with(error)
     if as_json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
     else:
@@ -147,10 +141,8 @@ def settle_methods(
     """List the baseline methods with version and digest."""
     from optimizer.baselines.methods import OWN_FILE, load_methods  # noqa: PLC0415 - lazy
 
-    try:
+    with ending():
         found = load_methods(file or OWN_FILE)
-    except GridctlError as error:
-        leave_with(error)
     for one in found.values():
         print(f"{one.id:<26}{one.version:<10}{one.digest()[:12]}  {one.title}")
 

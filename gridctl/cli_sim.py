@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
+from gridctl.cli_ending import EXIT_REFUSED, ending
+from gridctl.model.errors import UnavailableError
 
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
 DEMO, ALONE = Path(".gridctl/demo"), Path(".gridctl/sim")
 
 sim_app = typer.Typer(
@@ -77,7 +77,7 @@ def sim(
     from gridctl.assembly_sim import run_sim  # noqa: PLC0415 - lazy on purpose
     from gridctl.sim_alone import run_alone  # noqa: PLC0415 - lazy on purpose
 
-    with _Errors():
+    with ending():
         if feeder and not (instance / "gridctl.toml").exists():
             from sim.own_scenario import write_own_scenario  # noqa: PLC0415 - lazy on purpose
 
@@ -115,7 +115,7 @@ def switch_fault(
     }  # fmt: skip
     if amount is not None:
         question["amount"] = amount
-    with _Errors():
+    with ending():
         status = _ask(instance, question)
         _tell(status, as_json, f"{name} {target} is {on}".replace("  ", " "))
         if not as_json:
@@ -148,7 +148,7 @@ def list_faults(as_json: AsJson = False) -> None:
 @sim_app.command("status")
 def sim_status(instance: Running = None, as_json: AsJson = False) -> None:
     """The truth in the running simulator: head, commands received, faults, pace."""
-    with _Errors():
+    with ending():
         status = _ask(instance, {"do": "status"})
         pace = status["pace"]
         holds = "holds its pace" if pace.get("holds", True) else "does not hold its pace"
@@ -210,7 +210,7 @@ def sim_exam(
     """Run a scenario stepped, as fast as the machine can, and judge it; or judge a recorded run."""
     from gridctl.exam import examined  # noqa: PLC0415 - lazy on purpose
 
-    with _Errors():
+    with ending():
         outcome = examined(
             scenario, operator=operator, recording=recording, record=record, rate=rate
         )
@@ -265,21 +265,3 @@ def _tell_faults(status: Mapping[str, Any]) -> None:
 
 def _tell(status: Mapping[str, Any], as_json: bool, line: str) -> None:
     print(json.dumps(status, indent=2, ensure_ascii=False) if as_json else line)
-
-
-class _Errors:
-    """Says an error of ours on stderr and leaves with its exit code."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, GridctlError):
-            return
-        typer.echo(f"gridctl: {error}", err=True)
-        code = EXIT_REFUSED
-        if isinstance(error, ConfigError):
-            code = EXIT_CONFIG
-        elif isinstance(error, UnavailableError):
-            code = EXIT_UNAVAILABLE
-        raise typer.Exit(code)

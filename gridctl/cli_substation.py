@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridctl.cli_probe import EXIT_REFUSED, leave_with
-from gridctl.model.errors import ConfigError, GridctlError
+from gridctl.cli_ending import EXIT_REFUSED, ending
+from gridctl.model.errors import ConfigError
 
 if TYPE_CHECKING:
     from gridctl.substation import Round, Substation
@@ -67,11 +67,10 @@ def _go(
     from gridctl.substation_file import load_substation  # noqa: PLC0415 - lazy on purpose
 
     try:
-        found = load_substation(file)
-        kept = asyncio.run(_cycles(found, send=send, workers=workers, dask=dask,
-                                   as_json=as_json, cycles=cycles))  # fmt: skip
-    except GridctlError as error:
-        leave_with(error)
+        with ending():
+            found = load_substation(file)
+            kept = asyncio.run(_cycles(found, send=send, workers=workers, dask=dask,
+                                       as_json=as_json, cycles=cycles))  # fmt: skip
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
     if not kept:

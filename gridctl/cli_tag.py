@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User, guarded
+from gridctl.cli_ending import guarded
+from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User
 
 tag_app = typer.Typer(help="Tags on devices: who works where.", no_args_is_help=True)
 

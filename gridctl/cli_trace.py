@@ -8,13 +8,12 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 
-from gridctl.model.errors import GridctlError
+from gridctl.cli_ending import EXIT_REFUSED, EXIT_UNAVAILABLE, ending, fail
 
-EXIT_REFUSED, EXIT_UNAVAILABLE = 1, 4
 GRACE_S = 15.0
 """Real seconds on top of the trace itself in which the field agent must have answered."""
 LOOK_S = 0.1
@@ -39,14 +38,11 @@ def trace_link(
     The link goes on as before; inside TLS and OPC UA's channel it is the clear text. Exit codes: 1
     refused, with the reason; 4 when no field agent answers.
     """
-    from gridctl.cli_probe import leave_with  # noqa: PLC0415 - lazy on purpose
     from gridctl.config import load_settings  # noqa: PLC0415 - lazy on purpose
     from gridctl.field.tracing import answer_file, request_file  # noqa: PLC0415
 
-    try:
+    with ending():
         stop_file = load_settings(instance / "gridctl.toml").field.stop_file
-    except GridctlError as error:
-        leave_with(error)
     request = uuid.uuid4().hex
     wanted = request_file(stop_file)
     try:
@@ -55,13 +51,13 @@ def trace_link(
         aside.write_text(json.dumps(body), encoding="utf-8")
         aside.replace(wanted)
     except OSError as error:
-        _leave(f"{wanted}: {error.strerror}", EXIT_UNAVAILABLE)
+        fail(f"{wanted}: {error.strerror}", EXIT_UNAVAILABLE)
     found = _answered(answer_file(stop_file), request, seconds + GRACE_S)
     if found is None:
         wanted.unlink(missing_ok=True)
-        _leave(f"no field agent answered within {seconds + GRACE_S:g} s", EXIT_UNAVAILABLE)
+        fail(f"no field agent answered within {seconds + GRACE_S:g} s", EXIT_UNAVAILABLE)
     if not found["accepted"]:
-        _leave(found["text"], EXIT_REFUSED)
+        fail(found["text"], EXIT_REFUSED)
     if pcap is not None:
         _write_pcap(pcap, found)
     found.pop("pcap")
@@ -76,12 +72,12 @@ def trace_link(
 
 def _write_pcap(path: Path, found: dict[str, Any]) -> None:
     if not found["pcap"]:
-        _leave("the protocol of this link has no pcap that would help", EXIT_REFUSED)
+        fail("the protocol of this link has no pcap that would help", EXIT_REFUSED)
     try:
         with path.open("xb") as file:
             file.write(base64.b64decode(found["pcap"]))
     except OSError as error:
-        _leave(f"{path}: {error.strerror}", EXIT_REFUSED)
+        fail(f"{path}: {error.strerror}", EXIT_REFUSED)
 
 
 def _answered(answer: Path, request: str, within_s: float) -> dict[str, Any] | None:
@@ -96,8 +92,3 @@ def _answered(answer: Path, request: str, within_s: float) -> dict[str, Any] | N
             return found
         time.sleep(LOOK_S)
     return None
-
-
-def _leave(text: str, code: int) -> NoReturn:
-    print(f"gridctl: {text}", file=sys.stderr)
-    raise typer.Exit(code)

@@ -3,35 +3,17 @@ database needs it for itself: on SQLite the office must not run."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
-import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from gridctl.cli_ending import run_guarded
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance
-from gridctl.model.errors import ConfigError, GridctlError, UnavailableError
-
-EXIT_REFUSED, EXIT_CONFIG, EXIT_UNAVAILABLE = 1, 3, 4
 
 user_app = typer.Typer(help="People who may sign in.", no_args_is_help=True)
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    try:
-        asyncio.run(work())
-    except GridctlError as error:
-        print(f"gridctl: {error}", file=sys.stderr)
-        code = EXIT_REFUSED
-        if isinstance(error, ConfigError):
-            code = EXIT_CONFIG
-        elif isinstance(error, UnavailableError):
-            code = EXIT_UNAVAILABLE
-        raise typer.Exit(code) from None
 
 
 @user_app.command("add")
@@ -45,7 +27,7 @@ def user_add(
     """Add a person; the password is made here and printed once. The office must not run."""
     from gridctl.cli_store import add_user  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: add_user(instance, name, role=role, full_name=full_name, as_json=as_json))
+    run_guarded(lambda: add_user(instance, name, role=role, full_name=full_name, as_json=as_json))
 
 
 @user_app.command("password")
@@ -55,32 +37,32 @@ def user_password(
     """Give a person a new password, printed once; ends their sessions. The office must not run."""
     from gridctl.cli_store import set_password  # noqa: PLC0415 - lazy on purpose
 
-    _run(lambda: set_password(instance, name, as_json=as_json))
+    run_guarded(lambda: set_password(instance, name, as_json=as_json))
 
 
 @user_app.command("list")
 def user_list(instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
     """Everybody: role, areas, second factors, locks; no secrets."""
-    _run(lambda: _list(instance, as_json=as_json))
+    run_guarded(lambda: _list(instance, as_json=as_json))
 
 
 @user_app.command("enrol")
 def user_enrol(name: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
     """Give a person a code generator; its secret is printed once. The office must not run."""
-    _run(lambda: _enrol(instance, name, as_json=as_json))
+    run_guarded(lambda: _enrol(instance, name, as_json=as_json))
 
 
 @user_app.command("reset")
 def user_reset(name: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
     """End password, factors and sessions; prints a link to begin again. The office must not run."""
-    _run(lambda: _reset(instance, name, as_json=as_json))
+    run_guarded(lambda: _reset(instance, name, as_json=as_json))
 
 
 @user_app.command("remove")
 def user_remove(name: str, instance: Instance = DEFAULT_INSTANCE, as_json: AsJson = False) -> None:
     """Take away a person's account; what was done under the name stays in the audit. The office
     must not run."""
-    _run(lambda: _remove(instance, name, as_json=as_json))
+    run_guarded(lambda: _remove(instance, name, as_json=as_json))
 
 
 async def _remove(instance: Path, name: str, *, as_json: bool) -> None:

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gridctl.cli_probe import EXIT_REFUSED, leave_with
-from gridctl.model.errors import GridctlError
+from gridctl.cli_ending import EXIT_REFUSED, ending
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,7 +63,7 @@ def vee_check(
     from optimizer.validation.estimate import estimated  # noqa: PLC0415 - lazy on purpose
     from optimizer.validation.thresholds import Thresholds  # noqa: PLC0415
 
-    try:
+    with ending():
         read, own, points = _read(file, config, columns, timezone)
         thresholds = {n: points.get(n, own) for n in _names(read)}
         checked, band = _checked(read, thresholds, timezone)
@@ -72,8 +71,6 @@ def vee_check(
         found, checked = estimated(
             checked, own or Thresholds(), forecast=None if band is None else band.median
         )
-    except GridctlError as error:
-        leave_with(error)
     if out is not None:
         _write(out, checked, found)
     body = _as_json(file, checked, found, thresholds)

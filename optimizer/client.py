@@ -31,6 +31,7 @@ from gridctl.model.planning import (
     PlanningTask,
     SolveStatus,
 )
+from optimizer.unplanned import no_plan
 
 LINE_MAX_BYTES = 64 * 1024 * 1024
 STDERR_LINES_KEPT = 20
@@ -119,11 +120,11 @@ class WorkerClient:
             found = _RESULT.validate_json(_result(answer))
         except _Late:
             reason = f"no plan within {task.deadline_s:g} s: the optimizer was stopped"
-            return _no_plan(task, SolveStatus.TIMEOUT, reason)
+            return no_plan(task, SolveStatus.TIMEOUT, reason)
         except (_Dead, ValidationError) as gone:
-            return _no_plan(task, SolveStatus.FAILED, f"no plan: {_short(gone)}")
+            return no_plan(task, SolveStatus.FAILED, f"no plan: {_short(gone)}")
         if found is None:
-            return _no_plan(task, SolveStatus.FAILED, "no plan: the optimizer's answer is empty")
+            return no_plan(task, SolveStatus.FAILED, "no plan: the optimizer's answer is empty")
         return found
 
     async def close(self) -> None:
@@ -290,26 +291,3 @@ def _result(answer: Mapping[str, Any]) -> str:
 
 def _short(gone: Exception) -> str:
     return str(gone)[:REASON_CHARS_MAX]
-
-
-def _no_plan(task: PlanningTask, status: SolveStatus, reason: str) -> PlanningResult:
-    try:
-        head = task.forecast.at_quantile(task.quantile)
-    except KeyError:
-        head = ()
-    return PlanningResult(
-        status=status,
-        reason=reason,
-        horizon=task.horizon,
-        setpoints=(),
-        head_before_kw=head,
-        head_after_kw=head,
-        cost=0.0,
-        verification=None,
-        excluded=(),
-        bindings=(),
-        shortfalls=(),
-        solver="",
-        rounds=0,
-        solve_s=0.0,
-    )

@@ -43,6 +43,7 @@ from optimizer.setpoints import as_checked
 from optimizer.solve import Effort, SolverError
 from optimizer.standing import standing, told_standing
 from optimizer.unbalance import unbalance_of
+from optimizer.unplanned import no_plan
 from optimizer.verify import base_reasons, verify
 from optimizer.volt_var import followers_of
 from optimizer.wording import Words
@@ -107,30 +108,6 @@ def plan_task(
     except SolverError as trouble:
         result = no_plan(task, trouble.status, str(trouble))
     return replace(result, solve_s=monotonic_s() - begun_s)
-
-
-def no_plan(task: PlanningTask, status: SolveStatus, reason: str) -> PlanningResult:
-    """An answer without setpoints."""
-    try:
-        head = task.forecast.at_quantile(task.quantile)
-    except LookupError:
-        head = ()
-    return PlanningResult(
-        status=status,
-        reason=reason,
-        horizon=task.horizon,
-        setpoints=(),
-        head_before_kw=head,
-        head_after_kw=head,
-        cost=0.0,
-        verification=None,
-        excluded=(),
-        bindings=(),
-        shortfalls=(),
-        solver="",
-        rounds=0,
-        solve_s=0.0,
-    )
 
 
 def _plan(

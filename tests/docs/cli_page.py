@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import typer.main
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
-from gridctl import cli
+from gridctl import cli, cli_ending
 from gridctl.script import BREAKS
 from tests.docs.tables import GENERATED, table
 
@@ -20,10 +20,13 @@ and ask for the password, or read `GRIDCTL_PASSWORD`."""
 
 _CODES = (
     (0, "done"),
-    (cli.EXIT_REFUSED, "refused, or not fulfilled: the reason is on stderr"),
+    (cli_ending.EXIT_REFUSED, "refused, or not fulfilled: the reason is on stderr"),
     (2, "wrong usage"),
-    (cli.EXIT_CONFIG, "configuration that a human must mend: file, key and hint are on stderr"),
-    (cli.EXIT_UNAVAILABLE, "a part of gridctl does not answer"),
+    (
+        cli_ending.EXIT_CONFIG,
+        "configuration that a human must mend: file, key and hint are on stderr",
+    ),
+    (cli_ending.EXIT_UNAVAILABLE, "a part of gridctl does not answer"),
 )
 _OWN_CODES = {
     "demo": "0 after Ctrl-C. With `--script`: 0 only if every stage really happened, else 1.",

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 import sim.scenario
 from gridctl.cli import app
-from gridctl.cli_sim import EXIT_CONFIG, EXIT_REFUSED, EXIT_UNAVAILABLE
+from gridctl.cli_ending import EXIT_CONFIG, EXIT_REFUSED, EXIT_UNAVAILABLE
 from gridctl.exam import examined
 from sim.fault_kinds import Fault
 from sim.process import run_simulator
