@@ -34,7 +34,7 @@ def closed_loop(
     to the file (SG-37); nothing is written."""
     from gridctl.limitsfile import closed_loop_table  # noqa: PLC0415 - lazy on purpose
 
-    _guarded(lambda: print(closed_loop_table(file, area=area, max_kw=max_kw, ramp_kw=ramp_kw)))
+    guarded(lambda: print(closed_loop_table(file, area=area, max_kw=max_kw, ramp_kw=ramp_kw)))
 
 
 @limits_app.command("sign")

@@ -17,6 +17,7 @@ from gridctl.model.clock import ManualClock
 from gridctl.model.command import Command, CommandState
 from gridctl.model.link import Heartbeat
 from gridctl.model.plan import PlanState
+from gridctl.model.record import CommandRow
 from tests.gridctl.control.test_journey import approved, commands, plan_is, ready
 from tests.gridctl.small_site import SETPOINTS, Site, site, until
 
@@ -72,6 +73,7 @@ async def test_sg03_the_others_go_and_the_busy_one_follows(
             lambda: others <= held(running), within_s=15, why=f"only {held(running)} were told"
         )
         assert "LG2" not in held(running)
+        no: list[CommandRow] = []
         for _ in range(100):
             no = [r for r in await commands(running, mrid) if r.state is CommandState.REFUSED]
             if returning.told or no:

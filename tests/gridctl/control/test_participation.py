@@ -18,7 +18,7 @@ from gridctl.model.planning import PlanningResult, PlanningTask, Setpoint, Solve
 from gridctl.model.program import DispatchRequest, RequestState
 from gridctl.model.record import AuditEntry
 from gridctl.store.platform import PlatformObject
-from optimizer.plan import no_plan
+from optimizer.unplanned import no_plan
 from tests.gridctl.control.test_journey import approved, plan_is, propose, ready
 from tests.gridctl.small_site import ANNE, SHED_KW, Site, ToyPlanner, site, until
 from tests.optimizer.small import HOUR_S, group, hourly_task
