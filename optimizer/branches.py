@@ -13,6 +13,9 @@ import scipy.sparse as sp
 from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
 from optimizer.ybus import Admittance
 
+ALL = slice(None)
+"""All rows."""
+
 
 class BranchCurrents:
     """Currents as shares of their rating: rows W_v V + W_i I, several rows a branch."""
@@ -71,15 +74,15 @@ class BranchCurrents:
         result: FloatArray = np.maximum.reduceat(rows, self._first, axis=0)
         return result
 
-    def change(self, d_node_v: ComplexArray, d_node_a: ComplexArray) -> ComplexArray:
-        """(rows, nc) changes of each branch and phase's current, in per cent of its rating."""
-        return product(self._volts, d_node_v) + product(self._amps, d_node_a)
-
     def slope_pct(
-        self, node_v: ComplexArray, node_a: ComplexArray, changes: ComplexArray
+        self,
+        node_v: ComplexArray,
+        node_a: ComplexArray,
+        changes: ComplexArray,
+        branches: IntArray | slice = ALL,
     ) -> FloatArray:
         """(B, nc) change of the loading of the phase that is worst at (n, 1) `node_v`, `node_a`;
-        `changes` as `change` has them."""
+        `changes` as `change` has them. `branches`: only these rows of it."""
         if not self.names:
             return np.zeros((0, changes.shape[1]))
         current = (product(self._volts, node_v) + product(self._amps, node_a))[:, 0]
@@ -87,7 +90,7 @@ class BranchCurrents:
         most = np.repeat(np.maximum.reduceat(size, self._first), self._counts)
         greatest = np.flatnonzero(size == most)
         # Of equal phases the first one.
-        worst = greatest[np.searchsorted(greatest, self._first)]
+        worst = greatest[np.searchsorted(greatest, self._first)][branches]
         change, at = changes[worst], current[worst]
         safe = np.where(size[worst] > 0.0, size[worst], 1.0)
         result: FloatArray = np.real(np.conj(at)[:, None] * change) / safe[:, None]
@@ -122,10 +125,17 @@ def _tie_balance(admittance: Admittance) -> sp.csr_array:
     n, count = len(admittance.node_phases), len(admittance.ties)
     if not count:
         return sp.csr_array((0, n))
-    c = np.zeros((count, n))
-    for k, tie in enumerate(admittance.ties):
-        c[k, tie.to_index] = 1.0
-        c[k, tie.from_index] = -tie.ratio
-    balance = np.linalg.solve(c @ c.T, c)
-    balance[np.abs(balance) < 1e-12 * np.abs(balance).max()] = 0.0
-    return sp.csr_array(balance)
+    at = np.arange(count)
+    ends = [[tie.to_index for tie in admittance.ties], [tie.from_index for tie in admittance.ties]]
+    ratio = np.array([tie.ratio for tie in admittance.ties])
+    c = sp.csr_array(
+        (np.concatenate([np.ones(count), -ratio]), (np.tile(at, 2), np.concatenate(ends))),
+        shape=(count, n),
+    )
+    # Ties that touch no other in any number of steps have nothing in common: mostly zeros.
+    inverse = np.linalg.inv((c @ c.T).toarray())
+    inverse[np.abs(inverse) < 1e-12 * np.abs(inverse).max()] = 0.0
+    balance = sp.csr_array(sp.csr_array(inverse) @ c)
+    balance.data[np.abs(balance.data) < 1e-12 * np.abs(balance.data).max()] = 0.0
+    balance.eliminate_zeros()
+    return balance

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.arrays import BoolArray, FloatArray
+from optimizer.arrays import BoolArray, FloatArray, IntArray
+from optimizer.branches import ALL
 from optimizer.limits import Bounds
 from optimizer.network import ControlColumn, FlowResult, Sensitivity
 from optimizer.problem import Problem
@@ -83,15 +84,16 @@ class LinearModel:
         self.is_large: bool = len(problem.task.resources) * len(flow.v_pu) >= LARGE_FROM
         if not steps[1]:
             self._current_pct = sensitivity.current_pct
-        self._own: dict[int, FloatArray] = {}
-        for t in np.flatnonzero(self._near(flow.branch_loading_pct).any(axis=0)):
-            self._own[int(t)] = self._slope(flow, int(t))
+        self._own: dict[int, tuple[IntArray | slice, FloatArray]] = {}
+        near = self._near(flow.branch_loading_pct)
+        for t in np.flatnonzero(near.any(axis=0)).tolist():
+            self._own[t] = self._slope(flow, t, near[:, t])
 
     def say(self, u: FloatArray) -> Offsets:
         """What the linear model says of injections `u` (members, T)."""
         loading = self.offsets.loading_pct + self._shared @ u
-        for t, slope in self._own.items():
-            loading[:, t] = self.offsets.loading_pct[:, t] + slope @ u[:, t]
+        for t, (rows, slope) in self._own.items():
+            loading[rows, t] = self.offsets.loading_pct[rows, t] + slope @ u[:, t]
         v_pu = self.offsets.v_pu + self.dv @ u
         for t, slope in self._own_dv.items():
             v_pu[:, t] = self.offsets.v_pu[:, t] + slope @ u[:, t]
@@ -117,7 +119,7 @@ class LinearModel:
             self._slopes_at[t] = u[:, t].copy()
             found = self._sensitivity(truth, t)
             self.head_slope[:, t] = found.dhead_kw_per_kw
-            self._own[t] = found.dloading_pct_per_kw
+            self._own[t] = ALL, found.dloading_pct_per_kw
             if apart:
                 self._own_dv[t] = found.dv_pu_per_kw
         self.offsets = Offsets(
@@ -134,22 +136,40 @@ class LinearModel:
 
     def loading_slope(self, interval: int) -> FloatArray:
         """(B, members): per cent of each branch per kW of each member in one interval."""
-        return self._own.get(interval, self._shared)
+        if interval not in self._own:
+            return self._shared
+        rows, slope = self._own[interval]
+        if isinstance(rows, slice):
+            return slope
+        result = self._shared.copy()
+        result[rows] = slope
+        return result
+
+    def _slope_of(self, where: int, interval: int) -> FloatArray:
+        """(members,): `loading_slope` of one branch."""
+        rows, slope = self._own.get(interval, (ALL, self._shared))
+        if not isinstance(rows, slice):
+            at = int(np.searchsorted(rows, where))
+            own = at < len(rows) and rows[at] == where
+            return np.asarray(slope[at] if own else self._shared[where])
+        return np.asarray(slope[where])
 
     def tangent(self, where: int, interval: int) -> Cut:
         """The present tangent of one branch in one interval."""
         return Cut(
             where=where,
             interval=interval,
-            slope=self.loading_slope(interval)[where],
+            slope=self._slope_of(where, interval),
             at_zero_pct=float(self.offsets.loading_pct[where, interval]),
         )
 
     def shift(self, u: FloatArray, truth: FlowResult, *, cautious: bool = False) -> None:
         """Move the offsets so that the linear model tells the AC truth at `u`, with new slopes in
         the intervals that are `bent`. `cautious`: the import is only ever moved up."""
+        said = self.say(u)
+        near = self._near(said.loading_pct) | self._near(truth.branch_loading_pct)
         for t in np.flatnonzero(self.bent(u, truth).any(axis=0)).tolist():
-            self._own[t] = self._slope(truth, t)
+            self._own[t] = self._slope(truth, t, near[:, t])
         said, now = self.say(u), self.offsets
         head_kw = truth.head_kw - said.head_kw
         self.offsets = Offsets(
@@ -167,12 +187,17 @@ class LinearModel:
     def _near(self, loading_pct: FloatArray) -> BoolArray:
         return np.asarray(loading_pct > self._bounds.loading_pct - NEAR_PCT)
 
-    def _slope(self, flow: FlowResult, t: int) -> FloatArray:
+    def _slope(
+        self, flow: FlowResult, t: int, near: BoolArray
+    ) -> tuple[IntArray | slice, FloatArray]:
+        """Branches (rows) and their slopes in interval `t`: of those that are `near` their limits
+        where it takes no linear system, which gives the slopes of all."""
         if self._current_pct is not None:
-            found = self._network.loading_slope(flow, t, self._current_pct)
+            rows = np.flatnonzero(near)
+            found = self._network.loading_slope(flow, t, self._current_pct, rows)
             if found is not None:
-                return found
-        return self._sensitivity(flow, t).dloading_pct_per_kw
+                return rows, found
+        return ALL, self._sensitivity(flow, t).dloading_pct_per_kw
 
     def _sensitivity(self, flow: FlowResult, t: int) -> Sensitivity:
         found = self._network.sensitivity(flow, t, self._columns)

@@ -216,25 +216,31 @@ class NetworkModel:
         d_head_va = change.root_v[system.source] * np.conj(head_a) + root_v[
             system.source
         ] * np.conj(d_head_a)
-        d_node_v = product(system.spread, change.root_v)
+            rows=self._told,
         size = np.where(self.energised[:, None], np.abs(node_v), 1.0)
-        current_pct = self.currents.change(d_node_v, self._with_head(change.node_a, d_head_a))
+        # Of the change of its volts what lies along them.
+        along = np.conj(node_v) / size / self.admittance.base_v[:, None]
+        change.node_a[self.admittance.source_rows] += d_head_a
+        current_pct = self.currents.change(system.spread, change.root_v, change.node_a)
         loading = self.currents.slope_pct(node_v, self._with_head(given_a, head_a), current_pct)
         if unbalance is not None:
             loading = np.vstack([loading, unbalance.slope(node_v, d_node_v)])
         return Sensitivity(
-            dv_pu_per_kw=np.real(np.conj(node_v) * d_node_v)
-            / size
-            / self.admittance.base_v[:, None],
+            dv_pu_per_kw=along.real * (system.spread @ change.root_v.real)
+            - along.imag * (system.spread @ change.root_v.imag),
             dhead_kw_per_kw=d_head_va.real.sum(axis=0) / 1e3,
             dloading_pct_per_kw=loading,
             current_pct=current_pct,
+            d_node_v = product(system.spread, change.root_v)
         )
 
-    def loading_slope(self, flow: FlowResult, t: int, current_pct: ComplexArray) -> FloatArray:
+    def loading_slope(
+        self, flow: FlowResult, t: int, current_pct: ComplexArray, branches: IntArray | slice = ALL
+    ) -> FloatArray:
         """(B, nc): as `Sensitivity.dloading_pct_per_kw` at interval `t` of `flow`, with currents
         that change by `current_pct`, found at another state. Between hours of a day these differ
-        little, other than the currents themselves: no linear system is solved."""
+        little, other than the currents themselves: no linear system is solved. `branches`: only
+        these rows of it."""
         one = slice(t, t + 1)
         root_v = self._roots_of(flow)[:, one]
         injection_va = complex_va(flow.injection_kw[:, one], flow.injection_kvar[:, one])
@@ -245,7 +251,7 @@ class NetworkModel:
             self.system, self.elements, root_v=root_v, scale=scale, injection_va=injection_va
         )
         node_a = self._with_head(given_a, head_amps(self.system, root_v, given_a))
-        return self.currents.slope_pct(flow.v_complex[:, one], node_a, current_pct)
+        return self.currents.slope_pct(flow.v_complex[:, one], node_a, current_pct, branches)
 
     def _flow(
         self,
@@ -314,6 +320,12 @@ class NetworkModel:
         return self._points[1]
 
     def element_scale(self, load_scale: FloatArray) -> FloatArray:
+    @property
+    def _told(self) -> IntArray:
+        """Rows whose currents make those of the head and of the ties."""
+        rows: IntArray = np.union1d(self.currents.told, self.system.source_gather.indices)
+        return rows
+
         """(1, T) for one factor per interval, else (e, T)."""
         if load_scale.ndim == 1:
             return load_scale[None, :]

@@ -17,6 +17,7 @@ import numpy as np
 
 from gridctl.model.network import Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray
+from optimizer.branches import ALL
 from optimizer.fixpoint import TOLERANCE_PU
 from optimizer.network import ControlColumn, FlowResult, NetworkModel, Sensitivity
 from optimizer.powerflow import columns_of, stitched
@@ -405,12 +406,12 @@ class RegulatedNetwork:
         return model.sensitivity(flow, t, columns, unbalance=self._unbalance)
 
     def loading_slope(
-        self, flow: FlowResult, t: int, current_pct: ComplexArray
+        self, flow: FlowResult, t: int, current_pct: ComplexArray, branches: IntArray | slice = ALL
     ) -> FloatArray | None:
         """As `NetworkModel.loading_slope`; None where rows of unbalance are watched, too."""
         if self._unbalance is not None:
             return None
-        return self._model(flow.positions[:, t]).loading_slope(flow, t, current_pct)
+        return self._model(flow.positions[:, t]).loading_slope(flow, t, current_pct, branches)
 
     def _stations_of(self, kin: RegulatedNetwork | None) -> Stations | None:
         """None where nothing acts."""
