@@ -41,7 +41,7 @@ from tests.gridctl.store import postgres
 from tests.gridctl.store.examples import T0, plan, request
 
 LIFE_S = 100.0
-LONG_STOOD = 20
+LONG_STOOD = 400
 SHORT_RELEASES, LONG_RELEASES = 5, 500
 """A walk that hardly releases anything has shown nothing."""
 SHORT_WALKS = 5

@@ -9,6 +9,8 @@ import { type Act, AllowDialog, ClosedLoop, EnvelopeView } from "../parts/closed
 import { Failure } from "../parts/dialog";
 import { announcement, session } from "../state/store";
 
+const LOOK_AGAIN_MS = 5000;
+
 export function Shift() {
   const [areas, setAreas] = useState<AreaMode[]>([]);
   const [handovers, setHandovers] = useState<Handover[]>([]);
@@ -24,12 +26,16 @@ export function Shift() {
     if (h.ok) setHandovers(h.value.handovers);
     if (s.ok) setSteps(s.value.steps);
     const bad = [a, h, s].find((answer) => !answer.ok);
-    setFailure(bad && !bad.ok ? explain(bad.problem) : "");
+    if (bad && !bad.ok) setFailure(explain(bad.problem));
   };
+  // Others approve, hand over and repeat back as well; a word of refusal stays until the next act.
   useEffect(() => {
     void load();
+    const again = setInterval(() => void load(), LOOK_AGAIN_MS);
+    return () => clearInterval(again);
   }, []);
   const act: Act = async (path, body, done) => {
+    setFailure("");
     const answer = await call<unknown>("POST", path, body);
     if (answer.ok) announcement.value = done;
     await load();
