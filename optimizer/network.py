@@ -17,7 +17,7 @@ import numpy as np
 
 from gridctl.model.network import NEUTRAL, Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray, complex_va, product
-from optimizer.branches import BranchCurrents
+from optimizer.branches import ALL, BranchCurrents
 from optimizer.fixpoint import Fixpoint, Points, iterate, points_of
 from optimizer.loads import Elements, load_elements
 from optimizer.powerflow import (
