@@ -163,6 +163,7 @@ class Programme:
             unit=self._unit,
             least_kw=bounds.least_kw,
             export_price=tiers.import_kw * self._unit,
+            hot_price=tiers.loading_pct * self._unit,
         )
 
     @property
@@ -333,7 +334,8 @@ class Programme:
         """What the broken limits of a solution of `matrices()` cost."""
         count, own, cost = self.problem.grid.count, self.own_columns, self.cost()
         lazy = own + 3 * count + self.system.columns
-        limits = np.r_[own : own + 2 * count, lazy : len(cost)]
+        hot = [own + 3 * count + column for *_, column in self.system.hot]
+        limits = np.r_[own : own + 2 * count, hot, lazy : len(cost)].astype(np.int64)
         return float(cost[limits] @ x[limits])
 
     def shift(self, u: FloatArray, truth: FlowResult, *, cautious: bool = False) -> None:
@@ -427,6 +429,11 @@ class Programme:
         of_system = sp.csr_array((0, own))
         if system.rows:
             of_system = sp.csr_array(system.own + system.head @ head)
+        system_upper = system.upper - system.head @ standing.head_kw
+        if system.loads:
+            of_loads, standing_pct = self._loads()
+            of_system = sp.csr_array(of_system + system.load @ of_loads)
+            system_upper -= system.load @ standing_pct
         a = stacked(
             [
                 Band(left=rules),
@@ -449,7 +456,7 @@ class Programme:
                 np.maximum(RECHARGE_SHARE * self.bounds.import_kw - self.problem.head_kw, 0.0),
                 np.full(count, self.bounds.import_kw) - standing.head_kw,
                 self.bounds.target_kw - standing.head_kw,
-                system.upper - system.head @ standing.head_kw,
+                system_upper,
                 lazy_upper,
             ]
         )

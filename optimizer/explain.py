@@ -16,6 +16,7 @@ from gridctl.model.planning import Binding, Exclusion, PlanningTask, Shortfall
 from gridctl.model.program import DispatchRequest
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
+from optimizer.hot_spot import TOLERANCE_K, beyond_k, paths
 from optimizer.limits import OPEN_REQUESTS, Bounds, Limit, loaded, loading_limits
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
@@ -58,6 +59,18 @@ def bindings(programme: Programme, solution: Solution, network: RegulatedNetwork
         )
         if price > PRICE_MIN
     ]
+    for branch, t, row, _ in programme.system.hot:
+        hot_price = float(solution.row_price[target.stop + row])
+        if hot_price > PRICE_MIN:
+            found.append(
+                Binding(
+                    limit=Limit.HOT_SPOT.value,
+                    where=branch,
+                    interval=t,
+                    price=hot_price,
+                    unit="per K",
+                )
+            )
     # Rows that came when it was too late to solve again have no price.
     for row, price in zip(programme.rows, solution.row_price[lazy], strict=False):
         if price > PRICE_MIN:
@@ -122,6 +135,18 @@ def shortfalls(
                 unit="%" if limit is Limit.LOADING else "% of the limit",
             )
         )
+    for own, hot in paths(problem, flow):
+        beyond = beyond_k(own, hot)
+        found += [
+            Shortfall(
+                limit=Limit.HOT_SPOT.value,
+                where=own.branch,
+                interval=int(t),
+                amount=round(float(beyond[t]), 1),
+                unit="K",
+            )
+            for t in np.flatnonzero(beyond > TOLERANCE_K)
+        ]
     return found
 
 

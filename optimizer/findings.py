@@ -28,7 +28,7 @@ from optimizer.explain import export_names
 from optimizer.limits import Limit, export_max_kw
 from optimizer.network import FlowResult
 from optimizer.problem import Problem, default_kw, held_back
-from optimizer.reasons import reasons
+from optimizer.reasons import hot_spots, reasons
 from optimizer.regulated import RegulatedNetwork
 from optimizer.wording import KW_MIN, Words, spans
 
@@ -50,6 +50,7 @@ def findings(
     words = Words(problem)
     found = [
         *reasons(words, problem, result),
+        *hot_spots(words, problem, result, near),
         *_bindings(words, result),
         *_shortfalls(words, problem, result.shortfalls),
         *_conflict(words, problem, result),

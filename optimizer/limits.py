@@ -41,6 +41,7 @@ class Limit(StrEnum):
     VOLTAGE_HIGH = "voltage high"
     LOADING = "branch loading"
     UNBALANCE = "voltage unbalance"
+    HOT_SPOT = "transformer temperature"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +148,8 @@ def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
 
 def loading_limits(task: PlanningTask, branches: Sequence[str]) -> FloatArray:
     """(B, T): what each branch may carry in each interval, per cent of its rating; by temperature
-    where the policy says how. Unbalance is in per cent of its own limit."""
+    where the policy says how; where temperatures are kept, what the loading guide allows besides.
+    Unbalance is in per cent of its own limit."""
     found = np.full((len(branches), task.horizon.count), task.limits.loading_max_pct)
     temperature_c = np.array(task.policy.temperature_c)
     for rating in task.policy.ratings:
@@ -155,6 +157,8 @@ def loading_limits(task: PlanningTask, branches: Sequence[str]) -> FloatArray:
         per_k = np.where(above > 0.0, rating.above_pct_per_k, rating.below_pct_per_k)
         share = rating.at_reference_pct / 100.0 * np.maximum(1.0 - above * per_k / 100.0, 0.0)
         found[list(branches).index(rating.branch)] *= share
+    for own in task.policy.hot_spots:
+        found[list(branches).index(own.branch)] = 100.0 * own.load_max
     found[[k for k, name in enumerate(branches) if node_of(name) is not None]] = 100.0
     return found
 

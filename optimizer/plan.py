@@ -32,6 +32,7 @@ from optimizer.conflict import conflict_of, words
 from optimizer.derated import derated
 from optimizer.explain import bindings, exclusions, shortfalls
 from optimizer.findings import findings
+from optimizer.hot_spot import hotter, too_hot
 from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
 from optimizer.measured import correction_of
 from optimizer.network import FlowResult
@@ -265,6 +266,7 @@ def _needed(problem: Problem, bounds: Bounds) -> bool:
         or np.any(flow.v_pu < bounds.v_low_pu)
         or np.any(flow.v_pu > bounds.v_high_pu)
         or np.any(flow.branch_loading_pct > bounds.loading_pct)
+        or too_hot(problem, flow)
         or astray(problem)
     )
 
@@ -319,6 +321,8 @@ def _answer(
         export_shortfall_kw=np.maximum(bounds.least_kw - attempt.linear.head_kw, 0.0),
         near=attempt.flow,
     )
+    if warmer := hotter(problem, attempt.flow):
+        check = replace(check, ok=False, reasons=(*check.reasons, *warmer))
     proven = attempt.agreed and attempt.gap <= GAP_OPTIMAL
     return replace(
         bare,

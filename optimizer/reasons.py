@@ -10,7 +10,9 @@ from gridctl.model.policy import ImportPrice
 from gridctl.model.resource import Battery, LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.explain import export_names
+from optimizer.hot_spot import paths
 from optimizer.limits import export_max_kw, least_expected_kw
+from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.resources.cancelling import may_cancel
 from optimizer.resources.depth import wear
@@ -32,6 +34,36 @@ def reasons(words: Words, problem: Problem, result: PlanningResult) -> list[Find
         found += _cooled_ahead(words, problem, result)
     if result.verification is not None or result.status is SolveStatus.NOT_NEEDED:
         found += _announced(words, problem, result)
+    return found
+
+
+def hot_spots(
+    words: Words, problem: Problem, result: PlanningResult, near: FlowResult | None
+) -> list[Finding]:
+    """How hot transformers get whose temperatures are kept, without the plan and with it."""
+    if not problem.task.policy.hot_spots:
+        return []
+    flow = near if near is not None and result.setpoints else problem.base_flow
+    found = []
+    for (own, before), (_, after) in zip(
+        paths(problem, problem.base_flow), paths(problem, flow), strict=True
+    ):
+        t = int(np.argmax(after.hot_spot_c))
+        without = f" ({before.hot_spot_c.max():.0f} without the plan)"
+        load_pct = flow.branch_loading_pct[list(flow.branch_names).index(own.branch)].max()
+        found.append(
+            Finding(
+                kind=FindingKind.REASON,
+                text=f"The windings of {own.branch} get {after.hot_spot_c[t]:.0f} °C hot at most"
+                f"{without if result.setpoints else ''}, at {words.clock(t)};"
+                f" {own.hot_spot_max_c:.0f} are allowed. It carries up to {load_pct:.0f} % of its"
+                " rating, for no longer than it stays cool enough.",
+                first=t,
+                last=t,
+                amount=round(float(after.hot_spot_c[t]), 1),
+                unit="°C",
+            )
+        )
     return found
 
 

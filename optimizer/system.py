@@ -3,13 +3,13 @@
 Reserve, staggered return, ramp of the import, fairness, demand charge, import priced by level,
 scenarios with CVaR, what dispatches ask of the devices that they name. All of them are soft or
 free: none can make a programme infeasible. Rows read `own x + head h + s <= upper` with the blocks'
-columns x, the import h of each interval as the linear model sees it, and columns s of their own.
+columns x, the import h of each interval as the linear model sees it, and columns s of their own;
+some read loadings of branches besides (`System.loads`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,8 +19,10 @@ from gridctl.model.program import DispatchRequest
 from gridctl.model.resource import Battery, Generator, LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.block import Block
+from optimizer.hot_spot import add_hot_spots
 from optimizer.limits import wanted_kw
 from optimizer.problem import Problem
+from optimizer.system_rows import Builder, System
 
 SLACK_SHARE = 5.0
 """A kW short of a policy's wish costs so many of the dearest resource's kWh: less than a target."""
@@ -39,89 +41,6 @@ SCENARIO_PRICE = 100.0
 scenario's probability: as one in the plan's own forecast."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class System:
-    """R rows on n columns of the blocks, T imports and S columns of its own; see the module.
-
-    `names` of the own columns, for the explanation. Row and column i, for each of `exports`, hold
-    the export in that interval.
-    """
-
-    own: sp.csr_array
-    head: sp.csr_array
-    matrix: sp.csr_array
-    upper: FloatArray
-    column_lower: FloatArray
-    column_upper: FloatArray
-    cost: FloatArray
-    names: tuple[str, ...]
-    exports: tuple[int, ...]
-
-    @property
-    def rows(self) -> int:
-        """R."""
-        return len(self.upper)
-
-    @property
-    def columns(self) -> int:
-        """S."""
-        return len(self.cost)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Builder:
-    count: int
-    own: list[tuple[int, int, float]] = field(default_factory=list)
-    head: list[tuple[int, int, float]] = field(default_factory=list)
-    matrix: list[tuple[int, int, float]] = field(default_factory=list)
-    upper: list[float] = field(default_factory=list)
-    lower_of: list[float] = field(default_factory=list)
-    upper_of: list[float] = field(default_factory=list)
-    cost: list[float] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    exports: list[int] = field(default_factory=list)
-
-    def column(self, name: str, cost: float, *, lower: float = 0.0, upper: float = np.inf) -> int:
-        self.names.append(name)
-        self.cost.append(cost)
-        self.lower_of.append(lower)
-        self.upper_of.append(upper)
-        return len(self.names) - 1
-
-    def row(
-        self,
-        *,
-        upper: float,
-        own: Sequence[tuple[int, float]] = (),
-        head: Sequence[tuple[int, float]] = (),
-        columns: Sequence[tuple[int, float]] = (),
-    ) -> None:
-        at = len(self.upper)
-        self.own += [(at, column, value) for column, value in own]
-        self.head += [(at, t, value) for t, value in head]
-        self.matrix += [(at, column, value) for column, value in columns]
-        self.upper.append(upper)
-
-    def built(self, own_columns: int) -> System:
-        def made(entries: list[tuple[int, int, float]], columns: int) -> sp.csr_array:
-            rows, at, values = zip(*entries, strict=True) if entries else ((), (), ())
-            return sp.csr_array(
-                (np.array(values, dtype=np.float64), (rows, at)), shape=(len(self.upper), columns)
-            )
-
-        return System(
-            own=made(self.own, own_columns),
-            head=made(self.head, self.count),
-            matrix=made(self.matrix, len(self.names)),
-            upper=np.array(self.upper),
-            column_lower=np.array(self.lower_of),
-            column_upper=np.array(self.upper_of),
-            cost=np.array(self.cost),
-            names=tuple(self.names),
-            exports=tuple(self.exports),
-        )
-
-
 def system_of(
     problem: Problem,
     blocks: Sequence[Block],
@@ -130,12 +49,13 @@ def system_of(
     unit: float,
     least_kw: FloatArray,
     export_price: float,
+    hot_price: float,
 ) -> System:
     """The rows that the task's policy asks for; `starts`: first column of each block and the number
     of all, `unit`: price of the dearest resource's kWh. `least_kw` (T,): import below which a kWh
-    costs `export_price`."""
+    costs `export_price`; `hot_price`: of a kelvin too much for an hour."""
     policy = problem.task.policy
-    build = _Builder(count=problem.grid.count)
+    build = Builder(count=problem.grid.count)
     for t in map(int, np.flatnonzero(np.isfinite(least_kw))):
         build.exports.append(t)
         missed = build.column(f"export {t}", export_price * float(problem.grid.hours[t]))
@@ -156,6 +76,7 @@ def system_of(
             build.row(head=[(t, 1.0)], columns=[(peak, -1.0)], upper=0.0)
     for price in policy.import_prices:
         _by_level(build, problem, price)
+    add_hot_spots(build, problem, hot_price)
     if policy.scenarios:
         _scenarios(build, problem, policy, unit)
     _asked_of_some(build, problem, placed, ASKED_SHARE * unit)
@@ -163,7 +84,7 @@ def system_of(
 
 
 def _asked_of_some(
-    build: _Builder, problem: Problem, placed: Sequence[tuple[Block, int]], price: float
+    build: Builder, problem: Problem, placed: Sequence[tuple[Block, int]], price: float
 ) -> None:
     """Those that dispatches name bring what is asked of them, whatever the others do. Losses that
     go with it are not counted."""
@@ -195,7 +116,7 @@ def _entries(matrix: sp.csr_array, row: int) -> tuple[Sequence[int], Sequence[fl
 
 
 def _reserve(
-    build: _Builder, problem: Problem, placed: Sequence[tuple[Block, int]], price: float
+    build: Builder, problem: Problem, placed: Sequence[tuple[Block, int]], price: float
 ) -> None:
     """What is on may go up to its full kW, what is off and rested may start, batteries may give
     what power and energy leave: all of it together is at least the reserve."""
@@ -240,7 +161,7 @@ def _reserve(
 
 
 def _returns(
-    build: _Builder,
+    build: Builder,
     problem: Problem,
     placed: Sequence[tuple[Block, int]],
     most_kw: float,
@@ -258,7 +179,7 @@ def _returns(
         build.row(own=own, columns=[(more, -1.0)], upper=most_kw)
 
 
-def _import_ramp(build: _Builder, problem: Problem, per_h: float, price: float) -> None:
+def _import_ramp(build: Builder, problem: Problem, per_h: float, price: float) -> None:
     """The import changes no faster, up or down, than `per_h`."""
     hours = problem.grid.step_s / 3600.0
     for t in range(1, problem.grid.count):
@@ -268,7 +189,7 @@ def _import_ramp(build: _Builder, problem: Problem, per_h: float, price: float) 
 
 
 def _fairness(
-    build: _Builder, problem: Problem, placed: Sequence[tuple[Block, int]], weight: float
+    build: Builder, problem: Problem, placed: Sequence[tuple[Block, int]], weight: float
 ) -> None:
     """The group that is used most, as a share of its season's hours, is used no more than need."""
     resources = {r.mrid: r for r in problem.task.resources}
@@ -287,7 +208,7 @@ def _fairness(
         build.row(own=own, columns=[(most, -1.0)], upper=-share * used_h)
 
 
-def _by_level(build: _Builder, problem: Problem, price: ImportPrice) -> None:
+def _by_level(build: Builder, problem: Problem, price: ImportPrice) -> None:
     """Import above each level costs what that level costs more than the one below it."""
     for t in range(problem.grid.count):
         paid = 0.0
@@ -300,7 +221,7 @@ def _by_level(build: _Builder, problem: Problem, price: ImportPrice) -> None:
             build.row(head=[(t, 1.0)], columns=[(over, -1.0)], upper=above[t])
 
 
-def _scenarios(build: _Builder, problem: Problem, policy: Policy, unit: float) -> None:
+def _scenarios(build: Builder, problem: Problem, policy: Policy, unit: float) -> None:
     """The same plan against every scenario: what each misses of the import limit costs its share,
     and the worst ones once more (CVaR)."""
     limit_kw = problem.task.limits.head_import_kw

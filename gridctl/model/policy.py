@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from math import isfinite
 
 
 class Existing(StrEnum):
@@ -39,6 +40,58 @@ class DynamicRating:
     above_pct_per_k: float
     below_pct_per_k: float
     at_reference_pct: float = 100.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HotSpot:
+    """A transformer whose temperatures a plan keeps, so that a short overload is possible (IEC
+    60076-7; with k11 = k21 = k22 = 1 IEEE C57.91 clause 7, whose n and 2m are the exponents).
+
+    Rises in K at rated load, time constants in minutes. `oil_rise_now_k` over the air,
+    `winding_now_k` and `counter_now_k` (both winding terms): what its load has brought it to.
+    Limits in °C, and of the load as a share of the rating.
+    """
+
+    branch: str
+    top_oil_rise_k: float
+    hot_spot_rise_k: float
+    tau_oil_min: float
+    tau_winding_min: float
+    loss_ratio: float
+    oil_exponent: float
+    winding_exponent: float
+    oil_rise_now_k: float
+    winding_now_k: float
+    hot_spot_max_c: float
+    top_oil_max_c: float
+    load_max: float
+    counter_now_k: float = 0.0
+    k11: float = 1.0
+    k21: float = 1.0
+    k22: float = 1.0
+
+    def mistakes(self) -> list[str]:
+        """Figures that cannot be."""
+        positive = {
+            name: getattr(self, name)
+            for name in (
+                "top_oil_rise_k", "hot_spot_rise_k", "tau_oil_min", "tau_winding_min", "loss_ratio",
+                "k11", "k22", "load_max",
+            )
+        }  # fmt: skip
+        found = [
+            f"policy.hot_spots: {name} of {self.branch} is {value}"
+            for name, value in positive.items()
+            if not (isfinite(value) and value > 0.0)
+        ]
+        if not (0.5 <= self.oil_exponent <= 2.0 and 1.0 <= self.winding_exponent <= 4.0):  # noqa: PLR2004
+            found.append(f"policy.hot_spots: exponents of {self.branch} out of 0.5-2 and 1-4")
+        rest = (self.oil_rise_now_k, self.winding_now_k, self.counter_now_k)
+        if not all(isfinite(v) for v in (*rest, self.hot_spot_max_c, self.top_oil_max_c)):
+            found.append(f"policy.hot_spots: a temperature of {self.branch} is not known")
+        if not self.k21 >= 1.0:
+            found.append(f"policy.hot_spots: k21 of {self.branch} is {self.k21}")
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +148,8 @@ class Policy:
       `loss_price_per_kwh`: what a kWh of losses in the feeder costs.
     - `voltage_band_pu`: a band inside the limits that is kept as if it were the limit.
     - `ratings` with `temperature_c` of each interval: branches whose rating follows the weather;
-      `import_prices` by level: what import costs a transformer in life.
+      `import_prices` by level: what import costs a transformer in life; `hot_spots`: transformers
+      whose temperatures are kept, in the weather of `temperature_c`.
     - `reserve_kw`: what must still be startable in every interval; `ramp_kw_per_h`: how fast the
       import may change; `return_kw_max`: kW of load groups whose shed may end in one interval.
     - `fairness`: what an hour's difference in use costs (of the group that is used most, as a share
@@ -118,6 +172,7 @@ class Policy:
     ratings: tuple[DynamicRating, ...] = ()
     temperature_c: tuple[float, ...] = ()
     import_prices: tuple[ImportPrice, ...] = ()
+    hot_spots: tuple[HotSpot, ...] = ()
     reserve_kw: float = 0.0
     ramp_kw_per_h: float | None = None
     return_kw_max: float | None = None
@@ -168,6 +223,10 @@ class Policy:
                     f"priced: {', '.join(one.what for one in self.import_prices)}",
                     bool(self.import_prices),
                 ),
+                (
+                    f"temperatures of {', '.join(one.branch for one in self.hot_spots)}",
+                    bool(self.hot_spots),
+                ),
                 (f"a reserve of {self.reserve_kw:g} kW", self.reserve_kw > 0.0),
                 ("fair use", self.fairness > 0.0),
                 ("strict order by priority", self.strict_priority),
@@ -207,6 +266,21 @@ class Policy:
             found.append(f"at most {self.return_kw_max:g} kW that come back at once")
         return found
 
+    def _mistakes_of_heat(self, branches: tuple[str, ...]) -> list[str]:
+        found = [
+            f"policy.{name} need policy.temperature_c"
+            for name, asked in (("ratings", self.ratings), ("hot_spots", self.hot_spots))
+            if asked and not self.temperature_c
+        ]
+        for own in self.hot_spots:
+            found += own.mistakes()
+        return found + [
+            f"policy.{name}: there is no branch {own.branch}"
+            for name, listed in (("ratings", self.ratings), ("hot_spots", self.hot_spots))
+            for own in listed
+            if own.branch not in branches
+        ]
+
     def mistakes(self, count: int, branches: tuple[str, ...]) -> list[str]:
         """What does not fit a horizon of `count` intervals or a feeder with `branches`."""
         found = [
@@ -224,13 +298,7 @@ class Policy:
             found.append("policy.scenarios: the probabilities do not sum to 1")
         if any(s.probability < 0.0 or not s.head_kw for s in self.scenarios):
             found.append("policy.scenarios: each needs a probability and head_kw")
-        if self.ratings and not self.temperature_c:
-            found.append("policy.ratings need policy.temperature_c")
-        found += [
-            f"policy.ratings: there is no branch {r.branch}"
-            for r in self.ratings
-            if r.branch not in branches
-        ]
+        found += self._mistakes_of_heat(branches)
         if not 0.0 <= self.cvar_level < 1.0 or not 0.0 <= self.cvar_weight <= 1.0:
             found.append("policy.cvar_level and policy.cvar_weight lie between 0 and 1")
         band = self.voltage_band_pu

@@ -7,6 +7,7 @@ from math import exp
 from typing import NamedTuple
 
 from gridctl.model.planning import PlanningResult, PlanningTask, ResourceState
+from gridctl.model.policy import HotSpot
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 
 TOLERANCE_KW = 0.01
@@ -242,6 +243,24 @@ def _battery(
             found.append(f"{battery.mrid}: {kw:g} kW in interval {k}")
         if not low <= energy <= high:
             found.append(f"{battery.mrid}: {energy:.1f} kWh after interval {k}")
+    return found
+
+
+def hot_spots_c(own: HotSpot, steps: list[tuple[float, float, float]]) -> list[tuple[float, float]]:
+    """(top oil, hot spot) in °C after each step of (load as a share of the rating, air in °C,
+    hours): IEC 60076-7, or IEEE C57.91 where all k are 1."""
+    oil, one, two, found = own.oil_rise_now_k, own.winding_now_k, own.counter_now_k, []
+    for load, air, hours in steps:
+        minutes = 60 * hours
+        losses = (1 + own.loss_ratio * load**2) / (1 + own.loss_ratio)
+        oil_end = own.top_oil_rise_k * losses**own.oil_exponent
+        winding = own.hot_spot_rise_k * load**own.winding_exponent
+        oil = oil_end + (oil - oil_end) * exp(-minutes / own.k11 / own.tau_oil_min)
+        end = own.k21 * winding
+        one = end + (one - end) * exp(-minutes / own.k22 / own.tau_winding_min)
+        end = (own.k21 - 1) * winding
+        two = end + (two - end) * exp(-minutes * own.k22 / own.tau_oil_min)
+        found.append((air + oil, air + oil + one - two))
     return found
 
 
