@@ -487,6 +487,16 @@ class Programme:
             ]
         )
 
+    def _loads(self) -> tuple[sp.csr_array, FloatArray]:
+        """The present tangents of the loadings that the system's rows read, and what stands of
+        them, per cent."""
+        cuts = [self.model.tangent(*at) for at in self.system.loads]
+        interval = np.array([t for _, t in self.system.loads], dtype=np.int64)
+        standing_pct = np.array(
+            [cut.at_zero_pct + cut.slope @ self._standing_kw[:, cut.interval] for cut in cuts]
+        )
+        return self._by_interval(np.column_stack([c.slope for c in cuts]), interval), standing_pct
+
     def head_rows(self) -> sp.csr_array:
         """(T, own columns): by how much each column moves the import, without what stands."""
         count = self.problem.grid.count
