@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gridctl.config_field import FieldLinkTable as FieldLinkTable  # noqa: PLC0414 - theirs too
 from gridctl.config_field import FieldTable
@@ -71,6 +71,20 @@ class TransformerTable(_Table):
     upgraded: bool = False
     branch: str | None = None
     life_price_per_h: Positive | None = None
+    hot_spot_max_c: Annotated[float, Field(ge=60, le=180)] | None = None
+    top_oil_max_c: Annotated[float, Field(ge=40, le=140)] | None = None
+    load_max: Annotated[float, Field(ge=1, le=2)] | None = None
+
+    @model_validator(mode="after")
+    def _all_of_heat(self) -> Self:
+        given = [
+            value is not None for value in (self.hot_spot_max_c, self.top_oil_max_c, self.load_max)
+        ]
+        if any(given) and not (all(given) and self.branch is not None):
+            raise ValueError(
+                "hot_spot_max_c, top_oil_max_c and load_max go together, with a branch"
+            )
+        return self
 
 
 class ClockTable(_Table):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gridctl.model.planning import Forecast, Series
-from gridctl.model.policy import DynamicRating, ImportPrice, Policy, Scenario
+from gridctl.model.policy import DynamicRating, HotSpot, ImportPrice, Policy, Scenario
 
 DAY_S = 86_400.0
 HOUR_S = 3_600.0
@@ -28,6 +28,7 @@ def with_forecast(
     price_by_hour: Sequence[float] = (),
     utc_offset_s: float = 0.0,
     import_prices: Sequence[ImportPrice] = (),
+    hot_spots: Sequence[HotSpot] = (),
 ) -> Policy:
     """The policy with what the forecast says; without paths or air it is as it was.
     `price_by_hour`: what a kWh of import costs in each of the 24 local hours, or nothing."""
@@ -48,6 +49,10 @@ def with_forecast(
             cvar_level=cvar_level,
         )
     known = air_ahead(air_c, forecast)
+    if hot_spots and known:
+        kept = {own.branch for own in hot_spots}
+        policy = replace(policy, hot_spots=tuple(hot_spots), temperature_c=known)
+        ratings = [one for one in ratings if one.branch not in kept]
     if ratings and known:
         policy = replace(policy, ratings=tuple(ratings), temperature_c=known)
     if import_prices:

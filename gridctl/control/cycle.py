@@ -19,6 +19,7 @@ from gridctl.control.approvals import Approvals
 from gridctl.control.audit import OFFICE, entry
 from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
+from gridctl.control.heat import HotSpots
 from gridctl.control.held import Holding
 from gridctl.control.heldregulators import (
     HeldRegulators,
@@ -59,7 +60,7 @@ from gridctl.model.planning import (
     PlanningTask,
     Series,
 )
-from gridctl.model.policy import ImportPrice
+from gridctl.model.policy import HotSpot, ImportPrice
 from gridctl.model.program import DispatchRequest, RequestState
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,8 @@ class Cycle:
         self._ratings = tuple(rating for rating in found if rating is not None)
         self._life_prices = LifePrices(store, settings)
         self._import_prices: tuple[ImportPrice, ...] = ()
+        self._hot_spots = HotSpots(store, settings)
+        self._hot_spots_now: tuple[HotSpot, ...] = ()
         self._withdrawn: set[str] = set()
         self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -228,6 +231,7 @@ class Cycle:
         found = await self._planner.forecast(task, deadline_s=planning.deadline_s)
         self._outlook = Outlook(forecast=found, task=task)
         self._import_prices = await self._life_prices.told(task, found)
+        self._hot_spots_now = tuple(await self._hot_spots.told(horizon))
         return self._outlook
 
     def _as_it_is(self, outlook: Outlook, known: Known) -> Outlook:
@@ -489,6 +493,7 @@ class Cycle:
             air_c=outlook.task.temperature_c,
             ratings=self._ratings,
             import_prices=self._import_prices,
+            hot_spots=self._hot_spots_now,
             price_by_hour=settings.price_by_hour,
             utc_offset_s=settings.utc_offset_s,
         )

@@ -16,7 +16,8 @@ class ThermalAsset:
     `load_point` in kW, taken over `power_factor`; `branch`: its mrid in the feeder's model, whose
     rating then follows the air temperature in planning; None: only watched. `life_price_per_h`:
     what an hour of the insulation's life costs; with it ageing is weighed against other costs and
-    the limit is that of emergency loading."""
+    the limit is that of emergency loading. `hot_spot_max_c`, `top_oil_max_c`, `load_max` (share of
+    the rating): with all three a plan keeps its temperatures instead of a steady limit."""
 
     name: str
     kind: str
@@ -26,6 +27,9 @@ class ThermalAsset:
     upgraded: bool
     branch: str | None
     life_price_per_h: float | None = None
+    hot_spot_max_c: float | None = None
+    top_oil_max_c: float | None = None
+    load_max: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

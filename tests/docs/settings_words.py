@@ -78,6 +78,9 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
         "upgraded": "Thermally upgraded paper: rated at a hot spot of 110 °C, else 98 °C.",
         "branch": "Its mrid in the feeder's model: then its limit in a plan follows the air temperature.",
         "life_price_per_h": "What an hour of the insulation's life costs. With it a plan weighs ageing (of a transformer at the head) against other costs, and the limit is that of emergency loading.",
+        "hot_spot_max_c": "Hottest that its windings may get, °C. With it, `top_oil_max_c` and `load_max` a plan keeps temperatures, not a steady limit: short overloads are possible. The load of its model's branch is held against its model's rating.",
+        "top_oil_max_c": "Hottest that its oil may get, °C.",
+        "load_max": "Most that it may carry for however short, as a share of its rating (IEC 60076-7: 1.5 in normal cyclic loading).",
     },
     "weather": {
         "sun_point": "Point of the measured irradiance, W/m2, for feeders with PV.",
