@@ -260,12 +260,16 @@ def plan_show(
 
 @plan_app.command("explain")
 def plan_explain(
-    plan: str, instance: Instance = DEFAULT_INSTANCE, user: User = "", as_json: AsJson = False
+    plan: str,
+    device: Annotated[str | None, typer.Option(help="Only why this device moves.")] = None,
+    instance: Instance = DEFAULT_INSTANCE,
+    user: User = "",
+    as_json: AsJson = False,
 ) -> None:
     """Why the plan is as it is: limits and their prices, what is missed and what would help."""
     from gridctl.cli_desk import explain_plan  # noqa: PLC0415 - lazy on purpose
 
-    guarded(lambda: explain_plan(instance, plan, user=user, as_json=as_json))
+    guarded(lambda: explain_plan(instance, plan, user=user, as_json=as_json, device=device))
 
 
 @plan_app.command("approve")

@@ -142,13 +142,23 @@ _HEADINGS = {
 }
 
 
-def explain_plan(instance: Path, plan: str, *, user: str, as_json: bool) -> None:
-    """`gridctl plan explain`: the plan's findings, in the order in which a person asks."""
+def explain_plan(
+    instance: Path, plan: str, *, user: str, as_json: bool, device: str | None = None
+) -> None:
+    """`gridctl plan explain`: the plan's findings, in the order in which a person asks; of one
+    `device` why each of its setpoints is as it is."""
     with signed_in(instance, user) as remote:
         detail = remote.get(f"/plans/{plan}")
     findings = detail["findings"]
+    why = [one for one in detail["why"] if device in (None, one["resource"])]
     if as_json:
-        _out({"id": detail["id"], "digest": detail["digest"], "findings": findings})
+        _out({"id": detail["id"], "digest": detail["digest"], "findings": findings, "why": why})
+        return
+    if device is not None:
+        for one in why:
+            print(f"{one['from']} to {one['to']}: {one['name']} {one['text']}")
+        if not why:
+            print(f"The plan does not move {device}.")
         return
     print(f"Plan {detail['id']}, {detail['state']}" + (f": {r}" if (r := detail["reason"]) else ""))
     if detail["held"] is not None:

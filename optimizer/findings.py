@@ -30,6 +30,7 @@ from optimizer.network import FlowResult
 from optimizer.problem import Problem, default_kw, held_back
 from optimizer.reasons import hot_spots, reasons
 from optimizer.regulated import RegulatedNetwork
+from optimizer.why import told
 from optimizer.wording import KW_MIN, Words, spans
 
 FORECAST_ERROR = 0.1
@@ -51,6 +52,7 @@ def findings(
     found = [
         *reasons(words, problem, result),
         *hot_spots(words, problem, result, near),
+        *told(words, result.why),
         *_bindings(words, result),
         *_shortfalls(words, problem, result.shortfalls),
         *_conflict(words, problem, result),

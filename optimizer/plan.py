@@ -47,6 +47,7 @@ from optimizer.unbalance import unbalance_of
 from optimizer.unplanned import no_plan
 from optimizer.verify import base_reasons, verify
 from optimizer.volt_var import followers_of
+from optimizer.why import why_each
 from optimizer.wording import Words
 
 GAP_OPTIMAL = 0.02
@@ -323,6 +324,7 @@ def _answer(
     )
     if warmer := hotter(problem, attempt.flow):
         check = replace(check, ok=False, reasons=(*check.reasons, *warmer))
+    moved_kw = programme.injection_kw(attempt.solution.x)
     proven = attempt.agreed and attempt.gap <= GAP_OPTIMAL
     return replace(
         bare,
@@ -338,6 +340,7 @@ def _answer(
         solver=f"HiGHS in scipy {scipy.__version__}: {effort.programmes} programmes, "
         f"gap {_gap(attempt.gap)}",
         rounds=attempt.rounds,
+        why=why_each(programme, attempt.solution, network, setpoints, moved_kw),
     )
 
 

@@ -327,8 +327,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SetpointReason:
+    """Why `resource` is moved in the intervals `first` to `last`, as the end of a sentence that
+    begins with it."""
+
+    resource: str
+    first: int
+    last: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanningResult:
     """What the mind answers. `reason` says in words why there are no setpoints, if there are none.
+    `why`: a reason for each setpoint that moves its resource.
 
     `head_before_kw`, `head_after_kw`: expected import per interval at the chance level.
     """
@@ -349,3 +361,4 @@ class PlanningResult:
     solve_s: float
     findings: tuple[Finding, ...] = ()
     positions: tuple[Position, ...] = ()
+    why: tuple[SetpointReason, ...] = ()

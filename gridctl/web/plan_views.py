@@ -160,6 +160,16 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
             }
             for f in result.findings
         ],
+        "why": [
+            {
+                "resource": one.resource,
+                "name": names.get(one.resource, one.resource),
+                "from": _interval_at(horizon, one.first),
+                "to": _interval_at(horizon, one.last + 1),
+                "text": one.text,
+            }
+            for one in result.why
+        ],
         "check": None if check is None else _check(check),
         "voltages": []
         if check is None

@@ -18,6 +18,15 @@ DETAIL: dict[str, Any] = {
     "state": "proposed",
     "reason": "",
     "held": None,
+    "why": [
+        {
+            "resource": "LG07",
+            "name": "Quarry",
+            "from": "15:30",
+            "to": "18:00",
+            "text": "moves to keep the import within the limit",
+        },
+    ],
     "findings": [
         {"kind": "forecast", "text": "If the load is 10 % above the forecast, all is well."},
         {"kind": "binding", "text": "The head import (150) holds the plan back."},
@@ -68,10 +77,21 @@ def test_a_plan_that_is_held_says_so_first(
     assert "the last that passed its AC check" in said[2]
 
 
-def test_json_is_the_findings_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_one_device_why_it_moves(capsys: pytest.CaptureFixture[str]) -> None:
+    cli_desk.explain_plan(Path(), "P-1", user="a", as_json=False, device="LG07")
+    assert capsys.readouterr().out.splitlines() == [
+        "15:30 to 18:00: Quarry moves to keep the import within the limit",
+    ]
+    cli_desk.explain_plan(Path(), "P-1", user="a", as_json=False, device="LG08")
+    assert capsys.readouterr().out == "The plan does not move LG08.\n"
+
+
+def test_json_is_the_findings_and_the_reasons_and_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     cli_desk.explain_plan(Path(), "P-1", user="a", as_json=True)
     found = json.loads(capsys.readouterr().out)
-    assert found == {key: DETAIL[key] for key in ("id", "digest", "findings")}
+    assert found == {key: DETAIL[key] for key in ("id", "digest", "findings", "why")}
 
 
 def test_a_plan_without_findings_says_so(

@@ -189,6 +189,7 @@ export interface PlanDetail extends PlanRow {
   bindings: { limit: string; where: string; at: string; price: number; unit: string }[];
   shortfalls: { limit: string; where: string; at: string; amount: number; unit: string }[];
   // the plan in sentences, in the order in which a person asks; `from`/`to` null: all of it
+  why: { resource: string; name: string; from: string; to: string; text: string }[];
   findings: { kind: FindingKind; text: string; from: string | null; to: string | null;
     amount: number | null; unit: string; cost: number | null; resources: string[] }[];
   check: null | { engine: string; ok: boolean; reasons: string[];
