@@ -340,7 +340,7 @@ def _answer(
         solver=f"HiGHS in scipy {scipy.__version__}: {effort.programmes} programmes, "
         f"gap {_gap(attempt.gap)}",
         rounds=attempt.rounds,
-        why=why_each(programme, attempt.solution, network, setpoints, moved_kw),
+        why=why_each(programme, attempt.solution, network, attempt.setpoints, moved_kw),
     )
 
 
