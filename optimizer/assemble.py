@@ -17,7 +17,7 @@ from gridctl.model.planning import Setpoint
 from optimizer import tap_steps
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
-from optimizer.limits import Bounds, Limit, Tiers
+from optimizer.limits import Bounds, Limit, Tiers, emergency
 from optimizer.linear import Cut, LinearModel, Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
@@ -480,12 +480,17 @@ class Programme:
             [
                 self.own_cost_priced(),
                 self.tiers.import_kw * unit * hours,
-                self.tiers.target_kw * unit * hours,
+                self.target_price() * unit * hours,
                 self._charging_price * hours,
                 self.system.cost,
                 self._slack_cost(),
             ]
         )
+
+    def target_price(self) -> FloatArray:
+        """(T,): a kW that an event misses; in an emergency as much as one above the limit."""
+        urgent = emergency(self.problem.task.requests, self.problem.grid)
+        return np.where(urgent, self.tiers.import_kw, self.tiers.target_kw)
 
     def _loads(self) -> tuple[sp.csr_array, FloatArray]:
         """The present tangents of the loadings that the system's rows read, and what stands of

@@ -86,6 +86,15 @@ def wanted_kw(requests: Sequence[DispatchRequest], grid: TimeGrid) -> FloatArray
     return total
 
 
+def emergency(requests: Sequence[DispatchRequest], grid: TimeGrid) -> BoolArray:
+    """(T,): the intervals in which an open request of the emergency class asks for less import."""
+    found = np.zeros(grid.count, dtype=np.bool_)
+    for request in requests:
+        if request.is_emergency and request.state in OPEN_REQUESTS and request.target_kw > 0.0:
+            found |= (request.start_s < grid.end_s) & (request.end_s > grid.begin_s)
+    return found
+
+
 def export_max_kw(task: PlanningTask, grid: TimeGrid) -> FloatArray:
     """The most that open requests let the feeder export in each interval, kW (T,): the strictest of
     those that touch it; infinite where there is none."""

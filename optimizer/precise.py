@@ -61,7 +61,7 @@ def objective_at(
     over = np.maximum(seen.head_kw - bounds.import_kw, 0.0)
     missed = np.maximum(seen.head_kw - bounds.target_kw, 0.0)
     broken = unit * float(
-        hours @ (tiers.import_kw * over + tiers.target_kw * missed)
+        hours @ (tiers.import_kw * over + programme.target_price() * missed)
         + (voltage @ hours).sum()
         + tiers.loading_pct * (loading @ hours).sum()
     )

@@ -11,7 +11,7 @@ from gridctl.model.resource import Battery, LoadGroup
 from optimizer.arrays import FloatArray
 from optimizer.explain import export_names
 from optimizer.hot_spot import paths
-from optimizer.limits import export_max_kw, least_expected_kw
+from optimizer.limits import emergency, export_max_kw, least_expected_kw
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.resources.cancelling import may_cancel
@@ -25,7 +25,7 @@ WHOLE_FROM = 10.0
 
 def reasons(words: Words, problem: Problem, result: PlanningResult) -> list[Finding]:
     """All of them; none where only limits ask for the plan."""
-    found = _exports(words, problem)
+    found = [*_emergencies(words, problem), *_exports(words, problem)]
     if result.setpoints:
         after_kw = np.array(result.head_after_kw)
         for price in problem.task.policy.import_prices:
@@ -153,6 +153,28 @@ def _depths(problem: Problem, result: PlanningResult) -> list[Finding]:
                 resources=(battery.mrid,),
             )
         )
+    return found
+
+
+def _emergencies(words: Words, problem: Problem) -> list[Finding]:
+    """Events of the emergency class, and what that changes."""
+    grid, found = problem.grid, []
+    for request in problem.task.requests:
+        touched = np.flatnonzero(emergency([request], grid)).tolist()
+        if touched:
+            span = Span(first=touched[0], last=touched[-1])
+            found.append(
+                Finding(
+                    kind=FindingKind.REASON,
+                    text=f"{request.name} is an emergency {words.between(span)}: who has agreed to"
+                    " emergencies gets no other notice, and missing it counts as much as passing"
+                    " the limit of the import.",
+                    first=span.first,
+                    last=span.last,
+                    amount=request.target_kw,
+                    unit="kW",
+                )
+            )
     return found
 
 

@@ -78,6 +78,7 @@ class Participation:
                 asked_s=float("-inf") if device in told else asked_s,
                 now_s=task.now_s,
                 end_s=end_s,
+                is_emergency=any(r.is_emergency for r in task.requests),
             )
             for device in self._terms
         }
@@ -140,7 +141,9 @@ class Participation:
                     reasons[setpoint.resource] = window.reason
         return tuple(f"{device}: {reason}" for device, reason in sorted(reasons.items()))
 
-    def _allowance(self, device: str, *, asked_s: float, now_s: float, end_s: float) -> Allowance:
+    def _allowance(
+        self, device: str, *, asked_s: float, now_s: float, end_s: float, is_emergency: bool = False
+    ) -> Allowance:
         use = self._activity.of(device)
         return allowance(
             self._terms[device],
@@ -150,6 +153,7 @@ class Participation:
             now_s=now_s,
             end_s=end_s,
             utc_offset_s=self._utc_offset_s,
+            is_emergency=is_emergency,
         )
 
 

@@ -38,7 +38,8 @@ class Terms:
     """What one enrolment (or opt-out) says of one device; None: no limit.
 
     `first_s`, `last_s`: its dates, which are also the season; outside them the device may not be
-    used. `notice_s`: between the asking and the start.
+    used. `notice_s`: between the asking and the start; `emergency_notice_s`: the same in an
+    emergency (None: no other than always).
     """
 
     id: str
@@ -47,6 +48,7 @@ class Terms:
     calls_per_week_max: int | None = None
     calls_per_season_max: int | None = None
     notice_s: float = 0.0
+    emergency_notice_s: float | None = None
     first_s: float | None = None
     last_s: float | None = None
     windows: tuple[Window, ...] = ()
@@ -79,23 +81,28 @@ def allowance(
     now_s: float,
     end_s: float,
     utc_offset_s: float,
+    is_emergency: bool = False,
 ) -> Allowance:
     """What `terms` of one device leave for a plan from `now_s` to `end_s`.
 
     `starts_s`: when it was called before; `asked_s`: when what the plan answers was asked for, from
-    which notice counts. A device that is in a call goes on: it needs no new call and no notice.
+    which notice counts; `is_emergency`: whether that is one. A device that is in a call goes on: it
+    needs no new call and no notice.
     """
     excluded: list[str] = []
     blocked: list[Window] = []
     per_day: list[int] = []
     for one in terms:
         blocked += _windows(one, now_s=now_s, end_s=end_s, utc_offset_s=utc_offset_s)
-        if not is_active and one.notice_s > 0:
+        notice_s = one.notice_s
+        if is_emergency and one.emergency_notice_s is not None:
+            notice_s = one.emergency_notice_s
+        if not is_active and notice_s > 0:
             blocked.append(
                 Window(
                     start_s=now_s,
-                    end_s=asked_s + one.notice_s,
-                    reason=f"{one.notice_s / 60:g} minutes of notice ({one.id})",
+                    end_s=asked_s + notice_s,
+                    reason=f"{notice_s / 60:g} minutes of notice ({one.id})",
                 )
             )
         for left, made, period in _left(one, starts_s, now_s=now_s, utc_offset_s=utc_offset_s):

@@ -21,6 +21,10 @@ class RequestState(StrEnum):
     UNMET = "unmet"
 
 
+EMERGENCY_PRIORITY = 0
+"""The first in order (OpenADR: lower numbers come first): the class of emergencies."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DispatchRequest:
     """A request to reduce the feeder's import by `target_kw` from `start_s` to `end_s` (grid time),
@@ -42,6 +46,11 @@ class DispatchRequest:
     state: RequestState
     devices: tuple[str, ...] | None = None
     export_max_kw: float | None = None
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it is of the emergency class: who has agreed to it is not given notice."""
+        return self.priority <= EMERGENCY_PRIORITY
 
     @property
     def asked(self) -> str:

@@ -325,6 +325,9 @@ def enrolment_terms(
         calls_per_week_max=body.calls_per_week,
         calls_per_season_max=body.calls_per_season,
         notice_s=float(body.notice_s),
+        emergency_notice_s=None
+        if body.emergency_notice_s is None
+        else float(body.emergency_notice_s),
         first_s=None if body.first_time is None else at_s(body.first_time),
         last_s=None if body.last_time is None else at_s(body.last_time),
         windows=tuple(

@@ -151,6 +151,9 @@ class Enrolment(Said):
     calls_per_week: Calls | None = None
     calls_per_season: Calls | None = None
     notice_s: Seconds = 0
+    emergency_notice_s: Seconds | None = Field(
+        default=None, description="notice when the dispatch has priority 0; absent: no other"
+    )
     acknowledge_within_s: Seconds = Field(
         default=900, description="after the dispatch was made; no answer by then is said so"
     )

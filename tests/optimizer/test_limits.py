@@ -10,11 +10,11 @@ import pytest
 
 from gridctl.model.planning import PlanningResult, PlanningTask
 from gridctl.model.policy import DynamicRating, Existing, Policy
-from optimizer.limits import limit_bounds
+from optimizer.limits import Tiers, limit_bounds
 from optimizer.plan import network_of, plan_task
 from optimizer.problem import build_problem
 from tests.optimizer.rules import broken
-from tests.optimizer.small import BATTERY, PV, group, hourly_task, two_nodes
+from tests.optimizer.small import BATTERY, PV, demand_event, group, hourly_task, two_nodes
 
 WEAK = two_nodes(r_ohm=6.0, x_ohm=6.0)
 """1200 kW pull the far end below 0.95 pu."""
@@ -45,6 +45,18 @@ def test_a_voltage_that_is_broken_now(policy: Existing, allowed: str) -> None:
     assert problem.base_flow.v_pu[row, 0] < 0.95
     expected = {"limit": 0.95, "as it is": problem.base_flow.v_pu[row, 1], "any": -np.inf}[allowed]
     assert found.v_low_pu[row, 1] == pytest.approx(expected, abs=2e-4)
+
+
+def test_a_step_of_a_tap_is_let_pass_where_a_limit_is_broken() -> None:
+    task = hourly_task([1200, 600], BATTERY, feeder=WEAK, limit_kw=5000.0)
+    problem, strict = bounds(task)
+    _, found = bounds(task, existing_worse_pu=0.007)
+    row = int(np.argmin(problem.base_flow.v_pu[:, 0]))
+    assert strict.v_low_pu[row, 0] - found.v_low_pu[row, 0] == pytest.approx(0.007)
+    assert found.further.voltage_pu[row, 0] == 0.007
+    head = problem.base_flow.v_pu[:, 0].argmax()
+    assert found.further.voltage_pu[head, 0] == 0.0, "it keeps its limits all the time"
+    assert not strict.further.voltage_pu.any()
 
 
 def test_a_loading_that_is_broken_now_may_be_let_be() -> None:
@@ -98,3 +110,18 @@ def test_a_plan_with_margins_holds_when_the_load_is_more_than_forecast() -> None
     assert careful.verification is not None
     lowest = careful.verification.after.worst_voltage_pu
     assert bare.verification is None or lowest > bare.verification.after.worst_voltage_pu + 1e-3
+
+
+def test_an_emergency_that_is_missed_counts_as_much_as_the_limit_of_the_import() -> None:
+    """The same event, of 200 kW where 100 are there: its price is that of the import's limit, and
+    the plan says that it is one."""
+    prices = {}
+    for priority in (0, 1):
+        event = replace(demand_event(200.0, 1, 2), priority=priority)
+        task = hourly_task([900] * 4, group("G"), requests=(event,))
+        result = plan_task(task, monotonic_s=time.monotonic)
+        prices[priority] = next(b.price for b in result.bindings if b.limit == "contract target")
+        told = any("Event R is an emergency" in f.text for f in result.findings)
+        assert told == (priority == 0)
+    tiers = Tiers()
+    assert prices[0] / prices[1] == pytest.approx(tiers.import_kw / tiers.target_kw, rel=0.02)

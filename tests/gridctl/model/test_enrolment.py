@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,3 +120,20 @@ def test_a_window_that_is_given_is_in_what_is_blocked(first_h: float, length_h: 
     found = left(Terms(id="E", device="G", windows=(window,)), now_s=now)
     meets = window.end_s > now and window.start_s < now + 6 * HOUR_S
     assert (window in found.blocked) == meets
+
+
+def test_in_an_emergency_the_notice_agreed_for_it_counts() -> None:
+    """None at all, or a shorter one; without such an agreement the usual notice stands."""
+
+    def until_s(terms: Terms) -> list[float]:
+        found = allowance(
+            [terms], starts_s=(), is_active=False, asked_s=MONDAY_S, now_s=MONDAY_S,
+            end_s=MONDAY_S + DAY_S, utc_offset_s=0.0, is_emergency=True,
+        )  # fmt: skip
+        return [w.end_s - MONDAY_S for w in found.blocked]
+
+    usual = Terms(id="E", device="G", notice_s=2 * HOUR_S)
+    assert until_s(usual) == [2 * HOUR_S]
+    assert until_s(replace(usual, emergency_notice_s=0.0)) == []
+    assert until_s(replace(usual, emergency_notice_s=600.0)) == [600.0]
+    assert left(replace(usual, emergency_notice_s=0.0), now_s=MONDAY_S).blocked != ()
