@@ -370,7 +370,9 @@ def is_emergency(plan: Plan) -> bool:
 
 
 def _wrong_role(person: Person) -> Refusal:
-    return Refusal(code="wrong_role", reasons=(f"a {person.role} may not decide on plans (SG-31)",))
+    return Refusal(
+        code="wrong_role", reasons=(f"role {person.role} may not decide on plans (SG-31)",)
+    )
 
 
 def _changed() -> Refusal:

@@ -367,7 +367,7 @@ class OperatorDesk:
     def _may_operate(self, person: Person) -> None:
         if person.role not in MAY_STOP:
             raise RefusedError(
-                Refusal(code="wrong_role", reasons=(f"a {person.role} may not do this (SG-31)",))
+                Refusal(code="wrong_role", reasons=(f"role {person.role} may not do this (SG-31)",))
             )
 
     async def _known_plan(self, mrid: str) -> PlanView:

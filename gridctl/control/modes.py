@@ -128,7 +128,7 @@ class AreaModes:
         """Go down at once, or ask to go up. Raises RefusedError."""
         before = self._known(area)
         if person.role not in MAY_SET:
-            raise _refused("wrong_role", f"a {person.role} may not set modes (SG-31)")
+            raise _refused("wrong_role", f"role {person.role} may not set modes (SG-31)")
         if len(reason.strip()) < REASON_MIN:
             raise _refused("no_reason", "say why, for those who read it later")
         if to is Mode.CLOSED_LOOP:
@@ -208,7 +208,7 @@ class AreaModes:
         before = self._known(area)
         request, at_s = before.request, self._clock.now_s()
         if person.role not in MAY_APPROVE:
-            raise _refused("wrong_role", f"a {person.role} may not approve modes (SG-31)")
+            raise _refused("wrong_role", f"role {person.role} may not approve modes (SG-31)")
         if request is None or at_s - request.at_s > REQUEST_LIFE_S:
             raise _refused("no_request", f"nobody asks for another mode of area {area}")
         if person.user == request.by or person.session == request.session:

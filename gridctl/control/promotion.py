@@ -75,7 +75,7 @@ class PromotionRules:
     def refusal(self, envelope: Envelope, person: Person) -> Refusal | None:
         """Why `person` cannot ask for `envelope`, whatever the evidence says."""
         if person.role != MAY_ASK:
-            reason = f"a {person.role} may not ask for closed loop, an {MAY_ASK} may (SG-31)"
+            reason = f"role {person.role} may not ask for closed loop, an {MAY_ASK} may (SG-31)"
             return Refusal(code="wrong_role", reasons=(reason,))
         reasons = tuple(self._mistakes(envelope))
         return Refusal(code="bad_envelope", reasons=reasons) if reasons else None

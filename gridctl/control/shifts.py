@@ -174,7 +174,7 @@ class Shifts:
 
 def _on_duty(person: Person) -> None:
     if person.role not in ON_DUTY:
-        raise _refused("wrong_role", f"a {person.role} is not on duty (SG-31)")
+        raise _refused("wrong_role", f"role {person.role} is not on duty (SG-31)")
 
 
 def _said(what: str, words: str) -> str:

@@ -290,7 +290,7 @@ class TagBook:
 
     def _may_tag(self, person: Person) -> None:
         if person.role not in MAY_TAG:
-            raise _refused("wrong_role", f"a {person.role} may not place or remove tags (SG-31)")
+            raise _refused("wrong_role", f"role {person.role} may not place or remove tags (SG-31)")
 
 
 def _name(moment: int) -> str:

@@ -78,14 +78,14 @@ def _wrong(name: str, value: Any, kind: type | tuple[type, ...]) -> str | None:
     if isinstance(value, (int, float)) and not abs(value) <= NUMBER_MAX:
         return f"field {name!r} must be a number that is not beyond {NUMBER_MAX:g}"
     texts = [value] if isinstance(value, str) else value if isinstance(value, list) else []
-    if any(isinstance(text, str) and not _is_text(text) for text in texts):
+    if any(isinstance(text, str) and not is_text(text) for text in texts):
         return f"field {name!r} holds characters that are no text"
     if isinstance(value, str) and len(value) > REASON_CHARS_MAX:
         return f"field {name!r} is longer than {REASON_CHARS_MAX} characters"
     return None
 
 
-def _is_text(text: str) -> bool:
+def is_text(text: str) -> bool:
     """Whether every store can hold it: no NUL, no half of a pair of surrogates."""
     return not any(letter == "\0" or "\ud800" <= letter <= "\udfff" for letter in text)
 

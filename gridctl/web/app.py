@@ -30,7 +30,7 @@ from gridctl.model.errors import RefusedError, UnavailableError
 from gridctl.model.network import Feeder
 from gridctl.model.resource import Resource
 from gridctl.web.alarm_pages import AlarmPages
-from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody
+from gridctl.web.api import BODY_BYTES_MAX, Api, BadBody, is_text
 from gridctl.web.areas import AreaRules
 from gridctl.web.asset_pages import AssetPages
 from gridctl.web.auth import Gate, Rule
@@ -396,6 +396,9 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 async def _answers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """An expected "no" becomes a problem answer; only bugs become 500, logged with their trace."""
     try:
+        for words in (request.match_info, request.query):
+            if not all(is_text(word) for pair in words.items() for word in pair):
+                raise BadBody("the address holds characters that are no text")
         return await handler(request)
     except BadBody as error:
         return problem(400, "bad_request", "The request is not understood", reasons=error.reasons)

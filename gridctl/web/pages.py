@@ -8,6 +8,7 @@ from aiohttp import web
 
 from gridctl.control.ports import Desk, PlanView
 from gridctl.model.recovery import parsed
+from gridctl.web.api import BadBody, is_text
 from gridctl.web.auth import Gate, Signed, person_of, same_origin
 from gridctl.web.problem import problem
 from gridctl.web.proving import Proving, Ticket
@@ -62,6 +63,8 @@ class Pages:
             return problem(403, "foreign_origin", "Request from another site")
         form = await request.post()
         name = str(form.get("user", ""))
+        if not is_text(name):
+            raise BadBody("field 'user' holds characters that are no text")
         found = await self._sign_in.password(name, str(form.get("password", "")))
         if isinstance(found, Ticket):
             code = str(form.get("code", ""))

@@ -90,11 +90,14 @@ class SettlementPages:
 def _asked(request: web.Request) -> Ask:
     query = request.query
     unknown = set(query) - KNOWN
-    if unknown:
-        raise BadBody(f"unknown query {sorted(unknown)[0]!r}")
-    for name in ("resource", "event", "method", "committed_kw"):
-        if not query.get(name):
-            raise BadBody(f"query {name!r} is missing")
+    wrong = [f"unknown query {name!r}" for name in sorted(unknown)]
+    wrong += [
+        f"query {name!r} is missing"
+        for name in ("resource", "event", "method", "committed_kw")
+        if not query.get(name)
+    ]
+    if wrong:
+        raise BadBody(*wrong)
     when, start_h, end_h = _event(query["event"])
     try:
         zone(query.get("timezone", "UTC"))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import pytest
+from yarl import URL
 
 from gridctl.control.evidence import inconsistent
 from gridctl.evidencepack import read_pack
@@ -161,6 +162,20 @@ async def test_bad_bodies_are_400_and_nothing_happens(console: Console, body: st
     )
     assert answer.status == 400, await answer.text()
     assert console.desk.acts == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/plans/%00", "/plans?x=%00", "/commands?plan=a%00b", "/trend?%00=1", "/commands/%00"]
+)
+async def test_an_address_that_no_store_can_hold_is_400(console: Console, path: str) -> None:
+    """PostgreSQL has no NUL in a text."""
+    await console.sign_in("op")
+    answer = await console.client.get(URL(f"/api/v1{path}", encoded=True))
+    assert (answer.status, answer.content_type) == (400, "application/problem+json")
+    login = await console.client.post("/plain/login", data={"user": "a\0b", "password": "x"})
+    assert login.status == 400
+    rows = await console.store.audit_rows()
+    assert [r.entry.action for r in rows] == ["sign in"]
 
 
 async def test_a_closed_session_is_worthless(console: Console) -> None:
