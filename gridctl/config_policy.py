@@ -21,6 +21,8 @@ class PolicyTable(BaseModel):
 
     existing_voltage: ExistingWord = "not_worse"
     existing_loading: ExistingWord = "hard"
+    existing_worse_pu: Annotated[float, Field(ge=0, le=0.01)] = 0.0
+    existing_worse_pct: Annotated[float, Field(ge=0, le=5)] = 0.0
     demand_charge_per_kw: NotNegative = 0.0
     peak_so_far_kw: NotNegative = 0.0
     loss_price_per_kwh: NotNegative = 0.0

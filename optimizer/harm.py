@@ -37,6 +37,7 @@ def culprits(programme: Programme, injection_kw: FloatArray, flow: FlowResult) -
     rise = np.maximum(flow.branch_loading_pct - limit, 0.0) - before
     found: dict[str, str] = {}
     idle = [_may_stay_idle(programme, i) for i in range(len(programme.members))]
+    rise -= programme.bounds.further.loading_pct
     for branch, t in np.argwhere(rise > LOADING_TOLERANCE_PCT).tolist():
         kw = injection_kw[: len(idle), t]
         part = programme.model.tangent(branch, t).slope[: len(idle)] * kw

@@ -57,11 +57,25 @@ class Tiers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Allowance:
+    """By how much each node-phase (n, 1), pu, and each branch (B, 1), points, may be further beyond
+    its limit than without the plan; 0 where it keeps its limit in every interval without it.
+
+    Where load is taken off, the voltage rises and regulators step down until it is back in their
+    band: a place behind them of which nothing is taken off has a step less, and its constant power
+    draws as much more current. So "not worse" is a figure of the policy."""
+
+    voltage_pu: FloatArray
+    loading_pct: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bounds:
     """Limits of each node-phase, branch and interval; infinite where there is none.
 
     `target_kw` (T,): greatest import that keeps all contract targets, infinite outside of events;
     `least_kw` (T,): least import that keeps the export within what events allow, -infinite outside.
+    `further`: what the AC check lets pass beyond a limit that is broken without the plan.
     """
 
     import_kw: float
@@ -70,6 +84,7 @@ class Bounds:
     v_low_pu: FloatArray
     v_high_pu: FloatArray
     loading_pct: FloatArray
+    further: Allowance
 
 
 def wanted_kw(requests: Sequence[DispatchRequest], grid: TimeGrid) -> FloatArray:
@@ -133,11 +148,18 @@ def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
         least_pu = max(least_pu, policy.voltage_band_pu[0])
         most_pu = min(most_pu, policy.voltage_band_pu[1])
     v_now, margin = flow.v_pu[:, [0]], _voltage_margin_pu(problem, network)
+    further = allowance(problem)
     low = _let_be(
-        least_pu + margin, flow.v_pu, v_now < limits.voltage_min_pu, policy.existing_voltage
+        least_pu + margin,
+        flow.v_pu - further.voltage_pu,
+        v_now < limits.voltage_min_pu,
+        policy.existing_voltage,
     )
     high = -_let_be(
-        -(most_pu - margin), -flow.v_pu, v_now > limits.voltage_max_pu, policy.existing_voltage
+        -(most_pu - margin),
+        -flow.v_pu - further.voltage_pu,
+        v_now > limits.voltage_max_pu,
+        policy.existing_voltage,
     )
     low[~network.judged], high[~network.judged] = -np.inf, np.inf
     wanted = wanted_kw(problem.task.requests, problem.grid)
@@ -150,8 +172,23 @@ def limit_bounds(problem: Problem, network: RegulatedNetwork) -> Bounds:
         v_low_pu=low,
         v_high_pu=high,
         loading_pct=-_let_be(
-            -rated, -flow.branch_loading_pct, loading_now, policy.existing_loading
+            -rated,
+            -flow.branch_loading_pct - further.loading_pct,
+            loading_now,
+            policy.existing_loading,
         ),
+        further=further,
+    )
+
+
+def allowance(problem: Problem) -> Allowance:
+    """What the task's policy says of "not worse"."""
+    policy, limits, base = problem.task.policy, problem.task.limits, problem.base_flow
+    beyond = (base.v_pu < limits.voltage_min_pu) | (base.v_pu > limits.voltage_max_pu)
+    over = base.branch_loading_pct > loading_limits(problem.task, base.branch_names)
+    return Allowance(
+        voltage_pu=np.where(beyond.any(axis=1, keepdims=True), policy.existing_worse_pu, 0.0),
+        loading_pct=np.where(over.any(axis=1, keepdims=True), policy.existing_worse_pct, 0.0),
     )
 
 

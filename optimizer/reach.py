@@ -34,11 +34,9 @@ def reach_kw(blocks: Sequence[Block], count: int) -> tuple[FloatArray, FloatArra
     up: BoolArray = value > 0.0
     low = value * np.where(up, least[column], most[column])
     high = value * np.where(up, most[column], least[column])
-    shape = (len(blocks), count)
-    return (
-        np.bincount(row, weights=low, minlength=len(blocks) * count).reshape(shape),
-        np.bincount(row, weights=high, minlength=len(blocks) * count).reshape(shape),
-    )
+    least_kw = np.bincount(row, weights=low, minlength=len(blocks) * count).astype(np.float64)
+    most_kw = np.bincount(row, weights=high, minlength=len(blocks) * count).astype(np.float64)
+    return least_kw.reshape(-1, count), most_kw.reshape(-1, count)
 
 
 def worth_mending(
@@ -58,13 +56,15 @@ def worth_mending(
     for t in np.flatnonzero((too_much > 0.0).any(axis=0)):
         slope = model.loading_slope(int(t))
         relief[:, t] = -(np.maximum(slope, 0.0) @ low[:, t] + np.minimum(slope, 0.0) @ high[:, t])
+    further = bounds.further
+    least, most = base.v_pu - further.voltage_pu, base.v_pu + further.voltage_pu
     return replace(
         bounds,
-        v_low_pu=np.where((under > 0.0) & (lift < LITTLE * under), base.v_pu, bounds.v_low_pu),
-        v_high_pu=np.where((over > 0.0) & (drop < LITTLE * over), base.v_pu, bounds.v_high_pu),
+        v_low_pu=np.where((under > 0.0) & (lift < LITTLE * under), least, bounds.v_low_pu),
+        v_high_pu=np.where((over > 0.0) & (drop < LITTLE * over), most, bounds.v_high_pu),
         loading_pct=np.where(
             (too_much > 0.0) & (relief < LITTLE * too_much),
-            base.branch_loading_pct,
+            base.branch_loading_pct + further.loading_pct,
             bounds.loading_pct,
         ),
     )

@@ -3,8 +3,8 @@
 What is judged (design paper optimizer.md §7 E, SG-14, SG-15): every node-phase's voltage, every
 rated branch's loading and the head's import, in every interval. A plan passes when both cases
 converge, nothing is violated that was not violated without it, nothing that was violated gets
-worse, and the head's import stays under its limit, and above the least that keeps the export that
-events allow, except for a shortfall that the plan itself declares.
+worse (by more than the policy's figure), and the head's import stays under its limit, and above the
+least that keeps the export that events allow, except for a shortfall that the plan itself declares.
 """
 
 from __future__ import annotations
@@ -24,7 +24,14 @@ from gridctl.model.planning import (
 )
 from gridctl.model.policy import Existing
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.limits import Limit, least_import_kw, loaded, loading_limits
+from optimizer.limits import (
+    Allowance,
+    Limit,
+    allowance,
+    least_import_kw,
+    loaded,
+    loading_limits,
+)
 from optimizer.network import FlowResult
 from optimizer.problem import Problem
 from optimizer.regulated import RegulatedNetwork
@@ -123,6 +130,7 @@ def verify(
         *_worse_reasons(
             excess_of(before, limits, live, rated),
             excess_of(after, limits, _judged(problem, live), rated),
+            allowance(problem),
             network,
         ),
         *_head_reasons(after, limits, shortfall_kw),
@@ -222,18 +230,24 @@ def base_reasons(problem: Problem) -> tuple[str, ...]:
     return (f"interval {k}: scaled to a forecast of {asked} kW, the loads draw {found} kW",)
 
 
-def _worse_reasons(before: Excess, after: Excess, network: RegulatedNetwork) -> tuple[str, ...]:
+def _worse_reasons(
+    before: Excess, after: Excess, further: Allowance, network: RegulatedNetwork
+) -> tuple[str, ...]:
     """Voltages and loadings that the plan pushes beyond a limit, or further beyond it."""
     voltage = [
         f"{_place(network, i)} in interval {k}: the plan takes the voltage {size:.4f} pu beyond"
         f" its limit ({before.voltage_pu[i, k]:.4f} without it)"
-        for i, k, size in _worse(before.voltage_pu, after.voltage_pu, VOLTAGE_TOLERANCE_PU)
+        for i, k, size in _worse(
+            before.voltage_pu, after.voltage_pu, VOLTAGE_TOLERANCE_PU + further.voltage_pu
+        )
     ]
     loading = [
         f"{_at(network.branch_names[b], k)}: the plan takes the {_what(network.branch_names[b])}"
         f" {size:.1f} % beyond"
         f" its limit ({before.loading_pct[b, k]:.1f} without it)"
-        for b, k, size in _worse(before.loading_pct, after.loading_pct, LOADING_TOLERANCE_PCT)
+        for b, k, size in _worse(
+            before.loading_pct, after.loading_pct, LOADING_TOLERANCE_PCT + further.loading_pct
+        )
     ]
     return (*voltage, *loading)
 
@@ -246,8 +260,11 @@ def _what(name: str) -> str:
     return "loading" if loaded(name)[0] is Limit.LOADING else "voltage unbalance"
 
 
-def _worse(before: FloatArray, after: FloatArray, tolerance: float) -> list[tuple[int, int, float]]:
-    """(row, interval, excess) of the worst rows whose excess the plan raises."""
+def _worse(
+    before: FloatArray, after: FloatArray, tolerance: FloatArray
+) -> list[tuple[int, int, float]]:
+    """(row, interval, excess) of the worst rows whose excess the plan raises by more than
+    `tolerance` (rows, 1)."""
     rise = np.where(after - before > tolerance, after, 0.0)
     if not rise.size:
         return []

@@ -17,8 +17,10 @@ from typing import Any, Final
 from gridctl.limitsfile import sign_limits
 from gridctl.model.canonical import canonical_json, plain
 from gridctl.model.errors import ConfigError
+from gridctl.model.network import Feeder
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from gridctl.pki import make_application_certificate, make_office_keys
+from sim.feeder import feeder_names
 from sim.fleet import Fleet, load_fleet
 from sim.history import history, write_history
 from sim.instance_points import SEQUENCE_GROUP, write_points
@@ -33,6 +35,10 @@ _PER_HOUR_MAX: Final = 60
 _LEASE_MAX_S: Final = 1800.0
 _AREA_KW: Final = 1500.0
 _AREA_WINDOW_S: Final = 300.0
+_TAP_STEP_PU: Final = 0.007
+_TAP_STEP_PCT: Final = 1.5
+"""What one step of a regulator (0.00625 pu) does to a voltage, and to the current of constant power
+at twice its branch's rating, with the tolerance of the AC check beside it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ def create_instance(
         ports=ports,
         limit_kw=limit_kw,
     )
+    tables = [*tables, *_policy_tables(story, feeder)]
     _write(folder / "gridctl.toml", "\n".join(tables))
 
 
@@ -258,6 +265,16 @@ def _setting_tables(
     yield toml_table(
         "[sim]", {"scenario": scenario, "instructor_socket": "run/sim.sock", "tick_s": 1.0}
     )
+
+
+def _policy_tables(story: Scenario, feeder: Feeder) -> Iterator[str]:
+    """A feeder of somebody's own may be beyond its limits at the peak, and its regulators answer
+    what a plan takes off with a step less for those behind them (SG-16)."""
+    if feeder.regulators and story.feeder not in feeder_names():
+        yield "# By how much a place that is beyond its limit may go further as taps answer a plan."
+        yield toml_table(
+            "[policy]", {"existing_worse_pu": _TAP_STEP_PU, "existing_worse_pct": _TAP_STEP_PCT}
+        )
 
 
 def _dnp3_link(link: str, port: int, outstation_address: int) -> dict[str, Value]:

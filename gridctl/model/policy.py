@@ -142,7 +142,11 @@ class Movable:
 class Policy:
     """Wishes of the operator.
 
-    - `existing_voltage`, `existing_loading`: limits that are broken already.
+    - `existing_voltage`, `existing_loading`: limits that are broken already; `existing_worse_pu`,
+      `existing_worse_pct` (points of the rating): by how much a plan may take a place further
+      that is beyond its limit in some interval without it. Load that a plan takes off lifts the
+      voltage, regulators step down behind it, and every place behind them that nothing is taken
+      off has a step less: no plan for such a feeder is without that.
     - `price_per_kwh` of import in each interval (economic dispatch; empty: none);
       `demand_charge_per_kw` for the highest import, which is `peak_so_far_kw` already;
       `loss_price_per_kwh`: what a kWh of losses in the feeder costs.
@@ -164,6 +168,8 @@ class Policy:
 
     existing_voltage: Existing = Existing.NOT_WORSE
     existing_loading: Existing = Existing.HARD
+    existing_worse_pu: float = 0.0
+    existing_worse_pct: float = 0.0
     price_per_kwh: tuple[float, ...] = ()
     demand_charge_per_kw: float = 0.0
     peak_so_far_kw: float = 0.0
@@ -250,6 +256,13 @@ class Policy:
                     f"loadings broken now: {self.existing_loading.value.replace('_', ' ')}",
                     self.existing_loading is not Existing.HARD,
                 ),
+                (
+                    (
+                        f"places beyond a limit go up to {self.existing_worse_pu:g} pu and"
+                        f" {self.existing_worse_pct:g} % further, as taps answer"
+                    ),
+                    self.existing_worse_pu > 0.0 or self.existing_worse_pct > 0.0,
+                ),
             )
             if is_asked
         ]
@@ -309,6 +322,8 @@ class Policy:
             found.append("policy.voltage_correction: both figures are above 0")
         if any(m.moves_per_day_max < 0 or not m.cost_per_move >= 0.0 for m in self.movable):
             found.append("policy.movable: neither moves nor costs are below 0")
+        if not (self.existing_worse_pu >= 0.0 and self.existing_worse_pct >= 0.0):
+            found.append("policy.existing_worse_pu and policy.existing_worse_pct are not below 0")
         if self.unbalance_max_pct is not None and not self.unbalance_max_pct > 0.0:
             found.append(f"policy.unbalance_max_pct is {self.unbalance_max_pct}")
         return found

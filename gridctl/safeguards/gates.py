@@ -71,8 +71,10 @@ GATES: tuple[Safeguard, ...] = (
         number=16,
         title="Violations that are there already",
         what="For voltages and for loadings apart: a violation that is there is healed (hard), or "
-        "not made worse, or may be made worse; then every plan needs two persons. A plan that "
-        "makes a new one fails its check.",
+        "not made worse, or may be made worse; then every plan needs two persons. Not worse is a "
+        "figure: by how much taps that answer a plan may take a place further that is beyond its "
+        "limit already, 0 unless it is set, told on every plan that uses it. A plan that makes a "
+        "new one fails its check.",
         seen="plan review: AC check, approvals",
         standing=Standing.IN_FORCE,
         settings=(
@@ -85,6 +87,16 @@ GATES: tuple[Safeguard, ...] = (
                 name="[policy].existing_loading",
                 default=PolicyTable.model_fields["existing_loading"].default,
                 range="hard, not_worse, may_worsen",
+            ),
+            Setting(
+                name="[policy].existing_worse_pu",
+                default=f"{PolicyTable.model_fields['existing_worse_pu'].default:g} pu",
+                range="0 … 0.01 pu",
+            ),
+            Setting(
+                name="[policy].existing_worse_pct",
+                default=f"{PolicyTable.model_fields['existing_worse_pct'].default:g} %",
+                range="0 … 5 %",
             ),
         ),
         tests=(

@@ -92,6 +92,8 @@ MEANINGS: Mapping[str, Mapping[str, str]] = {
     "policy": {
         "existing_voltage": "A voltage that is broken now: `hard` mends it, `not_worse` lets it be, `may_worsen`.",
         "existing_loading": "The same for a branch that is overloaded now.",
+        "existing_worse_pu": "By how much a plan may take a voltage further that is beyond its limit without it, in some interval of the plan: what one step of a regulator behind the plan's relief does (0.00625 pu).",
+        "existing_worse_pct": "The same for a loading, in points of the rating.",
         "demand_charge_per_kw": "What a kW of the highest import costs, in the optimizer's money.",
         "peak_so_far_kw": "The highest import of the billing period until now, kW.",
         "loss_price_per_kwh": "What a kWh of losses in the feeder costs.",

@@ -11,6 +11,7 @@ import pytest
 from gridctl.model.canonical import digest
 from gridctl.model.planning import NetworkLimits, PlanningTask, Setpoint, Verification
 from gridctl.model.resource import Battery, LoadGroup
+from optimizer.existing import told_further
 from optimizer.problem import Problem, build_problem
 from optimizer.regulated import RegulatedNetwork
 from optimizer.verify import ENGINE, verify
@@ -129,6 +130,38 @@ def test_sg16_a_plan_that_breaks_a_voltage_fails_and_names_the_place() -> None:
     assert "takes the voltage" in check.reasons[0]
     assert "interval 2" in check.reasons[0]
     assert check.after.violations > check.before.violations
+
+
+def test_sg16_what_is_broken_already_gets_worse_by_no_more_than_the_figure_and_it_is_told() -> None:
+    """The trunk is a little beyond its rating without the plan, and further with its charging."""
+    loading = float(peak_problem().base_flow.branch_loading_pct.max())
+    limits = NetworkLimits(
+        head_import_kw=9000.0,
+        voltage_min_pu=0.8,
+        voltage_max_pu=1.2,
+        loading_max_pct=loading - 0.5,
+    )
+    charge = tuple(
+        Setpoint(resource=r.mrid, interval=PEAK, kw=-0.1 * r.rating_kw, effect_kw=0.0)
+        for r in fleet()
+        if isinstance(r, Battery)
+    )
+    for pct, passes in ((0.0, False), (1.0, False), (4.0, True)):
+        task = flat_task(head_kw=(2900.0, 3100.0, 3400.0, 3000.0), limits=limits)
+        policy = replace(task.policy, existing_worse_pct=pct)
+        problem = build_problem(replace(task, policy=policy), network())
+        check = judged(problem, charge)
+        rise = check.after.worst_loading_pct - check.before.worst_loading_pct
+        assert 1.1 < rise < 4.0
+        assert check.ok is passes, (pct, rise)
+        flow = problem.case_with(charge).flow(network())
+        told = told_further(problem, network(), flow)
+        assert len(told) == (pct > 0.0)
+        assert all("1 branches by up to" in f.text and f"{pct:g} %" in f.text for f in told)
+    fresh = replace(limits, loading_max_pct=loading + 0.5)
+    task = flat_task(head_kw=(2900.0, 3100.0, 3400.0, 3000.0), limits=fresh)
+    task = replace(task, policy=replace(task.policy, existing_worse_pct=4.0))
+    assert not judged(build_problem(task, network()), charge).ok, "it keeps its limit without it"
 
 
 def test_an_overloaded_branch_fails_by_name() -> None:

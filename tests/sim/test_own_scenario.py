@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gridctl.config_assets import load_feeder, load_resources
 from gridctl.model.errors import ConfigError
+from sim.feeder import load_feeder as bundled
 from sim.feeder_import.folder import write_folder
 from sim.feeder_import.opendss import import_opendss
 from sim.history import history
-from sim.instance import Ports, create_instance
+from sim.instance import Ports, _policy_tables, create_instance
 from sim.own_scenario import write_own_scenario
 from sim.scenario import load_scenario, scenario_feeder
 from tests.sim.feeder_import.agreement import CIRCUITS
@@ -64,6 +66,21 @@ def test_the_voltage_band_is_that_of_the_frequency(tmp_path: Path) -> None:
     assert (european.voltage_min_pu, european.voltage_max_pu) == (0.9, 1.1)
     american = load_scenario(str(write_own_scenario(tmp_path / "other", "ieee13")))
     assert (american.voltage_min_pu, american.voltage_max_pu) == (0.95, 1.05)
+
+
+def test_a_step_of_its_regulators_is_written_into_the_settings_of_a_foreign_feeder(
+    tmp_path: Path,
+) -> None:
+    foreign = load_scenario("hot-afternoon")
+    regulated = bundled("ieee123")
+    plain = replace(regulated, regulators=())
+    own = replace(foreign, feeder=str(tmp_path / "feeder.json"))
+    text = "\n".join(_policy_tables(own, regulated))
+    assert tomllib.loads(text) == {
+        "policy": {"existing_worse_pu": 0.007, "existing_worse_pct": 1.5}
+    }
+    assert not list(_policy_tables(own, plain)), "nothing steps"
+    assert not list(_policy_tables(foreign, regulated)), "the pilot keeps its limits as they are"
 
 
 def test_an_unknown_feeder_is_refused(tmp_path: Path) -> None:
