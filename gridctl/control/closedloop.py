@@ -114,10 +114,12 @@ class ClosedLoop:
     async def step(self) -> None:
         """End what must end, then let stand what may. Raises UnavailableError."""
         await self._modes.write_demotions()
-        for area, promotion in self._modes.closed.items():
-            reasons = [*self._modes.over(promotion), *self._triggers(promotion)]
-            if reasons:
-                await self.demote(area, "; ".join(reasons))
+        ends = {
+            area: "; ".join(reasons)
+            for area, promotion in self._modes.closed.items()
+            if (reasons := [*self._modes.over(promotion), *self._triggers(promotion)])
+        }
+        await self._end(ends)
         waiting = list(self._approvals.open) if self._modes.closed else []
         self.left_to_people = {m: r for m, r in self.left_to_people.items() if m in waiting}
         for mrid in waiting:
@@ -125,25 +127,27 @@ class ClosedLoop:
             if reasons_for_people:
                 self.left_to_people[mrid] = reasons_for_people
 
-    async def demote(self, area: str, why: str) -> None:
-        """The area is advisory at once; somebody must see it."""
-        if not await self._modes.demote(area, why):
-            return
-        condition = Condition(
-            key=f"demoted.{area}",
-            priority=2,
-            text=f"area {area} is no longer in closed loop: {why}",
-            response="decide on its plans yourself; what it holds runs out with its leases; mend "
-            "the cause before anybody asks for closed loop again",
-        )
-        # Over at once, so that it stays on the list until somebody has seen it.
-        await self._alarms.raised(condition)
-        await self._alarms.cleared(condition.key)
-
     async def end_all(self, why: str) -> None:
         """Every area: a new shift promotes anew, a new office too."""
-        for area in self._modes.closed:
-            await self.demote(area, why)
+        await self._end(dict.fromkeys(self._modes.closed, why))
+
+    async def _end(self, ends: Mapping[str, str]) -> None:
+        """Areas are advisory at once, and why; all of them, before the first is written down.
+        Somebody must see it."""
+        ended = [area for area, why in ends.items() if self._modes.demote(area, why)]
+        if ended:
+            await self._modes.write_demotions()
+        for area in ended:
+            condition = Condition(
+                key=f"demoted.{area}",
+                priority=2,
+                text=f"area {area} is no longer in closed loop: {ends[area]}",
+                response="decide on its plans yourself; what it holds runs out with its leases; "
+                "mend the cause before anybody asks for closed loop again",
+            )
+            # Over at once, so that it stays on the list until somebody has seen it.
+            await self._alarms.raised(condition)
+            await self._alarms.cleared(condition.key)
 
     def mode_changed(self, area: str) -> None:
         """What is carried out by a promotion of `area` that is no more ends now."""

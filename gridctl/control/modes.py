@@ -175,22 +175,20 @@ class AreaModes:
         await self._write(before, after, "mode.request", person, asked)
         return after
 
-    async def demote(self, area: str, why: str) -> bool:
-        """Closed loop of `area` ends by itself; False where there is none. In memory first: it ends
-        also when the record cannot be written, which is then made up for by `write_demotions`."""
+    def demote(self, area: str, why: str) -> bool:
+        """Closed loop of `area` ends by itself, at once; False where there is none. In memory: it
+        ends also when the record cannot be written, which `write_demotions` does."""
         before = self.of(area)
         if before.mode is not Mode.CLOSED_LOOP:
             return False
-        after = AreaMode(
+        self._modes[area] = self._unwritten[area] = AreaMode(
             area=area,
             mode=Mode.ADVISORY,
             since_s=self._clock.now_s(),
             by=OFFICE.user,
             reason=why,
         )
-        self._modes[area] = self._unwritten[area] = after
         self._changed(area)
-        await self.write_demotions()
         return True
 
     async def write_demotions(self) -> None:

@@ -316,7 +316,7 @@ async def test_sg37_it_ends_also_when_the_record_cannot_be_written(
             raise UnavailableError("the disk is full")
 
         monkeypatch.setattr(store, "transaction", broken)
-        await running.desk_office.closed_loop.demote(AREA, "a test")
+        await running.desk_office.closed_loop.end_all("a test")
         assert modes.of(AREA).mode is Mode.ADVISORY
         monkeypatch.setattr(store, "transaction", whole)
         written: dict[str, Mode] = {}
