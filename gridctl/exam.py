@@ -113,6 +113,9 @@ async def run_stepped(story: Scenario, operator: str, record: Path | None = None
     if past is not None:
         acting = ScriptedOperator(story, world, field, past)
     timeline, witness = Timeline(story.events), Witness(world)
+    if unfit := timeline.unfit(field.board):
+        # Passed over, the exam would be of another story.
+        raise ConfigError("; ".join(unfit), file=f"{story.name}.toml", key="event")
     moments = []
     with contextlib.ExitStack() as stack:
         recorder = stack.enter_context(recording(record, world)) if record is not None else None

@@ -78,16 +78,11 @@ class FaultBoard:
         self, name: str, *, on: bool, target: str = "", amount: float | None = None
     ) -> Refusal | None:
         """Switch a fault; a refusal says which names and targets there are."""
-        try:
-            fault = Fault(name)
-        except ValueError:
-            near = get_close_matches(name, [f.value for f in Fault], n=1)
-            meant = f"; did you mean {near[0]}?" if near else "."
-            return _refused(f"no fault {name!r}{meant} There are {', '.join(Fault)}")
-        kind = KINDS[fault]
-        refusal = self._check_target(kind, target) or _check_amount(kind, amount)
+        refusal = self.refusal(name, target=target, amount=amount)
         if refusal is not None:
             return refusal
+        fault = Fault(name)
+        kind = KINDS[fault]
         if kind.momentary:
             if on:
                 await self._restart(target)
@@ -101,6 +96,18 @@ class FaultBoard:
             del self._active[fault, target]
         await self._apply(kind, target, on=on, amount=chosen)
         return None
+
+    def refusal(
+        self, name: str, *, target: str = "", amount: float | None = None
+    ) -> Refusal | None:
+        """Why a fault cannot be switched here, with the names and targets that there are."""
+        try:
+            kind = KINDS[Fault(name)]
+        except ValueError:
+            near = get_close_matches(name, [f.value for f in Fault], n=1)
+            meant = f"; did you mean {near[0]}?" if near else "."
+            return _refused(f"no fault {name!r}{meant} There are {', '.join(Fault)}")
+        return self._check_target(kind, target) or _check_amount(kind, amount)
 
     def _check_target(self, kind: FaultKind, target: str) -> Refusal | None:
         known = self.targets(kind.aim)

@@ -254,6 +254,8 @@ class Simulator:
                         hint="another program has the port: end it, or choose another port here",
                     ) from None
             await self.instructor.start()
+            for reason in self.timeline.unfit(self.faults):
+                log.error("scenario: what is to come cannot: %s", reason)
             opened.pop_all()
 
     async def resume(self, kept: Mapping[str, Any], *, file: str) -> None:

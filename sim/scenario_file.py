@@ -10,7 +10,14 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from gridctl.model.errors import ConfigError
 from gridctl.tomlplaces import line_of, places
@@ -106,6 +113,15 @@ class ScenarioFile(_Table):
     head_limit_kw: float = Field(gt=0)
     voltage_min_pu: float = Field(gt=0.5, lt=1.5)
     voltage_max_pu: float = Field(gt=0.5, lt=1.5)
+
+    @field_validator("voltage_max_pu")
+    @classmethod
+    def _above_the_lower_one(cls, value: float, info: ValidationInfo) -> float:
+        low = info.data.get("voltage_min_pu")
+        if low is not None and value <= low:
+            raise ValueError(f"{value:g} is not above voltage_min_pu, {low:g}")
+        return value
+
     loading_max_pct: float = Field(gt=0)
     history_days: int = Field(ge=1, le=366)
     series: str = ""
@@ -170,7 +186,7 @@ def _refusal(error: ValidationError, path: Path, lines: Mapping[str, int]) -> Co
     for part in first["loc"]:
         key += f"[{part}]" if isinstance(part, int) else f".{part}" if key else str(part)
     hint = ""
-    message = str(first["msg"])
+    message = str(first["msg"]).removeprefix("Value error, ")
     last = str(first["loc"][-1]) if first["loc"] else ""
     match first["type"]:
         case "extra_forbidden":

@@ -39,6 +39,12 @@ class Timeline:
         for _ in self.due(now_s):
             continue
 
+    def unfit(self, board: FaultBoard) -> Sequence[str]:
+        """Why turns that are still to come cannot be switched here, in their order."""
+        events = (event for _, begins, event in self._turns[self.done :] if begins)
+        refusals = (board.refusal(e.fault, target=e.target, amount=e.amount) for e in events)
+        return [reason for refusal in refusals if refusal is not None for reason in refusal.reasons]
+
     async def play(self, now_s: float, board: FaultBoard) -> None:
         """Switch what is due. A target that this pilot does not have is logged, and passed over."""
         for event, begins in self.due(now_s):

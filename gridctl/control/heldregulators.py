@@ -15,8 +15,9 @@ from gridctl.model.planning import NetworkLimits
 from gridctl.model.policy import Existing, Policy
 
 PLANS_KEPT: Final = 32
-RESERVE_PU: Final = 0.002
-"""So much the lowest voltage of IEEE 123 moves in a quarter of an hour of a hot afternoon."""
+RESERVE_PU: Final = 0.005
+"""So much the lowest voltage of IEEE 123 moves in half an hour of a hot afternoon: until a plan is
+asked for, read, approved and followed."""
 
 
 def for_standing(policy: Policy, held: Collection[str]) -> Policy:

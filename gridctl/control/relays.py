@@ -25,7 +25,7 @@ from gridctl.model.quantity import Phase, Unit
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.regulation import Relay, relays_of
 
-EVERY_S: Final = 5.0
+EVERY_S: Final = 10.0
 """Real seconds between two looks, and at least LOOK_S of grid time."""
 LOOK_S: Final = 60.0
 MARGIN_V: Final = 0.4

@@ -35,6 +35,8 @@ FRESH_S: Final = 900.0
 a quarter of an hour later is better, and in time (ADR 0047)."""
 MUCH_SHARE: Final = 0.03
 """Of the limit: what is forecast above it by more is told at once, however far ahead."""
+NEARLY_PU: Final = 0.001
+"""A voltage so near to its limit is asked about before it is outside."""
 SAG_AGAIN_S: Final = 300.0
 """For so long a plan is let be although a meter is outside the voltage limits."""
 CHECKED_SHARE: Final = 0.02
@@ -116,7 +118,7 @@ def sagging(
     voltage_max_pu: float,
 ) -> str | None:
     """Why the voltages behind the regulators `held`, which stand still, are not `plan`'s any more:
-    a meter is outside the limits, or the head is expected to draw more in the next hour than the
+    a meter is outside the limits or nearly, or the head is expected to draw more in the next hour than the
     plan was checked for. None: they are, or the plan is fresh. Arguments as of `outrun`. A meter is
     told after a few minutes: until then it may be the devices, which still follow."""
     if not held or now_s - plan.created_s < SAG_AGAIN_S:
@@ -126,7 +128,7 @@ def sagging(
         place: max(voltage_min_pu - pu, pu - voltage_max_pu) for place, pu in voltages_pu.items()
     }
     worst = max(outside, key=lambda place: outside[place], default=None)
-    if worst is not None and outside[worst] > 0.0:
+    if worst is not None and outside[worst] > -NEARLY_PU:
         return (
             f"{worst} is at {voltages_pu[worst]:.4f} pu although plan {plan.mrid} is carried out, "
             f"and {still}"

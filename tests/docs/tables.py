@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
@@ -15,6 +16,7 @@ _WORDS: dict[Any, str] = {
     float: "number",
     bool: "true or false",
     Path: "path",
+    date: "local day, as `2026-07-03`",
 }
 
 
