@@ -118,9 +118,9 @@ def sagging(
     voltage_max_pu: float,
 ) -> str | None:
     """Why the voltages behind the regulators `held`, which stand still, are not `plan`'s any more:
-    a meter is outside the limits or nearly, or the head is expected to draw more in the next hour than the
-    plan was checked for. None: they are, or the plan is fresh. Arguments as of `outrun`. A meter is
-    told after a few minutes: until then it may be the devices, which still follow."""
+    a meter is outside the limits or nearly, or the head is expected to draw more in the next hour
+    than the plan was checked for. None: they are, or the plan is fresh. Arguments as of `outrun`.
+    A meter is told after a few minutes: until then it may be the devices, which still follow."""
     if not held or now_s - plan.created_s < SAG_AGAIN_S:
         return None
     still = f"{', '.join(held)} {'does' if len(held) == 1 else 'do'} not move"

@@ -14,8 +14,9 @@ from sim.devices.battery import BatteryDevice
 from sim.fault_kinds import KINDS, OF_SERVER, Fault
 from sim.fleet import load_fleet
 from sim.plant import Verdict
-from sim.scenario import load_scenario, scenario_feeder
+from sim.scenario import Event, load_scenario, scenario_feeder
 from sim.step_field import StepField, links_of
+from sim.timeline import Timeline
 from sim.world import World
 
 
@@ -286,3 +287,20 @@ async def test_refusals_say_what_there_is(
     refusal = await stage.board.switch(name, on=True, target=target, amount=amount)
     assert refusal is not None
     assert words in str(refusal)
+
+
+def test_what_is_to_come_is_held_against_the_pilot_at_once(stage: Stage) -> None:
+    def event(fault: Fault, target: str, at_s: float) -> Event:
+        return Event(at_s=at_s, until_s=None, fault=fault, target=target, amount=None)
+
+    sound = event(Fault.LOCAL, "PV01", 10.0)
+    timeline = Timeline(
+        [sound, event(Fault.STUCK_SENSOR, "V.9999.A", 20.0), event(Fault.LOST_REPLIES, "DER", 30.0)]
+    )
+    first, second = timeline.unfit(stage.board)
+    assert first.startswith("stuck-sensor needs a readable point, and 'V.9999.A' is none")
+    assert second.startswith("lost-replies needs a DNP3 link, and 'DER' is none")
+    assert Timeline([sound]).unfit(stage.board) == []
+    timeline.skip(25.0)
+    assert timeline.unfit(stage.board) == [second], "what has passed is passed"
+    assert stage.board.active == ()

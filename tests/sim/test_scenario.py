@@ -138,3 +138,13 @@ def test_the_timeline_switches_each_turn_once() -> None:
     assert list(timeline.due(25.0)) == [(first, False), (second, True)]
     assert list(timeline.due(1e9)) == []
     assert timeline.next_s is None
+
+
+def test_a_band_that_is_upside_down_is_refused_with_its_line(tmp_path: Path) -> None:
+    text = (Path(sim.scenario.__file__).parent / "scenarios/hot-afternoon.toml").read_text()
+    file = tmp_path / "own.toml"
+    file.write_text(text.replace("voltage_min_pu = 0.95", "voltage_min_pu = 1.2"))
+    with pytest.raises(ConfigError, match=r"1.05 is not above voltage_min_pu, 1.2") as caught:
+        load_scenario(str(file))
+    assert caught.value.key == "voltage_max_pu"
+    assert caught.value.line > 0
