@@ -25,8 +25,9 @@ from gridctl.model.quantity import Phase, Unit
 from optimizer.network import FlowResult, NetworkModel
 from optimizer.regulation import Relay, relays_of
 
-EVERY_S: Final = 10.0
-"""Real seconds between two looks, and at least LOOK_S of grid time."""
+EVERY_S: Final = 30.0
+"""Real seconds between two looks, and at least LOOK_S of grid time: an estimate takes a fifth of a
+second of the office's processor."""
 LOOK_S: Final = 60.0
 MARGIN_V: Final = 0.4
 """Beyond the band, V on the 120 V base (a third of a per cent): less is what an estimate and a

@@ -15,7 +15,7 @@ from typing import Final
 STILL_AFTER_S: Final = 300.0
 """Grid seconds beyond the band at one position; and at least DELAYS times the relay's delay."""
 DELAYS: Final = 4.0
-GAP_S: Final = 600.0
+GAP_S: Final = 3_600.0
 """Looks further apart than this do not belong together."""
 
 
