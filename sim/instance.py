@@ -101,8 +101,7 @@ def create_instance(
         ports=ports,
         limit_kw=limit_kw,
     )
-    tables = [*tables, *_policy_tables(story, feeder)]
-    _write(folder / "gridctl.toml", "\n".join(tables))
+    _write(folder / "gridctl.toml", "\n".join([*tables, *_policy_tables(story, feeder)]))
 
 
 def _write(path: Path, text: str) -> None:
