@@ -21,6 +21,7 @@ from optimizer.limits import Limit, loaded
 from optimizer.regulated import RegulatedNetwork
 from optimizer.session import LpSession, Outcome
 from optimizer.solve import Effort
+from optimizer.wording import limit_name
 
 TOLERANCE: Final = 0.5
 """kW, per cent or 0.01 pu below which a limit counts as kept."""
@@ -124,7 +125,7 @@ def words(conflict: Conflict, *, at: str) -> str:
 
 
 def _named(key: tuple[str, str]) -> str:
-    return f"the {key[0]} ({key[1]})" if key[1] else f"the {key[0]}"
+    return f"the {limit_name(*key)}"
 
 
 def _rows(programme: Programme, network: RegulatedNetwork) -> list[_Row]:

@@ -30,8 +30,9 @@ from optimizer.network import FlowResult
 from optimizer.problem import Problem, default_kw, held_back
 from optimizer.reasons import hot_spots, reasons
 from optimizer.regulated import RegulatedNetwork
+from optimizer.restricted import blocked_intervals
 from optimizer.why import told
-from optimizer.wording import KW_MIN, Words, spans
+from optimizer.wording import KW_MIN, Span, Words, limit_name, spans
 
 FORECAST_ERROR = 0.1
 PRICE_STEPS = 0.05
@@ -58,6 +59,7 @@ def findings(
         *_conflict(words, problem, result),
         *_remedies(words, problem, result),
         *_exclusions(words, result.excluded),
+        *_windows(words, problem),
     ]
     if result.setpoints:
         found += _forecast(words, problem, network, result, near)
@@ -73,6 +75,7 @@ def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
             for b in result.bindings
             if (b.limit, b.where, b.unit) == (limit, where, unit)
         }
+        missed = {s.interval for s in result.shortfalls if s.limit == limit}
         for span in spans(price):
             prices = [price[k] for k in range(span.first, span.last + 1)]
             low, high = min(prices), max(prices)
@@ -81,12 +84,20 @@ def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
                 if high - low <= PRICE_STEPS * high
                 else f"between {low:.3g} and {high:.3g}"
             )
+            lost = missed & set(range(span.first, span.last + 1)) if limit in KW_LIMITS else set()
+            kw = "too much" if limit == Limit.IMPORT.value else "short of it"
+            ends = (
+                f" and is missed: each kW {kw} counts {told} in each {words.step} (a penalty, so"
+                " that it is missed only where nothing else helps)."
+                if lost
+                else f": with {_one(unit)} more room the plan would cost {told} less in each"
+                f" {words.step} (one valid price)."
+            )
             found.append(
                 Finding(
                     kind=FindingKind.BINDING,
-                    text=f"{_limit_at(limit, where)} holds the plan back {words.between(span)}:"
-                    f" with {_one(unit)} more room the plan would cost {told} less in each"
-                    f" {words.step} (one valid price).",
+                    text=f"{_limit_at(limit, where)} holds the plan back"
+                    f" {words.between(span)}{ends}",
                     first=span.first,
                     last=span.last,
                     amount=round(high, 6),
@@ -97,7 +108,7 @@ def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
 
 
 def _limit_at(limit: str, where: str) -> str:
-    return f"The {limit} ({where})" if where else f"The {limit}"
+    return f"The {limit_name(limit, where)}"
 
 
 def _one(unit: str) -> str:
@@ -226,7 +237,8 @@ def _remedies(words: Words, problem: Problem, result: PlanningResult) -> list[Fi
     found = [
         Finding(
             kind=FindingKind.REMEDY,
-            text=f"The {worst.limit} could be kept if it were {worst.amount:.0f} kW"
+            text=f"The {limit_name(worst.limit, worst.where)} could be kept if it were"
+            f" {worst.amount:.0f} kW"
             f" {'higher' if worst.limit == Limit.IMPORT.value else 'lower'} {when}.",
             first=window.first,
             last=window.last,
@@ -292,6 +304,33 @@ def _exclusions(words: Words, excluded: Sequence[Exclusion]) -> list[Finding]:
             resources=tuple(mrids),
         )
         for reason, mrids in by_reason.items()
+    ]
+
+
+def _windows(words: Words, problem: Problem) -> list[Finding]:
+    """Who may not be used in a part of the horizon, and why."""
+    found: dict[tuple[str, int, int], list[str]] = {}
+    for resource in problem.task.resources:
+        state = problem.states.get(resource.mrid)
+        if state is None or resource.mrid in problem.excluded:
+            continue
+        for window in state.blocked:
+            touched = np.flatnonzero(blocked_intervals([window], problem.grid)).tolist()
+            if touched:
+                key = (window.reason, touched[0], touched[-1])
+                found.setdefault(key, []).append(resource.mrid)
+    return [
+        Finding(
+            kind=FindingKind.EXCLUDED,
+            text=f"{words.counted(mrids)} may not be used"
+            f" {words.between(Span(first=first, last=last))} ({reason}): {words.names(mrids)}.",
+            first=first,
+            last=last,
+            amount=float(len(mrids)),
+            unit="resources",
+            resources=tuple(mrids),
+        )
+        for (reason, first, last), mrids in found.items()
     ]
 
 

@@ -56,6 +56,7 @@ RESERVE_SHARE = 0.4
 """Share of the deadline after whose beginning no better runs are looked for: what is at hand must
 still meet the AC truth, do no harm, and be told."""
 GAP_TOLD_MAX = 10.0
+GAP_WORDS_MAX = 1.0
 BUDGET_SHARE = 0.8
 """Share of the deadline that the linear programmes may use up."""
 
@@ -354,12 +355,21 @@ def _told(attempt: Attempt, missed: int, *, cut_short: bool) -> str:
         parts.append(f"{missed} limits or targets cannot be kept in full: see the shortfalls")
     if attempt.gap > GAP_OPTIMAL:
         parts.append(
-            f"the runs of the load groups are not proven best: {_gap(attempt.gap)} above a bound "
-            "that knows no rebound and lets runs be fractional"
+            f"whether there is a better plan is not known: {_nearness(attempt.gap)}"
         )
     if cut_short:
         parts.append("the search of better runs ended at its time: this is the best that was found")
     return "; ".join(parts)
+
+
+def _nearness(gap: float) -> str:
+    """A gap in words for a person."""
+    if gap > GAP_WORDS_MAX:
+        return "limits are missed here that the bound, which no plan reaches, keeps"
+    return (
+        f"one could cost up to {100 * gap:.0f} % less (counted against a bound that no plan"
+        " reaches: it leaves out what comes back after calls, and takes calls in parts)"
+    )
 
 
 def _gap(gap: float) -> str:

@@ -30,6 +30,7 @@ def reasons(words: Words, problem: Problem, result: PlanningResult) -> list[Find
         after_kw = np.array(result.head_after_kw)
         for price in problem.task.policy.import_prices:
             found += _saved(words, problem, price, after_kw)
+        found += _bought(problem, result, after_kw)
         found += _depths(problem, result)
         found += _cooled_ahead(words, problem, result)
     if result.verification is not None or result.status is SolveStatus.NOT_NEEDED:
@@ -124,6 +125,43 @@ def _cooled_ahead(words: Words, problem: Problem, result: PlanningResult) -> lis
                     resources=(group.mrid,),
                 )
             )
+    return found
+
+
+def _bought(problem: Problem, result: PlanningResult, after_kw: FloatArray) -> list[Finding]:
+    """What import costs at its prices, and its highest value where that is charged."""
+    policy, before_kw, found = problem.task.policy, problem.base_flow.head_kw, []
+    if policy.price_per_kwh:
+        price = np.array(policy.price_per_kwh) * problem.grid.hours
+        before, after = float(price @ before_kw), float(price @ after_kw)
+        word = "less" if after <= before else "more"
+        found.append(
+            Finding(
+                kind=FindingKind.REASON,
+                text=f"At the prices of import the feeder buys for {_cost(after)} with the plan,"
+                f" {_cost(abs(before - after))} {word} than without; what it asks of its resources"
+                f" costs {_cost(result.cost)}.",
+                amount=round(before - after, 3),
+                unit="cost",
+                cost=round(result.cost, 3),
+            )
+        )
+    if policy.demand_charge_per_kw > 0.0:
+        before, after = (
+            max(float(kw.max()), policy.peak_so_far_kw) for kw in (before_kw, after_kw)
+        )
+        found.append(
+            Finding(
+                kind=FindingKind.REASON,
+                text=f"The highest import is {after:.0f} kW with the plan and {before:.0f} kW"
+                f" without (the peak so far counts: {policy.peak_so_far_kw:.0f} kW); at"
+                f" {policy.demand_charge_per_kw:g} a kW that is"
+                f" {_cost(policy.demand_charge_per_kw * (before - after))} less.",
+                amount=round(before - after, 3),
+                unit="kW",
+                cost=round(policy.demand_charge_per_kw * (before - after), 3),
+            )
+        )
     return found
 
 

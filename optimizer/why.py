@@ -17,6 +17,7 @@ from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Re
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
 from optimizer.explain import export_names, place, request_names
+from optimizer.hot_spot import beyond_k, path
 from optimizer.limits import Limit, loaded
 from optimizer.problem import default_kw
 from optimizer.regulated import RegulatedNetwork
@@ -27,6 +28,13 @@ from optimizer.wording import Span, Words, spans
 GAIN_MIN = 1e-6
 MOVED_KW = 0.05
 WATTS = 1e-3
+LOADING_PCT = 0.1
+VOLTAGE_PU = 1e-4
+
+
+RUN_ON = "stays on because its runs have a least length and a least level"
+GENERATOR_ON = "runs on because its runs have a least length and a least load"
+NO_LIMIT = (RUN_ON, GENERATOR_ON)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -58,6 +66,11 @@ def why_each(
     for mrid, kw in series.items():
         of_own = best.get(row.get(mrid, -1), {})
         texts = _texts(programme, resources[mrid], kw, of_own)
+        if any(text in NO_LIMIT for text in texts.values()) and mrid in row:
+            without = _kept_by(programme, network, injected, row[mrid])
+            texts = {
+                t: without if text in NO_LIMIT and without else text for t, text in texts.items()
+            }
         for text in dict.fromkeys(texts.values()):
             found += [
                 SetpointReason(resource=mrid, first=span.first, last=span.last, text=text)
@@ -78,8 +91,10 @@ def told(words: Words, why: Sequence[SetpointReason]) -> list[Finding]:
         found.append(
             Finding(
                 kind=FindingKind.REASON,
-                text=f"{words.counted(mrids)} {_many(text, len(mrids))}"
-                f" ({words.between(span)}): {words.names(mrids)}.",
+                text=f"{words.names(mrids)} {text} ({words.between(span)})."
+                if len(mrids) == 1
+                else f"{words.counted(mrids)} {_many(text)} ({words.between(span)}):"
+                f" {words.names(mrids)}.",
                 first=span.first,
                 last=span.last,
                 amount=float(len(mrids)),
@@ -90,11 +105,9 @@ def told(words: Words, why: Sequence[SetpointReason]) -> list[Finding]:
     return found
 
 
-def _many(text: str, count: int) -> str:
+def _many(text: str) -> str:
     """'moves to …' of one, 'move to …' of many."""
     verb, _, rest = text.partition(" ")
-    if count == 1:
-        return text
     plural = {"is": "are", "goes": "go"}.get(verb, verb.removesuffix("s"))
     return f"{plural} {rest.replace('its ', 'their ')}"
 
@@ -187,6 +200,48 @@ def _texts(
     return found
 
 
+def _kept_by(
+    programme: Programme, network: RegulatedNetwork, injected: FloatArray, row: int
+) -> str | None:
+    """The limit that would be passed without what one resource does, though it does more than that
+    asks for (its least level, its least length); None where there is none. On a large feeder only
+    the import is asked: the others would take as long as planning."""
+    bounds, problem = programme.bounds, programme.problem
+    less = injected.copy()
+    less[row] = 0.0
+    what = None
+    head_kw = programme.model.offsets.head_kw + (programme.model.head_slope * less).sum(axis=0)
+    if (head_kw > bounds.import_kw + WATTS).any():
+        what = "the import would pass its limit"
+    elif (head_kw > bounds.target_kw + WATTS).any():
+        what = f"{request_names(problem.task)} would be missed"
+    elif not programme.model.is_large:
+        said = programme.model.say(less)
+        over, low = said.loading_pct - bounds.loading_pct, bounds.v_low_pu - said.v_pu
+        hot = _too_hot(programme, said.loading_pct)
+        if hot is not None:
+            what = f"{hot} would get too hot"
+        elif (over > LOADING_PCT).any():
+            where = int(np.argmax(over.max(axis=1)))
+            what = f"{loaded(network.branch_names[where])[1]} would be overloaded"
+        elif (low > VOLTAGE_PU).any():
+            where = int(np.argmax(low.max(axis=1)))
+            what = f"the voltage at {place(network, where)} would be too low"
+    return None if what is None else f"stays on in a whole run, without which {what}"
+
+
+def _too_hot(programme: Programme, loading_pct: FloatArray) -> str | None:
+    """The first transformer that such loadings heat beyond its limits."""
+    problem = programme.problem
+    names = list(problem.base_flow.branch_names)
+    air_c = np.array(problem.task.policy.temperature_c)
+    for own in problem.task.policy.hot_spots:
+        load = np.maximum(loading_pct[names.index(own.branch)] / 100.0, 0.0)
+        if (beyond_k(own, path(own, load, air_c, problem.grid)) > 0.0).any():
+            return own.branch
+    return None
+
+
 def _own_reason(programme: Programme, resource: Resource, kw: dict[int, float], t: int) -> str:
     match resource:
         case Battery() if kw[t] < 0.0:
@@ -200,8 +255,8 @@ def _own_reason(programme: Programme, resource: Resource, kw: dict[int, float], 
             grid = programme.problem.grid
             if announced(programme.problem.states[resource.mrid], grid)[t]:
                 return "was announced to its customers"
-            return "stays on because its runs have a least length and a least level"
+            return RUN_ON
         case Generator():
-            return "runs on because its runs have a least length and a least load"
+            return GENERATOR_ON
         case PvInverter():
             return "is held down because the others that could have no room"

@@ -22,6 +22,29 @@ KINDS = {
 PLURALS = {"battery": "batteries"}
 
 
+ALREADY = " (already so without the plan)"
+LIMITS = {
+    "head import": "limit of the import ({})",
+    "contract target": "target of {}",
+    "head export": "limit of the export ({})",
+    "voltage low": "lower voltage limit at {}",
+    "voltage high": "upper voltage limit at {}",
+    "branch loading": "rating of {}",
+    "voltage unbalance": "limit of the voltage unbalance at {}",
+    "transformer temperature": "temperature limit of {}",
+}
+
+
+def limit_name(limit: str, where: str) -> str:
+    """A limit as a person calls it, after "the"; `limit` as in a result."""
+    name = limit.removesuffix(ALREADY)
+    told = LIMITS.get(name, name + (" ({})" if where else "")).format(where)
+    if not where:
+        told = told.partition(" ({})")[0].removesuffix(" ()").removesuffix(" at ")
+        told = name if told.endswith((" of ", " at")) else told
+    return told + (", passed already without the plan," if limit != name else "")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """Consecutive intervals, both ends included."""

@@ -373,6 +373,10 @@ def held_back(
     if on[t]:
         full = setpoint_kw[t] >= _cap_kw(group, state) - FULL_WITHIN_KW
         return "sheds all it has" if full else None
+    begins_s, ends_s = float(grid.begin_s[t]), float(grid.end_s[t])
+    for window in state.blocked:
+        if window.start_s < ends_s and window.end_s > begins_s:
+            return f"may not be used then ({window.reason})"
     rules = run_rules(group, state, grid)
     starts = on & ~np.concatenate([[rules.active], on[:-1]])
     day = grid.day[t]

@@ -29,6 +29,7 @@ from gridctl.model.policy import Scenario as Course
 from gridctl.model.resource import (
     Battery,
     Comfort,
+    DepthCost,
     Generator,
     LoadGroup,
     Pickup,
@@ -202,7 +203,13 @@ class _Office:
 
 
 def with_every_rule(resource: Resource) -> Resource:
-    """A load group with every rule that a group can have; others as they are."""
+    """A load group with every rule that a group can have, a battery that wears by depth; others as
+    they are."""
+    if isinstance(resource, Battery):
+        steps = ((20.0, 0.0), (50.0, 0.03), (90.0, 0.1))
+        return replace(
+            resource, depth_costs=tuple(DepthCost(to_pct=p, per_kwh=c) for p, c in steps)
+        )
     if not isinstance(resource, LoadGroup):
         return resource
     return replace(

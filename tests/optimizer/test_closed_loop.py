@@ -49,9 +49,10 @@ def test_a_week_of_half_hours() -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-def test_a_week_with_every_wish_and_rule_and_a_generator() -> None:
-    """All that a policy can ask, all rules that a group can have, measured voltages, a diesel."""
-    loop = run(7 * 24.0, fleet="ieee123-lively", everything=True)
+def test_a_week_with_every_wish_and_rule_and_a_generator(tmp_path: Path) -> None:
+    """All that a policy can ask, all rules that a group can have (cooling ahead among them),
+    batteries that wear by depth, measured voltages, a diesel."""
+    loop = run(7 * 24.0, fleet=cooled_ahead(tmp_path, units=24), everything=True)
     assert loop.plans == 336
     kept(loop, share=10)
     told = loop.asked["GEN01"].series
@@ -66,14 +67,15 @@ def test_a_plan_with_every_wish_and_rule_and_a_generator() -> None:
     assert loop.unverified == []
 
 
-def cooled_ahead(folder: Path) -> str:
-    """The lively fleet with more air conditioners by the lake, which may be cooled ahead."""
+def cooled_ahead(folder: Path, *, units: int = 80) -> str:
+    """The lively fleet with so many air conditioners by the lake, which may be cooled ahead."""
     source = Path(sim.fleet.__file__).parent / "fleets/ieee123-lively"
     shutil.copytree(source, folder, dirs_exist_ok=True)
     with (source / "thermal.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     rows[0] |= {
-        "units": "80", "duration_max_s": "14400", "precool_kw": "60", "precool_kwh": "80",
+        "units": str(units), "duration_max_s": "14400", "precool_kw": str(0.75 * units),
+        "precool_kwh": str(units),
         "precool_ahead_s": "7200", "precool_fade_h": "4",
     }  # fmt: skip
     with (folder / "thermal.csv").open("w", encoding="utf-8", newline="") as file:

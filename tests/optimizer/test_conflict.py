@@ -86,5 +86,7 @@ def test_its_questions_leave_the_plans_session_alone() -> None:
 
 
 class _Untouchable(LpSession):
-    def solve(self, m: Matrices, *, left_s: float, presolve: bool = False) -> Answer:
+    def solve(
+        self, m: Matrices, *, left_s: float, presolve: bool = False, below: float = math.inf
+    ) -> Answer:
         raise AssertionError("the plan's session is asked")

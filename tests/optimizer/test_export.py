@@ -73,13 +73,17 @@ def test_the_battery_charges_and_the_rest_is_taken_from_the_sun() -> None:
 
 def test_it_is_said_what_the_event_allows_and_what_would_come() -> None:
     result = planned(sunny([-200.0, -180.0, -100.0], 100.0))
-    said = [f.text for f in result.findings if f.kind is FindingKind.REASON]
+    said = [
+        f.text
+        for f in result.findings
+        if f.kind is FindingKind.REASON and f.text.startswith("Sunny noon")
+    ]
     assert "".join(said) == (
         "Sunny noon allows 100 kW of export from 12:00 to 14:00: without the plan it could reach"
         " 200 kW on the sunny side of the forecast."
     )
     held = [f.text for f in result.findings if f.kind is FindingKind.BINDING]
-    assert any("The head export (Sunny noon) holds the plan back" in text for text in held)
+    assert any("The limit of the export (Sunny noon) holds the plan back" in text for text in held)
 
 
 def test_the_limit_holds_on_the_sunny_side_of_the_forecast() -> None:
@@ -107,7 +111,7 @@ def test_what_cannot_be_kept_is_a_shortfall_and_the_check_allows_no_more() -> No
     assert sum(short.values()) == pytest.approx(180.0 - 40.0 / 0.95, abs=8.0)
     assert result.verification is not None
     assert result.verification.ok
-    assert any("head export (Sunny noon)" in f.text for f in result.findings)
+    assert any("limit of the export (Sunny noon)" in f.text for f in result.findings)
     network = network_of(task)
     problem = build_problem(task, network)
     undeclared = verify(problem, network, result.setpoints, linear_v_pu=problem.base_flow.v_pu)

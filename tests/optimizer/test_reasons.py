@@ -28,7 +28,8 @@ def test_a_plan_for_a_transformers_life_alone_says_so() -> None:
     result = planned(2.0)
     assert not result.shortfalls
     assert any(s.kw > 0.0 for s in result.setpoints)
-    (told,) = [f for f in result.findings if f.kind is FindingKind.REASON]
+    told, who = [f for f in result.findings if f.kind is FindingKind.REASON]
+    assert who.text.startswith("G moves because of what the import costs")
     # Above 850 kW stand 50 and 100 kWh at 2 each; the group takes up to 100 kW in both hours.
     assert told.text == (
         "The ageing of T1 would cost 300 without the plan and costs 0 with it: it is relieved"

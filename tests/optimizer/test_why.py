@@ -68,13 +68,23 @@ def test_an_event_is_named() -> None:
     assert why(result, "G") == [(1, 2, "moves to bring what Event R asks for")]
 
 
-def test_a_run_that_must_go_on_says_so() -> None:
+def test_a_run_that_must_go_on_says_which_limit_it_is_for() -> None:
     own = group("G", duration_min_s=3 * HOUR_S)
     task = hourly_task([900, 1080, 900, 900, 900], own)
     result = planned(task)
     assert without_reason(task, result) == []
-    assert "stays on because its runs have a least length and a least level" in [
-        text for *_, text in why(result, "G")
+    assert {text for *_, text in why(result, "G")} == {
+        "moves to keep the import within the limit",
+        "stays on in a whole run, without which the import would pass its limit",
+    }
+
+
+def test_a_run_that_has_lost_its_limit_says_that_its_rules_hold_it() -> None:
+    own = group("G", duration_min_s=3 * HOUR_S)
+    state = at_rest(own, setpoint_kw=50.0, active_since_s=START_S - HOUR_S, starts_today=1)
+    result = planned(hourly_task([700] * 4, own, states=[state]))
+    assert why(result, "G") == [
+        (0, 1, "stays on because its runs have a least length and a least level")
     ]
 
 
@@ -92,7 +102,10 @@ def test_voltage_price_heat_and_precooling_are_named() -> None:
     hot = task_of(LONG, replace(IEEE, hot_spot_max_c=112.0))
     result = planned(hot)
     assert without_reason(hot, result) == []
-    assert "keeps line cool enough" in [text for *_, text in why(result, "G")]
+    assert {text for *_, text in why(result, "G")} <= {
+        "keeps line cool enough",
+        "stays on in a whole run, without which line would get too hot",
+    }
     ahead = Precool(rating_kw=40.0, energy_kwh=60.0, ahead_s=2 * HOUR_S, fade_h=0.0)
     own = group("G", comfort=Comfort(energy_kwh=100.0, fade_h=0.0), precool=ahead, level_min=0.1)
     cooled = hourly_task([900, 900, 900, 1080, 1080, 900], own)
