@@ -182,7 +182,7 @@ def _linear_network(relaxed: Relaxed) -> tuple[sp.csr_array, FloatArray, sp.csr_
         injection_va=injected,
     )
     columns = [problem.columns[i] for i in relaxed.programme.members]
-    per_kw = control_va(columns, len(network.node_phases))
+    per_kw = control_va(columns, len(network.node_phases)).toarray()
     volt = flow.v_complex[:, peak]
     amps = np.zeros(per_kw.shape, dtype=np.complex128)
     live = np.abs(volt) > 0.0
@@ -202,7 +202,7 @@ def write_exact(relaxed: Relaxed, path: Path) -> None:
     system, elements = model.system, model.elements
     task, count = problem.task, problem.grid.count
     columns = [problem.columns[i] for i in programme.members]
-    shares = control_va(columns, len(network.node_phases)) / 1e3
+    shares = control_va(columns, len(network.node_phases)).toarray() / 1e3
     matrices, own = programme.matrices(), programme.own_columns
     rules = matrices.a[: programme.soft_rows()[0].start][:, : own + 3 * count]
     # The import's slack is the peer's own; charging beyond comfort stays a column of ours.

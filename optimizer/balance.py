@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import scipy.sparse as sp
 
-from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
+from optimizer.arrays import ComplexArray, FloatArray, IntArray, product, squares_of
 from optimizer.network import NetworkModel
 from optimizer.ties import Tie
 from optimizer.ybus import with_capacitors
@@ -101,14 +101,14 @@ class Balance:
         """(B, T) as `BranchCurrents.loading_pct`."""
         if not len(self._first):
             return np.zeros((0, node_v.shape[1]))
-        parts = [np.abs(product(self._model.currents.lines, node_v))]
+        parts = [squares_of(product(self._model.currents.lines, node_v))]
         if self._rated.size:
             near, far = self.tie_a(weighed, weight, self._rated.tolist())
-            parts += [np.abs(side) * self._per_amp[:, None] for side in (near, far)]
+            parts += [squares_of(side * self._per_amp[:, None]) for side in (near, far)]
         result: FloatArray = np.maximum.reduceat(
             np.concatenate(parts)[self._order], self._first, axis=0
         )
-        return result
+        return np.sqrt(result)
 
 
 def _behind(ties: tuple[Tie, ...], source_rows: IntArray) -> tuple[list[list[int]], FloatArray]:

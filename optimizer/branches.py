@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 
-from optimizer.arrays import ComplexArray, FloatArray, IntArray, product
+from optimizer.arrays import ComplexArray, FloatArray, IntArray, product, squares_of
 from optimizer.ybus import Admittance
 
 ALL = slice(None)
@@ -70,8 +70,21 @@ class BranchCurrents:
         amps = product(self._volts, node_v)
         # Only ties have a part that is no line's.
         amps[self._tied] += product(self._tied_amps, node_a)
-        rows = np.abs(amps)
-        result: FloatArray = np.maximum.reduceat(rows, self._first, axis=0)
+        result: FloatArray = np.maximum.reduceat(squares_of(amps), self._first, axis=0)
+        return np.sqrt(result)
+
+    @property
+    def told(self) -> IntArray:
+        """Rows whose node currents have a part in the currents of ties."""
+        return np.unique(self._tied_amps.indices).astype(np.intp)
+
+    def change(
+        self, spread: sp.csr_array, d_root_v: ComplexArray, d_node_a: ComplexArray
+    ) -> ComplexArray:
+        """(rows, nc) changes of each branch and phase's current, in per cent of its rating, where
+        root volts, which `spread` takes to those of nodes, and node currents change so."""
+        result = product(sp.csr_array(self._volts @ spread), d_root_v)
+        result[self._tied] += product(self._tied_amps, d_node_a)
         return result
 
     def slope_pct(

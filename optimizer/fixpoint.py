@@ -12,6 +12,7 @@ by element, for those elements only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
@@ -194,10 +195,10 @@ class Draw:
     def amps(self, volt: ComplexArray, scale: FloatArray) -> ComplexArray:
         """(T, m) current into the roots at `volt` (T, m); `scale` (T,) of all elements."""
         points, single = self._points, self._points.single
-        v = volt[:, points.near]
+        v = volt.take(points.near, axis=1)
         if len(points.far):
             v[:, single:] *= points.near_weight
-            v[:, single:] -= points.far_weight * volt[:, points.far]
+            v[:, single:] -= points.far_weight * volt.take(points.far, axis=1)
         factor = scale[:, None]
         self._scaled(scale)
         amps: ComplexArray = np.divide(self._power_at, np.conj(v), dtype=np.complex128)
@@ -385,14 +386,15 @@ def steps(
     if start is not None:
         volt = start
     converged, iterations = False, 0
-    per_square = 1.0 / base_v**2
+    per_base = 1.0 / base_v
     with np.errstate(all="ignore"):
         while iterations < ITERATIONS_MAX and not converged:
             iterations += 1
             moved = law.moved(volt, factor)
-            change = (moved - volt).view(np.float64).reshape(*moved.shape, 2)
-            square = np.einsum("tmk,tmk->tm", change, change).max(axis=0, initial=0.0)
-            step = float(np.sqrt(np.max(square * per_square, initial=0.0)))
+            # Of real and imaginary part the greater one, as if both were that much.
+            change = np.abs((moved - volt).view(np.float64)).max(axis=0, initial=0.0)
+            change = change.reshape(-1, 2).max(axis=1, initial=0.0)
+            step = math.sqrt(2.0) * float(np.max(change * per_base, initial=0.0))
             volt = moved
             if not np.isfinite(step):
                 break

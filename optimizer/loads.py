@@ -20,7 +20,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from gridctl.model.network import EnergyConsumer, LoadModel, VoltageResponse
-from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray
+from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray, size_of
 from optimizer.ties import PhaseIndex
 from optimizer.ybus import Admittance, element_kv, shunt_pairs
 
@@ -78,9 +78,11 @@ class Elements:
 
     def drawn_va(self, volt: ComplexArray, scale: FloatArray) -> ComplexArray:
         """(e, T) power at element voltages `volt` (e, T); `scale` (e, T) or (1, T)."""
-        size = np.abs(volt) / self.nominal_v[:, None]
         result: ComplexArray = self.va[:, None] * self.reached(scale)
         at = np.flatnonzero(self.exponent)
+        if not at.size and self.band is None:
+            return result
+        size = size_of(volt) / self.nominal_v[:, None]
         if at.size:
             result[at] *= size[at] ** self.exponent[at, None]
         if self.band is not None:

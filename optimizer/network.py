@@ -16,7 +16,15 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from gridctl.model.network import NEUTRAL, Feeder
-from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray, complex_va, product
+from optimizer.arrays import (
+    BoolArray,
+    ComplexArray,
+    FloatArray,
+    IntArray,
+    complex_va,
+    product,
+    size_of,
+)
 from optimizer.branches import ALL, BranchCurrents
 from optimizer.fixpoint import Fixpoint, Points, iterate, points_of
 from optimizer.loads import Elements, load_elements
@@ -209,6 +217,7 @@ class NetworkModel:
             scale=scale[:, 0],
             injection_va=injection_va[:, 0],
             per_kw_va=control_va(columns, len(self.node_phases)),
+            rows=self._told,
         )
         given_a = node_amps(system, elements, root_v=root_v, scale=scale, injection_va=injection_va)
         head_a = head_amps(system, root_v, given_a)
@@ -216,7 +225,6 @@ class NetworkModel:
         d_head_va = change.root_v[system.source] * np.conj(head_a) + root_v[
             system.source
         ] * np.conj(d_head_a)
-            rows=self._told,
         size = np.where(self.energised[:, None], np.abs(node_v), 1.0)
         # Of the change of its volts what lies along them.
         along = np.conj(node_v) / size / self.admittance.base_v[:, None]
@@ -224,6 +232,7 @@ class NetworkModel:
         current_pct = self.currents.change(system.spread, change.root_v, change.node_a)
         loading = self.currents.slope_pct(node_v, self._with_head(given_a, head_a), current_pct)
         if unbalance is not None:
+            d_node_v = product(system.spread, change.root_v)
             loading = np.vstack([loading, unbalance.slope(node_v, d_node_v)])
         return Sensitivity(
             dv_pu_per_kw=along.real * (system.spread @ change.root_v.real)
@@ -231,7 +240,6 @@ class NetworkModel:
             dhead_kw_per_kw=d_head_va.real.sum(axis=0) / 1e3,
             dloading_pct_per_kw=loading,
             current_pct=current_pct,
-            d_node_v = product(system.spread, change.root_v)
         )
 
     def loading_slope(
@@ -274,7 +282,7 @@ class NetworkModel:
         head_kva = (fix.root_v[system.source] * np.conj(head_a)).sum(axis=0) / 1e3
         load_kw = drawn.real.sum(axis=0) / 1e3
         return FlowResult(
-            v_pu=np.abs(node_v) / self.admittance.base_v[:, None],
+            v_pu=size_of(node_v) / self.admittance.base_v[:, None],
             v_complex=node_v,
             head_kw=head_kva.real,
             head_kvar=head_kva.imag,
@@ -312,6 +320,12 @@ class NetworkModel:
         result: BoolArray = self.admittance.floating & (neutral | (centred.diagonal() == 0.0))
         return result
 
+    @property
+    def _told(self) -> IntArray:
+        """Rows whose currents make those of the head and of the ties."""
+        rows: IntArray = np.union1d(self.currents.told, self.system.source_gather.indices)
+        return rows
+
     def _points_of(self, active: IntArray) -> Points:
         """The points for these rows that inject; those of the last ones are kept."""
         key = active.tobytes()
@@ -320,12 +334,6 @@ class NetworkModel:
         return self._points[1]
 
     def element_scale(self, load_scale: FloatArray) -> FloatArray:
-    @property
-    def _told(self) -> IntArray:
-        """Rows whose currents make those of the head and of the ties."""
-        rows: IntArray = np.union1d(self.currents.told, self.system.source_gather.indices)
-        return rows
-
         """(1, T) for one factor per interval, else (e, T)."""
         if load_scale.ndim == 1:
             return load_scale[None, :]

@@ -27,9 +27,16 @@ from gridctl.model.planning import (
 from optimizer import harm, tap_steps
 from optimizer.arrays import FloatArray
 from optimizer.assemble import Programme
-from optimizer.attempt import Attempt, corrected, refined_attempt, spared_attempt
+from optimizer.attempt import (
+    EVEN_ROUNDS,
+    Attempt,
+    corrected,
+    refined_attempt,
+    spared_attempt,
+)
 from optimizer.conflict import conflict_of, words
 from optimizer.derated import derated
+from optimizer.existing import told_further
 from optimizer.explain import bindings, exclusions, shortfalls
 from optimizer.findings import findings
 from optimizer.hot_spot import hotter, too_hot
@@ -40,7 +47,7 @@ from optimizer.priority import Order
 from optimizer.problem import Problem, astray, build_problem
 from optimizer.refusal import refusals, told
 from optimizer.regulated import RegulatedNetwork
-from optimizer.setpoints import as_checked
+from optimizer.setpoints import setpoints_of
 from optimizer.solve import Effort, SolverError
 from optimizer.standing import standing, told_standing
 from optimizer.unbalance import unbalance_of
@@ -149,17 +156,20 @@ def _plan(
         reserve_s=RESERVE_SHARE * task.deadline_s,
     )
     order = Order(programme)
-    attempt = corrected(programme, network, effort, order)
+    kept = _Kept(programme, network, effort, bare)
+    attempt = corrected(programme, network, effort, order, kept.look)
     if attempt.flow.converged and (task.policy.precise or task.policy.loss_price_per_kwh > 0.0):
         attempt = refined_attempt(programme, network, effort, attempt)
-    if not attempt.flow.converged:
+    if not attempt.flow.converged and kept.best is None:
         return replace(
             bare,
             status=SolveStatus.DIVERGED,
             reason="the AC power flow of the plan's setpoints does not converge",
         )
-    attempt, answer = _harmless(programme, network, effort, (attempt, order), bare)
+    attempt, answer = _harmless(programme, network, effort, (attempt, order), kept)
     told_of = _explained(problem, network, answer, near=attempt.flow)
+    further = told_further(problem, network, attempt.flow)
+    told_of = replace(told_of, findings=(*told_of.findings, *further))
     return _with_conflict(programme, network, told_of, effort)
 
 
@@ -184,33 +194,77 @@ def _no_base(problem: Problem) -> PlanningResult:
     )
 
 
+class _Kept:
+    """The cheapest plan so far that passes its AC check though both models do not agree yet: better
+    than none when the time is over. `out`: why to leave out which resources."""
+
+    def __init__(
+        self,
+        programme: Programme,
+        network: RegulatedNetwork,
+        effort: Effort,
+        bare: PlanningResult,
+    ) -> None:
+        self.bare = bare
+        self.best: tuple[Attempt, PlanningResult] | None = None
+        self.out = harm.hopeless(programme)
+        self._programme, self._network, self._effort = programme, network, effort
+
+    def look(self, attempt: Attempt) -> bool:
+        """Keep `attempt` if it stands; whether groups were shut that do harm in it. Where rounds
+        are few, and cheap, the last one is looked at."""
+        if not self._programme.model.is_large and attempt.rounds <= EVEN_ROUNDS:
+            return False
+        self._keep(attempt)
+        return self._programme.model.is_large and self.shut(attempt)
+
+    def shut(self, attempt: Attempt) -> bool:
+        """Shut the groups that do harm in `attempt`; whether there is one that was not."""
+        programme, written = self._programme, attempt.written
+        u = programme.injected_by(written.kw, written.kvar, programme.pinned(attempt.solution.x))
+        reasons = harm.culprits(programme, u, attempt.flow)
+        found = bool(reasons.keys() - self.out.keys())
+        if found:
+            harm.leave_out(programme, reasons)
+        self.out |= reasons
+        return found
+
+    def _keep(self, attempt: Attempt) -> None:
+        answer = _answer(self._programme, self._network, attempt, self._effort, self.bare)
+        if answer.verification is None or not answer.verification.ok:
+            return
+        before = None if self.best is None else self.best[0].solution.objective
+        if before is None or attempt.solution.objective <= before:
+            self.best = attempt, answer
+
+    def or_else(self, attempt: Attempt, answer: PlanningResult) -> tuple[Attempt, PlanningResult]:
+        """The plan that is kept where `answer` does not pass its check."""
+        passed = answer.verification is None or answer.verification.ok
+        return (attempt, answer) if passed or self.best is None else self.best
+
+
 def _harmless(
     programme: Programme,
     network: RegulatedNetwork,
     effort: Effort,
     attempt: tuple[Attempt, Order],
-    bare: PlanningResult,
+    kept: _Kept,
 ) -> tuple[Attempt, PlanningResult]:
-    """The attempt and its answer, without whoever does harm; as it is, with what its check says,
-    where that finds no end in time."""
+    """The attempt and its answer, without whoever does harm; the best that is kept, or as it is,
+    with what its check says, where that finds no end in time."""
     tried, order = attempt
-    out, tiers = harm.hopeless(programme), programme.tiers
+    tiers = programme.tiers
     while True:
-        bare = replace(bare, excluded=exclusions(programme.problem, out))
-        answer = _answer(programme, network, tried, effort, bare)
+        kept.bare = replace(kept.bare, excluded=exclusions(programme.problem, kept.out))
+        answer = _answer(programme, network, tried, effort, kept.bare)
         if answer.verification is None or answer.verification.ok or effort.left_s() <= 0.0:
-            return tried, answer
-        u = programme.injected_by(tried.setpoints, programme.pinned(tried.solution.x))
-        reasons = harm.culprits(programme, u, tried.flow)
-        if reasons.keys() - out.keys():
-            harm.leave_out(programme, reasons)
-        elif not harm.forbid(programme, tiers):
-            return tried, answer
-        out |= reasons
+            return kept.or_else(tried, answer)
+        if not kept.shut(tried) and not harm.forbid(programme, tiers):
+            return kept.or_else(tried, answer)
         try:
-            tried = spared_attempt(programme, network, effort, order, tried)
+            tried = spared_attempt(programme, network, effort, order, tried, watch=kept.look)
         except SolverError:
-            return tried, answer
+            return kept.or_else(tried, answer)
 
 
 def _with_conflict(
@@ -302,7 +356,7 @@ def _answer(
         for wish, t, kw in programme.wishes_missed(attempt.solution.x)
     ]
     moved = tap_steps.positions(problem.movers, programme.pinned(attempt.solution.x))
-    if not attempt.setpoints and not moved:
+    if not attempt.written.told and not moved:
         what = missed[0] if missed else None
         if what is None:
             return replace(bare, reason=_not_needed(problem, ()), shortfalls=())
@@ -313,10 +367,13 @@ def _answer(
             f"{what.amount:g} {what.unit}): no usable resource can help",
             shortfalls=tuple(missed),
         )
+    setpoints = tuple(
+        setpoints_of(programme, attempt.written, problem.base_flow.head_kw - attempt.flow.head_kw)
+    )
     check = verify(
         problem,
         network,
-        attempt.setpoints,
+        setpoints,
         positions=moved,
         linear_v_pu=attempt.linear.v_pu,
         shortfall_kw=np.maximum(attempt.linear.head_kw - bounds.import_kw, 0.0),
@@ -331,7 +388,7 @@ def _answer(
         bare,
         status=SolveStatus.OPTIMAL if proven else SolveStatus.FEASIBLE,
         reason=_told(attempt, len(missed), cut_short=effort.cut_short),
-        setpoints=as_checked(attempt.setpoints, problem.base_flow.head_kw - attempt.flow.head_kw),
+        setpoints=setpoints,
         positions=moved,
         head_after_kw=_series(attempt.flow.head_kw),
         cost=round(programme.own_cost(attempt.solution.x), 6),
@@ -341,7 +398,7 @@ def _answer(
         solver=f"HiGHS in scipy {scipy.__version__}: {effort.programmes} programmes, "
         f"gap {_gap(attempt.gap)}",
         rounds=attempt.rounds,
-        why=why_each(programme, attempt.solution, network, attempt.setpoints, moved_kw),
+        why=why_each(programme, attempt.solution, network, setpoints, moved_kw),
     )
 
 

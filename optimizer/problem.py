@@ -95,37 +95,35 @@ class Problem:
     excluded: Mapping[str, str]
     movers: tuple[Mover, ...] = ()
 
-    def injection_kw(self, setpoints: Sequence[Setpoint]) -> FloatArray:
-        """By how much `setpoints` lower the load at each resource's terminals, kW (resources, T).
+    def series_of(self, setpoints: Sequence[Setpoint]) -> tuple[FloatArray, FloatArray]:
+        """kW and kvar (resources, T) that `setpoints` ask for, the default where there is none.
 
         Raises ValueError for a setpoint of an unknown resource or outside the horizon.
         """
         rows = {r.mrid: i for i, r in enumerate(self.task.resources)}
-        series = np.array(
-            [np.full(self.grid.count, default_kw(r)) for r in self.task.resources]
-        ).reshape(len(rows), self.grid.count)
+        default = np.array([default_kw(r) for r in self.task.resources], dtype=np.float64)
+        kw = np.repeat(default[:, None], self.grid.count, axis=1)
+        kvar = np.zeros(kw.shape)
         for setpoint in setpoints:
             if setpoint.resource not in rows or not 0 <= setpoint.interval < self.grid.count:
                 raise ValueError(
                     f"setpoint of {setpoint.resource} in interval {setpoint.interval} "
                     "is not part of the task"
                 )
-            series[rows[setpoint.resource], setpoint.interval] = setpoint.kw
-        result = np.zeros_like(series)
+            kw[rows[setpoint.resource], setpoint.interval] = setpoint.kw
+            kvar[rows[setpoint.resource], setpoint.interval] = setpoint.kvar
+        return kw, kvar
+
+    def injection(self, kw: FloatArray, kvar: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """By how much setpoints of `kw` lower the load at each resource's terminals, kW, and the
+        kvar that they ask for besides, all (resources, T)."""
+        found_kw, found_kvar = np.zeros_like(kw), np.zeros_like(kvar)
         for i, resource in enumerate(self.task.resources):
             if resource.mrid not in self.excluded:
                 state = self.states[resource.mrid]
-                result[i] = injection_kw(resource, state, self.grid, series[i])
-        return result
-
-    def injection_kvar(self, setpoints: Sequence[Setpoint]) -> FloatArray:
-        """The kvar that `setpoints` ask for besides, (resources, T)."""
-        rows = {r.mrid: i for i, r in enumerate(self.task.resources)}
-        result = np.zeros((len(rows), self.grid.count))
-        for setpoint in setpoints:
-            if setpoint.kvar != 0.0 and setpoint.resource not in self.excluded:
-                result[rows[setpoint.resource], setpoint.interval] = setpoint.kvar
-        return result
+                found_kw[i] = injection_kw(resource, state, self.grid, kw[i])
+                found_kvar[i] = kvar[i]
+        return found_kw, found_kvar
 
     def case(self, injection_kw: FloatArray, injection_kvar: FloatArray | None = None) -> Case:
         """The base case plus `injection_kw`, and `injection_kvar` besides, (resources, T) at the
@@ -148,7 +146,7 @@ class Problem:
 
     def case_with(self, setpoints: Sequence[Setpoint], positions: Sequence[Position] = ()) -> Case:
         """The base case with a plan's setpoints and positions."""
-        case = self.case(self.injection_kw(setpoints), self.injection_kvar(setpoints))
+        case = self.case(*self.injection(*self.series_of(setpoints)))
         return replace(case, pinned=pinned_at(self.movers, positions, self.grid.count))
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import scipy.sparse as sp
 
-from optimizer.arrays import ComplexArray, FloatArray, IntArray, factorised, product
+from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray, factorised, product
 from optimizer.loads import Elements
 from optimizer.powerflow import RootSystem
 
@@ -47,24 +47,29 @@ class Sensitivity:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Differential:
-    """Per kW of each column: change of root volts (m, nc) and of node currents (n, nc)."""
+    """Per kW of each column: change of root volts (m, nc), and of node currents (n, nc) at the rows
+    that were asked for, 0 elsewhere."""
 
     root_v: ComplexArray
     node_a: ComplexArray
 
 
-def control_va(columns: Sequence[ControlColumn], count: int) -> ComplexArray:
+def control_va(columns: Sequence[ControlColumn], count: int) -> sp.csr_array:
     """(n, nc) VA injected at each node-phase per kW of each control.
 
     Raises ValueError for a row that does not exist.
     """
-    va = np.zeros((count, len(columns)), dtype=np.complex128)
+    place: list[tuple[int, int]] = []
+    va: list[complex] = []
     for c, column in enumerate(columns):
         for row, kw, kvar in column.shares:
             if not 0 <= row < count:
                 raise ValueError(f"control {c}: there is no node-phase {row}")
-            va[row, c] += complex(kw, kvar) * 1e3
-    return va
+            place.append((row, c))
+            va.append(complex(kw, kvar) * 1e3)
+    at = np.array(place, dtype=np.intp).reshape(-1, 2).T
+    values = np.array(va, dtype=np.complex128)
+    return sp.csr_array((values, (at[0], at[1])), shape=(count, len(columns)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,27 +202,53 @@ def differential(
     root_v: ComplexArray,
     scale: FloatArray,
     injection_va: ComplexArray,
-    per_kw_va: ComplexArray,
+    per_kw_va: sp.csr_array,
+    rows: IntArray,
 ) -> Differential:
     """Solve the linearised network at `root_v` (m,); `scale` (e,), `injection_va` (n,).
 
-    `per_kw_va` (n, nc) is what each control injects. Dead node-phases take part in nothing.
+    `per_kw_va` (n, nc) is what each control injects. Dead node-phases take part in nothing. Node
+    currents are told at `rows` only: on a large feeder those of all rows take longer than the
+    solve.
     """
     first = linearised(system, elements, root_v=root_v, scale=scale, injection_va=injection_va)
     node_v = product(system.spread, root_v)
-    active = per_kw_va * (np.abs(node_v) > 0.0)[:, None]
-    direct = system.injected_amps(active, np.broadcast_to(node_v[:, None], active.shape))
-    push = product(system.gather, direct)
-    solved = factorised(first.jacobian).solve(np.vstack([push.real, push.imag]))
-    m = len(root_v)
-    d_root: ComplexArray = solved[:m] + 1j * solved[m:]
-    d_element = product(first.across, d_root)
-    d_drawn_a = first.alpha[:, None] * d_element + first.beta[:, None] * np.conj(d_element)
-    node_a = direct + product(elements.back, d_drawn_a)
-    answer = np.zeros(node_a.shape, dtype=np.complex128)
-    answer[first.at] = first.beta_injected[:, None] * np.conj(product(first.at_roots, d_root))
-    node_a += answer if system.centred is None else product(system.centred, answer)
+    direct = _injected(system, per_kw_va, node_v)
+    push = sp.csr_array(system.gather @ direct).tocoo()
+    m, count = len(root_v), per_kw_va.shape[1]
+    given = np.zeros((2 * m, count), order="F")
+    given[push.row, push.col], given[push.row + m, push.col] = push.data.real, push.data.imag
+    solved = factorised(first.jacobian).solve(given)
+    d_root: ComplexArray = np.empty((m, count), dtype=np.complex128)
+    d_root.real, d_root.imag = solved[:m], solved[m:]
+    node_a = np.zeros((len(node_v), count), dtype=np.complex128)
+    node_a[rows] = direct[rows].toarray()
+    back = sp.csr_array(elements.back[rows])
+    near = np.unique(back.indices)
+    d_element = product(sp.csr_array(first.across[near]), d_root)
+    d_drawn_a = first.alpha[near, None] * d_element + first.beta[near, None] * np.conj(d_element)
+    node_a[rows] += product(sp.csr_array(back[:, near]), d_drawn_a)
+    if first.at.size:
+        answer = first.beta_injected[:, None] * np.conj(product(first.at_roots, d_root))
+        onto = sp.csr_array(
+            (np.ones(len(first.at)), (first.at, np.arange(len(first.at)))),
+            shape=(len(node_v), len(first.at)),
+        )
+        if system.centred is not None:
+            onto = sp.csr_array(system.centred @ onto)
+        node_a[rows] += product(sp.csr_array(onto[rows]), answer)
     return Differential(root_v=d_root, node_a=node_a)
+
+
+def _injected(system: RootSystem, va: sp.csr_array, node_v: ComplexArray) -> sp.csr_array:
+    """(n, nc) current into each node-phase of constant-power injections, as
+    `RootSystem.injected_amps`."""
+    seen_v = node_v if system.centred is None else product(system.centred, node_v)
+    live: BoolArray = np.abs(node_v) > 0.0
+    inverse = np.zeros(len(node_v), dtype=np.complex128)
+    np.divide(1.0, seen_v, out=inverse, where=live)
+    amps = sp.csr_array(sp.diags_array(np.conj(inverse)) @ va.conj())
+    return amps if system.centred is None else sp.csr_array(system.centred @ amps)
 
 
 def _element_slopes(

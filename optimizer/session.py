@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -36,6 +37,7 @@ class Outcome(Enum):
 
     OPTIMAL = "optimal"
     LATE = "Time limit reached"
+    BEYOND = "no better than what is known"
     INFEASIBLE = "The problem is infeasible"
     TROUBLE = "no answer"
 
@@ -64,12 +66,14 @@ class Answer:
     pivots: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Basis:
-    """Which columns and rows are basic or at which bound, as HiGHS names them."""
+    """Which of so many rows and columns are basic or at which bound, as HiGHS holds them: to make
+    Python's objects of ten thousand states takes longer than many a solve."""
 
-    columns: tuple[Any, ...]
-    rows: tuple[Any, ...]
+    states: Any
+    rows: int
+    columns: int
 
 
 def _probed() -> Any:
@@ -126,31 +130,25 @@ class _Core:
         elif _extends(m, old):
             self._move(old, m)
         else:
-            found = self._highs.getBasis()
+            found = self.basis()
             self._pass(m)
-            if found.valid:
-                self._go_on_from(found, same_size=m.a.shape == old.a.shape)
+            if found is not None:
+                self.start_from(found)
         self._held = m
 
     def start_from(self, basis: Basis) -> None:
         """Begin the next solve from `basis`, filled up or cut for the programme as it stands."""
         rows, columns = self._highs.getNumRow(), self._highs.getNumCol()
-        status = self._core.HighsBasisStatus
-        found = self._core.HighsBasis()
-        found.valid, found.alien = True, True
-        more = [status.kLower] * (columns - len(basis.columns))
-        found.col_status = [*basis.columns[:columns], *more]
-        found.row_status = [*basis.rows[:rows], *([status.kBasic] * (rows - len(basis.rows)))]
-        if self._highs.setBasis(found) == self._core.HighsStatus.kError:
-            self._highs.clearSolver()
-
-    def _go_on_from(self, found: Any, *, same_size: bool) -> None:
-        """As `start_from`, with the basis as HiGHS gave it where it fits as it is: to make Python's
-        objects of ten thousand states takes longer than the solve."""
-        if not same_size:
-            self.start_from(Basis(columns=tuple(found.col_status), rows=tuple(found.row_status)))
-            return
-        if self._highs.setBasis(found) == self._core.HighsStatus.kError:
+        states = basis.states
+        if (rows, columns) != (basis.rows, basis.columns):
+            status = self._core.HighsBasisStatus
+            states = self._core.HighsBasis()
+            states.valid, states.alien = True, True
+            more = [status.kLower] * (columns - basis.columns)
+            states.col_status = [*list(basis.states.col_status)[:columns], *more]
+            more = [status.kBasic] * (rows - basis.rows)
+            states.row_status = [*list(basis.states.row_status)[:rows], *more]
+        if self._highs.setBasis(states) == self._core.HighsStatus.kError:
             self._highs.clearSolver()
 
     def basis(self) -> Basis | None:
@@ -158,7 +156,7 @@ class _Core:
         found = self._highs.getBasis()
         if not found.valid:
             return None
-        return Basis(columns=tuple(found.col_status), rows=tuple(found.row_status))
+        return Basis(states=found, rows=self._highs.getNumRow(), columns=self._highs.getNumCol())
 
     def _pass(self, m: Matrices) -> None:
         rows, columns = m.a.shape
@@ -203,8 +201,9 @@ class _Core:
                 )
             )  # fmt: skip
 
-    def solve(self, left_s: float) -> Answer:
-        """Solve what is loaded within `left_s`; from nothing when HiGHS loses its way."""
+    def solve(self, left_s: float, below: float = math.inf) -> Answer:
+        """Solve what is loaded within `left_s`; from nothing when HiGHS loses its way. Given up as
+        BEYOND, when HiGHS sees that early, where the optimum is not `below`."""
         highs, status = self._highs, self._core.HighsModelStatus
         until_s = highs.getRunTime() + left_s
         found = None
@@ -213,6 +212,7 @@ class _Core:
                 highs.clearSolver()
             # HiGHS counts the time of all runs of one instance.
             highs.setOptionValue("time_limit", until_s)
+            highs.setOptionValue("objective_bound", below)
             highs.run()
             found = highs.getModelStatus()
             if found == status.kOptimal:
@@ -226,6 +226,8 @@ class _Core:
                 )
             if found == status.kTimeLimit:
                 return _none(Outcome.LATE)
+            if found == status.kObjectiveBound:
+                return _none(Outcome.BEYOND)
         infeasible = (status.kInfeasible, status.kUnboundedOrInfeasible)
         return _none(Outcome.INFEASIBLE if found in infeasible else Outcome.TROUBLE)
 
@@ -273,9 +275,12 @@ class LpSession:
         """The basis of the last solve, None where there is none."""
         return None if self._core is None else self._core.basis()
 
-    def solve(self, m: Matrices, *, left_s: float, presolve: bool = False) -> Answer:
+    def solve(
+        self, m: Matrices, *, left_s: float, presolve: bool = False, below: float = math.inf
+    ) -> Answer:
         """The optimum of `m`, given up after `left_s` (at least LEFT_MIN_S). `presolve` is for the
-        public backend: it pays where much is held, and only without a start.
+        public backend: it pays where much is held, and only without a start. An optimum that is not
+        `below` may be answered by BEYOND; the public backend finds it all the same.
 
         The time limit only turns a late answer into an honest "too late"; it never makes another
         one. What the core cannot solve is asked of the public backend.
@@ -286,7 +291,7 @@ class LpSession:
                 self._core.load(m)
                 if self._start is not None:
                     self._core.start_from(self._start)
-                answer = self._core.solve(left_s)
+                answer = self._core.solve(left_s, below)
             except RuntimeError as refused:
                 _log.warning("%s: the programme is solved from nothing", refused)
                 self._core, answer = _Core(_CORE), _none(Outcome.TROUBLE)

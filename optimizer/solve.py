@@ -9,6 +9,7 @@ the proven gap. No clock is involved, so the same task gives the same plan.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -19,7 +20,7 @@ from optimizer import tap_steps
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.assemble import Fixed, Programme
 from optimizer.runs import RunRules, best_runs
-from optimizer.session import LpSession, Outcome
+from optimizer.session import Basis, LpSession, Outcome
 from optimizer.stagger import staggered
 
 LAZY_ROUNDS_MAX = 30
@@ -53,11 +54,13 @@ class SolverError(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Solution:
     """A solution of the programme: columns `x`, `objective` with slack prices, `row_price` (m,) of
-    each row (what one unit more of its bound would save, >= 0 on soft rows)."""
+    each row (what one unit more of its bound would save, >= 0 on soft rows), `basis` to go on from,
+    where there is one."""
 
     x: FloatArray
     objective: float
     row_price: FloatArray
+    basis: Basis | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -76,6 +79,15 @@ class Effort:
 
 def solve_once(programme: Programme, effort: Effort) -> Solution:
     """The programme as it stands, by HiGHS. Raises SolverError."""
+    found = solve_if_better(programme, effort, math.inf)
+    if found is None:
+        raise SolverError(SolveStatus.FAILED, f"HiGHS: {Outcome.BEYOND.value}")
+    return found
+
+
+def solve_if_better(programme: Programme, effort: Effort, than: float) -> Solution | None:
+    """The programme as it stands, by HiGHS; None where it costs no less `than` that. Raises
+    SolverError."""
     effort.programmes += 1
     left_s = effort.left_s()
     if effort.searching:
@@ -83,12 +95,21 @@ def solve_once(programme: Programme, effort: Effort) -> Solution:
         if left_s <= 0.0:
             raise SolverError(SolveStatus.TIMEOUT, "the search of better runs is over")
     answer = effort.session.solve(
-        programme.matrices(), left_s=left_s, presolve=programme.fixed is not None
+        programme.matrices(), left_s=left_s, presolve=programme.fixed is not None, below=than
     )
+    if answer.outcome is Outcome.BEYOND:
+        return None
     if answer.outcome is not Outcome.OPTIMAL:
         status = _TROUBLES.get(answer.outcome, SolveStatus.FAILED)
         raise SolverError(status, f"HiGHS: {answer.outcome.value}")
-    return Solution(x=answer.x, objective=answer.objective, row_price=answer.row_price)
+    if answer.objective >= than:
+        return None
+    return Solution(
+        x=answer.x,
+        objective=answer.objective,
+        row_price=answer.row_price,
+        basis=effort.session.basis(),
+    )
 
 
 def solve_lazily(programme: Programme, effort: Effort, known: Solution | None = None) -> Solution:
@@ -158,6 +179,8 @@ def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
     relaxed = solve_lazily(programme, effort)
     best, runs = _improved(programme, relaxed, None, relaxed.objective, effort)
     programme.hold(runs)
+    # The last programme that was solved is one with other runs.
+    effort.session.start_from(best.basis)
     return settled(programme, effort, best), relaxed.objective
 
 
@@ -169,6 +192,7 @@ def better_plan(programme: Programme, solution: Solution, bound: float, effort: 
     relaxed = solve_lazily(programme, effort)
     best, runs = _improved(programme, relaxed, (solution, held), bound, effort)
     programme.hold(runs)
+    effort.session.start_from(best.basis)
     return settled(programme, effort, best)
 
 
@@ -233,8 +257,8 @@ def _searched(
                 continue
             seen.add(_key(fixed))
             programme.hold(fixed)
-            solution = solve_once(programme, effort)
-            if best is None or solution.objective < best[0].objective:
+            than = math.inf if best is None else best[0].objective
+            if (solution := solve_if_better(programme, effort, than)) is not None:
                 best = solution, fixed
                 yield best
         if best is None or len(seen) == known:
@@ -274,8 +298,8 @@ def _without_the_dear(
         for threshold in THRESHOLDS:
             fixed = Fixed(runs=repaired(programme, relaxed.x, threshold))
             programme.hold(fixed)
-            solution = solve_once(programme, effort)
-            if solution.objective < best[0].objective:
+            solution = solve_if_better(programme, effort, best[0].objective)
+            if solution is not None:
                 best = solution, fixed
     return best
 
@@ -297,8 +321,8 @@ def _polished(
         if better and _key(fixed) not in tried:
             tried.add(_key(fixed))
             programme.hold(fixed)
-            solution = solve_once(programme, effort)
-            if solution.objective < best[0].objective:
+            solution = solve_if_better(programme, effort, best[0].objective)
+            if solution is not None:
                 best, at_once = (solution, fixed), POLISHED_AT_ONCE
                 continue
         if at_once == 1 or not better:

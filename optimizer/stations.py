@@ -25,6 +25,7 @@ from optimizer.arrays import (
     complex_va,
     factorised,
     product,
+    size_of,
 )
 from optimizer.balance import Balance
 from optimizer.fixpoint import (
@@ -269,7 +270,7 @@ class Stations:
         head_kva = (solved.volts[:, system.source].T * np.conj(head_a)).sum(axis=0) / 1e3
         load_kw = drawn.real.sum(axis=0) / 1e3
         return FlowResult(
-            v_pu=np.abs(node_v) / admittance.base_v[:, None],
+            v_pu=size_of(node_v) / admittance.base_v[:, None],
             v_complex=node_v,
             head_kw=head_kva.real,
             head_kvar=head_kva.imag,

@@ -84,20 +84,28 @@ class _Entries:
     """Entries of a sparse matrix as they come."""
 
     def __init__(self) -> None:
-        self.row: list[int] = []
-        self.column: list[int] = []
-        self.value: list[complex] = []
+        self._row: list[IntArray] = []
+        self._column: list[IntArray] = []
+        self._value: list[ComplexArray] = []
 
     def add(self, rows: Sequence[int], columns: Sequence[int], block: ComplexArray) -> None:
-        for i, r in enumerate(rows):
-            for j, c in enumerate(columns):
-                self.row.append(r)
-                self.column.append(c)
-                self.value.append(complex(block[i, j]))
+        """One block (rows, columns)."""
+        self.add_all(np.array([rows], dtype=np.intp), np.array([columns], dtype=np.intp), block)
+
+    def add_all(self, rows: IntArray, columns: IntArray, blocks: ComplexArray) -> None:
+        """Blocks (k, a, b) at `rows` (k, a) and `columns` (k, b)."""
+        shape = (len(rows), rows.shape[1], columns.shape[1])
+        self._row.append(np.broadcast_to(rows[:, :, None], shape).ravel())
+        self._column.append(np.broadcast_to(columns[:, None, :], shape).ravel())
+        self._value.append(np.asarray(blocks, dtype=np.complex128).ravel())
 
     def matrix(self, n: int) -> sp.csr_array:
-        values = np.asarray(self.value, dtype=np.complex128)
-        return sp.csr_array(sp.coo_array((values, (self.row, self.column)), shape=(n, n)))
+        """(n, n) the sum of all."""
+        if not self._row:
+            return sp.csr_array((n, n), dtype=np.complex128)
+        row, column = np.concatenate(self._row), np.concatenate(self._column)
+        values = np.concatenate(self._value)
+        return sp.csr_array(sp.coo_array((values, (row, column)), shape=(n, n)))
 
 
 def shunt_pairs(
@@ -137,9 +145,7 @@ def stamp(feeder: Feeder) -> Stamps:
     """The lines, transformers and equivalent branches of `feeder`."""
     index = PhaseIndex(feeder)
     entries = _Entries()
-    rows: list[BranchRow] = []
-    for line in feeder.lines:
-        rows += _stamp_line(line, index, entries)
+    rows = _stamp_lines(feeder.lines, index, entries)
     for transformer in feeder.transformers:
         rows += _stamp_transformer(transformer, index, entries)
     for equivalent in feeder.equivalents:
@@ -220,32 +226,46 @@ def _refuse_unknown(what: str, named: Collection[str], known: Iterable[str]) -> 
         raise ValueError(f"the feeder has no {what} {', '.join(unknown)}")
 
 
-def _stamp_line(line: ACLineSegment, index: PhaseIndex, entries: _Entries) -> list[BranchRow]:
-    near = index.rows(line.from_node, line.phases, line.mrid)
-    far = index.rows(line.to_node, line.phases, line.mrid)
-    ohm = (np.array(line.r_ohm_per_km) + 1j * np.array(line.x_ohm_per_km)) * line.length_km
-    if ohm.shape != (len(near), len(near)):
-        raise ValueError(f"{line.mrid}: impedance matrix {ohm.shape} for phases {line.phases}")
-    series: ComplexArray = np.linalg.inv(ohm).astype(np.complex128)
-    shunt = 0.5j * np.array(line.b_us_per_km, dtype=float) * 1e-6 * line.length_km
-    own: ComplexArray = series + shunt.reshape(series.shape)
-    entries.add(near, near, own)
-    entries.add(far, far, own)
-    entries.add(near, far, -series)
-    entries.add(far, near, -series)
-    if line.rating_a is None:
-        return []
-    at_near = np.hstack([own, -series])
-    at_far = np.hstack([-series, own])
-    return [
-        BranchRow(
-            branch=line.mrid,
-            rating_a=line.rating_a,
-            nodes=(*near, *far),
-            siemens=tuple(map(complex, row)),
-        )
-        for row in (*at_near, *at_far)
-    ]
+def _stamp_lines(
+    lines: Sequence[ACLineSegment], index: PhaseIndex, entries: _Entries
+) -> list[BranchRow]:
+    """All lines, those of as many phases at once."""
+    near = [index.rows(line.from_node, line.phases, line.mrid) for line in lines]
+    far = [index.rows(line.to_node, line.phases, line.mrid) for line in lines]
+    found: list[list[BranchRow]] = [[] for _ in lines]
+    by_count: dict[int, list[int]] = {}
+    for at, (line, rows) in enumerate(zip(lines, near, strict=True)):
+        for table in (line.r_ohm_per_km, line.x_ohm_per_km, line.b_us_per_km):
+            if len(table) != len(rows) or any(len(row) != len(rows) for row in table):
+                size = (len(table), max(map(len, table), default=0))
+                raise ValueError(f"{line.mrid}: impedance matrix {size} for phases {line.phases}")
+        by_count.setdefault(len(rows), []).append(at)
+    for group in by_count.values():
+        alike = [lines[at] for at in group]
+        km = np.array([line.length_km for line in alike])[:, None, None]
+        r = np.array([line.r_ohm_per_km for line in alike], dtype=np.float64)
+        x = np.array([line.x_ohm_per_km for line in alike], dtype=np.float64)
+        b = np.array([line.b_us_per_km for line in alike], dtype=np.float64)
+        series: ComplexArray = np.linalg.inv((r + 1j * x) * km)
+        own: ComplexArray = series + 0.5j * b * 1e-6 * km
+        ends = np.array([near[at] for at in group]), np.array([far[at] for at in group])
+        for here, there in (ends, ends[::-1]):
+            entries.add_all(here, here, own)
+            entries.add_all(here, there, -series)
+        for k, (at, line) in enumerate(zip(group, alike, strict=True)):
+            if line.rating_a is None:
+                continue
+            weights = [*np.hstack([own[k], -series[k]]), *np.hstack([-series[k], own[k]])]
+            found[at] = [
+                BranchRow(
+                    branch=line.mrid,
+                    rating_a=line.rating_a,
+                    nodes=(*near[at], *far[at]),
+                    siemens=tuple(row.tolist()),
+                )
+                for row in weights
+            ]
+    return [row for rows in found for row in rows]
 
 
 def _windings(
@@ -379,12 +399,11 @@ def _earthed(
     feeder: Feeder, index: PhaseIndex, root_of: IntArray, source_roots: IntArray
 ) -> BoolArray:
     """(n,) whether conductors lead to the source, a wye winding or a wye capacitor."""
-    pairs: list[tuple[int, int]] = []
     earth = list(source_roots.tolist())
-    for line in feeder.lines:
-        near = root_of[index.rows(line.from_node, line.phases, line.mrid)]
-        far = root_of[index.rows(line.to_node, line.phases, line.mrid)]
-        pairs += zip(near.tolist(), far.tolist(), strict=True)
+    lines = feeder.lines
+    near = [row for one in lines for row in index.rows(one.from_node, one.phases, one.mrid)]
+    far = [row for one in lines for row in index.rows(one.to_node, one.phases, one.mrid)]
+    pairs: list[tuple[int, int]] = []
     for item in feeder.transformers:
         for node, connection in (
             (item.from_node, item.from_connection),
@@ -401,11 +420,9 @@ def _earthed(
         pairs += [(here[a], here[b]) for a, b in joined]
         earth += [here[k] for k in held]
     count = int(root_of.max()) + 1
-    ends = (
-        np.array([a for a, _ in pairs], dtype=np.intp),
-        np.array([b for _, b in pairs], dtype=np.intp),
-    )
-    pattern = sp.coo_array((np.ones(len(pairs)), ends), shape=(count, count))
+    ends = np.array([*pairs, (0, 0)], dtype=np.intp).T
+    ends = np.hstack([ends, root_of[np.array([near, far], dtype=np.intp)]])
+    pattern = sp.coo_array((np.ones(ends.shape[1]), (ends[0], ends[1])), shape=(count, count))
     _, label = connected_components(pattern, directed=False)
     result: BoolArray = np.isin(label, label[earth])[root_of]
     return result
