@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
 from gridctl.model.program import RequestState
 from gridctl.model.resource import LoadGroup
+from optimizer import attempt
+from optimizer import plan as module
+from optimizer.attempt import AC_ROUNDS_MAX
 from optimizer.plan import plan_task
 from tests.optimizer.rules import broken, series_of
 from tests.optimizer.small import (
@@ -404,3 +408,28 @@ def test_a_generator_that_runs_is_not_stopped_before_its_time() -> None:
     assert series[0] > 0.0
     assert series[1] > 0.0
     assert series[3] == 0.0
+
+
+def test_a_plan_that_stood_in_an_earlier_round_is_there_when_the_last_one_falls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task = hourly_task([900, 1150, 900], group("cheap", cost_per_kwh=0.1), group("dear"))
+    real = module._answer
+
+    def last_falls(*told: Any) -> PlanningResult:
+        answer = real(*told)
+        if told[2].rounds < AC_ROUNDS_MAX or answer.verification is None:
+            return answer
+        fallen = replace(answer.verification, ok=False, reasons=("it falls",))
+        return replace(answer, verification=fallen)
+
+    monkeypatch.setattr(module, "_answer", last_falls)
+    monkeypatch.setattr(attempt, "agrees", lambda *_, **__: False)
+    kept = planned(task)
+    assert kept.verification is not None
+    assert kept.verification.ok
+    assert kept.rounds < AC_ROUNDS_MAX
+    monkeypatch.setattr(module, "EVEN_ROUNDS", AC_ROUNDS_MAX)
+    fallen = planned(task).verification
+    assert fallen is not None
+    assert fallen.reasons == ("it falls",)
