@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import scipy.sparse as sp
 
-from gridctl.model.planning import Setpoint
 from optimizer import tap_steps
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
@@ -209,16 +208,18 @@ class Programme:
         return len(self.members) + len(self.movers) + len(self.givers)
 
     def injected_by(
-        self, setpoints: Sequence[Setpoint], pinned: Mapping[int, IntArray] = NOTHING_PINNED
+        self,
+        setpoint_kw: FloatArray,
+        setpoint_kvar: FloatArray,
+        pinned: Mapping[int, IntArray] = NOTHING_PINNED,
     ) -> FloatArray:
-        """(channels, T): what `setpoints` inject, and the steps of what is `pinned`."""
-        kw = self.problem.injection_kw(setpoints)[self.members]
+        """(channels, T): what setpoints (resources, T) inject, the steps of what is `pinned`."""
+        kw, kvar = self.problem.injection(setpoint_kw, setpoint_kvar)
         steps = np.zeros((len(self.movers), self.problem.grid.count))
         for k, m in enumerate(self.movers):
             if m.row in pinned:
                 steps[k] = pinned[m.row] - self._base[m.row]
-        kvar = self.problem.injection_kvar(setpoints)[[self.members[k] for k in self.givers]]
-        return np.vstack([kw, steps, kvar])
+        return np.vstack([kw[self.members], steps, kvar[[self.members[k] for k in self.givers]]])
 
     def whole_steps(
         self, x: FloatArray, beyond: float = tap_steps.NEAREST
@@ -615,6 +616,7 @@ class Programme:
                 # What is too much without a plan is mended; what the plan adds is harm.
                 now_pct = self.problem.base_flow.branch_loading_pct[at]
                 first_upper[j] = max(now_pct - self.bounds.loading_pct[at], 0.0)
+                first_upper[j] += float(self.bounds.further.loading_pct[row.where, 0])
                 continue
             sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
             low = row.limit is Limit.VOLTAGE_LOW

@@ -6,18 +6,19 @@ again, until the linear model and the AC model say the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gridctl.model.planning import Setpoint, SolveStatus
+from gridctl.model.planning import SolveStatus
 from optimizer.assemble import Fixed, Programme
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult
 from optimizer.precise import refined
 from optimizer.priority import Order, is_shut
 from optimizer.regulated import RegulatedNetwork
-from optimizer.setpoints import setpoints_of
+from optimizer.setpoints import Written, written_of
 from optimizer.solve import Effort, Solution, SolverError, better_in_time, first_plan, settled
 
 AC_ROUNDS_MAX = 8
@@ -40,15 +41,19 @@ class Attempt:
     solution: Solution
     bound: float
     gap: float
-    setpoints: tuple[Setpoint, ...]
+    written: Written
     linear: Offsets
     flow: FlowResult
     rounds: int
     agreed: bool
 
 
+Watch = Callable[[Attempt], bool]
+"""What looks at every attempt that is not the last one; whether it has shut blocks."""
+
+
 def corrected(
-    programme: Programme, network: RegulatedNetwork, effort: Effort, order: Order
+    programme: Programme, network: RegulatedNetwork, effort: Effort, order: Order, watch: Watch
 ) -> Attempt:
     """Solve, check by AC, move the offsets, solve again. Raises SolverError when even the first
     programme has no answer; one that comes too late in a later round leaves the last attempt."""
@@ -57,24 +62,35 @@ def corrected(
     while penalty > PENALTY_MIN and order.open_next():
         solution, bound = first_plan(programme, effort)
         penalty = programme.penalty(solution.x)
-    return _agreeing(programme, network, effort, order, (solution, bound))
+    return _agreeing(programme, network, effort, order, (solution, bound), watch=watch)
 
 
 def spared_attempt(
-    programme: Programme, network: RegulatedNetwork, effort: Effort, order: Order, attempt: Attempt
+    programme: Programme,
+    network: RegulatedNetwork,
+    effort: Effort,
+    order: Order,
+    attempt: Attempt,
+    *,
+    watch: Watch,
 ) -> Attempt:
     """The attempt without the blocks that were shut since: their runs are taken out of it, the
     others answer, and both models are made to agree again. Raises SolverError."""
-    fixed = programme.fixed if programme.fixed is not None else Fixed(runs={})
-    off = np.zeros(programme.problem.grid.count, dtype=np.bool_)
-    runs = {i: off if is_shut(programme.blocks[i]) else on for i, on in fixed.runs.items()}
-    programme.hold(Fixed(runs=runs))
+    _take_out(programme)
     solution = settled(programme, effort)
     if programme.penalty(solution.x) > PENALTY_MIN:
         # What they did others may do, in runs of their own.
         solution = better_in_time(programme, solution, attempt.bound, effort)
     found = solution, attempt.bound
-    return _agreeing(programme, network, effort, order, found, near=attempt.flow)
+    return _agreeing(programme, network, effort, order, found, near=attempt.flow, watch=watch)
+
+
+def _take_out(programme: Programme) -> None:
+    """The runs of blocks that were shut leave those that are held."""
+    fixed = programme.fixed if programme.fixed is not None else Fixed(runs={})
+    off = np.zeros(programme.problem.grid.count, dtype=np.bool_)
+    runs = {i: off if is_shut(programme.blocks[i]) else on for i, on in fixed.runs.items()}
+    programme.hold(Fixed(runs=runs))
 
 
 def _agreeing(
@@ -85,6 +101,7 @@ def _agreeing(
     found: tuple[Solution, float],
     *,
     near: FlowResult | None = None,
+    watch: Watch,
 ) -> Attempt:
     """From the solution and the lower bound `found` to one on which both models agree."""
     solution, bound = found
@@ -93,15 +110,15 @@ def _agreeing(
     while True:
         rounds += 1
         cautious = rounds > EVEN_ROUNDS
-        setpoints = setpoints_of(programme, solution)
-        u = programme.injected_by(setpoints, programme.pinned(solution.x))
+        written = written_of(programme, solution)
+        u = programme.injected_by(written.kw, written.kvar, programme.pinned(solution.x))
         linear = programme.model.say(u)
         flow = programme.problem.flow(programme.case(u), network, start=flow)
         attempt = Attempt(
             solution=solution,
             bound=bound,
             gap=_gap(solution, bound),
-            setpoints=setpoints,
+            written=written,
             linear=linear,
             flow=flow,
             rounds=rounds,
@@ -109,6 +126,8 @@ def _agreeing(
         )
         if attempt.agreed or not flow.converged or rounds >= AC_ROUNDS_MAX:
             return attempt
+        if watch(attempt):
+            _take_out(programme)
         programme.shift(u, flow, cautious=rounds >= EVEN_ROUNDS)
         programme.add_broken(u)
         try:
@@ -135,8 +154,8 @@ def refined_attempt(
     if not start.converged:
         return attempt
     best = refined(programme, network, effort, attempt.solution, start)
-    setpoints = setpoints_of(programme, best.solution)
-    u = programme.injected_by(setpoints, programme.pinned(best.solution.x))
+    written = written_of(programme, best.solution)
+    u = programme.injected_by(written.kw, written.kvar, programme.pinned(best.solution.x))
     linear = programme.model.say(u)
     flow = problem.flow(programme.case(u), network, start=best.flow)
     if not flow.converged:
@@ -144,7 +163,7 @@ def refined_attempt(
     return replace(
         attempt,
         solution=best.solution,
-        setpoints=setpoints,
+        written=written,
         linear=linear,
         flow=flow,
         rounds=attempt.rounds + best.steps,
@@ -172,13 +191,16 @@ def agrees(
     over_kw = flow.head_kw - linear.head_kw
     if np.any((over_kw if cautious else np.abs(over_kw)) > head_kw):
         return False
+    # Where a step of a tap is let pass, it is no difference either.
+    pu = np.maximum(VOLTAGE_RESIDUAL_PU, bounds.further.voltage_pu)
+    pct = np.maximum(LOADING_RESIDUAL_PCT, bounds.further.loading_pct)
     pairs = (
-        (bounds.v_low_pu - flow.v_pu, bounds.v_low_pu - linear.v_pu, VOLTAGE_RESIDUAL_PU),
-        (flow.v_pu - bounds.v_high_pu, linear.v_pu - bounds.v_high_pu, VOLTAGE_RESIDUAL_PU),
+        (bounds.v_low_pu - flow.v_pu, bounds.v_low_pu - linear.v_pu, pu),
+        (flow.v_pu - bounds.v_high_pu, linear.v_pu - bounds.v_high_pu, pu),
         (
             flow.branch_loading_pct - bounds.loading_pct,
             linear.loading_pct - bounds.loading_pct,
-            LOADING_RESIDUAL_PCT,
+            pct,
         ),
     )
     return all(
