@@ -30,8 +30,8 @@ def test_too_little_is_a_conflict_with_the_rules_alone() -> None:
         t for t in texts(hourly_task([900, 1300, 900], group("G"))) if "cannot be kept" in t
     ]
     assert found == (
-        "At 13:00: the head import (head) cannot be kept whatever the resources do within their"
-        " rules, also if every other limit were given up."
+        "At 13:00: the limit of the import (head) cannot be kept whatever the resources do within"
+        " their rules, also if every other limit were given up."
     )
 
 
@@ -44,8 +44,8 @@ def test_a_target_and_a_voltage_that_cannot_both_be_kept_are_both_named() -> Non
         [60, 60, 60], big, feeder=weak, limit_kw=5000.0, requests=(demand_event(500, 1, 1),)
     )
     (found,) = [t for t in texts(task) if "together" in t]
-    assert "the contract target (Event R)" in found
-    assert "the voltage high (load." in found
+    assert "the target of Event R" in found
+    assert "the upper voltage limit at load." in found
     assert "without any one of them the rest can" in found
 
 
