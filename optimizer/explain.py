@@ -59,8 +59,8 @@ def bindings(programme: Programme, solution: Solution, network: RegulatedNetwork
         )
         if price > PRICE_MIN
     ]
-    for branch, t, row, _ in programme.system.hot:
-        hot_price = float(solution.row_price[target.stop + row])
+    for branch, t, hot_row, _ in programme.system.hot:
+        hot_price = float(solution.row_price[target.stop + hot_row])
         if hot_price > PRICE_MIN:
             found.append(
                 Binding(

@@ -29,7 +29,11 @@ def series(result: PlanningResult) -> list[float]:
 
 
 def told_of(result: PlanningResult) -> list[str]:
-    return [f.text for f in result.findings if f.kind is FindingKind.REASON]
+    return [
+        f.text
+        for f in result.findings
+        if f.kind is FindingKind.REASON and f.text.startswith("The call that was announced")
+    ]
 
 
 def test_a_call_that_nothing_asks_for_any_more_is_taken_back_where_that_is_cheaper() -> None:
