@@ -17,6 +17,7 @@ import numpy as np
 
 from gridctl.model.network import Feeder
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray
+from optimizer.banks import banks_of
 from optimizer.branches import ALL
 from optimizer.fixpoint import TOLERANCE_PU
 from optimizer.network import ControlColumn, FlowResult, NetworkModel, Sensitivity
@@ -25,13 +26,12 @@ from optimizer.regulation import (
     NOTHING_PINNED,
     Bank,
     closed_at,
-    controlled,
     followed,
     positions_of,
     relays_of,
     taps_at,
-    upstream_of,
 )
+from optimizer.seen import View
 from optimizer.stations import Asked, Solved, Stations
 from optimizer.unbalance import Unbalance
 from optimizer.volt_var import DAMPING, ROUNDS_MAX, SETTLED_KVAR, Follower, answered
@@ -79,8 +79,7 @@ class RegulatedNetwork:
         )
         self._banks: tuple[Bank, ...] | None = None
         self.stations: Stations | None = self._stations_of(models_of)
-        self._offset_pu: FloatArray | None = None
-        self._unbalance: Unbalance | None = None
+        self._view = View()
         self.followers: tuple[Follower, ...] = ()
         self._pinned: Mapping[int, IntArray] = NOTHING_PINNED
 
@@ -95,7 +94,8 @@ class RegulatedNetwork:
     def step_slopes(self, flow: FlowResult, t: int, rows: Sequence[int]) -> Sensitivity:
         """What one step more of each of `rows` changes in interval `t` of `flow`, by an AC power
         flow with it (one step less, where there is none more)."""
-        own = columns_of(self._bare(flow), np.array([t]))
+        own = columns_of(self._view.bare(flow, self.now), np.array([t]))
+        unbalance = self._view.unbalance
         changes: list[tuple[FloatArray, FloatArray, FloatArray]] = []
         for row in rows:
             sign = -1 if own.positions[row, 0] >= self._highest[row] else 1
@@ -108,9 +108,9 @@ class RegulatedNetwork:
                 start=own,
             )
             loading, was = other.branch_loading_pct, own.branch_loading_pct
-            if self._unbalance is not None:
-                loading = np.vstack([loading, self._unbalance.of_limit_pct(other.v_complex)])
-                was = np.vstack([was, self._unbalance.of_limit_pct(own.v_complex)])
+            if unbalance is not None:
+                loading = np.vstack([loading, unbalance.of_limit_pct(other.v_complex)])
+                was = np.vstack([was, unbalance.of_limit_pct(own.v_complex)])
             changes.append(
                 (
                     sign * (other.v_pu - own.v_pu)[:, 0],
@@ -141,7 +141,7 @@ class RegulatedNetwork:
         intervals, rows of `unbalance` after those of the branches, `followers` giving the kvar of
         their curves. Relays and currents stay those of the model."""
         other = copy.copy(self)
-        other._offset_pu, other._unbalance = offset_pu, unbalance  # noqa: SLF001 - our own copy
+        other._view = View(offset_pu=offset_pu, unbalance=unbalance)  # noqa: SLF001 - our own copy
         other.followers = followers
         return other
 
@@ -163,7 +163,7 @@ class RegulatedNetwork:
     @property
     def branch_names(self) -> tuple[str, ...]:
         """As `NetworkModel.branch_names`, and the rows of unbalance that are watched."""
-        return self.now.branch_names + (() if self._unbalance is None else self._unbalance.names)
+        return self.now.branch_names + self._view.names
 
     @property
     def nominal_load_kw(self) -> float:
@@ -188,6 +188,7 @@ class RegulatedNetwork:
         hold: IntArray | None = None,
         guess: IntArray | None = None,
         head_kw: FloatArray | None = None,
+        rough: bool = False,
     ) -> FlowResult:
         """AC power flow of T intervals, as `NetworkModel.solve`, with the controls' positions in
         `FlowResult.positions`; `hold` (K, T): positions that are held instead. `start` saves
@@ -195,10 +196,12 @@ class RegulatedNetwork:
         guess always has the same flow. Without one it is where the controls stand now.
         `head_kw` (T,): as `NetworkModel.solve`, met while the controls act.
 
+        `rough`: to REPLAY_PU only, for what is told in three digits.
+
         Where two controls fight and no rest is found in REPLAYS_MAX replays, the positions of the
         last replay stand: each is one that a control asked for.
         """
-        bare = None if start is None else self._bare(start)
+        bare = None if start is None else self._view.bare(start, self.now)
         answer: FloatArray | None = None
         if self.followers and start is not None and start.converged:
             answer = answered(self.followers, start.v_pu)
@@ -216,8 +219,9 @@ class RegulatedNetwork:
                 hold=hold,
                 guess=guess,
                 head_kw=head_kw,
+                tolerance_pu=REPLAY_PU if rough else TOLERANCE_PU,
             )
-            shown = start if start is not None and found is bare else self._shown(found)
+            shown = start if start is not None and found is bare else self._view.shown(found)
             if not self.followers or not found.converged or rounds == ROUNDS_MAX:
                 return shown
             wanted = answered(self.followers, shown.v_pu)
@@ -226,35 +230,6 @@ class RegulatedNetwork:
                 return shown
             answer = answer + DAMPING * (wanted - answer)
             bare = found
-
-    def _shown(self, flow: FlowResult) -> FlowResult:
-        """`flow` as it is `seen`."""
-        if not flow.converged:
-            return replace(flow, branch_names=self.branch_names) if self._unbalance else flow
-        if self._offset_pu is not None:
-            lit = np.where(flow.v_pu > 0.0, self._offset_pu, 0.0)
-            flow = replace(flow, v_pu=flow.v_pu + lit)
-        if self._unbalance is not None:
-            rows = self._unbalance.of_limit_pct(flow.v_complex)
-            flow = replace(
-                flow,
-                branch_names=self.branch_names,
-                branch_loading_pct=np.vstack([flow.branch_loading_pct, rows]),
-            )
-        return flow
-
-    def _bare(self, flow: FlowResult) -> FlowResult:
-        """`flow` as the model has it."""
-        if self._offset_pu is None and self._unbalance is None:
-            return flow
-        base_v = 1e3 * self.now.base_kv[:, None]
-        branches = self.now.branch_names
-        return replace(
-            flow,
-            v_pu=np.abs(flow.v_complex) / base_v,
-            branch_names=branches,
-            branch_loading_pct=flow.branch_loading_pct[: len(branches)],
-        )
 
     def _is_at_rest(self, flow: FlowResult, guess: IntArray | None, hold: IntArray | None) -> bool:
         """Whether the controls came to rest in `flow` from this guess, as pinned as now."""
@@ -285,6 +260,7 @@ class RegulatedNetwork:
         hold: IntArray | None,
         guess: IntArray | None,
         head_kw: FloatArray | None,
+        tolerance_pu: float,
     ) -> FlowResult:
         scale = np.atleast_1d(np.asarray(load_scale, dtype=np.float64))
         count = scale.shape[-1]
@@ -296,7 +272,14 @@ class RegulatedNetwork:
             at: IntArray, columns: IntArray, near: FlowResult | None
         ) -> tuple[FlowResult, ComplexArray]:
             return self._solve_at(
-                at, columns, near, load_scale=scale, kw=kw, kvar=kvar, head_kw=head_kw
+                at,
+                columns,
+                near,
+                load_scale=scale,
+                kw=kw,
+                kvar=kvar,
+                head_kw=head_kw,
+                tolerance_pu=tolerance_pu,
             )
 
         if (
@@ -309,7 +292,9 @@ class RegulatedNetwork:
         positions = self._tried(guess, hold, count)
         if self.stations is not None:
             asked = self.stations.asked(load_scale=scale, kw=kw, kvar=kvar, head_kw=head_kw)
-            together = self._together(asked, positions, start, guess=guess, held=hold is not None)
+            together = self._together(
+                asked, positions, start, guess=guess, held=hold is not None, exact_pu=tolerance_pu
+            )
             if together is not None:
                 return together
         if start is not None and head_kw is None and _is_of(start, positions, scale, kw, kvar):
@@ -339,6 +324,7 @@ class RegulatedNetwork:
         *,
         guess: IntArray | None,
         held: bool,
+        exact_pu: float,
     ) -> FlowResult | None:
         """The flow with all positions in one iteration; None where that runs away, which the one
         of each set of positions by itself may not."""
@@ -348,7 +334,7 @@ class RegulatedNetwork:
         near = None
         if start is not None and start.converged:
             near = stations.near(start.v_complex, positions)
-        rough = TOLERANCE_PU if held else REPLAY_PU
+        rough = exact_pu if held else REPLAY_PU
         solved = stations.solve(asked, positions, near, rough)
         free = REPLAYS_FREE if guess is None else 1
         for replay in range(0 if held else REPLAYS_MAX):
@@ -356,11 +342,11 @@ class RegulatedNetwork:
                 return None
             wanted = self._wanted(solved, asked, stay=replay >= free)
             moved = np.flatnonzero((wanted != solved.positions).any(axis=0))
-            if not moved.size and rough == TOLERANCE_PU:
+            if not moved.size and rough == exact_pu:
                 break
             if not moved.size or replay == REPLAYS_MAX - 2:
                 # At rest, as far as that is told at the rough tolerance.
-                rough, moved = TOLERANCE_PU, np.arange(wanted.shape[1])
+                rough, moved = exact_pu, np.arange(wanted.shape[1])
             to = wanted[:, moved]
             near = stations.again(solved, moved, to)
             part = asked.columns(moved, solved.factor)
@@ -403,13 +389,13 @@ class RegulatedNetwork:
     ) -> Sensitivity:
         """As `NetworkModel.sensitivity`, at the positions of interval `t`, which stay."""
         model = self._model(flow.positions[:, t])
-        return model.sensitivity(flow, t, columns, unbalance=self._unbalance)
+        return model.sensitivity(flow, t, columns, unbalance=self._view.unbalance)
 
     def loading_slope(
         self, flow: FlowResult, t: int, current_pct: ComplexArray, branches: IntArray | slice = ALL
     ) -> FloatArray | None:
         """As `NetworkModel.loading_slope`; None where rows of unbalance are watched, too."""
-        if self._unbalance is not None:
+        if self._view.unbalance is not None:
             return None
         return self._model(flow.positions[:, t]).loading_slope(flow, t, current_pct, branches)
 
@@ -448,6 +434,7 @@ class RegulatedNetwork:
         kw: FloatArray,
         kvar: FloatArray,
         head_kw: FloatArray | None,
+        tolerance_pu: float,
     ) -> tuple[FlowResult, ComplexArray]:
         """The flow of `columns` of the case, each at its column of `positions`, and the currents
         (relays, columns) that the relays see."""
@@ -462,6 +449,7 @@ class RegulatedNetwork:
                 injection_kvar=kvar[:, at],
                 start=None if near is None else columns_of(near, at),
                 head_kw=None if head_kw is None else head_kw[at],
+                tolerance_pu=tolerance_pu,
             )
             parts.append((mine, replace(flow, positions=positions[:, at])))
         flow = stitched(parts)
@@ -502,31 +490,14 @@ class RegulatedNetwork:
     def _switched(self, flow: FlowResult) -> tuple[Bank, ...]:
         """The capacitors with control, with their lift taken at the first flow that is asked."""
         if self._banks is None:
-            self._banks = tuple(
-                self._bank(flow, c.mrid, c.open_above_pu, c.close_below_pu)
-                for c in controlled(self._feeder)
-                if c.open_above_pu is not None
+            self._banks = banks_of(
+                self._feeder,
+                self.now.stamps.index,
+                self._relays,
+                self._open,
+                lambda column: self.sensitivity(flow, 0, [column]).dv_pu_per_kw[:, 0],
             )
         return self._banks
-
-    def _bank(
-        self, flow: FlowResult, mrid: str, open_above_pu: float, close_below_pu: float | None
-    ) -> Bank:
-        capacitor = next(c for c in self._feeder.capacitors if c.mrid == mrid)
-        rows = tuple(self.now.stamps.index.rows(capacitor.node, capacitor.phases, mrid))
-        # One column of a kvar on each phase, as a control of no kW.
-        column = ControlColumn(
-            shares=tuple((row, 0.0, q) for row, q in zip(rows, capacitor.kvar, strict=True))
-        )
-        lift = self.sensitivity(flow, 0, [column]).dv_pu_per_kw[list(rows), 0].mean()
-        upstream = upstream_of(self._feeder, self._relays, self._open)
-        return Bank(
-            rows=rows,
-            upstream=tuple(upstream[capacitor.node, phase] for phase in capacitor.phases),
-            open_above_pu=open_above_pu,
-            close_below_pu=0.0 if close_below_pu is None else close_below_pu,
-            lift_pu=float(lift),
-        )
 
 
 def _is_of(
