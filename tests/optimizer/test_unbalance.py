@@ -95,7 +95,7 @@ def test_a_plan_keeps_the_limit_and_nothing_is_asked_without_one() -> None:
     assert after.max() <= 100.15
     assert after.max() == pytest.approx(100.0, abs=1.0), "no more than asked"
     said = [f.text for f in result.findings]
-    assert any("voltage unbalance (load)" in text for text in said), said
+    assert any("voltage unbalance at load" in text for text in said), said
 
 
 def test_a_limit_that_nobody_can_keep_is_a_shortfall_in_words() -> None:
