@@ -2,8 +2,9 @@
 
     {"figures": [{"name", "ours", "peer", "ratio", "unit", "goal", "met"}], "machine", "compared"}
 
-A figure is there whether its goal is met or not. `ratio` is ours / peer in the figure's unit, null
-without a peer; `goal` is the target in words, `met` null where the issue gives no target.
+A figure is there whether its goal is met or not; where it is missed, `why` says by how much and
+what stands in the way, as far as the benchmark knows. `ratio` is ours / peer in the figure's unit,
+null without a peer; `goal` is the target in words, `met` null where the issue gives no target.
 """
 
 from __future__ import annotations
@@ -30,11 +31,15 @@ class Figure:
     unit: str
     goal: str
     met: bool | None
+    why: str = ""
+    """By how much a missed goal is missed, and why."""
 
     def as_json(self) -> dict[str, object]:
         ratio = self.ours / self.peer if self.ours is not None and self.peer else None
         found = asdict(self) | {"ratio": ratio}
-        order = ("name", "ours", "peer", "ratio", "unit", "goal", "met")
+        order = ["name", "ours", "peer", "ratio", "unit", "goal", "met"]
+        if self.met is False and self.why:
+            order.append("why")
         return {key: _short(found[key]) for key in order}
 
 
