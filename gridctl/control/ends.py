@@ -41,15 +41,16 @@ class PlanEnds:
         """The plan has ended in `state`."""
         plan, at_s = chosen.plan, self._clock.now_s()
         if state is not PlanState.COMPLETED:
-            await self._alarms.raised(
-                Condition(
-                    key=f"plan.{plan.mrid}",
-                    priority=2,
-                    text=f"plan {plan.mrid} ended as {state}: {reason}",
-                    response="held setpoints return at the end of their leases; "
-                    "a new plan needs a new approval",
-                )
+            condition = Condition(
+                key=f"plan.{plan.mrid}",
+                priority=2,
+                text=f"plan {plan.mrid} ended as {state}: {reason}",
+                response="held setpoints return at the end of their leases; "
+                "a new plan needs a new approval",
             )
+            # It has happened and does not last: it stays on the list until somebody has seen it.
+            await self._alarms.raised(condition)
+            await self._alarms.cleared(condition.key)
         chosen.state = state
         log.info("plan %s ended as %s: %s", plan.mrid, state, reason)
         one = _End(chosen=chosen, state=state, reason=reason, at_s=at_s)
