@@ -391,7 +391,7 @@ class Cycle:
         for mrid, chosen in list(self._approvals.open.items()):
             reasons = [
                 *moved_on(chosen.plan, self._situation()),
-                *self._dispatcher.drifted(chosen),
+                *self._dispatcher.gate.drifted(chosen),
                 *self._held_back(chosen.plan),
                 *self._held.newly(chosen.plan.mrid, self._known().still_regulators),
                 *self._participation.broken(chosen.plan),

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gridctl.control.alarms import AlarmBook, Condition
 from gridctl.control.audit import OFFICE
@@ -24,25 +24,19 @@ from gridctl.control.batches import (
     worth_sending,
 )
 from gridctl.control.delivery import Delivery
-from gridctl.control.effect import forecast_change_kw
 from gridctl.control.ends import PlanEnds
 from gridctl.control.inflight import InFlight
 from gridctl.control.interlock import (
-    Drift,
     Situation,
     blocked,
-    head_drift,
-    moved_on,
-    outside_limits,
-    too_many_failed,
-    unusable,
-    voltage_drift,
 )
 from gridctl.control.journal import FAILED, CommandBook
-from gridctl.control.judge import Judge, Promise
+from gridctl.control.judge import Judge
 from gridctl.control.orders import Orders
 from gridctl.control.planrecord import OpenPlan
+from gridctl.control.planrun import Halt, Run
 from gridctl.control.ports import Store
+from gridctl.control.releasegate import ReleaseGate
 from gridctl.control.resources import Known, why_excluded
 from gridctl.control.settings import OfficeSettings
 from gridctl.control.spending import Spending
@@ -51,47 +45,13 @@ from gridctl.model.clock import Clock
 from gridctl.model.command import Command
 from gridctl.model.envelope import Promotion
 from gridctl.model.errors import UnavailableError
-from gridctl.model.measurement import Snapshot
 from gridctl.model.order import OrderKind
 from gridctl.model.plan import OnFailure, PlanState
 
 log = logging.getLogger(__name__)
 
-FAILED_SHARE_MAX = 0.10
 LOOK_S = 0.25
 PAUSE_LOOK_S = 0.05
-RENEWAL_MIN_S = 1.0
-"""Grid seconds by which a renewal must make a lease longer, or it is none."""
-
-
-class Halt(Exception):  # noqa: N818 - not an error: how a plan ends
-    """Ends the active plan in `state`."""
-
-    def __init__(self, *, state: PlanState, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-        self.reason = reason
-
-
-@dataclass(slots=True, kw_only=True)
-class Run:
-    """The active plan and how far it is."""
-
-    chosen: OpenPlan
-    before: Snapshot
-    began_s: float
-    number: int = 1
-    batch: int = 0
-    ordered_kw: float = 0.0
-    sent: int = 0
-    failed: int = 0
-    sent_mono_s: float = float("-inf")
-    roll_back: bool = False
-    given_up: set[str] = field(default_factory=set)
-    releasing: bool = False
-    halt: Halt | None = None
-    promise: Promise | None = None
-    judging: asyncio.Task[None] | None = None
 
 
 class Dispatcher:
@@ -122,13 +82,20 @@ class Dispatcher:
         self._alarms = alarms
         self._situation = situation
         self._known = known
-        self._over = over
         self._resources = {r.mrid: r for r in settings.resources}
         self._devices = {d.point: d for d in settings.limits.devices}
         self._held: dict[str, Held] = {}
         self.delivery = Delivery(settings.resources)
         self.in_flight = InFlight(image=image, clock=clock)
         self.spending: Spending = Spending(settings.limits, image=image, clock=clock)
+        self.gate = ReleaseGate(
+            settings=settings,
+            clock=clock,
+            image=image,
+            situation=situation,
+            known=known,
+            over=over,
+        )
         self._run: Run | None = None
         self.coming: OpenPlan | None = None
         """The approved plan that is carried out as soon as the one before it has ended."""
@@ -220,7 +187,7 @@ class Dispatcher:
         last = last_interval(plan)
         first = True
         while True:
-            self._check_halt(run)
+            run.check_halt()
             k = interval(plan.result.horizon, self._clock.now_s())
             if k > last:
                 return Halt(state=PlanState.COMPLETED, reason="carried out to its end")
@@ -233,7 +200,7 @@ class Dispatcher:
                 for command in due(self._release(run, k), first_number=run.number)
                 if command.resource not in run.given_up  # nothing is tried twice (SG-19)
             ]
-            commands = list(self._worth_sending(self._as_long_as_allowed(run, made)))
+            commands = list(self._worth_sending(self.gate.as_long_as_allowed(run, made)))
             commands = await self._free_now(run, commands)
             if not first:
                 commands = await self._still_possible(run, commands)
@@ -268,12 +235,12 @@ class Dispatcher:
             await self._room_in_area(run, waiting)
             if interval(horizon, self._clock.now_s()) != k:
                 break  # the next interval wants other setpoints of what is left
-            batch = self._still_trusted(run, self._worth_sending(waiting))
+            batch = self.gate.trusted(run, self._worth_sending(waiting))
             batch = self.in_flight.free(batch)
             if not batch:
                 continue
             await self._rested(run, batch)
-            self._may_go(run, first=first)
+            self.gate.may_go(run, first=first)
             if run.promise is None or number >= moving:
                 await self._send(run, batch)
                 continue
@@ -292,18 +259,11 @@ class Dispatcher:
         hold_min_s = self._settings.effect_settle_s
         return worth_sending(commands, now_s=self._clock.now_s(), hold_min_s=hold_min_s)
 
-    def _still_trusted(self, run: Run, batch: Sequence[Command]) -> tuple[Command, ...]:
-        """Without devices whose link has refused this plan's own commands (SG-19)."""
-        if run.sent == 0:
-            return tuple(batch)
-        distrusted = self._known().distrusted
-        return tuple(c for c in batch if c.resource not in distrusted)
-
     async def _rested(self, run: Run, batch: Sequence[Command]) -> None:
         """Wait until each device of `batch` may be told something again: the plan before this one
         may have told it a moment ago (SG-05)."""
         while not all(self.spending.is_rested(command) for command in batch):
-            self._check_halt(run)
+            run.check_halt()
             await asyncio.sleep(PAUSE_LOOK_S)
 
     async def _judged(self, run: Run) -> None:
@@ -314,7 +274,7 @@ class Dispatcher:
         if run.promise is not None:
             run.promise.in_haste = True
         while not run.judging.done():
-            self._check_halt(run)
+            run.check_halt()
             await asyncio.sleep(PAUSE_LOOK_S)
         judging, run.judging = run.judging, None
         judging.result()
@@ -329,79 +289,6 @@ class Dispatcher:
         for error in results:
             if isinstance(error, Exception):
                 log.error("the effect of %s was not judged: %s", run.chosen.plan.mrid, error)
-
-    def _may_go(self, run: Run, *, first: bool) -> None:
-        """Raises Halt with every reason why the next batch must not go (SG-14, SG-17)."""
-        self._check_halt(run)
-        plan, snapshot, now = run.chosen.plan, self._image.snapshot(), self._situation()
-        reasons = [*blocked(now), *moved_on(plan, now), *self._standing_ended(run.chosen)]
-        failed = too_many_failed(run.failed, run.sent, share_max=FAILED_SHARE_MAX)
-        if failed and plan.on_failure is OnFailure.ROLL_BACK:
-            run.roll_back = True
-        if plan.on_failure is not OnFailure.CONTINUE:
-            reasons += failed
-        if first:
-            known = self._known()
-            if run.sent:
-                # What this plan's own commands were refused is for its failure policy (SG-20).
-                known = replace(known, distrusted={})
-            excluded = {m: why_excluded(r, known) for m, r in self._resources.items()}
-            reasons += unusable(plan, excluded)
-            reasons += self.drifted(run.chosen, ordered_kw=run.ordered_kw)
-        if run.ordered_kw != 0:
-            reasons += outside_limits(
-                snapshot,
-                self._image.points,
-                before=run.before,
-                voltage_min_pu=self._settings.voltage_min_pu,
-                voltage_max_pu=self._settings.voltage_max_pu,
-            )
-        if reasons:
-            state = PlanState.VOID if run.sent == 0 else PlanState.STOPPED
-            raise Halt(state=state, reason="; ".join(reasons))
-
-    def _as_long_as_allowed(self, run: Run, commands: Sequence[Command]) -> Sequence[Command]:
-        """Nothing is held any longer than the persons behind it have allowed (SG-37)."""
-        standing, now_s = run.chosen.standing, self._clock.now_s()
-        if not standing:
-            return commands
-        end_s = min(promotion.ends_s(now_s) for promotion in standing)
-        cut = [replace(c, lease_until_s=min(c.lease_until_s, end_s)) for c in commands]
-        leases = self._image.leases
-        return [
-            c
-            for c in cut
-            if c.effect_kw != 0  # else it only renews
-            or (lease := leases.get(c.point)) is None
-            or lease.until_s < c.lease_until_s - RENEWAL_MIN_S
-        ]
-
-    def _standing_ended(self, chosen: OpenPlan) -> Iterator[str]:
-        """Why the approvals that were given beforehand hold no more, or not now (SG-37)."""
-        now_s = self._clock.now_s()
-        for promotion in chosen.standing:
-            yield from self._over(promotion) or promotion.objections(now_s)
-
-    def drifted(self, chosen: OpenPlan, *, ordered_kw: float = 0.0) -> tuple[str, ...]:
-        """How the feeder has moved away from what the plan was made for (SG-14)."""
-        points, bounds = self._image.points, self._settings.drift
-        now = self._image.snapshot()
-        then_head = chosen.snapshot.good(self._settings.head_point)
-        now_head = now.good(self._settings.head_point)
-        if then_head is None or now_head is None:
-            return ("the import at the feeder head is not known (SG-12)",)
-        drift = Drift(
-            then_kw=then_head.value,
-            now_kw=now_head.value,
-            forecast_change_kw=forecast_change_kw(
-                chosen.forecast, from_s=chosen.snapshot.at_s, to_s=now.at_s
-            ),
-            ordered_kw=ordered_kw,
-        )
-        reasons = head_drift(drift, bounds)
-        if ordered_kw == 0:
-            reasons += voltage_drift(chosen.snapshot, now, points, bounds)
-        return reasons
 
     async def _free_now(self, run: Run, commands: Sequence[Command]) -> list[Command]:
         """Without devices that something is under way to: they are told as soon as it has ended."""
@@ -500,7 +387,7 @@ class Dispatcher:
         """Wait until the areas' budgets have room for `batch` (SG-05), at most a whole window."""
         end_s = self._clock.now_s() + self.spending.window_max_s
         while (short := self.spending.over_budget(batch)) is not None:
-            self._check_halt(run)
+            run.check_halt()
             if self._clock.now_s() > end_s:
                 raise Halt(state=PlanState.STOPPED, reason=short)
             await asyncio.sleep(LOOK_S)
@@ -522,12 +409,8 @@ class Dispatcher:
         """Let the devices follow: they live in grid time."""
         end_s = self._clock.now_s() + grid_s
         while self._clock.now_s() < end_s:
-            self._check_halt(run)
+            run.check_halt()
             await asyncio.sleep(PAUSE_LOOK_S)
-
-    def _check_halt(self, run: Run) -> None:
-        if run.halt is not None:
-            raise run.halt
 
 
 def _effect_kw(commands: Sequence[Command]) -> float:

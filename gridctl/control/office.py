@@ -446,7 +446,7 @@ class Office:
         )
 
     def _blocks(self, chosen: OpenPlan) -> tuple[str, ...]:
-        return (*self._plan_views.blocked(chosen.plan), *self._dispatcher.drifted(chosen))
+        return (*self._plan_views.blocked(chosen.plan), *self._dispatcher.gate.drifted(chosen))
 
     def _jobs(self) -> tuple[Job, ...]:
         return (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gridctl.config import DispatchTable
 from gridctl.control.batches import BATCH_SHARE
-from gridctl.control.dispatcher import FAILED_SHARE_MAX
 from gridctl.control.effect import KEPT_SHARE_MAX, KEPT_SHARE_MIN
+from gridctl.control.releasegate import FAILED_SHARE_MAX
 from gridctl.field.deadman import STOP_POLL_S
 from gridctl.model.order import COMMANDS_PER_ORDER_MAX
 from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of, limit
