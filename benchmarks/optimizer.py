@@ -337,8 +337,8 @@ class Spent:
             setattr(place, attribute, self._timed(name, own))
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for _, place, attribute, own in self._places:
+    def __exit__(self, *raised: object) -> None:
+        for place, attribute, own in (row[1:] for row in self._places):
             setattr(place, attribute, own)
 
     def _timed(self, name: str, own: Any) -> Any:

@@ -351,7 +351,10 @@ def _forecast(
         scale = np.maximum(case.load_scale * (1.0 + sign * share), 0.0)
         other = replace(case, load_scale=scale)
         said = f"If the load is {100 * FORECAST_ERROR:.0f} % {word} the forecast"
-        flow = problem.flow(other, network, start=near)
+        flow = problem.flow(other, network, start=near, rough=True)
+        if near is not None and near.converged and flow.converged:
+            # What is as far on the other side lies about opposite.
+            near = replace(near, v_complex=2.0 * near.v_complex - flow.v_complex)
         found.append(_if_off(words, problem, flow, network.judged, said))
     return found
 

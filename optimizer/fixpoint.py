@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from typing import Protocol
 
@@ -261,13 +262,14 @@ def iterate(
     base_v: FloatArray,
     start_v: ComplexArray | None,
     head_kw: FloatArray | None = None,
+    tolerance_pu: float = TOLERANCE_PU,
 ) -> Fixpoint:
     """Solve for all columns; `points` with all rows that inject, `scale` (e, T) or (1, T),
     `injection_va` (n, T), `base_v` (m,).
 
     `head_kw` (T,): the import that is wanted; the consumers' common factor is moved with the
     voltages from `scale` (1, T) until it is met, or is 0. Converged when no root moves more than
-    TOLERANCE_PU in one step and the import is met within HEAD_TOLERANCE_KW. Overflow and division
+    `tolerance_pu` in one step and the import is met within HEAD_TOLERANCE_KW. Overflow and division
     by a collapsed voltage are how divergence shows; they end the iteration, they are no errors.
     """
     periods = injection_va.shape[1]
@@ -288,11 +290,12 @@ def iterate(
     idle = not points.injected.size and not points.afloat.size
     if start is None and common and idle and periods >= PILOTS_FROM:
         start = between(lambda pilots, _: _Plain(system, pilots), elements, points, factor, base_v)
-    found = steps(_Plain(system, draw), factor, base_v=base_v, start=start, meter=meter)
+    stepped = partial(steps, factor=factor, base_v=base_v, meter=meter, tolerance_pu=tolerance_pu)
+    found = stepped(_Plain(system, draw), start=start)
     if not found.converged and elements.band is not None:
         # Low voltages turn loads into impedances, which belong into the matrix.
         folded = _Folded(system, elements, draw, scale)
-        found = steps(folded, factor, base_v=base_v, start=None, meter=meter)
+        found = stepped(folded, start=None)
     return found
 
 

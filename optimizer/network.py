@@ -26,7 +26,7 @@ from optimizer.arrays import (
     size_of,
 )
 from optimizer.branches import ALL, BranchCurrents
-from optimizer.fixpoint import Fixpoint, Points, iterate, points_of
+from optimizer.fixpoint import TOLERANCE_PU, Fixpoint, Points, iterate, points_of
 from optimizer.loads import Elements, load_elements
 from optimizer.powerflow import (
     FlowResult,
@@ -152,6 +152,7 @@ class NetworkModel:
         injection_kvar: FloatArray | None = None,
         start: FlowResult | None = None,
         head_kw: FloatArray | None = None,
+        tolerance_pu: float = TOLERANCE_PU,
     ) -> FlowResult:
         """AC power flow of T intervals.
 
@@ -159,7 +160,8 @@ class NetworkModel:
         constant-power injections, to earth or, where there is none, as stars of their own (as
         `RootSystem.centred`); `start`: an earlier flow of the same T to begin from;
         `head_kw` (T,): the import at which the load scale (T,) is wanted, looked for from
-        `load_scale` on and found in the result (0 where the import is less than without load).
+        `load_scale` on and found in the result (0 where the import is less than without load);
+        `tolerance_pu`: the last step of any voltage.
         Divergence is a value (`converged` false); ValueError for shapes that do not fit, for an
         injection at a dead node-phase, and for one at a lone phase without a path to earth.
         """
@@ -183,6 +185,7 @@ class NetworkModel:
             base_v=self.admittance.base_v[self._root_rows],
             start_v=None if start is None or not start.converged else self._roots_of(start),
             head_kw=head_kw,
+            tolerance_pu=tolerance_pu,
         )
         if head_kw is not None:
             scale = fix.scale

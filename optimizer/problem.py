@@ -65,6 +65,7 @@ class Case:
         *,
         start: FlowResult | None = None,
         guess: IntArray | None = None,
+        rough: bool = False,
     ) -> FlowResult:
         """The AC power flow of this case; arguments as `RegulatedNetwork.solve`."""
         return network.pinned(self.pinned).solve(
@@ -73,6 +74,7 @@ class Case:
             injection_kvar=self.injection_kvar,
             start=start,
             guess=guess,
+            rough=rough,
         )
 
 
@@ -138,11 +140,16 @@ class Problem:
         return Case(load_scale=self.base.load_scale, injection_kw=kw, injection_kvar=kvar)
 
     def flow(
-        self, case: Case, network: RegulatedNetwork, *, start: FlowResult | None = None
+        self,
+        case: Case,
+        network: RegulatedNetwork,
+        *,
+        start: FlowResult | None = None,
+        rough: bool = False,
     ) -> FlowResult:
         """The AC power flow of `case` with the feeder's controls acting, looked for near where they
         are without a plan."""
-        return case.flow(network, start=start, guess=self.base_flow.positions)
+        return case.flow(network, start=start, guess=self.base_flow.positions, rough=rough)
 
     def case_with(self, setpoints: Sequence[Setpoint], positions: Sequence[Position] = ()) -> Case:
         """The base case with a plan's setpoints and positions."""
