@@ -40,7 +40,6 @@ from gridctl.model.errors import ConfigError
 from gridctl.model.mode import Mode
 from gridctl.model.network import Feeder
 from gridctl.model.plan import OnFailure
-from gridctl.model.policy import Existing
 from gridctl.observe import set_up_logging
 from gridctl.openadr.routes import LINE_BYTES_MAX, openadr_routes
 from gridctl.pki import load_private_ed25519
@@ -107,8 +106,7 @@ def office_settings(settings: Settings) -> OfficeSettings:
         approval=replace(
             settings.approval.policy(head_limit_kw=site.head_limit_kw),
             second_needs_factor=settings.users.second_approver_factor,
-            may_worsen=Existing.MAY_WORSEN
-            in (settings.policy.existing_voltage, settings.policy.existing_loading),
+            may_worsen=settings.policy.may_worsen,
         ),
         on_failure=OnFailure(dispatch.on_failure),
         modes=ModePolicy(

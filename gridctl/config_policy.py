@@ -55,6 +55,12 @@ class PolicyTable(BaseModel):
             raise ValueError(f"from {band[0]:g} to {band[1]:g} pu: the lower end comes first")
         return band
 
+    @property
+    def may_worsen(self) -> bool:
+        """Whether a plan may take a limit that is broken without it further: two persons, then."""
+        words = (self.existing_voltage, self.existing_loading)
+        return "may_worsen" in words or self.existing_worse_pu > 0 or self.existing_worse_pct > 0
+
     def policy(self) -> Policy:
         """As the model's word."""
         fields = self.model_dump()

@@ -73,8 +73,8 @@ GATES: tuple[Safeguard, ...] = (
         what="For voltages and for loadings apart: a violation that is there is healed (hard), or "
         "not made worse, or may be made worse; then every plan needs two persons. Not worse is a "
         "figure: by how much taps that answer a plan may take a place further that is beyond its "
-        "limit already, 0 unless it is set, told on every plan that uses it. A plan that makes a "
-        "new one fails its check.",
+        "limit already, 0 unless it is set (then two persons, too), told on every plan that uses "
+        "it. A plan that makes a new one fails its check.",
         seen="plan review: AC check, approvals",
         standing=Standing.IN_FORCE,
         settings=(

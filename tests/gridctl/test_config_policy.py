@@ -25,3 +25,22 @@ def test_a_policy_is_read_and_a_wrong_wish_is_named() -> None:
         PolicyTable.model_validate({"reserve_kw": float("inf")})
     with pytest.raises(ValidationError, match="fairnes"):
         PolicyTable.model_validate({"fairnes": 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "two_persons"),
+    [
+        ({}, False),
+        ({"existing_voltage": "hard"}, False),
+        ({"existing_loading": "may_worsen"}, True),
+        ({"existing_worse_pu": 0.007}, True),
+        ({"existing_worse_pct": 1.5}, True),
+    ],
+)
+def test_sg16_leave_to_worsen_asks_for_two_persons(
+    given: dict[str, object], two_persons: bool
+) -> None:
+    assert PolicyTable.model_validate(given).may_worsen is two_persons
+    for key, value in (("existing_worse_pu", 0.011), ("existing_worse_pct", 5.1)):
+        with pytest.raises(ValidationError, match=key):
+            PolicyTable.model_validate({key: value})
