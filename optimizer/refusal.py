@@ -18,6 +18,8 @@ INTERVALS_MAX = 10_000
 STEP_MAX_S = 31 * 86_400.0
 TIME_MAX_S = 1e11
 """More than three thousand years: no time at all."""
+PRICE_MAX = 1e6
+"""Of a kWh, in whatever money: above it the penalties of broken limits are lost among prices."""
 TOLD_MAX = 5
 _ROWS_PER_INTERVAL = {LoadGroup: 9, Generator: 9, Battery: 4, PvInverter: 0}
 
@@ -25,6 +27,7 @@ _ROWS_PER_INTERVAL = {LoadGroup: 9, Generator: 9, Battery: 4, PvInverter: 0}
 def refusals(task: PlanningTask) -> list[str]:
     """Why `task` is not solved; empty when nothing speaks against it."""
     found = [*_grid(task), *_limits(task), *_forecast(task), *_feeder(task.feeder)]
+    found += _strangers(task)
     states = {s.resource: s for s in task.states}
     seen: set[str] = set()
     for resource in task.resources:
@@ -55,6 +58,18 @@ def told(reasons: list[str]) -> str:
     return "; ".join(reasons[:TOLD_MAX]) + (f"; and {more} more" if more > 0 else "")
 
 
+def _strangers(task: PlanningTask) -> Iterator[str]:
+    """States of nobody, or twice of somebody."""
+    names = {r.mrid for r in task.resources}
+    told: set[str] = set()
+    for state in task.states:
+        if state.resource not in names:
+            yield f"there is a state of {state.resource}, which is no resource of the task"
+        elif state.resource in told:
+            yield f"{state.resource} has two states"
+        told.add(state.resource)
+
+
 def _grid(task: PlanningTask) -> Iterator[str]:
     horizon = task.horizon
     if not 1 <= horizon.count <= INTERVALS_MAX:
@@ -69,6 +84,11 @@ def _grid(task: PlanningTask) -> Iterator[str]:
     ):
         if not abs(value) <= TIME_MAX_S:
             yield f"{name} is {value}"
+    if task.deadline_s <= 0.0:
+        yield f"deadline_s is {task.deadline_s}: there is no time to plan"
+    dearest = max((abs(v) for v in task.policy.price_per_kwh), default=0.0)
+    if not dearest <= PRICE_MAX:
+        yield f"policy.price_per_kwh has {dearest:g} a kWh, {PRICE_MAX:g} at most"
 
 
 def _limits(task: PlanningTask) -> Iterator[str]:
@@ -171,6 +191,8 @@ def _battery(battery: Battery) -> Iterator[str]:
 
 
 def _load_group(group: LoadGroup) -> Iterator[str]:
+    if group.customers < 0 or group.starts_per_day_max < 0:
+        yield f"customers {group.customers}, starts_per_day_max {group.starts_per_day_max}"
     yield from _runs(group.duration_min_s, group.duration_max_s, group.recovery_s)
     if group.appliance is not None:
         for name, value in asdict(group.appliance).items():
@@ -228,3 +250,9 @@ def _state(state: ResourceState) -> Iterator[str]:
             yield f"{name} is {value}"
     if state.available_kw == math.inf:
         yield "available_kw is inf"
+    for begin_s, end_s in state.announced:
+        if not begin_s < end_s:
+            yield f"a call that was announced from {begin_s:g} to {end_s:g} s"
+    for begin_s, end_s, kw in state.precooled:
+        if not (begin_s <= end_s and 0.0 <= kw < math.inf):
+            yield f"{kw:g} kW drawn ahead from {begin_s:g} to {end_s:g} s"

@@ -28,6 +28,7 @@ CHARGE_COST_SHARE = 0.02
 MOVE_COST_H = 0.005
 """A change of power costs as much as running the change for so long: no needless commands."""
 
+SOC_ROUNDING_PCT = 1.0
 FULL_WITHIN_KW = 0.1
 SPENT_WITHIN = 0.01
 """Share of the energy below which nothing is left to speak of."""
@@ -46,6 +47,8 @@ def unusable(battery: Battery, state: ResourceState, grid: TimeGrid) -> str | No
         return state.excluded
     if state.soc_pct is None or not math.isfinite(state.soc_pct):
         return "state of charge not known"
+    if not -SOC_ROUNDING_PCT <= state.soc_pct <= 100.0 + SOC_ROUNDING_PCT:
+        return f"a state of charge of {state.soc_pct:.0f} % cannot be"
     if not (math.isfinite(state.available_kw) and state.available_kw > 0.0):
         return "no power available"
     return None

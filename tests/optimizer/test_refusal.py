@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from gridctl.model.network import BranchKind, EquivalentBranch
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
+from gridctl.model.policy import Policy
 from gridctl.model.resource import Reactive, Terminal
 from optimizer.plan import plan_task
 from optimizer.refusal import ROWS_MAX, refusals, rows_of
@@ -140,6 +142,46 @@ def test_each_mistake_is_named(path: tuple[str | int, ...], value: object, words
     result = planned(changed(TASK, path, value))
     assert result.status is SolveStatus.FAILED
     assert words in result.reason
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"announced": ((1e9, 0.0),)}, "a call that was announced from 1e+09 to 0 s"),
+        ({"precooled": ((100.0, 50.0, 20.0),)}, "20 kW drawn ahead from 100 to 50 s"),
+        ({"precooled": ((0.0, 50.0, float("nan")),)}, "nan kW drawn ahead"),
+        ({"resource": "GHOST"}, "there is a state of GHOST, which is no resource"),
+    ],
+)
+def test_a_history_that_cannot_be_is_named(change: dict[str, Any], words: str) -> None:
+    own = group("G")
+    task = hourly_task([900, 1150], own, states=[replace(at_rest(own), **change)])
+    result = plan_task(task, monotonic_s=time.monotonic)
+    assert result.status is SolveStatus.FAILED
+    assert words in result.reason
+
+
+def test_two_states_of_one_resource_no_time_and_absurd_prices_are_refused() -> None:
+    own = group("G")
+    task = hourly_task([900, 1150], own, states=[at_rest(own), at_rest(own)])
+    assert "G has two states" in plan_task(task, monotonic_s=time.monotonic).reason
+    task = hourly_task([900, 1150], own)
+    late = plan_task(replace(task, deadline_s=0.0), monotonic_s=time.monotonic)
+    assert "there is no time to plan" in late.reason
+    dear = replace(task, policy=Policy(price_per_kwh=(0.1, 1e30)))
+    assert "1e+30 a kWh" in plan_task(dear, monotonic_s=time.monotonic).reason
+    odd = replace(task, resources=(replace(own, starts_per_day_max=-1),))
+    assert "starts_per_day_max -1" in plan_task(odd, monotonic_s=time.monotonic).reason
+
+
+def test_a_charge_that_cannot_be_leaves_the_battery_out_and_the_rest_plan() -> None:
+    own = group("G")
+    states = [at_rest(own), at_rest(BATTERY, soc_pct=180.0)]
+    result = plan_task(
+        hourly_task([900, 1050], own, BATTERY, states=states), monotonic_s=time.monotonic
+    )
+    assert [e.reason for e in result.excluded] == ["a state of charge of 180 % cannot be"]
+    assert result.setpoints
 
 
 def test_a_million_rows_are_refused_before_they_are_made() -> None:
