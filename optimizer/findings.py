@@ -32,11 +32,18 @@ from optimizer.reasons import hot_spots, reasons
 from optimizer.regulated import RegulatedNetwork
 from optimizer.restricted import blocked_intervals
 from optimizer.why import told
-from optimizer.wording import KW_MIN, Span, Words, limit_name, spans
+from optimizer.wording import ALREADY, KW_MIN, Span, Words, limit_name, spans
 
 FORECAST_ERROR = 0.1
 PRICE_STEPS = 0.05
 """Prices that differ by less than this share are told as one."""
+ONE = {
+    "per kW": "one kW",
+    "per %": "one per cent",
+    "per % of the limit": "one per cent of the limit",
+    "per K": "one kelvin",
+}
+BEYOND = {Limit.IMPORT.value: "each kW too much", Limit.TARGET.value: "each kW short of it"}
 KW_LIMITS = (Limit.IMPORT.value, Limit.TARGET.value)
 
 
@@ -75,7 +82,11 @@ def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
             for b in result.bindings
             if (b.limit, b.where, b.unit) == (limit, where, unit)
         }
-        missed = {s.interval for s in result.shortfalls if s.limit == limit}
+        missed = {
+            s.interval
+            for s in result.shortfalls
+            if s.limit.removesuffix(ALREADY) == limit and s.where == where
+        }
         for span in spans(price):
             prices = [price[k] for k in range(span.first, span.last + 1)]
             low, high = min(prices), max(prices)
@@ -84,10 +95,10 @@ def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
                 if high - low <= PRICE_STEPS * high
                 else f"between {low:.3g} and {high:.3g}"
             )
-            lost = missed & set(range(span.first, span.last + 1)) if limit in KW_LIMITS else set()
-            kw = "too much" if limit == Limit.IMPORT.value else "short of it"
+            lost = missed & set(range(span.first, span.last + 1))
+            what = BEYOND.get(limit, f"{_one(unit)} beyond it")
             ends = (
-                f" and is missed: each kW {kw} counts {told} in each {words.step} (a penalty, so"
+                f" and is missed: {what} counts {told} in each {words.step} (a penalty, so"
                 " that it is missed only where nothing else helps)."
                 if lost
                 else f": with {_one(unit)} more room the plan would cost {told} less in each"
@@ -112,7 +123,7 @@ def _limit_at(limit: str, where: str) -> str:
 
 
 def _one(unit: str) -> str:
-    return {"per kW": "one kW", "per %": "one per cent"}.get(unit, unit.removeprefix("per "))
+    return ONE.get(unit, unit.removeprefix("per "))
 
 
 def _shortfalls(words: Words, problem: Problem, missed: Sequence[Shortfall]) -> list[Finding]:

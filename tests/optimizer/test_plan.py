@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from gridctl.model.network import ConnectivityNode
 from gridctl.model.planning import PlanningResult, PlanningTask, SolveStatus
 from gridctl.model.program import RequestState
 from gridctl.model.resource import LoadGroup
@@ -20,6 +21,7 @@ from tests.optimizer.small import (
     BATTERY,
     GENERATOR,
     HOUR_S,
+    KV,
     PV,
     START_S,
     at_rest,
@@ -39,6 +41,33 @@ def planned(task: PlanningTask) -> PlanningResult:
     result = plan_task(task, monotonic_s=time.monotonic)
     assert broken(task, result) == []
     return result
+
+
+def test_in_a_ring_the_leg_that_is_full_is_relieved() -> None:
+    """Two ways to the load; the short one carries two thirds and is rated for less. What is asked
+    follows the currents of the ring, not a tree."""
+    feeder = two_nodes(r_ohm=0.5, x_ohm=0.5, rating_a=38.0)
+    leg = feeder.lines[0]
+    wide = replace(leg, rating_a=400.0)
+    ring = replace(
+        feeder,
+        nodes=(*feeder.nodes, ConnectivityNode(mrid="mid", nominal_kv=KV, phases="ABC")),
+        lines=(
+            leg,
+            replace(wide, mrid="west", from_node="head", to_node="mid"),
+            replace(wide, mrid="east", from_node="mid", to_node="load"),
+        ),
+    )
+    task = hourly_task([900, 1400, 900], group("G", rating_kw=300.0), feeder=ring, limit_kw=5e3)
+    result = plan_task(task, monotonic_s=time.monotonic)
+    assert broken(task, result) == []
+    check = result.verification
+    assert check is not None
+    assert check.ok, check.reasons
+    assert check.before.worst_loading_at.startswith("line")
+    assert check.before.worst_loading_pct > 110.0
+    assert check.after.worst_loading_pct == pytest.approx(100.0, abs=0.5)
+    assert [b.where for b in result.bindings if b.price > 0.1] == ["line"]
 
 
 def test_the_cheaper_group_is_shed_first_and_the_dearer_one_only_as_far_as_needed() -> None:
