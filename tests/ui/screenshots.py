@@ -219,6 +219,7 @@ class Walk:
             for wanted in screens:
                 screen = self._waiting(page) if wanted == WAITING else wanted
                 self._opened(page, screen)
+                expect(page.locator("main p.waiting")).to_have_count(0)
                 page.wait_for_timeout(SETTLE_MS)
                 word = "review" if screen.startswith("plans/") else screen
                 self._take(page, f"{moment}-{word}-{name}")
