@@ -35,6 +35,7 @@ from optimizer.why import told
 from optimizer.wording import ALREADY, KW_MIN, Span, Words, limit_name, spans
 
 FORECAST_ERROR = 0.1
+LITTLE = 0.01
 PRICE_STEPS = 0.05
 """Prices that differ by less than this share are told as one."""
 ONE = {
@@ -90,11 +91,11 @@ def _bindings(words: Words, result: PlanningResult) -> list[Finding]:
         for span in spans(price):
             prices = [price[k] for k in range(span.first, span.last + 1)]
             low, high = min(prices), max(prices)
-            told = (
-                f"{high:.3g}"
-                if high - low <= PRICE_STEPS * high
-                else f"between {low:.3g} and {high:.3g}"
-            )
+            told = f"between {low:.3g} and {high:.3g}"
+            if high - low <= PRICE_STEPS * high:
+                told = f"{high:.3g}"
+            elif low <= LITTLE * high:
+                told = f"up to {high:.3g}"
             lost = missed & set(range(span.first, span.last + 1))
             what = BEYOND.get(limit, f"{_one(unit)} beyond it")
             ends = (
