@@ -76,6 +76,19 @@ class Elements:
     scaled: BoolArray
     band: Band | None
 
+    def at(self, rows: IntArray) -> Elements:
+        """The elements `rows`."""
+        return Elements(
+            across=sp.csr_array(self.across[rows]),
+            back=sp.csr_array(self.back[:, rows]),
+            va=self.va[rows],
+            nominal_v=self.nominal_v[rows],
+            exponent=self.exponent[rows],
+            consumer=self.consumer[rows],
+            scaled=self.scaled[rows],
+            band=None if self.band is None else self.band.at(rows),
+        )
+
     def drawn_va(self, volt: ComplexArray, scale: FloatArray) -> ComplexArray:
         """(e, T) power at element voltages `volt` (e, T); `scale` (e, T) or (1, T)."""
         result: ComplexArray = self.va[:, None] * self.reached(scale)

@@ -23,7 +23,7 @@ import numpy as np
 
 from gridctl.model.feeding import fed_from_behind, reached_without
 from gridctl.model.network import Feeder, ShuntCapacitor, VoltageRegulator
-from optimizer.arrays import ComplexArray, FloatArray, IntArray
+from optimizer.arrays import ComplexArray, FloatArray, IntArray, squares_of
 from optimizer.ties import PhaseIndex
 
 NOTHING_PINNED: Mapping[int, IntArray] = MappingProxyType({})
@@ -110,10 +110,14 @@ class Relay:
         if self.turned:
             taps = taps[::-1]
         ratio = self.lifted(taps[:, None], solved_tap)
-        error_v = np.abs(volts * ratio / r.pt_ratio - self.drop_v(amps)) - self.set_v
+        # Squares of readings: no root of each of some thirty taps in each interval.
+        seen_v, drop_v = volts / r.pt_ratio, np.asarray(self.drop_v(amps), dtype=np.complex128)
+        along = 2.0 * (seen_v.real * drop_v.real + seen_v.imag * drop_v.imag)
+        square = (squares_of(seen_v) * ratio - along) * ratio + squares_of(drop_v)
+        least_v, most_v = self.set_v - self.band_v / 2, self.set_v + self.band_v / 2
         # Readings rise in this order of the taps.
-        low = np.count_nonzero(error_v < -self.band_v / 2, axis=0)
-        high = len(taps) - 1 - np.count_nonzero(error_v > self.band_v / 2, axis=0)
+        low = np.count_nonzero(square < max(least_v, 0.0) ** 2, axis=0)
+        high = len(taps) - 1 - np.count_nonzero(square > most_v**2, axis=0)
         first, last = taps[np.minimum(low, len(taps) - 1)], taps[np.maximum(high, 0)]
         return (last, first) if self.turned else (first, last)
 

@@ -141,6 +141,13 @@ class Stations:
         self._base_v[station] = found.base_v[live]
         self._system: RootSystem = replace(model.system, spread=self._spread)
         self._balance = Balance(model)
+        back = sp.csr_array(model.elements.back[self._balance.rows])
+        at_ties = np.unique(back.indices).astype(np.intp)
+        # Elements at the rows of ties, and with `back` to these rows alone.
+        self._at_ties = (
+            at_ties,
+            replace(model.elements.at(at_ties), back=sp.csr_array(back[:, at_ties])),
+        )
         place_of = {(tie.branch, tie.to_index): k for k, tie in enumerate(found.ties)}
         self._relay_ties = [place_of[r.regulator.mrid, r.row] for r in relays]
         self._factors: OrderedDict[bytes, tuple[SuperLU, ComplexArray]] = OrderedDict()
@@ -247,7 +254,7 @@ class Stations:
     def relay_amps(self, solved: Solved, asked: Asked) -> ComplexArray:
         """(relays, T) currents into the near side of each relay's regulator."""
         node_v = product(self._spread, solved.volts.T)
-        node_a = self._node_a(node_v, asked, self._scale(solved, asked))[1]
+        node_a = self._amps_at_ties(node_v, asked, self._scale(solved, asked))
         weight = self._node_weight(solved.positions)
         weighed = self._balance.weighed(node_v, node_a, weight, self._closed_at(solved.positions))
         return self._balance.tie_a(weighed, weight, self._relay_ties)[0]
@@ -299,6 +306,20 @@ class Stations:
         node_a = self._system.injected_amps(asked.va, node_v)
         node_a -= product(elements.back, np.conj(drawn / element_v))
         return drawn, node_a
+
+    def _amps_at_ties(self, node_v: ComplexArray, asked: Asked, scale: FloatArray) -> ComplexArray:
+        """(n, T) as `_node_a` has them, at the rows that make the currents of ties only."""
+        if self._system.centred is not None:
+            return self._node_a(node_v, asked, scale)[1]
+        rows, (of_rows, near) = self._balance.rows, self._at_ties
+        own = scale if scale.shape[0] == 1 else scale[of_rows]
+        element_v = product(near.across, node_v)
+        drawn = near.drawn_va(element_v, own)
+        amps = np.zeros(node_v.shape, dtype=np.complex128)
+        given = asked.va[rows]
+        np.divide(given, node_v[rows], out=given, where=given != 0.0)
+        amps[rows] = np.conj(given) - product(near.back, np.conj(drawn / element_v))
+        return amps
 
     def _node_weight(self, positions: IntArray) -> FloatArray:
         """(n, T); what is dead counts nothing."""
