@@ -12,7 +12,7 @@ const PLAN: PlanDetail = {
   controls: { load_group: 1, battery: 0, generator: 0, pv: 0 }, approvals: 0, approvals_needed: 2, expires_in_s: 100, blocked: [],
   requests: [], created: "2026-07-14T20:00:00Z", reason: "", proposed_by: "optimizer", cautions: [], on_failure: "hold", snapshot_revision: 1,
   approved_by: [], left_to_people: [], horizon: { start: "2026-07-14T20:00:00Z", step_s: 900, count: 1 }, head_before_kw: [1],
-  head_after_kw: [1], limit_kw: 1, held: null, rows: [], excluded: [], bindings: [], shortfalls: [], findings: [],
+  head_after_kw: [1], limit_kw: 1, held: null, rows: [], excluded: [], bindings: [], shortfalls: [], findings: [], why: [],
   check: { engine: "z", ok: true, reasons: [], before: CASE, after: CASE, linear_error_pu: 0 },
   voltages: [], solver: "", solve_s: 0, rounds: 1, status: "optimal",
 };

@@ -113,6 +113,7 @@ export class World {
       findings: [
         { kind: "binding", text: "The feeder head import (150) holds the plan back.", from: null, to: null, amount: 0.31, unit: "per kW", cost: null, resources: [] },
       ],
+      why: [{ resource: "LG01", name: "Lakeside A", from: iso(start), to: iso(start + 4 * 900), text: "moves to keep the import within the limit" }],
       shortfalls: big ? [] : [{ limit: "feeder head import", where: "150", at: iso(start + 7 * 900), amount: 96, unit: "kW" }],
       check: {
         engine: "Z-bus power flow", ok: true, reasons: [], linear_error_pu: 0.0007,
@@ -135,7 +136,7 @@ export class World {
   }
 
   row(p) {
-    const { deadline, commands, rows, excluded, bindings, findings, shortfalls, check, voltages, head_before_kw, head_after_kw,
+    const { deadline, commands, rows, excluded, bindings, findings, why, shortfalls, check, voltages, head_before_kw, head_after_kw,
       limit_kw, horizon, approved_by, proposed_by, on_failure, snapshot_revision, solver, solve_s, rounds, status, activated, ...row } = p;
     const open = ["proposed", "partial"].includes(p.state);
     return { ...row, expires_in_s: open ? Math.max(0, deadline - Date.now() / 1000) : null };
