@@ -20,6 +20,7 @@ from gridctl.control.resources import Known, measured_taps
 from gridctl.control.statecheck import StateCheck
 from gridctl.control.tapwatch import RelayReading, Still, TapWatch
 from gridctl.model.clock import Clock
+from gridctl.model.feeding import fed_from_behind
 from gridctl.model.network import Feeder, VoltageRegulator
 from gridctl.model.quantity import Phase, Unit
 from optimizer.network import FlowResult, NetworkModel
@@ -136,7 +137,10 @@ def metered(
             volts_pu[point.equipment, str(point.phase)] = value.value
     nominal_v = {n.mrid: n.nominal_kv * 1e3 / 3.0**0.5 for n in feeder.nodes}
     found: list[RelayReading] = []
+    turned = fed_from_behind(feeder)
     for r in feeder.regulators:
+        if r.mrid in turned:
+            continue
         for k, phases in enumerate([r.phases] if r.ganged else list(r.phases)):
             volt, tap = volts_pu.get((r.to_node, phases[0])), taps[r.mrid].get(phases[0])
             if volt is None or tap is None or r.ldc_r_v[k] or r.ldc_x_v[k] or r.pt_ratio <= 0.0:

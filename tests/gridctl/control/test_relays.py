@@ -10,6 +10,7 @@ from typing import cast
 
 import pytest
 
+from gridctl.control import relays
 from gridctl.control.alarms import AlarmBook
 from gridctl.control.relays import LOOK_S, MARGIN_V, RelayBook, estimated, metered
 from gridctl.control.resources import Known, measured_taps
@@ -137,7 +138,9 @@ async def test_a_tap_changer_that_stands_still_is_an_alarm_until_it_moves(mirror
         assert alarms.all["regulator.REG4"].cleared_s is not None
 
 
-def test_a_relay_without_compensation_is_read_by_its_meter(mirror: Mirror) -> None:
+def test_a_relay_without_compensation_is_read_by_its_meter(
+    mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As on a feeder that is too large for the estimate."""
     feeder, known = mirror.world.feeder, mirror.known()
     taps = {r.mrid: measured_taps(r, known) for r in feeder.regulators}
@@ -166,3 +169,5 @@ def test_a_relay_without_compensation_is_read_by_its_meter(mirror: Mirror) -> No
     (sagging,) = [one for one in metered(plain, low, taps) if one.phases == "A"]
     below_v = 0.9 * 2401.777 / 20.0 - (sagging.set_v - sagging.band_v / 2.0)
     assert sagging.beyond_v == pytest.approx(below_v + MARGIN_V, abs=1e-3)
+    monkeypatch.setattr(relays, "fed_from_behind", lambda _: frozenset({"REG4"}))
+    assert metered(plain, low, taps) == [], "its meter is on the side that it does not hold"
