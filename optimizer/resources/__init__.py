@@ -11,6 +11,8 @@ Each file has the same four functions, held to one contract suite
   plan can be checked without it.
 
 `hvac`, `water_heater` and `ev` say what a load group of such appliances puts up with (`comfort`)
-and what comes back after its runs (`rebound`); `reactive` what an inverter gives besides kW.
+and what comes back after its runs (`rebound`); `precool` what it draws ahead of them, `cancelling`
+which announced ones it takes back; `depth` how a battery wears; `reactive` what an inverter gives
+besides kW.
 Regulators and capacitors that a plan moves are `optimizer.tap_steps`.
 """
