@@ -27,6 +27,8 @@ from optimizer.wording import Span, Words, spans
 
 GAIN_MIN = 1e-6
 MOVED_KW = 0.05
+TOLD_MAX = 12
+"""Reasons that are told of all; on a feeder with many broken voltages each place is one."""
 WATTS = 1e-3
 LOADING_PCT = 0.1
 VOLTAGE_PU = 1e-4
@@ -85,7 +87,8 @@ def told(words: Words, why: Sequence[SetpointReason]) -> list[Finding]:
     for one in why:
         by_text.setdefault(one.text, []).append(one)
     found = []
-    for text, ones in by_text.items():
+    ranked = sorted(by_text.items(), key=lambda item: -sum(1 + o.last - o.first for o in item[1]))
+    for text, ones in ranked[:TOLD_MAX]:
         mrids = list(dict.fromkeys(one.resource for one in ones))
         span = Span(first=min(one.first for one in ones), last=max(one.last for one in ones))
         found.append(
@@ -99,6 +102,18 @@ def told(words: Words, why: Sequence[SetpointReason]) -> list[Finding]:
                 last=span.last,
                 amount=float(len(mrids)),
                 unit="resources",
+                resources=tuple(mrids),
+            )
+        )
+    if rest := ranked[TOLD_MAX:]:
+        mrids = list(dict.fromkeys(one.resource for _, ones in rest for one in ones))
+        found.append(
+            Finding(
+                kind=FindingKind.REASON,
+                text=f"{len(rest)} more reasons, each of fewer setpoints, concern"
+                f" {words.counted(mrids)}; those of one device are told by its name.",
+                amount=float(len(rest)),
+                unit="reasons",
                 resources=tuple(mrids),
             )
         )

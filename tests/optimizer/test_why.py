@@ -8,11 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gridctl.model.planning import FindingKind, PlanningResult, PlanningTask
+from gridctl.model.planning import FindingKind, PlanningResult, PlanningTask, SetpointReason
 from gridctl.model.policy import Policy
 from gridctl.model.resource import Comfort, Precool
-from optimizer.plan import plan_task
-from optimizer.problem import default_kw
+from optimizer.plan import network_of, plan_task
+from optimizer.problem import build_problem, default_kw
+from optimizer.why import TOLD_MAX, told
+from optimizer.wording import Words
 from tests.optimizer.pilot import pilot_task
 from tests.optimizer.small import (
     BATTERY,
@@ -120,6 +122,20 @@ def test_what_goes_back_says_so() -> None:
     assert [text for *_, text in why(result, "G")] == [
         "goes back to its default: nothing asks for it any more"
     ]
+
+
+def test_of_many_reasons_the_greatest_are_told_and_the_rest_counted() -> None:
+    result = planned(hourly_task([900, 1090, 1090, 700], group("G"), BATTERY))
+    many = [
+        SetpointReason(resource="GB"[k % 2], first=0, last=k % 3, text=f"relieves line {k}")
+        for k in range(20)
+    ]
+    task = hourly_task([900] * 4, group("G"), BATTERY)
+    words = Words(build_problem(task, network_of(task)))
+    found = told(words, many)
+    assert len(found) == TOLD_MAX + 1
+    assert "8 more reasons" in found[-1].text
+    assert len(told(words, result.why)) == len({one.text for one in result.why})
 
 
 @pytest.mark.parametrize("seed", range(3))
