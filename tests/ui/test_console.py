@@ -248,6 +248,23 @@ def test_a_viewer_has_no_stop_and_no_approval(browser: Browser, server: str) -> 
     context.close()
 
 
+def test_the_wall_display_has_nothing_to_click_but_stop(page: Page) -> None:
+    page.locator("details.user summary").click()
+    page.get_by_role("link", name="Wall display").click()
+    expect(page.locator("nav.rail")).to_have_count(0)
+    expect(page.get_by_role("application")).to_be_visible()
+    expect(page.locator(".plan-card").first).to_be_visible()
+    expect(page.locator("main").get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("button", name="STOP")).to_be_visible()
+    box = page.locator(".shell").bounding_box()
+    assert box is not None
+    assert box["height"] <= 769, "it fits the screen: nobody scrolls a wall"
+    assert axe(page, "wall") == []
+    page.locator("details.user summary").click()
+    page.get_by_role("link", name="Leave the wall display").click()
+    expect(page.locator("nav.rail")).to_be_visible()
+
+
 def test_the_one_line_is_one_tab_stop_that_arrow_keys_walk(page: Page) -> None:
     diagram = page.get_by_role("application")
     diagram.focus()

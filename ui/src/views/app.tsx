@@ -58,30 +58,33 @@ const SCREENS: { key: string; name: string; icon: string }[] = [
 
 const USERS = { key: "users", name: "Users", icon: "M9 11a3.5 3.5 0 100-7 3.5 3.5 0 000 7M3 20c0-4 3-6 6-6s6 2 6 6M16 5a3 3 0 010 6M18 14c2 1 3 3 3 6" };
 const ACCOUNT = { key: "account", name: "Your account", icon: "" };
+/** The overview for many eyes and no hand: larger, without the rail and without what one clicks. */
+const WALL = { key: "wall", name: "Wall display", icon: "" };
 
 function Shell() {
   const mayView = session.value?.may.includes("view") ?? false;
   const [screen = mayView ? "overview" : "users", id] = route.value;
   const main = useRef<HTMLElement>(null);
   const first = useRef(true);
+  const wall = screen === WALL.key;
   useEffect(() => {
     // A new screen: start reading at its top. Not on the first one: the page has just loaded.
     if (!first.current) main.current?.focus({ preventScroll: true });
     first.current = false;
-    document.title = `gridctl – ${[...SCREENS, USERS, ACCOUNT].find((s) => s.key === screen)?.name ?? "Overview"}`;
+    document.title = `gridctl – ${[...SCREENS, USERS, ACCOUNT, WALL].find((s) => s.key === screen)?.name ?? "Overview"}`;
   }, [screen, id]);
   return (
-    <div class="shell" data-stale={fresh.value || !mayView ? "no" : "yes"}>
+    <div class={`shell ${wall ? "wall" : ""}`} data-stale={fresh.value || !mayView ? "no" : "yes"}>
       <a class="skip" href={`#${location.hash.slice(1)}`} onClick={(e) => {
         e.preventDefault();
         main.current?.focus();
       }}>Skip to content</a>
       <TopBar />
-      <Rail screen={screen} />
+      {wall ? null : <Rail screen={screen} />}
       <div class="content">
         <Banners />
         {/* Where nothing inside takes the focus, the screen does, or keys could not scroll it. */}
-        <main ref={main} tabIndex={screen === "health" ? 0 : -1} class={`screen ${screen}`}>
+        <main ref={main} tabIndex={screen === "health" ? 0 : -1} class={`screen ${wall ? "overview" : screen}`}>
           <Screen screen={screen} id={id} />
         </main>
       </div>
@@ -219,6 +222,9 @@ function User(props: { name: string; role: string }) {
         </div>
         <p class="note">Now {palette.value}. Keys: F9 stops all dispatch; on the one-line the arrow
           keys walk the feeder, + − 0 zoom.</p>
+        <p>{route.value[0] === WALL.key
+          ? <a href={href("overview")}>Leave the wall display</a>
+          : <a href={href(WALL.key)}>Wall display</a>}</p>
         <p><a href={href("account")}>Code generator, security keys</a></p>
         <button type="button" onClick={() => void leave()}>Sign out</button>
       </div>

@@ -9,7 +9,7 @@ import { Legend, NodeCard, NodeTable, say } from "../parts/feederinfo";
 import { EffectBar, HeadBar } from "../parts/headbar";
 import { HeadTrend } from "../parts/headtrend";
 import { OneLine } from "../parts/oneline";
-import { href } from "../router";
+import { href, route } from "../router";
 import { liveNode, liveResource } from "../state/looks";
 import { seconds, type Live } from "../state/merge";
 import { keyOf, plans, want } from "../state/plandetail";
@@ -27,7 +27,7 @@ export function Overview() {
         <FeederPanel live={l} feeder={f} />
         <TrendPanel live={l} />
       </div>
-      <aside class="overview-side dims" aria-label="What wants attention">
+      <aside class="overview-side dims" tabIndex={route.value[0] === "wall" ? 0 : undefined} aria-label="What wants attention">
         <PlansPanel live={l} />
         <RequestsPanel list={l.requests} />
         <AlarmsPanel live={l} />
