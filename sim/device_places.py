@@ -42,7 +42,10 @@ def device_places(
     ranked = sorted(loads, key=lambda c: (-len(c.phases), -sum(c.kw)))
     at_loads: dict[str, Place] = {}
     for consumer in ranked:
-        room_kw = SHARE * rooms.get(consumer.node, 0.0)
+        # On one phase of a three-phase cable there is room for a third of what it carries.
+        own = sum(p != NEUTRAL for p in nodes[consumer.node].phases)
+        part = min(len(consumer.phases) / own, 1.0) if own else 1.0
+        room_kw = SHARE * part * rooms.get(consumer.node, 0.0)
         place = Place(node=consumer.node, phases=consumer.phases, room_kw=room_kw)
         at_loads.setdefault(consumer.node, place)
     found = [p for p in at_loads.values() if p.room_kw >= kw][:count]

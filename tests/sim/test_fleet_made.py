@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sim.device_places import rooms_kva
+from sim.device_places import SHARE, device_places, rooms_kva
 from sim.feeder import load_feeder
 from sim.feeder_import.opendss import import_opendss
 from sim.fleet import load_fleet
@@ -63,3 +63,14 @@ def test_devices_stand_where_the_equipment_carries_them(tmp_path: Path, style: S
     for kind in found:
         for resource in kind:
             assert resource.rating_kw <= 0.41 * rooms[resource.terminals[0].node], resource.mrid
+
+
+def test_on_one_phase_of_a_cable_there_is_room_for_a_third() -> None:
+    feeder = import_opendss(CIRCUITS / "four_wire.dss", "four").feeder
+    singles = [c for c in feeder.consumers if len(c.phases) == 1]
+    rooms, nodes = rooms_kva(feeder), feeder.node_index()
+    at = next(c for c in singles if set("ABC") <= set(nodes[c.node].phases))
+    carries_kw = SHARE * rooms[at.node]
+    (own,) = [p for p in device_places(feeder, [at], carries_kw / 3.1, 1) if p.node == at.node]
+    assert (own.phases, own.room_kw) == (at.phases, pytest.approx(carries_kw / 3))
+    assert all(p.phases == "ABC" for p in device_places(feeder, [at], carries_kw / 2.9, 3))
