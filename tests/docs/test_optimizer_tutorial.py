@@ -25,7 +25,7 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
     blocks = re.findall(
         r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL
     )
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     done = run(tmp_path, "-c", "\n".join(blocks))
     assert done.returncode == 0, done.stderr
     status, ok, highest_kw = re.findall(
@@ -40,6 +40,13 @@ def test_the_page_can_be_followed(tmp_path: Path) -> None:
     assert dispatch.group(1) in ("optimal", "feasible")
     by_hour = [int(kw) for kw in dispatch.group(2).split(", ")]
     assert by_hour[3] > 0 > min(by_hour[0], by_hour[1]), "sells at the dearest hour, buys before"
+    bounded, cooled = (
+        [int(kw) for kw in found.split(", ")]
+        for found in re.findall(r"^cold stores \[(.*)\]$", done.stdout, re.MULTILINE)
+    )
+    assert min(bounded) == 0 > min(cooled)
+    assert sum(bounded) <= 151 < sum(kw for kw in cooled if kw > 0), "the call is longer"
+    assert "coolers 0 to 1 is cooled ahead of its call" in done.stdout
     svg = (tmp_path / "head.svg").read_text("utf-8")
     assert svg.count("<polyline") == 2
 
