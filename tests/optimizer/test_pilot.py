@@ -89,7 +89,8 @@ def test_an_event_is_met_in_every_interval_of_its_window(target_kw: float) -> No
 
 
 def test_a_limit_a_thousand_kw_below_the_peak_is_held_with_everything() -> None:
-    result = planned(pilot_task(limit_kw=2550.0))
+    # The search of better runs may take its time here, on a busy machine, too.
+    result = planned(replace(pilot_task(limit_kw=2550.0), deadline_s=120.0))
     assert max(result.head_after_kw) <= 2550.0 * 1.001
     groups = {r.mrid for r in afternoon().resources if isinstance(r, LoadGroup)}
     assert len(groups & set(series_of(result))) >= 15
