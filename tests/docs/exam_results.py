@@ -14,7 +14,14 @@ _SEEN: Final = """\
 ### Results
 
 Seen in November 2026 with Python 3.11 on two busy cores, kW·min above the head's limit. In one
-run of `make soak` the scripted operator passed all eleven, and whoever did nothing failed all."""
+run of `make soak` the scripted operator passed all eleven, and whoever did nothing failed all.
+
+A run over the office counts only where the machine holds its pace. With six programs for each
+core (load 12 to 20 on two), and tap changers watched every five seconds at first, the office was up
+to 13 s behind its field agent. Its safeguards take that for a wrong clock (SG-12) and order nothing:
+*customer-overrides* came out at 23,805, *outstation-dies-at-peak* at 30,054 kW·min. The figures of
+these two, and of all but *ev-evening*, *holiday* and *stuck-regulator*, are of the code before
+[ADR 0047](../adr/0047-when-a-plan-is-asked-anew.md)."""
 STEPPED: Final[dict[str, tuple[str, str]]] = {
     "cloud-front": ("failed: 12,472", "passed: 888"),
     "cold-snap": ("failed: 18,933", "passed: 380"),
@@ -26,14 +33,14 @@ STEPPED: Final[dict[str, tuple[str, str]]] = {
     "hot-afternoon": ("failed: 58,692", "passed: 487"),
     "outstation-dies-at-peak": ("failed: 58,692", "passed: 2,844"),
     "rejected-selects": ("failed: 58,692", "passed"),
-    "stuck-regulator": ("failed: 0, but 0.77 pu·min", "passed"),
+    "stuck-regulator": ("failed: 0, but 0.77 pu·min", "passed: 0, and 0.16 pu·min"),
 }
 """By scenario: when nobody acts, with the scripted operator."""
 OFFICE: Final[dict[str, tuple[int, str]]] = {
     "cloud-front": (30, "passed: 1,941"),
     "cold-snap": (30, "passed: 377"),
     "customer-overrides": (30, "passed: 6,354"),
-    "ev-evening": (30, "passed: 445"),
+    "ev-evening": (30, "passed: 134, and 1,167 with plans let be for a quarter of an hour"),
     "feed-freezes": (30, "passed: 14,649"),
     "hot-afternoon": (30, "passed: 3,734 and 3,853; and as the test of `make soak`"),
     "outstation-dies-at-peak": (
@@ -42,22 +49,16 @@ OFFICE: Final[dict[str, tuple[int, str]]] = {
     ),
     "heat-wave": (45, "passed: 4"),
     "holiday": (
-        45,
+        20,
         (
-            "failed: 0 at the head, but 310 customer·h under shed of 250 that pass (570 before "
-            "plans that do too much were followed by others): the forecast takes the day for a "
-            "working day"
+            "failed: 0 at the head, but 312 customer·h under shed of 250 that pass. By the calendar "
+            "nothing is shed until a quarter past one; in the afternoon the chance level of the "
+            "forecast is half as much again as what comes on so clear and mild a day: the pilot has "
+            "no weather service"
         ),
     ),
     "rejected-selects": (30, "passed: 3,623"),
-    "stuck-regulator": (
-        45,
-        (
-            "failed: 0 at the head, but 1.09 pu·min outside the voltage band of 0.2 that pass. The "
-            "office takes a tap changer that does not move for one that will: it does not watch "
-            "them, as the scripted operator does"
-        ),
-    ),
+    "stuck-regulator": (30, "passed: 0, and 0.02 pu·min outside the voltage band"),
 }
 """By scenario: how many times real time the office sat it, and what came out."""
 
