@@ -18,7 +18,7 @@ run of `make soak` the scripted operator passed all eleven, and whoever did noth
 
 A run over the office counts only where the machine holds its pace. With six programs for each
 core (load 12 to 20 on two), and tap changers watched every five seconds at first, the office was up
-to 13 s behind its field agent. Its safeguards take that for a wrong clock (SG-12) and order nothing:
+to 13 s behind its field agent. Safeguards take that for a wrong clock (SG-12) and order nothing:
 *customer-overrides* came out at 23,805, *outstation-dies-at-peak* at 30,054 kW·min. The figures of
 these two, and of all but *ev-evening*, *holiday* and *stuck-regulator*, are of the code before
 [ADR 0047](../adr/0047-when-a-plan-is-asked-anew.md)."""
@@ -51,9 +51,9 @@ OFFICE: Final[dict[str, tuple[int, str]]] = {
     "holiday": (
         20,
         (
-            "failed: 0 at the head, but 312 customer·h under shed of 250 that pass. By the calendar "
-            "nothing is shed until a quarter past one; in the afternoon the chance level of the "
-            "forecast is half as much again as what comes on so clear and mild a day: the pilot has "
+            "failed: 0 at the head, but 312 customer·h under shed of 250 that pass. The calendar "
+            "keeps the time until a quarter past one free of sheds; later the chance level of the "
+            "forecast is half as much again as what comes on so mild a day: the pilot has "
             "no weather service"
         ),
     ),
