@@ -411,9 +411,7 @@ def _told(attempt: Attempt, missed: int, *, cut_short: bool) -> str:
     if missed:
         parts.append(f"{missed} limits or targets cannot be kept in full: see the shortfalls")
     if attempt.gap > GAP_OPTIMAL:
-        parts.append(
-            f"whether there is a better plan is not known: {_nearness(attempt.gap)}"
-        )
+        parts.append(f"whether there is a better plan is not known: {_nearness(attempt.gap)}")
     if cut_short:
         parts.append("the search of better runs ended at its time: this is the best that was found")
     return "; ".join(parts)
