@@ -70,8 +70,12 @@ def test_ieee123_agrees_with_opendss(scale: float, injections: Injections) -> No
     assert flow.losses_kw[0] == pytest.approx(other.losses_kw, abs=0.05)
 
 
+EARTHED_123: Profile = {node: row for node, row in IEEE123.items() if node != "610"}
+"""Behind the delta transformer the document's voltages are to another earth than a model's."""
+
+
 @pytest.mark.parametrize(
-    ("name", "published", "most_pu"), [("ieee13", IEEE13, 2e-4), ("ieee123", IEEE123, 4e-4)]
+    ("name", "published", "most_pu"), [("ieee13", IEEE13, 2e-4), ("ieee123", EARTHED_123, 1.5e-3)]
 )
 def test_published_voltages(name: str, published: Profile, most_pu: float) -> None:
     """Our power flow against the documents at the published taps (wanted: 0.0015 and 0.003 pu)."""
