@@ -7,7 +7,7 @@ they stay in it between solves. Every limit is soft (`optimizer.limits`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,8 +16,9 @@ import scipy.sparse as sp
 from optimizer import tap_steps
 from optimizer.arrays import BoolArray, FloatArray
 from optimizer.block import Block
-from optimizer.limits import Bounds, Limit, Tiers, emergency
-from optimizer.linear import Cut, LinearModel, Offsets
+from optimizer.lazyrows import LazyRow, LazyRows, slacks
+from optimizer.limits import Bounds, Tiers, emergency
+from optimizer.linear import LinearModel
 from optimizer.network import FlowResult
 from optimizer.problem import Case, Problem, block, kvar_column
 from optimizer.reach import reach_kw, worth_mending
@@ -31,32 +32,11 @@ from optimizer.sunlight import needless
 from optimizer.system import WISH_MIN_KW, WISHES, system_of
 from optimizer.timegrid import IntArray, TimeGrid
 
-ROWS_PER_SIDE_MAX = 8
-CUTS_KEPT = 2
-"""Tangents that are left behind, of one branch in one interval."""
 RECHARGE_SHARE = 0.9
 """Batteries fill up again freely only while the import stays below this share of its limit."""
-VOLTAGE_TOLERANCE_PU = 2e-5
-LOADING_TOLERANCE_PCT = 0.02
-ALIKE_PU = 1e-4
-"""Two voltages that never differ by more, whatever is planned, are one on a large feeder."""
-EMERGENCY_BAND_PU = 0.05
-PCT_PU = 100.0
-"""Voltage rows are in 0.01 pu: numbers of the size of the others."""
 DROP_BELOW = 1e-7
 GIVEN_BACK = 1.5
 """Times the highest price: more than a kWh brings after its losses."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LazyRow:
-    """A voltage or loading row that is in the programme: where (row of node-phases or branches),
-    when. `cut`: number of the tangent that it is, None for the model's present one."""
-
-    limit: Limit
-    where: int
-    interval: int
-    cut: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,7 +68,6 @@ class Programme:
     ) -> None:
         self.problem = problem
         self.bounds = bounds
-        self.rows: list[LazyRow] = []
         left = needless(problem, bounds, network)
         self.members = [
             i
@@ -124,14 +103,7 @@ class Programme:
         )
         gentle = spared(self.blocks, len(self.members), self.model, bounds, problem.base_flow)
         self.blocks, self.hopeless = gentle.blocks, gentle.hopeless
-        self._reach_kw: FloatArray | None = None
-        self._watched = bounds
-        if self.model.is_large and not self.movers and not self.givers:
-            least, most = reach_kw(self.blocks, problem.grid.count)
-            self._reach_kw = np.maximum(np.abs(least), np.abs(most))
-        if not self.movers and not self.givers:
-            self._watched = worth_mending(self.blocks, self.model, bounds, problem.base_flow)
-        self.cuts: list[Cut] = []
+        self._lazy = self._lazy_rows()
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
             np.int64
         )
@@ -164,6 +136,31 @@ class Programme:
             export_price=tiers.import_kw * self._unit,
             hot_price=tiers.loading_pct * self._unit,
         )
+
+    def _lazy_rows(self) -> LazyRows:
+        problem, bounds, reach = self.problem, self.bounds, None
+        plain = not self.movers and not self.givers
+        if self.model.is_large and plain:
+            least, most = reach_kw(self.blocks, problem.grid.count)
+            reach = np.maximum(np.abs(least), np.abs(most))
+        return LazyRows(
+            self.model,
+            bounds=bounds,
+            watched=worth_mending(self.blocks, self.model, bounds, problem.base_flow)
+            if plain
+            else bounds,
+            base=problem.base_flow,
+            reach_kw=reach,
+        )
+
+    @property
+    def rows(self) -> Sequence[LazyRow]:
+        """The lazy rows, in the order of `matrices()`."""
+        return self._lazy.rows
+
+    def add_broken(self, u: FloatArray) -> int:
+        """As `LazyRows.add_broken`."""
+        return self._lazy.add_broken(u)
 
     @property
     def own_columns(self) -> int:
@@ -343,74 +340,13 @@ class Programme:
         """Move the linear model to the AC truth at `u`; tangents of loadings that it leaves behind
         stay as rows. `cautious` as in `LinearModel.shift`."""
         bent = self.model.bent(u, truth)
-        self._leave_behind(lambda row: bool(bent[row.where, row.interval]))
+        self._lazy.leave_behind(lambda row: bool(bent[row.where, row.interval]))
         self.model.shift(u, truth, cautious=cautious)
 
     def relinearise(self, u: FloatArray, truth: FlowResult) -> None:
         """As `LinearModel.relinearise`; tangents of loadings that are left behind stay as rows."""
-        self._leave_behind(lambda _: True)
+        self._lazy.leave_behind(lambda _: True)
         self.model.relinearise(u, truth)
-
-    def _leave_behind(self, which: Callable[[LazyRow], bool]) -> None:
-        """Keep the present tangents of loading rows as cuts. Of one place and interval the last few
-        are kept, the oldest gives its row to the newest: on a feeder with many overloaded branches
-        every round would add a row for each of them in each interval."""
-        cuts: dict[tuple[int, int], list[int]] = {}
-        for j, row in enumerate(self.rows):
-            if row.cut is not None:
-                cuts.setdefault((row.where, row.interval), []).append(j)
-        for row in list(self.rows):
-            if row.limit is not Limit.LOADING or row.cut is not None or not which(row):
-                continue
-            cut = replace(row, cut=len(self.cuts))
-            self.cuts.append(self.model.tangent(row.where, row.interval))
-            kept = cuts.get((row.where, row.interval), [])
-            if len(kept) < CUTS_KEPT:
-                self.rows.append(cut)
-            else:
-                self.rows[min(kept, key=lambda j: self.rows[j].cut or 0)] = cut
-
-    def add_broken(self, u: FloatArray) -> int:
-        """Add the worst voltage and loading rows that `u` breaks; how many were added. An interval
-        that has some already may get as many again, so that it takes few rounds until a chain of
-        lines that carry the same current is in."""
-        said, known = self.model.say(u), set(self.rows)
-        bounds = self._watched
-        families = (
-            (Limit.VOLTAGE_LOW, bounds.v_low_pu - said.v_pu, VOLTAGE_TOLERANCE_PU),
-            (Limit.VOLTAGE_HIGH, said.v_pu - bounds.v_high_pu, VOLTAGE_TOLERANCE_PU),
-            (Limit.LOADING, said.loading_pct - bounds.loading_pct, LOADING_TOLERANCE_PCT),
-        )
-        added = 0
-        there: dict[tuple[Limit, int], list[int]] = {}
-        for row in self.rows:
-            if row.cut is None:
-                there.setdefault((row.limit, row.interval), []).append(row.where)
-        for limit, excess, tolerance in families:
-            for t in np.flatnonzero((excess > tolerance).any(axis=0)):
-                own = there.get((limit, int(t)), [])
-                new, most = 0, max(ROWS_PER_SIDE_MAX, len(own))
-                for where in np.argsort(-excess[:, t]):
-                    if excess[where, t] <= tolerance or new == most:
-                        break
-                    row = LazyRow(limit=limit, where=int(where), interval=int(t))
-                    if row not in known and not self._told_by(row, own, excess[:, t]):
-                        self.rows.append(row)
-                        own.append(row.where)
-                        new += 1
-                added += new
-        return added
-
-    def _told_by(self, row: LazyRow, others: Sequence[int], excess: FloatArray) -> bool:
-        """Whether a voltage that is as much beyond its limit, and answers alike to whatever the
-        resources do, has a row in this interval already. Only on a large feeder, where a hundred
-        customers behind one regulator break a limit together."""
-        if self._reach_kw is None or not others or row.limit is Limit.LOADING:
-            return False
-        near = np.array(others)
-        near = near[excess[near] >= excess[row.where] - ALIKE_PU]
-        apart = np.abs(self.model.dv[near] - self.model.dv[row.where])
-        return bool(np.any(apart @ self._reach_kw[:, row.interval] <= ALIKE_PU))
 
     def matrices(self) -> Matrices:
         """The programme as it stands now."""
@@ -419,7 +355,7 @@ class Programme:
         head = self.head_rows()
         slack = _diagonal(np.full(count, -1.0))
         standing = self.model.say(self._standing_kw)
-        a_lazy, lazy_upper, slack_upper = self._lazy(standing)
+        written = self._lazy.written(standing, self._standing_kw)
         rules = self._rules
         rules_lower = [b.row_lower for b in self.blocks]
         rules_upper = [b.row_upper for b in self.blocks]
@@ -442,7 +378,11 @@ class Programme:
                 Band(left=head, beside=slack, first=own),
                 Band(left=head, beside=slack, first=own + count),
                 Band(left=of_system, beside=system.matrix, first=own + 3 * count),
-                Band(left=a_lazy, beside=_slacks(lazy), first=own + 3 * count + system.columns),
+                Band(
+                    left=self._by_interval(written.weight, written.interval),
+                    beside=slacks(lazy),
+                    first=own + 3 * count + system.columns,
+                ),
             ],
             own + 3 * count + system.columns + 2 * lazy,
         )
@@ -458,7 +398,7 @@ class Programme:
                 np.full(count, self.bounds.import_kw) - standing.head_kw,
                 self.bounds.target_kw - standing.head_kw,
                 system_upper,
-                lazy_upper,
+                written.upper,
             ]
         )
         return Matrices(
@@ -469,7 +409,7 @@ class Programme:
                 [lower, np.zeros(3 * count), system.column_lower, np.zeros(2 * lazy)]
             ),
             upper=np.concatenate(
-                [upper, np.full(3 * count, np.inf), system.column_upper, slack_upper]
+                [upper, np.full(3 * count, np.inf), system.column_upper, written.slack_upper]
             ),
             cost=self.cost(),
         )
@@ -484,7 +424,7 @@ class Programme:
                 self.target_price() * unit * hours,
                 self._charging_price * hours,
                 self.system.cost,
-                self._slack_cost(),
+                self._lazy.slack_cost(self.tiers, self._unit, hours),
             ]
         )
 
@@ -590,44 +530,6 @@ class Programme:
         )
         return sp.csr_array(chosen @ self._injection)
 
-    def _slack_cost(self) -> FloatArray:
-        """Cost of the slacks of the lazy rows, two a row."""
-        tiers, unit = self.tiers, self._unit
-        loading = tiers.loading_pct * unit, tiers.loading_harm_pct * unit
-        voltage = tiers.voltage_pct_pu * unit, tiers.emergency_pct_pu * unit
-        tier = [loading if row.limit is Limit.LOADING else voltage for row in self.rows]
-        hours = self.problem.grid.hours[[row.interval for row in self.rows]]
-        prices = np.array(tier, dtype=np.float64).reshape(-1, 2) * hours[:, None]
-        return prices.ravel()
-
-    def _lazy(self, standing: Offsets) -> tuple[sp.csr_array, FloatArray, FloatArray]:
-        """Lazy rows, their upper bounds, and the upper bounds of their slacks, two a row."""
-        count = len(self.rows)
-        weight = np.zeros((self.channels, count))
-        upper = np.zeros(count)
-        first_upper = np.full(count, np.inf)
-        for j, row in enumerate(self.rows):
-            at = (row.where, row.interval)
-            if row.limit is Limit.LOADING:
-                cut = self.model.tangent(*at) if row.cut is None else self.cuts[row.cut]
-                weight[:, j] = cut.slope
-                standing_pct = cut.slope @ self._standing_kw[:, row.interval]
-                upper[j] = self.bounds.loading_pct[at] - cut.at_zero_pct - standing_pct
-                # What is too much without a plan is mended; what the plan adds is harm.
-                now_pct = self.problem.base_flow.branch_loading_pct[at]
-                first_upper[j] = max(now_pct - self.bounds.loading_pct[at], 0.0)
-                first_upper[j] += float(self.bounds.further.loading_pct[row.where, 0])
-                continue
-            sign = -PCT_PU if row.limit is Limit.VOLTAGE_LOW else PCT_PU
-            low = row.limit is Limit.VOLTAGE_LOW
-            bound = self.bounds.v_low_pu[at] if low else self.bounds.v_high_pu[at]
-            weight[:, j] = sign * self.model.dv_at(*at)
-            upper[j] = sign * (bound - standing.v_pu[at])
-            first_upper[j] = EMERGENCY_BAND_PU * PCT_PU
-        rows = self._by_interval(weight, np.array([r.interval for r in self.rows], dtype=np.int64))
-        slack_upper = np.column_stack([first_upper, np.full(count, np.inf)])
-        return rows, upper, slack_upper.ravel()
-
 
 def _given_back(block: Block, price: float) -> Block:
     """A battery's missing energy at the end costs what it could be sold for at best: a plan moves
@@ -643,14 +545,6 @@ def _given_back(block: Block, price: float) -> Block:
 def _diagonal(values: FloatArray) -> sp.csr_array:
     count = len(values)
     return sp.csr_array((values, np.arange(count), np.arange(count + 1)), shape=(count, count))
-
-
-def _slacks(rows: int) -> sp.csr_array:
-    """(rows, 2 rows): row j has columns 2j and 2j + 1, so that new rows have the last columns."""
-    return sp.csr_array(
-        (np.full(2 * rows, -1.0), np.arange(2 * rows), 2 * np.arange(rows + 1)),
-        shape=(rows, 2 * rows),
-    )
 
 
 def _unit_price(blocks: Sequence[Block], grid: TimeGrid) -> float:

@@ -15,7 +15,8 @@ from typing import Final
 import numpy as np
 
 from optimizer.arrays import FloatArray
-from optimizer.assemble import EMERGENCY_BAND_PU, PCT_PU, Programme
+from optimizer.assemble import Programme
+from optimizer.lazyrows import EMERGENCY_BAND_PU, PCT_PU
 from optimizer.linear import Offsets
 from optimizer.network import FlowResult
 from optimizer.problem import kvar_max
