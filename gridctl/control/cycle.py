@@ -14,12 +14,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from gridctl.control.activity import Activity
-from gridctl.control.ageing import LifePrices, dynamic_rating
+from gridctl.control.ageing import dynamic_rating
 from gridctl.control.approvals import Approvals
 from gridctl.control.audit import OFFICE, entry
 from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
-from gridctl.control.heat import HotSpots
+from gridctl.control.foresight import Foresight
 from gridctl.control.held import Holding
 from gridctl.control.heldregulators import (
     HeldRegulators,
@@ -42,31 +42,23 @@ from gridctl.control.resources import (
 )
 from gridctl.control.revision import Outlook, outrun, overdone, sagging, takes_less
 from gridctl.control.settings import OfficeSettings
-from gridctl.control.settlement import REDUCTION_POINT
-from gridctl.control.veebook import sound
 from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
 from gridctl.model.inputs import InputPart
 from gridctl.model.measurement import Snapshot
-from gridctl.model.nowcast import moved
 from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import (
     Forecast,
-    ForecastTask,
     Horizon,
     NetworkLimits,
     PlanningResult,
     PlanningTask,
-    Series,
 )
-from gridctl.model.policy import HotSpot, ImportPrice
 from gridctl.model.program import DispatchRequest, RequestState
 
 log = logging.getLogger(__name__)
 
-DAY_S = 86_400.0
-MEDIAN_AND_BAND = (0.1, 0.5, 0.9)
 NOTHING_NEEDED = frozenset({"not_needed", "no_setpoints"})
 WAITING_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
 
@@ -111,19 +103,16 @@ class Cycle:
         self._modes = modes
         self._holding = Holding(approvals=approvals, dispatcher=dispatcher)
         self._participation = participation
-        self._weather = weather
         found = (dynamic_rating(one) for one in settings.transformers)
         self._ratings = tuple(rating for rating in found if rating is not None)
-        self._life_prices = LifePrices(store, settings)
-        self._import_prices: tuple[ImportPrice, ...] = ()
-        self._hot_spots = HotSpots(store, settings)
-        self._hot_spots_now: tuple[HotSpot, ...] = ()
+        self._foresight = Foresight(
+            settings=settings, store=store, planner=planner, weather=weather, dispatcher=dispatcher
+        )
         self._withdrawn: set[str] = set()
         self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
         self._rejected_until_mono_s = 0.0
         self._rejected_requests: frozenset[str] = frozenset()
-        self._outlook: Outlook | None = None
         self.view: CycleView | None = None
         self.proposed: OpenPlan | None = None
         self._overdone: str | None = None
@@ -142,7 +131,7 @@ class Cycle:
             try:
                 await self._participation.load()
                 known = self._observe()
-                outlook = self._as_it_is(await self._forecast(now_s), known)
+                outlook = await self._foresight.look(now_s, head_kw=self._head_kw(known))
                 requests, instead = await self._wanted(outlook.forecast, asked=asked)
                 read_s = self._read_s(outlook.forecast.horizon, now_s)
                 task = self._task(known, outlook, requests, read_s)
@@ -178,7 +167,7 @@ class Cycle:
             try:
                 await self._participation.load()
                 known = self._observe()
-                outlook = self._as_it_is(await self._forecast(now_s), known)
+                outlook = await self._foresight.look(now_s, head_kw=self._head_kw(known))
                 horizon = outlook.forecast.horizon
                 end_s = horizon.start_s + horizon.step_s * horizon.count
                 waiting = await self._store.requests(states=WAITING_REQUESTS)
@@ -210,69 +199,12 @@ class Cycle:
     @property
     def forecast(self) -> Forecast | None:
         """Import at the head without control, as last forecast."""
-        return None if self._outlook is None else self._outlook.forecast
-
-    async def _forecast(self, now_s: float) -> Outlook:
-        planning = self._settings.planning
-        start_s = now_s // planning.step_s * planning.step_s
-        if self._outlook is not None and self._outlook.forecast.horizon.start_s == start_s:
-            return self._outlook
-        horizon = Horizon(start_s=start_s, step_s=planning.step_s, count=planning.count)
-        history_s = self._settings.history_days * DAY_S // planning.step_s * planning.step_s
-        task = ForecastTask(
-            history=await self._history(start_s - history_s, start_s),
-            temperature_c=None,
-            horizon=horizon,
-            quantiles=tuple(sorted({*MEDIAN_AND_BAND, planning.quantile})),
-            utc_offset_s=self._settings.utc_offset_s,
-            path_count=planning.path_count,
-        )
-        task = await self._weather.added(task)
-        found = await self._planner.forecast(task, deadline_s=planning.deadline_s)
-        self._outlook = Outlook(forecast=found, task=task)
-        self._import_prices = await self._life_prices.told(task, found)
-        self._hot_spots_now = tuple(await self._hot_spots.told(horizon))
-        return self._outlook
-
-    def _as_it_is(self, outlook: Outlook, known: Known) -> Outlook:
-        """`outlook`, moved to what the head would draw now without us. While devices still follow
-        what they were told, that is not known."""
-        head_kw = self._head_kw(known)
-        if head_kw is None or not self._dispatcher.is_settled:
-            return outlook
-        task = replace(outlook.task, now_kw=head_kw + self._dispatcher.reduction_kw())
-        return Outlook(forecast=moved(outlook.forecast, task), task=task)
+        outlook = self._foresight.outlook
+        return None if outlook is None else outlook.forecast
 
     def _head_kw(self, known: Known) -> float | None:
         head = known.snapshot.good(self._settings.head_point)
         return None if head is None else head.value
-
-    async def _history(self, start_s: float, end_s: float) -> Series:
-        """What the forecast learns from: without us, and without what cannot be believed."""
-        return await asyncio.to_thread(
-            sound,
-            await self._baseline(start_s, end_s),
-            rating_kw=self._settings.plausibility.head_share * self._settings.head_limit_kw,
-            utc_offset_s=self._settings.utc_offset_s,
-        )
-
-    async def _baseline(self, start_s: float, end_s: float) -> Series:
-        """The head's history as it would have been without us: reductions are added back."""
-        step_s = self._settings.planning.step_s
-        head = await self._store.series(
-            self._settings.head_point, start_s=start_s, end_s=end_s, step_s=step_s
-        )
-        ours = await self._store.series(
-            REDUCTION_POINT, start_s=start_s, end_s=end_s, step_s=step_s
-        )
-        return Series(
-            start_s=head.start_s,
-            step_s=head.step_s,
-            values=tuple(
-                None if measured is None else measured + (reduced or 0.0)
-                for measured, reduced in zip(head.values, ours.values, strict=True)
-            ),
-        )
 
     async def _wanted(
         self, ahead: Forecast, *, asked: bool
@@ -412,7 +344,7 @@ class Cycle:
     async def _shadow(self, now_s: float) -> None:
         """Once an interval, where an area is in shadow: the plan that would be made if it could be
         commanded. It is kept to be scored; nothing can approve or send it (SG-37)."""
-        outlook = self._outlook
+        outlook = self._foresight.outlook
         if outlook is None or not self._modes.any_shadow or blocked(self._situation()):
             return
         forecast = outlook.forecast
@@ -492,8 +424,8 @@ class Cycle:
             cvar_level=settings.planning.quantile,
             air_c=outlook.task.temperature_c,
             ratings=self._ratings,
-            import_prices=self._import_prices,
-            hot_spots=self._hot_spots_now,
+            import_prices=self._foresight.import_prices,
+            hot_spots=self._foresight.hot_spots,
             price_by_hour=settings.price_by_hour,
             utc_offset_s=settings.utc_offset_s,
         )
