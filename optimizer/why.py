@@ -121,10 +121,12 @@ def told(words: Words, why: Sequence[SetpointReason]) -> list[Finding]:
 
 
 def _many(text: str) -> str:
-    """'moves to …' of one, 'move to …' of many."""
-    verb, _, rest = text.partition(" ")
+    """'moves to …' of one, 'move to …' of many; what follows a comma is of something else."""
+    own, comma, other = text.partition(",")
+    verb, _, rest = own.partition(" ")
     plural = {"is": "are", "goes": "go"}.get(verb, verb.removesuffix("s"))
-    return f"{plural} {rest.replace('its ', 'their ')}"
+    rest = rest.replace("its ", "their ").replace("it moves", "they move")
+    return f"{plural} {rest}{comma}{other}"
 
 
 def _best(
@@ -242,7 +244,7 @@ def _kept_by(
         elif (low > VOLTAGE_PU).any():
             where = int(np.argmax(low.max(axis=1)))
             what = f"the voltage at {place(network, where)} would be too low"
-    return None if what is None else f"stays on in a whole run, without which {what}"
+    return None if what is None else f"stays on because it moves in one piece, without which {what}"
 
 
 def _too_hot(programme: Programme, loading_pct: FloatArray) -> str | None:

@@ -77,7 +77,7 @@ def test_a_run_that_must_go_on_says_which_limit_it_is_for() -> None:
     assert without_reason(task, result) == []
     assert {text for *_, text in why(result, "G")} == {
         "moves to keep the import within the limit",
-        "stays on in a whole run, without which the import would pass its limit",
+        "stays on because it moves in one piece, without which the import would pass its limit",
     }
 
 
@@ -106,7 +106,7 @@ def test_voltage_price_heat_and_precooling_are_named() -> None:
     assert without_reason(hot, result) == []
     assert {text for *_, text in why(result, "G")} <= {
         "keeps line cool enough",
-        "stays on in a whole run, without which line would get too hot",
+        "stays on because it moves in one piece, without which line would get too hot",
     }
     ahead = Precool(rating_kw=40.0, energy_kwh=60.0, ahead_s=2 * HOUR_S, fade_h=0.0)
     own = group("G", comfort=Comfort(energy_kwh=100.0, fade_h=0.0), precool=ahead, level_min=0.1)
