@@ -37,10 +37,10 @@ STEPPED: Final[dict[str, tuple[str, str]]] = {
 """By scenario: when nobody acts, with the scripted operator."""
 OFFICE: Final[dict[str, tuple[int, str]]] = {
     "cloud-front": (30, "passed: 621"),
-    "cold-snap": (30, "passed: 377"),
+    "cold-snap": (30, "passed: 389"),
     "customer-overrides": (30, "passed: 2,534"),
     "ev-evening": (30, "passed: 387"),
-    "feed-freezes": (30, "passed: 14,649"),
+    "feed-freezes": (30, "passed: 14,455"),
     "hot-afternoon": (30, "passed: 2,969"),
     "outstation-dies-at-peak": (
         30,
