@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.begun import begun_figures
 from benchmarks.report import Figure, main
 from optimizer.arrays import FloatArray
 from optimizer.forecasting import floors
@@ -270,6 +271,7 @@ def measure(quick: bool) -> list[Figure]:
     label = "GEFCom2012, 21 series" if not quick else "GEFCom2012, 3 zones, a quarter of 2007"
     found = figures_of(gef, label, (5.0, 1.26), whole=not quick)
     found += figures_of(tetouan, "Tetouan, 3 substations", (3.9, 1.0), whole=True)
+    found += begun_figures(quick=quick)
     slowest = max(one["fit_s"] for one in results)
     found.append(
         Figure(

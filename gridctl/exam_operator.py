@@ -228,7 +228,7 @@ class ScriptedOperator:
         horizon = Horizon(start_s=self._slot_of(now_s) * STEP_S, step_s=STEP_S, count=COUNT)
         try:
             ahead = self._forecast(horizon)
-            ahead = nowcast(ahead, head_kw + self._relief_kw(now_s), quantile=QUANTILE)
+            ahead = nowcast(ahead, head_kw + self._relief_kw(now_s))
         except ValueError as error:
             self.idle.append(f"no forecast: {error}")
             return None
