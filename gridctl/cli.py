@@ -33,7 +33,7 @@ from gridctl.cli_opcua import opcua_app
 from gridctl.cli_points import points_app
 from gridctl.cli_probe import probe_app
 from gridctl.cli_settle import settle_app
-from gridctl.cli_sim import sim_app
+from gridctl.cli_sim import PAGE_PORT, sim_app
 from gridctl.cli_substation import substation_app
 from gridctl.cli_tag import tag_app
 from gridctl.cli_terms import DEFAULT_INSTANCE, AsJson, Instance, User
@@ -114,6 +114,10 @@ def demo(
     feeder: Annotated[
         str, typer.Option(help="Another feeder: its name, or the folder of your own.")
     ] = "",
+    sim_page: Annotated[
+        int,
+        typer.Option(min=0, max=65535, help="Port of the simulator's page on loopback; 0: none."),
+    ] = PAGE_PORT,
     script: Annotated[
         bool, typer.Option("--script", help="No browser: scripted operators, accelerated.")
     ] = False,
@@ -138,7 +142,9 @@ def demo(
 
     if feeder and instance == DEFAULT_INSTANCE:
         instance = DEFAULT_INSTANCE.with_name(f"demo-{Path(feeder).name}")
-    run_guarded(lambda: run_demo(instance, port=port, rate=rate, fresh=fresh, feeder=feeder))
+    run_guarded(
+        lambda: run_demo(instance, port=port, rate=rate, fresh=fresh, feeder=feeder, page=sim_page)
+    )
 
 
 @app.command(short_help="Office, console and a supervised field agent.")

@@ -13,7 +13,9 @@ import typer
 from gridctl.cli_ending import EXIT_REFUSED, ending
 from gridctl.model.errors import UnavailableError
 
-DEMO, ALONE = Path(".gridctl/demo"), Path(".gridctl/sim")
+PAGE_PORT = 8090
+PILOTS = Path(".gridctl")
+ALONE = PILOTS / "sim"
 
 sim_app = typer.Typer(
     help="The feeder simulator: alone, its faults, scenarios and exams.",
@@ -27,7 +29,7 @@ Running = Annotated[
         "--instance",
         "-i",
         envvar="GRIDCTL_INSTANCE",
-        help="Folder of the running pilot (else .gridctl/demo or .gridctl/sim, whichever runs).",
+        help="Folder of the running pilot (else the one below .gridctl that runs).",
     ),
 ]
 
@@ -36,26 +38,33 @@ Running = Annotated[
 def sim(
     context: typer.Context,
     instance: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--instance",
             "-i",
             envvar="GRIDCTL_INSTANCE",
-            help="Folder with gridctl.toml; made for --scenario when it is not there.",
+            help="Folder with gridctl.toml, made when it is not there (else .gridctl/sim, and "
+            ".gridctl/sim-NAME with --scenario or --feeder).",
         ),
-    ] = ALONE,
+    ] = None,
     scenario: Annotated[
-        str, typer.Option(help="Of a new folder: its name, or a .toml file of your own.")
-    ] = "hot-afternoon",
+        str,
+        typer.Option(
+            help="Of a new folder: its name, or a .toml file of your own (else hot-afternoon)."
+        ),
+    ] = "",
     feeder: Annotated[
         str, typer.Option(help="Of a new folder: another feeder, its name or your own's folder.")
     ] = "",
     rate: Annotated[
-        float, typer.Option(min=0.1, max=1000, help="Of a new folder: grid time against real.")
-    ] = 1.0,
+        float | None,
+        typer.Option(
+            min=0.1, max=1000, help="Grid time against real (else as before, at first 1)."
+        ),
+    ] = None,
     page: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the page on loopback; 0: no page.")
-    ] = 8090,
+    ] = PAGE_PORT,
     record: Annotated[
         Path | None, typer.Option(help="Write each tick down: a .csv or .parquet file.")
     ] = None,
@@ -78,24 +87,24 @@ def sim(
     from gridctl.sim_alone import run_alone  # noqa: PLC0415 - lazy on purpose
 
     with ending():
-        if feeder and not (instance / "gridctl.toml").exists():
-            from sim.own_scenario import write_own_scenario  # noqa: PLC0415 - lazy on purpose
-
-            scenario = str(write_own_scenario(instance, feeder).resolve())
+        if instance is None:
+            named = Path(scenario or feeder).stem
+            instance = ALONE.with_name(f"{ALONE.name}-{named}") if named else ALONE
         if child:
-            asyncio.run(run_sim(instance, child=True))
-        else:
-            asyncio.run(
-                run_alone(
-                    instance,
-                    scenario=scenario,
-                    rate=rate,
-                    page=page,
-                    record=record,
-                    replay=replay,
-                    state=state,
-                )
+            asyncio.run(run_sim(instance, page=page))
+            return
+        asyncio.run(
+            run_alone(
+                instance,
+                scenario=scenario,
+                feeder=feeder,
+                rate=rate,
+                page=page,
+                record=record,
+                replay=replay,
+                state=state,
             )
+        )
 
 
 @sim_app.command("fault")
@@ -108,6 +117,8 @@ def switch_fault(
     as_json: AsJson = False,
 ) -> None:
     """Switch a fault of the running simulator on or off."""
+    from sim.fault_kinds import KINDS, Fault  # noqa: PLC0415 - lazy on purpose
+
     if on not in ("on", "off"):
         raise typer.BadParameter("on or off", param_hint="on|off")
     question: dict[str, object] = {
@@ -117,7 +128,8 @@ def switch_fault(
         question["amount"] = amount
     with ending():
         status = _ask(instance, question)
-        _tell(status, as_json, f"{name} {target} is {on}".replace("  ", " "))
+        done = "done" if KINDS[Fault(name)].momentary else on
+        _tell(status, as_json, " ".join(filter(None, (name, target, "is", done))))
         if not as_json:
             _tell_faults(status)
 
@@ -143,6 +155,7 @@ def list_faults(as_json: AsJson = False) -> None:
     for kind in KINDS.values():
         amount = f" [{kind.amount:g} {kind.unit}]" if kind.unit else ""
         print(f"{kind.fault:<20} {kind.aim.value}{amount}\n    {kind.does}")
+    print("\nWhat is on now, and since when: gridctl sim status")
 
 
 @sim_app.command("status")
@@ -245,22 +258,31 @@ def _print_outcome(outcome: Mapping[str, Any]) -> None:
 
 def _ask(instance: Path | None, question: dict[str, object]) -> dict[str, Any]:
     """The answer of the running simulator. Raises UnavailableError."""
-    from gridctl.instructor import Instructor  # noqa: PLC0415 - lazy on purpose
+    from gridctl.instructor import Instructor, is_there  # noqa: PLC0415 - lazy on purpose
 
-    folders = [instance] if instance is not None else [DEMO, ALONE]
-    sockets = [folder / "run" / "sim.sock" for folder in folders]
-    running = [socket for socket in sockets if socket.exists()]
+    if instance is not None:
+        folders, where = [instance], str(instance)
+    else:
+        folders, where = sorted(p.parents[1] for p in PILOTS.glob("*/run/sim.sock")), str(PILOTS)
+    running = [folder for folder in folders if is_there(folder / "run" / "sim.sock")]
     if not running:
         raise UnavailableError(
-            f"no simulator runs in {' or '.join(str(f) for f in folders)}: start gridctl sim or "
-            "gridctl demo, or name its folder with --instance"
+            f"no simulator runs in {where}: start gridctl sim or gridctl demo, or name its folder "
+            "with --instance"
         )
-    return asyncio.run(Instructor(running[0]).ask(question))
+    if len(running) > 1:
+        raise UnavailableError(
+            f"several simulators run, in {', '.join(str(f) for f in running)}: name the folder of "
+            "one with --instance"
+        )
+    return asyncio.run(Instructor(running[0] / "run" / "sim.sock").ask(question))
 
 
 def _tell_faults(status: Mapping[str, Any]) -> None:
     for fault in status["faults"]:
-        print(f"  on: {fault['name']} {fault['target']}".rstrip())
+        named = " ".join(filter(None, (fault["name"], fault["target"])))
+        much = f", {fault['amount']:g} {fault['unit']}" if fault["unit"] and fault["amount"] else ""
+        print(f"  on: {named}{much}, since {fault['since']}")
 
 
 def _tell(status: Mapping[str, Any], as_json: bool, line: str) -> None:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from gridctl.assembly import Ready, run_office
@@ -41,30 +42,33 @@ DEVICE_PORTS: tuple[int, ...] = (20_101, 20_102, 4_841)
 
 
 async def run_demo(
-    instance: Path, *, port: int, rate: float, fresh: bool = False, feeder: str = ""
+    instance: Path, *, port: int, rate: float, fresh: bool = False, feeder: str = "", page: int = 0
 ) -> None:
     """`gridctl demo`: makes the instance at first start, goes on from its state after that.
-    `feeder`: another one than the scenario's, which is told on it with devices of its own."""
+    `feeder`: another one than the scenario's, which is told on it with devices of its own.
+    `page`: port of the simulator's page, another one when it is taken; 0 for none."""
     if fresh:
         shutil.rmtree(instance, ignore_errors=True)
     with device_ports(instance) as ports:
         if prepare_instance(instance, port=port, rate=rate, devices=ports, feeder=feeder):
             print(f"Made a pilot in {instance}", file=sys.stderr)
-        await _run(instance)
+        await _run(instance, page=page)
 
 
-async def _run(instance: Path) -> None:
+async def _run(instance: Path, *, page: int) -> None:
     settings = load_settings(instance / "gridctl.toml")
     stop = asyncio.Event()
     stop_on_signals(stop)
-    async with simulator(instance):
+    async with simulator(instance, page=page) as mirror:
         saving = asyncio.create_task(_save_grid_time(instance, settings.grid_clock()))
         try:
             await run_office(
                 settings.file,
                 with_field=True,
                 stop=stop,
-                on_ready=lambda ready: _welcome(ready, settings, instance),
+                on_ready=lambda ready: _welcome(
+                    ready, settings, instance, str(mirror.get("page", ""))
+                ),
                 prepare=lambda store: seed_history(store, settings),
             )
         finally:
@@ -191,9 +195,11 @@ def set_keys(file: Path, values: Mapping[tuple[str, str], object]) -> None:
 
 
 @asynccontextmanager
-async def simulator(instance: Path) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The mirror as a child process, from ready to stopped. Raises UnavailableError."""
-    process = await spawn(["sim", "--child", "--instance", str(instance)], pipe_stdout=True)
+async def simulator(instance: Path, *, page: int = 0) -> AsyncIterator[Mapping[str, Any]]:
+    """The mirror as a child process, from ready to stopped; what it says when it is ready. `page`:
+    port of its page, 0 for none. Raises UnavailableError."""
+    words = ["sim", "--child", "--instance", str(instance), "--page", str(page)]
+    process = await spawn(words, pipe_stdout=True)
     try:
         if process.stdout is None:
             raise UnavailableError("the simulator has no output")
@@ -208,7 +214,7 @@ async def simulator(instance: Path) -> AsyncIterator[asyncio.subprocess.Process]
             raise UnavailableError(
                 f"the simulator ended with code {code}; its message stands above"
             )
-        yield process
+        yield json.loads(line)
     finally:
         await end(process)
 
@@ -243,12 +249,15 @@ async def seed_history(store: SqlStore, settings: Settings) -> None:
         await unit.set_flag("history_seeded", path.name)
 
 
-def _welcome(ready: Ready, settings: Settings, instance: Path) -> None:
+def _welcome(ready: Ready, settings: Settings, instance: Path, page: str) -> None:
     clock = settings.grid_clock()
     local = datetime.fromtimestamp(clock.now_s(), UTC) + timedelta(hours=settings.site.utc_offset_h)
     rate = settings.clock.rate if settings.clock else 1.0
     print(f"\n  gridctl   {settings.site.name}: {local:%A %d %B, %H:%M} local, {rate:g}x real time")
-    print(f"  console   {ready.url}\n")
+    print(f"  console   {ready.url}")
+    if page:
+        print(f"  field     {page}  (the simulator's own page: what is true, and faults)")
+    print()
     if ready.users:
         print("  Secrets of this pilot, shown this one time:")
         for made in ready.users:

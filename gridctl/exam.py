@@ -22,7 +22,7 @@ from gridctl.model.clock import ManualClock
 from gridctl.model.errors import ConfigError, UnavailableError
 from sim.fleet import load_fleet
 from sim.judge import Moment, Witness, judge
-from sim.recording import Recording, recording
+from sim.recording import Recording, check_recordable, recording
 from sim.scenario import Scenario, load_scenario, scenario_feeder
 from sim.step_field import StepField, links_of
 from sim.timeline import Timeline
@@ -65,6 +65,14 @@ def examined(
         raise ConfigError(
             "has no [exam]: nobody can pass or fail it", file=f"{story.name}.toml", key="exam"
         )
+    if record is not None:
+        if recording is not None:
+            raise ConfigError(
+                "a run that is recorded already is not written down again",
+                file=str(recording),
+                hint="leave --record out",
+            )
+        check_recordable(record)
     if recording is not None:
         who, moments, real_s = f"recorded in {recording}", list(Recording(recording).moments()), 0.0
     else:

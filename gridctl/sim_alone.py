@@ -6,25 +6,24 @@ import asyncio
 import contextlib
 import sys
 import tomllib
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from gridctl.demo import set_keys
+from gridctl.demo import SCENARIO, set_keys
 from gridctl.model.errors import ConfigError
 from gridctl.observe import set_up_logging
 from gridctl.provenance import check_provenance
 from gridctl.supervise import stop_on_signals
 from gridctl.wallclock import system_clock
+from sim.feeder import feeder_file
 from sim.instance import Ports, create_instance
 from sim.instance_ports import reserved_ports
-from sim.page import Page, page_served
-from sim.plant_points import read_plant_points
+from sim.own_scenario import write_own_scenario
 from sim.process import Simulator, run_simulator
-from sim.scenario import local_text
+from sim.scenario import Scenario, load_scenario
+from sim.served import page_of, what_is_served
 from sim.state_file import read_state
 
 HISTORY_DAYS: Final = 2
@@ -39,7 +38,8 @@ async def run_alone(
     instance: Path,
     *,
     scenario: str,
-    rate: float,
+    feeder: str,
+    rate: float | None,
     page: int,
     record: Path | None,
     replay: Path | None,
@@ -49,11 +49,22 @@ async def run_alone(
     on, its clock too, and where the world is kept at the end. Raises ConfigError."""
     set_up_logging(level="warning")
     check_provenance()
-    if not (instance / "gridctl.toml").exists():
-        _make(instance, scenario, rate)
-    kept = read_state(state)
-    if kept is not None:
-        _resume(instance / "gridctl.toml", at_s=float(kept["at_s"]))
+    if scenario and feeder:
+        raise ConfigError(
+            "--scenario and --feeder: a scenario has a feeder of its own",
+            file="gridctl sim",
+            hint="one of the two; for a scenario on another feeder write one with that feeder",
+        )
+    kept, file = read_state(state), instance / "gridctl.toml"
+    if file.exists():
+        _check_same(instance, load_scenario(scenario) if scenario else None, feeder)
+        _wind(file, rate=rate, at_s=None if kept is None else float(kept["at_s"]))
+    else:
+        if feeder:
+            scenario = str(write_own_scenario(instance, feeder).resolve())
+        _make(instance, scenario or SCENARIO, rate or 1.0)
+        if kept is not None:
+            _wind(file, rate=None, at_s=float(kept["at_s"]))
     stop = asyncio.Event()
     stop_on_signals(stop)
 
@@ -62,24 +73,51 @@ async def run_alone(
         served = what_is_served(instance, simulator)
         async with contextlib.AsyncExitStack() as stack:
             if page:
-                # The page has a clock of its own.
-                told = {what: value for what, value in served.items() if what != "now"}
-                shown = Page(simulator.world, simulator.faults, simulator.instructor, told)
-                address = await stack.enter_async_context(page_served(shown, page))
-                served = {"page": address, **served}
+                shown = page_of(simulator, served, port=page)
+                served = {"page": await stack.enter_async_context(shown), **served}
             _print(served)
             yield
 
     await run_simulator(instance, stop=stop, record=record, replay=replay, state=state, say=say)
 
 
-def _resume(file: Path, *, at_s: float) -> None:
-    """Grid time goes on from where the state was kept, once everything is likely to listen."""
+def _check_same(instance: Path, wanted: Scenario | None, feeder: str) -> None:
+    """A folder keeps its scenario. Raises ConfigError when another one is asked for."""
+    if wanted is None and not feeder:
+        return
+    settings = tomllib.loads((instance / "gridctl.toml").read_text(encoding="utf-8"))
+    there = load_scenario(str(settings.get("sim", {}).get("scenario", "")))
+    if wanted is not None and wanted.name == there.name:
+        return
+    if wanted is None and _place(there.feeder) == _place(feeder):
+        return
+    raise ConfigError(
+        f"this folder has {there.name!r} on {there.feeder} already, and keeps it",
+        file=str(instance),
+        key="--scenario" if wanted is not None else "--feeder",
+        hint="name a new folder with --instance, or none: then each has one of its own",
+    )
+
+
+def _place(feeder: str) -> Path | str:
+    file = feeder_file(feeder)
+    return feeder if file is None else file.resolve()
+
+
+def _wind(file: Path, *, rate: float | None, at_s: float | None) -> None:
+    """Set the clock of a folder: from now on another `rate`, or (`at_s`) grid time from where a
+    state was kept, once everything is likely to listen. None: as it is."""
+    if rate is None and at_s is None:
+        return
+    clock = tomllib.loads(file.read_text(encoding="utf-8"))["clock"]
+    now_s = system_clock().now_s()
+    grid_s = clock["anchor_grid_s"] + (now_s - clock["anchor_real_s"]) * clock["rate"]
     set_keys(
         file,
         {
-            ("clock", "anchor_real_s"): system_clock().now_s() + RESUME_IN_S,
-            ("clock", "anchor_grid_s"): at_s,
+            ("clock", "anchor_real_s"): now_s if at_s is None else now_s + RESUME_IN_S,
+            ("clock", "anchor_grid_s"): grid_s if at_s is None else at_s,
+            ("clock", "rate"): clock["rate"] if rate is None else rate,
         },
     )
 
@@ -95,53 +133,6 @@ def _make(instance: Path, scenario: str, rate: float) -> None:
             history_days=HISTORY_DAYS,
         )
     print(f"Made {instance} for {scenario}.", file=sys.stderr)
-
-
-def what_is_served(instance: Path, simulator: Simulator) -> dict[str, str]:
-    """What a master needs to know, by what it is about."""
-    settings = tomllib.loads(simulator.file.read_text(encoding="utf-8"))
-    rows = read_plant_points(instance / settings["field"]["points"])
-    points = Counter(row.link for row in rows)
-    commands = Counter(row.link for row in rows if row.command)
-    story = simulator.world.scenario
-    served = {
-        "scenario": f"{story.name}: {story.title}",
-        "begins": local_text(story, story.start_s),
-        "now": local_text(story, simulator.world.at_s),
-        "point map": str(instance / settings["field"]["points"]),
-        "instructor": str(instance / simulator.table.instructor_socket),
-    }
-    for link in settings["field"]["links"]:
-        name = str(link["id"])
-        size = f"{points[name]} points, {commands[name]} commands"
-        served[f"link {name}"] = f"{_address(link)} · {size}"
-        if link["protocol"] == "opcua":
-            served.update(_certificates(instance, link))
-    return served
-
-
-def _address(link: Mapping[str, Any]) -> str:
-    if link["protocol"] == "dnp3":
-        return (
-            f"DNP3 {link['host']}:{link['port']}, outstation {link['outstation_address']}, "
-            f"master {link['master_address']}, SELECT before OPERATE"
-        )
-    return f"OPC UA {link['url']}, {link['security_policy']} SignAndEncrypt, user {link['user']}"
-
-
-def _certificates(instance: Path, link: Mapping[str, Any]) -> dict[str, str]:
-    shown = {"server certificate": "server_certificate", "trusted client": "certificate"}
-    found = {}
-    for what, key in shown.items():
-        path = instance / str(link[key])
-        try:
-            thumbprint = sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
-        found[what] = f"{path} (SHA-256 {thumbprint})"
-    found["client key"] = str(instance / str(link["key"]))
-    found["password"] = f"in {instance / str(link['password_file'])}"
-    return found
 
 
 def _print(served: Mapping[str, str]) -> None:

@@ -5,7 +5,9 @@ Each is switched on and off; switching twice changes nothing. What there is: `si
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, Final, Protocol
 
@@ -13,6 +15,8 @@ from gridctl.model.errors import Refusal
 from sim import mischief
 from sim.fault_kinds import KINDS, OF_SERVER, Aim, Fault, FaultKind
 from sim.world import World
+
+log = logging.getLogger(__name__)
 
 
 class LinkServer(Protocol):
@@ -37,13 +41,21 @@ _SHOWN_ONLY: Final = (Fault.FROZEN_FEED, Fault.COMM_LOSS)
 """They change nothing in the world, only what is shown of it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _On:
+    """How much of a fault is on, in its unit, and since which grid time."""
+
+    amount: float
+    since_s: float
+
+
 class FaultBoard:
     """Which faults are on. `active` in the order of switching on, as (fault, target)."""
 
     def __init__(self, world: World, servers: Mapping[str, LinkServer]) -> None:
         self._world = world
         self._servers = servers
-        self._active: dict[tuple[Fault, str], float] = {}
+        self._active: dict[tuple[Fault, str], _On] = {}
 
     @property
     def active(self) -> Sequence[tuple[Fault, str]]:
@@ -52,13 +64,13 @@ class FaultBoard:
 
     def amount(self, fault: Fault, target: str) -> float:
         """How much of it is on now; KeyError when it is not."""
-        return self._active[fault, target]
+        return self._active[fault, target].amount
 
     def kept(self) -> list[dict[str, Any]]:
-        """What is on, as JSON can hold it."""
+        """What is on, how much of it and since which grid time, as JSON can hold it."""
         return [
-            {"name": fault.value, "target": target, "amount": amount}
-            for (fault, target), amount in self._active.items()
+            {"name": fault.value, "target": target, "amount": on.amount, "since_s": on.since_s}
+            for (fault, target), on in self._active.items()
         ]
 
     async def resume(self, kept: Iterable[Mapping[str, Any]]) -> None:
@@ -66,9 +78,12 @@ class FaultBoard:
         for one in kept:
             fault, target, amount = Fault(one["name"]), str(one["target"]), float(one["amount"])
             if KINDS[fault].aim in OF_SERVER or fault in _SHOWN_ONLY:
-                await self.switch(fault, on=True, target=target, amount=amount or None)
-            else:
-                self._active[fault, target] = amount
+                refusal = await self.switch(fault, on=True, target=target, amount=amount or None)
+                if refusal is not None:
+                    log.error("kept state: %s", "; ".join(refusal.reasons))
+                    continue
+            since_s = float(one.get("since_s", self._world.at_s))
+            self._active[fault, target] = _On(amount=amount, since_s=since_s)
 
     def stopped(self, link: str) -> bool:
         """Whether a link's server is down on purpose."""
@@ -91,7 +106,7 @@ class FaultBoard:
             return None
         chosen = kind.amount if amount is None else amount
         if on:
-            self._active[fault, target] = chosen
+            self._active[fault, target] = _On(amount=chosen, since_s=self._world.at_s)
         else:
             del self._active[fault, target]
         await self._apply(kind, target, on=on, amount=chosen)

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gridctl.model.errors import Refusal
-from sim.fault_kinds import KINDS
+from sim.fault_kinds import KINDS, Fault
 from sim.faults import FaultBoard
 from sim.scenario import local_text
 from sim.world import World
@@ -185,7 +185,14 @@ class Instructor:
                 "by_link": dict(world.commands_by_link),
                 "by_point": dict(world.received),
             },
-            "faults": [{"name": f.value, "target": target} for f, target in self._faults.active],
+            "faults": [
+                {
+                    **one,
+                    "unit": KINDS[Fault(one["name"])].unit,
+                    "since": local_text(world.scenario, one["since_s"]),
+                }
+                for one in self._faults.kept()
+            ],
         }
 
     def _log(self, limit: object) -> Mapping[str, Any]:

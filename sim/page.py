@@ -145,6 +145,7 @@ class Page:
                     "does": k.does,
                     "unit": k.unit,
                     "amount": k.amount,
+                    "momentary": k.momentary,
                     "targets": self._faults.targets(k.aim),
                 }
                 for k in KINDS.values()

@@ -28,7 +28,7 @@ from sim.outstation_tls import OutstationTls
 from sim.pace import Pace
 from sim.plant import PlantPoint
 from sim.plant_points import read_plant_points
-from sim.recording import Playback, Recorder, Recording, recording
+from sim.recording import Playback, Recorder, Recording, check_recordable, recording
 from sim.scenario import load_scenario
 from sim.server import SimOpcUaServer
 from sim.state_file import read_state, resume, write_state
@@ -308,9 +308,17 @@ async def run_simulator(
     and from where it goes on. Raises ConfigError for an instance that cannot be simulated, whose
     ports are taken, or for a recording that cannot be written.
     """
+    if replay is not None and (record is not None or state is not None):
+        raise ConfigError(
+            "a replay is neither recorded nor kept: nothing happens to the feeder behind it",
+            file=str(replay),
+            hint="leave --record and --state out",
+        )
+    if record is not None:
+        check_recordable(record)
     simulator = Simulator(instance, replay=replay)
     kept = read_state(state)
-    if record is None and simulator.table.record:
+    if record is None and replay is None and simulator.table.record:
         record = instance / simulator.table.record
     async with AsyncExitStack() as stack:
         if record is not None:
@@ -320,7 +328,7 @@ async def run_simulator(
         if kept is not None:
             await simulator.resume(kept, file=str(state))
         if say is None:
-            _say_ready(simulator)
+            say_ready(simulator)
         else:
             await stack.enter_async_context(say(simulator))
         await _tick_until(simulator, stop)
@@ -348,13 +356,15 @@ async def _tick_until(simulator: Simulator, stop: asyncio.Event) -> None:
             continue
 
 
-def _say_ready(simulator: Simulator) -> None:
+def say_ready(simulator: Simulator, **also: str) -> None:
+    """The JSON line on stdout for the parent of a child, with what else it should know."""
     line = {
         "ready": True,
         "scenario": simulator.table.scenario,
         "links": sorted(simulator.servers),
         "points": len(simulator.world.points()),
         "grid_s": simulator.clock.now_s(),
+        **also,
     }
     sys.stdout.write(json.dumps(line) + "\n")
     sys.stdout.flush()

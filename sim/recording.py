@@ -22,6 +22,7 @@ from sim.plant import Reading, Verdict
 from sim.world import World
 
 GOOD: Final = "!"
+ENDINGS: Final = (".csv", ".parquet")
 _BATCH_ROWS: Final = 256
 
 
@@ -82,10 +83,36 @@ class _ParquetSink:
             self._rows = []
 
 
+def check_recordable(path: Path) -> None:
+    """Before anything is begun: whether a run can be written down there. Raises ConfigError."""
+    _check_ending(path)
+    if not path.parent.is_dir():
+        raise ConfigError(
+            "cannot be written: its folder is not there",
+            file=str(path),
+            hint=f"make {path.parent}, or name another folder",
+        )
+    if path.is_dir():
+        raise ConfigError("cannot be written: it is a folder", file=str(path))
+    if path.suffix == ENDINGS[1]:
+        _pyarrow(path)
+
+
+def _check_ending(path: Path) -> None:
+    if path.suffix not in ENDINGS:
+        raise ConfigError(
+            f"a recording ends in {' or '.join(ENDINGS)}, this name in {path.suffix or 'neither'}",
+            file=str(path),
+            hint=f"{path.stem}.csv can be read everywhere, {path.stem}.parquet is smaller and "
+            "needs pyarrow",
+        )
+
+
 @contextmanager
 def recording(path: Path, world: World) -> Iterator[Recorder]:
     """A recorder into `path` (`.csv`, `.parquet`) until the block ends. Raises ConfigError when it
     cannot be written, or when Parquet is asked for and pyarrow is not installed."""
+    check_recordable(path)
     points = tuple(world.points())
     columns = [*MOMENT_FIELDS, *points, *(p + GOOD for p in points)]
     try:
@@ -122,6 +149,7 @@ class Recording:
     """A recorded run. ConfigError for a file that is none."""
 
     def __init__(self, path: Path) -> None:
+        _check_ending(path)
         try:
             columns, self._rows = _read(path)
         except OSError as error:
@@ -195,4 +223,13 @@ def _read(path: Path) -> tuple[list[str], list[list[float]]]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = csv.reader(file)
         header = next(rows, [])
-        return header, [[float(v) for v in row] for row in rows]
+        return header, [_numbers(row, rows.line_num, len(header)) for row in rows]
+
+
+def _numbers(row: list[str], line: int, columns: int) -> list[float]:
+    if len(row) != columns:
+        raise ValueError(f"line {line} has {len(row)} columns of {columns}")
+    try:
+        return [float(v) for v in row]
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}") from None

@@ -16,6 +16,7 @@ import sim.scenario
 from gridctl.cli import app
 from gridctl.cli_ending import EXIT_CONFIG, EXIT_REFUSED, EXIT_UNAVAILABLE
 from gridctl.exam import examined
+from gridctl.model.errors import ConfigError
 from sim.fault_kinds import Fault
 from sim.process import run_simulator
 from sim.scenario import scenario_names
@@ -60,9 +61,11 @@ async def test_a_fault_is_switched_in_the_running_simulator(
     try:
         on = await ask("fault", "late-execution", "on", "BESS01", "--amount", "30")
         assert on.exit_code == 0, on.stderr
-        assert "on: late-execution BESS01" in on.stdout
+        assert re.search(
+            r"on: late-execution BESS01, 30 s, since \w{3} \d\d \w{3} [\d:]{8}$", on.stdout
+        )
         told = json.loads((await ask("status", "--json")).stdout)
-        assert told["faults"] == [{"name": "late-execution", "target": "BESS01"}]
+        assert [(f["name"], f["target"]) for f in told["faults"]] == [("late-execution", "BESS01")]
         assert told["pace"]["tick_s"] == 0.1
         assert (await ask("fault", "late-execution", "off", "BESS01")).exit_code == 0
         wrong = await ask("fault", "late-exekution", "on", "BESS01")
@@ -78,13 +81,16 @@ async def test_a_fault_is_switched_in_the_running_simulator(
     assert outcome["operator"] == f"recorded in {recorded}"
     assert judged.exit_code == EXIT_REFUSED
     assert "of the 300 to be judged" in outcome["score"]["failed"][-1]
-    # And shown again, to whoever reads the same points.
+    # And shown again, to whoever reads the same points: the recording stays as it is.
+    before = recorded.read_bytes()
     stop = asyncio.Event()
-    other = tmp_path / "again.csv"
-    task = asyncio.create_task(run_simulator(instance, stop=stop, record=other, replay=recorded))
+    task = asyncio.create_task(run_simulator(instance, stop=stop, replay=recorded))
     await until_ready(instance, task)
     stop.set()
     await asyncio.wait_for(task, 10)
+    assert recorded.read_bytes() == before
+    with pytest.raises(ConfigError, match="neither recorded nor kept"):
+        await run_simulator(instance, stop=stop, replay=recorded, record=tmp_path / "again.csv")
     capsys.readouterr()
 
 
@@ -138,6 +144,10 @@ def test_a_good_operator_passes_and_who_does_nothing_fails(name: str) -> None:
         (("exam", "hot-morning"), "known scenarios"),
         (("exam", "holiday", "--operator", "somebody"), "nobody, scripted or office"),
         (("exam", "holiday", "--recording", "absent.csv"), "cannot be read"),
+        (("exam", "holiday", "--record", "run.xyz"), "ends in .csv or .parquet, this name in .xyz"),
+        (("exam", "holiday", "--record", "absent/run.csv"), "its folder is not there"),
+        (("exam", "holiday", "--recording", "a.csv", "--record", "b.csv"), "leave --record out"),
+        (("exam", "holiday", "--recording", "run"), "this name in neither"),
     ],
 )
 def test_what_cannot_be_examined_is_said(words: tuple[str, ...], said: str) -> None:

@@ -89,5 +89,6 @@ async def test_a_process_goes_on_where_the_last_one_ended(tmp_path: Path) -> Non
         stop.set()
         await asyncio.wait_for(task, 10)
     assert told[1]["tick"] > told[0]["tick"] > 0
-    assert told[1]["faults"] == [{"name": "local", "target": "BESS01"}]
+    assert told[1]["faults"] == told[0]["faults"], "since when it is on goes on too"
+    assert [(f["name"], f["target"]) for f in told[1]["faults"]] == [("local", "BESS01")]
     assert json.loads(path.read_text())["ticks"] >= told[1]["tick"]
