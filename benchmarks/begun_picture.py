@@ -98,11 +98,12 @@ def _panel(left: int, title: str, shown: Forecast, came_kw: FloatArray) -> str:
         f'<text x="{x_of(h):.1f}" y="{HEIGHT - 28}" text-anchor="middle">{_hour(h)}</text>'
         for h in np.arange(-BEFORE_H, AHEAD_H + 0.5, 2.0)
     )
+    came = " ".join(points(-BEFORE_H, FINE_S / 3_600.0, came_kw))
     return (
         f'<text x="{left}" y="20">{title}</text>{rules}{hours}'
         f'<polygon points="{" ".join(high + low[::-1])}" class="narrow"/>'
         f'<polyline points="{" ".join(median)}" class="median"/>'
-        f'<polyline points="{" ".join(points(-BEFORE_H, FINE_S / 3_600.0, came_kw))}" class="came"/>'
+        f'<polyline points="{came}" class="came"/>'
         f'<path d="M{x_of(0.0):.1f} {TOP}V{HEIGHT - 44}" class="now"/>'
     )
 
