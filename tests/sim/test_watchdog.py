@@ -58,7 +58,12 @@ async def test_a_dnp3_master_that_stops_asking(tmp_path: Path) -> None:
         60.0, {n: simulator.world.holds_of(n) for n in simulator.servers}, at_s=clock.now_s()
     )
     master = Outstation(
-        "DR", host="127.0.0.1", port=port_of(instance, "DR"), outstation_address=20, manual=True
+        "DR",
+        host="127.0.0.1",
+        port=port_of(instance, "DR"),
+        outstation_address=20,
+        manual=True,
+        confirm=True,
     )
     await simulator.start()
     try:

@@ -7,7 +7,7 @@ const path = require("node:path");
 const {
   AttributeIds, BrowseDirection, DataType, MessageSecurityMode, NodeClass, OPCUACertificateManager,
   OPCUAClient, SecurityPolicy, UserTokenType, Variant,
-} = require("node-opcua");
+} = require("./node-opcua.js");
 
 const options = JSON.parse(process.argv[2]);
 const at = (name) => path.join(options.folder, name);

@@ -13,7 +13,7 @@ const {
   AccessLevelFlag, DataType, MessageSecurityMode, OPCUACertificateManager, OPCUAServer,
   SecurityPolicy, StatusCodes, Variant, VariantArrayType,
   nodesets, standardUnits,
-} = require("node-opcua");
+} = require("./node-opcua.js");
 
 const options = JSON.parse(process.argv[2]);
 const folder = options.folder;
@@ -22,6 +22,10 @@ const at = (name) => path.join(folder, name);
 const seen = (what) => process.stdout.write(`SEEN ${JSON.stringify(what)}\n`);
 
 async function trusting(name, certificates, lists) {
+  // A key of its own, which the store would make otherwise: it signs nothing here.
+  const own = path.join(at(name), "own", "private");
+  fs.mkdirSync(own, { recursive: true });
+  fs.copyFileSync(at("server.pem"), path.join(own, "private_key.pem"));
   const store = new OPCUACertificateManager({
     rootFolder: at(name),
     automaticallyAcceptUnknownCertificate: false,
