@@ -72,8 +72,8 @@ async def serve() -> None:
     clock = system_clock()
     async with temporary_store(clock) as store:
         await store.users.add_user("wall", "Wall", "VIEWER", "a bench needs no secret")
-        token = await store.users.open_session("wall", "bench")
-        gate = Gate(store.users, secure=False, step_up_s=300.0)
+        token = await store.sessions.open("wall", "bench")
+        gate = Gate(store.sessions, secure=False, step_up_s=300.0)
         stream = Stream(
             desk=Lively(), store=store, gate=gate, clock=clock,
             view=FrameView(feeder(), time_rate=1.0),

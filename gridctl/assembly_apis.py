@@ -32,7 +32,7 @@ def platform(
 ) -> web.Application:
     """The platform API: behind the tokens of OpenADR and the console's own gate."""
     gate = Gate(
-        people.users,
+        people.sessions,
         secure=secure,
         step_up_s=people.step_up_s,
         factor_roles=people.factor_roles,

@@ -32,6 +32,7 @@ def people_of(settings: Settings, store: SqlStore, areas: frozenset[str]) -> Peo
         keys = None
     return People(
         users=store.users,
+        sessions=store.sessions,
         factors=store.factors,
         real=system_clock(),
         origin=settings.origin,

@@ -102,7 +102,7 @@ class Triggers:
         events = await self._store.duties.alarm_events(start_s=now_s - FLOOD_LOOK_S, end_s=now_s)
         flood = flood_now(events, now_s)
         self._flood = "" if flood is None else f"alarms come in a flood: {flood.count} (SG-29)"
-        self._present = await self._store.users.on_duty(within_s=self._policy.presence_s)
+        self._present = await self._store.sessions.on_duty(within_s=self._policy.presence_s)
         self._forecast_error_pct = await self._error(now_s)
         self._looked_mono_s = mono_s
 

@@ -6,7 +6,8 @@ from gridctl.config import AuditTable, ModesTable
 from gridctl.control.demotion import UNVERIFIED_MAX
 from gridctl.model.envelope import HOUR_S, LIFE_MAX_S
 from gridctl.safeguards.register import Safeguard, Setting, Standing, fixed, key_of
-from gridctl.store.users import ABSOLUTE_S, FREE_FAILURES, IDLE_S, PASSWORD_LENGTH_MIN, SESSIONS_MAX
+from gridctl.store.sessions import ABSOLUTE_S, IDLE_S, SESSIONS_MAX
+from gridctl.store.users import FREE_FAILURES, PASSWORD_LENGTH_MIN
 
 PEOPLE: tuple[Safeguard, ...] = (
     Safeguard(

@@ -53,6 +53,7 @@ from gridctl.store.openadr_outbox import Outbox
 from gridctl.store.openadr_publications import Publications
 from gridctl.store.plans import Plans
 from gridctl.store.platform import Platform
+from gridctl.store.sessions import Sessions
 from gridctl.store.settlements import Settlements
 from gridctl.store.tags import Tags
 from gridctl.store.transaction import Epoch, SqlTransaction
@@ -82,6 +83,7 @@ class SqlStore:
         self._plans = Plans()
         self._is_closed = False
         self.users = Users(clock=clock, transaction=self.transaction, reading=self._reading)
+        self.sessions = Sessions(clock=clock, transaction=self.transaction, reading=self._reading)
         self.factors = Factors(transaction=self.transaction, reading=self._reading)
         self.openadr = Clients(
             clock=clock, transaction=self.transaction, reading=self._reading, look=self.look

@@ -1,15 +1,12 @@
-"""People who may log in, and their sessions.
+"""People who may log in. What follows their login is in `gridctl.store.sessions`.
 
-Passwords are argon2id hashes; session tokens are 256 random bits of which only the SHA-256 is
-kept. Times here are *real* seconds of the store's monotonic clock (`now_s` overrides it, with any
-clock as long as it is always the same one): a pilot's accelerated grid time must not shorten a
-shift. After a reboot the monotonic clock starts again, so every older session is over.
+Passwords are argon2id hashes. Times here are *real* seconds of the store's monotonic clock (`now_s`
+overrides it, with any clock as long as it is always the same one).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -25,23 +22,18 @@ from gridctl.model.clock import Clock
 from gridctl.model.errors import Refusal, RefusedError
 from gridctl.model.record import AuditEntry
 from gridctl.store import schema
+from gridctl.store.sessions import token_hash
 from gridctl.store.transaction import SqlTransaction
 
 ROLES = ("VIEWER", "OPERATOR", "SUPERVISOR", "ENGINEER", "INSTALLER", "SECADM", "SECAUD", "RBACMNT")
 """Roles of IEC 62351-8, and SUPERVISOR (SG-31)."""
 
-ON_DUTY = ("OPERATOR", "SUPERVISOR")
-"""Roles that may approve."""
 ALL_AREAS = "*"
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 256
-IDLE_S = 900.0
-ABSOLUTE_S = 43_200.0
-SESSIONS_MAX = 3
 FREE_FAILURES = 5
 _LOCK_FIRST_S = 30.0
 _LOCK_LONGEST_S = 900.0
-_TOUCH_S = 15.0
 # Two at a time: one check costs tens of megabytes and a good part of a core.
 _HASHES_AT_ONCE = 2
 
@@ -58,31 +50,8 @@ class UserRow:
     locked_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionRow:
-    """A live session. `id` goes into audit rows (never the token). `idle`: unused for longer than
-    the limit: the picture and STOP stay, every other act needs a new login (SG-32).
-
-    `areas`: what the person answers for, names joined by commas or "*". `factor`: what proved the
-    person last, `proved_real_s` when (step-up, SG-07); `proved_s`: how long ago.
-    """
-
-    id: str
-    user: str
-    full_name: str
-    role: str
-    source: str
-    opened_real_s: float
-    seen_real_s: float
-    idle: bool
-    areas: str
-    factor: str
-    proved_real_s: float
-    proved_s: float
-
-
 class Users:
-    """Users and sessions of a store: `store.users`."""
+    """Users of a store: `store.users`."""
 
     def __init__(
         self,
@@ -160,7 +129,7 @@ class Users:
                 update(table)
                 .where(
                     table.c.name == name,
-                    true() if link is None else table.c.setup_hash == _token_hash(link),
+                    true() if link is None else table.c.setup_hash == token_hash(link),
                 )
                 .values(
                     password_hash=password_hash,
@@ -309,105 +278,6 @@ class Users:
             row = found.one_or_none()
         return 0.0 if row is None else _locked_for_s(row.failures, row.failed_real_s, now)
 
-    async def open_session(
-        self, user: str, source: str, *, factor: str = "password", now_s: float | None = None
-    ) -> str:
-        """A new session; the token is returned once and never kept. The oldest session of the
-        user is closed when there would be more than three (SG-32)."""
-        now = self._clock.monotonic_s() if now_s is None else now_s
-        token = secrets.token_urlsafe(32)
-        table = schema.session
-        async with self._transaction() as unit:
-            query = select(table.c.id).where(table.c.user == user)
-            newest = query.order_by(table.c.opened_real_s.desc(), table.c.id)
-            ids = (await unit.connection.execute(newest)).scalars().all()
-            surplus = ids[SESSIONS_MAX - 1 :]
-            await unit.connection.execute(delete(table).where(table.c.id.in_(surplus)))
-            await unit.connection.execute(
-                insert(table).values(
-                    id=secrets.token_hex(8),
-                    token_hash=_token_hash(token),
-                    user=user,
-                    source=source,
-                    opened_real_s=now,
-                    seen_real_s=now,
-                    factor=factor,
-                    proved_real_s=now,
-                )
-            )
-        return token
-
-    async def prove_again(self, token: str, *, factor: str, now_s: float | None = None) -> None:
-        """The person of this session has just shown `factor` once more (step-up, SG-07)."""
-        now = self._clock.monotonic_s() if now_s is None else now_s
-        table = schema.session
-        async with self._transaction() as unit:
-            await unit.connection.execute(
-                update(table)
-                .where(table.c.token_hash == _token_hash(token))
-                .values(factor=factor, proved_real_s=now, seen_real_s=now)
-            )
-
-    async def session(
-        self, token: str, *, now_s: float | None = None, active: bool = True
-    ) -> SessionRow | None:
-        """The live session of `token`, or None when it was closed or is older than 12 h.
-
-        `active=False` for what the browser does by itself (stream, polling): it does not count as
-        use. A session that has become idle stays idle.
-        """
-        now = self._clock.monotonic_s() if now_s is None else now_s
-        table, person = schema.session, schema.user.c
-        query = (
-            select(
-                *(column for column in table.c if column is not table.c.token_hash),
-                person.full_name,
-                person.role,
-                person.areas,
-            )
-            .join(schema.user, person.name == table.c.user)
-            .where(table.c.token_hash == _token_hash(token))
-        )
-        async with self._reading("session") as connection:
-            row = (await connection.execute(query)).mappings().one_or_none()
-        if row is None or not 0 <= now - row["opened_real_s"] <= ABSOLUTE_S:
-            return None
-        unused_s = now - row["seen_real_s"]
-        # A wall display of a VIEWER has no idle limit: it can do nothing anyway.
-        idle = unused_s > IDLE_S and row["role"] != "VIEWER"
-        if active and not idle and unused_s > _TOUCH_S:
-            async with self._transaction() as unit:
-                await unit.connection.execute(
-                    update(table).where(table.c.id == row["id"]).values(seen_real_s=now)
-                )
-        values: dict[str, Any] = {**row}
-        return SessionRow(**values, idle=idle, proved_s=now - row["proved_real_s"])
-
-    async def on_duty(self, *, within_s: float) -> Sequence[str]:
-        """Areas of each who may approve and has done something in a live session within `within_s`
-        (SG-37)."""
-        now, table, person = self._clock.monotonic_s(), schema.session.c, schema.user.c
-        query = (
-            select(person.areas)
-            .join(schema.session, table.user == person.name)
-            .where(
-                person.role.in_(ON_DUTY),
-                table.seen_real_s > now - min(within_s, IDLE_S),
-                table.seen_real_s <= now,
-                table.opened_real_s > now - ABSOLUTE_S,
-            )
-        )
-        async with self._reading("on duty") as connection:
-            return [str(areas) for areas in (await connection.execute(query)).scalars()]
-
-    async def close_session(self, token: str) -> None:
-        """Log out; nothing happens for a token that is not (or no longer) valid."""
-        table = schema.session
-        async with self._transaction() as unit:
-            await unit.connection.execute(
-                delete(table).where(table.c.token_hash == _token_hash(token))
-            )
-
     async def _note_failure(self, name: str, now: float) -> None:
         table = schema.user
         async with self._transaction() as unit:
@@ -471,11 +341,6 @@ def _bad_length(password: str) -> list[str]:
     if PASSWORD_LENGTH_MIN <= len(password) <= PASSWORD_LENGTH_MAX:
         return []
     return [f"a password has {PASSWORD_LENGTH_MIN} to {PASSWORD_LENGTH_MAX} characters"]
-
-
-def _token_hash(token: str) -> str:
-    # 256 random bits need no salt and no slow hash
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def _locked_for_s(failures: int, failed_real_s: float | None, now: float) -> float:

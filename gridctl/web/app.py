@@ -146,7 +146,7 @@ def build_app(
     """The application; `mounted` are whole sub-applications (OpenADR) at their prefixes."""
     people = parts.people
     gate = Gate(
-        people.users,
+        people.sessions,
         secure=parts.secure,
         step_up_s=people.step_up_s,
         factor_roles=people.factor_roles,

@@ -54,16 +54,16 @@ class SessionLike(Protocol):
     def proved_s(self) -> float: ...
 
 
-class Accounts(Protocol):
+class Sessions(Protocol):
     """The store's sessions; real seconds for their life."""
 
-    async def open_session(self, user: str, source: str, *, factor: str = "password") -> str: ...
+    async def open(self, user: str, source: str, *, factor: str = "password") -> str: ...
 
     async def prove_again(self, token: str, *, factor: str) -> None: ...
 
-    async def session(self, token: str, *, active: bool = True) -> SessionLike | None: ...
+    async def of(self, token: str, *, active: bool = True) -> SessionLike | None: ...
 
-    async def close_session(self, token: str) -> None: ...
+    async def close(self, token: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,13 +122,13 @@ class Gate:
 
     def __init__(
         self,
-        accounts: Accounts,
+        sessions: Sessions,
         *,
         secure: bool,
         step_up_s: float,
         factor_roles: frozenset[str] = frozenset(),
     ) -> None:
-        self._accounts = accounts
+        self._sessions = sessions
         self._secure = secure
         self._step_up_s = step_up_s
         self._factor_roles = factor_roles
@@ -139,7 +139,7 @@ class Gate:
         token = request.cookies.get(self.cookie)
         if not token:
             return None
-        session = await self._accounts.session(token, active=active)
+        session = await self._sessions.of(token, active=active)
         return None if session is None else Signed(token=token, session=session)
 
     async def admit(self, request: web.Request, proved: Proved) -> Signed | None:
@@ -149,19 +149,19 @@ class Gate:
         if proved.session:
             if old != proved.session:
                 return None
-            await self._accounts.prove_again(old, factor=proved.factor)
+            await self._sessions.prove_again(old, factor=proved.factor)
             return await self.signed(request)
         if old:
-            await self._accounts.close_session(old)
-        token = await self._accounts.open_session(
+            await self._sessions.close(old)
+        token = await self._sessions.open(
             proved.user.name, source_of(request), factor=proved.factor
         )
-        session = await self._accounts.session(token)
+        session = await self._sessions.of(token)
         return None if session is None else Signed(token=token, session=session)
 
     async def log_out(self, signed: Signed) -> None:
         """The token is worthless from now on."""
-        await self._accounts.close_session(signed.token)
+        await self._sessions.close(signed.token)
 
     def set_cookie(self, response: web.StreamResponse, signed: Signed) -> None:
         """Give the browser its token."""

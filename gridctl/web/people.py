@@ -9,6 +9,7 @@ from gridctl.model.clock import Clock
 from gridctl.model.password import PasswordProfile, password_faults
 from gridctl.sealing import Sealer
 from gridctl.store.factors import Factors
+from gridctl.store.sessions import Sessions
 from gridctl.store.users import Users
 from gridctl.web.securitykeys import SecurityKeys
 
@@ -25,6 +26,7 @@ class People:
     that still may although there is an identity provider (break-glass)."""
 
     users: Users
+    sessions: Sessions
     factors: Factors
     real: Clock
     origin: str

@@ -61,7 +61,7 @@ async def somebody_at_the_desk(running: Site) -> str:
     await running.store.users.add_user(
         "anne", "Operator A", "OPERATOR", "correct horse battery", audit=_row("add")
     )
-    return await running.store.users.open_session("anne", "127.0.0.1")
+    return await running.store.sessions.open("anne", "127.0.0.1")
 
 
 async def evident(running: Site, *, plans: int = 6, days: float = 20.0) -> None:

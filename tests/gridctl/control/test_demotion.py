@@ -61,7 +61,7 @@ class Bench:
 
     async def sit_down(self, name: str, role: str, areas: str) -> str:
         await self.store.users.add_user(name, name, role, "correct horse battery", areas=areas)
-        return await self.store.users.open_session(name, "127.0.0.1")
+        return await self.store.sessions.open(name, "127.0.0.1")
 
     async def history(self, *, head_kw: float, ahead_kw: float, ours_kw: float) -> None:
         """An hour of it, until now."""

@@ -90,7 +90,7 @@ async def running_house(*, with_people: bool = False, **limits: Any) -> AsyncIte
     clock = ManualClock(grid_s=NOON_S, mono_s=100.0)
     async with temporary_store(clock) as store:
         desk = RecordingDesk(store)
-        gate = Gate(store.users, secure=False, step_up_s=300.0) if with_people else None
+        gate = Gate(store.sessions, secure=False, step_up_s=300.0) if with_people else None
         app = web.Application()
         app.add_subapp(OPENADR, openadr_routes(store=store, desk=desk, clock=clock))
         app.add_subapp(

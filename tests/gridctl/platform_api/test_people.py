@@ -54,7 +54,7 @@ async def open_house() -> AsyncIterator[House]:
 async def person(house: House, role: str, areas: str = "*") -> Person:
     name = f"{role.lower()}-{areas}"
     await house.store.users.add_user(name, name, role, PASSWORD, areas=areas)
-    return Person(house, await house.store.users.open_session(name, "127.0.0.1"))
+    return Person(house, await house.store.sessions.open(name, "127.0.0.1"))
 
 
 async def test_a_write_needs_the_csrf_token_and_our_own_page(open_house: House) -> None:

@@ -12,7 +12,7 @@ from gridctl.model.errors import RefusedError
 from gridctl.model.record import AuditEntry
 from gridctl.store import schema
 from gridctl.store.engine import SqlStore, temporary_store
-from gridctl.store.users import ABSOLUTE_S, IDLE_S, UserRow
+from gridctl.store.users import UserRow
 
 PASSWORD = "correct horse battery"
 
@@ -104,82 +104,6 @@ async def test_sg33_bad_users_are_refused(
     assert len(await store.users.users()) == 1
 
 
-async def test_a_session_lives_and_is_closed(store: SqlStore) -> None:
-    token = await store.users.open_session("op1", "10.0.0.7")
-    found = await store.users.session(token)
-    assert found is not None
-    assert (found.user, found.role, found.source) == ("op1", "OPERATOR", "10.0.0.7")
-    assert (found.full_name, found.idle) == ("Operator One", False)
-    assert token not in str(found)
-    assert await store.users.session(token + "x") is None
-    await store.users.close_session(token)
-    assert await store.users.session(token) is None
-
-
-async def test_only_the_hash_of_a_token_is_kept(store: SqlStore) -> None:
-    token = await store.users.open_session("op1", "10.0.0.7")
-    async with store._reading("test") as connection:
-        row = (await connection.execute(schema.session.select())).one()
-    assert token not in str(row)
-    assert len(token) >= 43
-
-
-async def test_sg32_idle_locks_and_a_look_does_not_unlock(
-    store: SqlStore, clock: ManualClock
-) -> None:
-    token = await store.users.open_session("op1", "10.0.0.7")
-    for _ in range(3):
-        clock.advance(IDLE_S - 1)
-        found = await store.users.session(token)
-        assert found is not None
-        assert not found.idle
-    clock.advance(IDLE_S / 2)
-    await store.users.session(token, active=False)
-    clock.advance(IDLE_S / 2 + 1)
-    for _ in range(2):
-        found = await store.users.session(token)
-        assert found is not None
-        assert found.idle
-
-
-async def test_a_wall_display_is_never_idle(store: SqlStore, clock: ManualClock) -> None:
-    await store.users.add_user("wall", "Wall", "VIEWER", PASSWORD)
-    token = await store.users.open_session("wall", "10.0.0.8")
-    clock.advance(IDLE_S * 5)
-    found = await store.users.session(token, active=False)
-    assert found is not None
-    assert not found.idle
-
-
-async def test_sg32_a_shift_ends(store: SqlStore, clock: ManualClock) -> None:
-    token = await store.users.open_session("op1", "10.0.0.7")
-    clock.advance(ABSOLUTE_S + 1)
-    assert await store.users.session(token) is None
-
-
-async def test_a_reboot_ends_all_sessions(store: SqlStore, clock: ManualClock) -> None:
-    token = await store.users.open_session("op1", "10.0.0.7")
-    clock.mono_s = 5.0
-    assert await store.users.session(token) is None
-
-
-async def test_sg32_the_fourth_session_closes_the_first(
-    store: SqlStore, clock: ManualClock
-) -> None:
-    tokens = []
-    for _ in range(4):
-        tokens.append(await store.users.open_session("op1", "10.0.0.7"))
-        clock.advance(1)
-    alive = [await store.users.session(token) is not None for token in tokens]
-    assert alive == [False, True, True, True]
-
-
-async def test_other_times_can_be_given(store: SqlStore) -> None:
-    token = await store.users.open_session("op1", "10.0.0.7", now_s=1.8e9)
-    assert await store.users.session(token, now_s=1.8e9 + 10) is not None
-    assert await store.users.session(token, now_s=1.8e9 + ABSOLUTE_S + 1) is None
-
-
 def by_hand(action: str) -> AuditEntry:
     return AuditEntry(
         at_s=0.0,
@@ -198,12 +122,12 @@ def by_hand(action: str) -> AuditEntry:
 
 
 async def test_a_new_password_ends_the_old_one_its_sessions_and_a_lock(store: SqlStore) -> None:
-    token = await store.users.open_session("op1", "here")
+    token = await store.sessions.open("op1", "here")
     for _ in range(5):
         assert await store.users.verify_password("op1", "wrong") is None
     assert await store.users.locked_for_s("op1") > 0
     await store.users.set_password("op1", "another battery", audit=by_hand("new password"))
-    assert await store.users.session(token) is None
+    assert await store.sessions.of(token) is None
     assert await store.users.verify_password("op1", PASSWORD) is None
     assert await store.users.verify_password("op1", "another battery") is not None
     assert [row.entry.action for row in await store.audit_rows(limit=9)] == ["new password"]

@@ -25,6 +25,7 @@ def people_of(
     """All that the console asks about people."""
     return People(
         users=store.users,
+        sessions=store.sessions,
         factors=store.factors,
         real=real or system_clock(),
         origin=origin,
