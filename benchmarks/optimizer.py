@@ -395,7 +395,7 @@ def whole_plans(*, large: bool) -> list[Figure]:
     with Spent() as spent:
         _, again_s = timed_plan(later, network_of(later, models_of=network))
     groups = sum(isinstance(r, LoadGroup) for r in task.resources)
-    gap_pct = float(result.solver.rsplit("gap ", 1)[1].split(" ")[0])
+    gap_pct = float(result.solver.rsplit("more than ", 1)[1].split(" ")[0])
     figures = [
         Figure(
             name="AC-verified plan, IEEE 123, 96 periods, cold", ours=cold_s, peer=None, unit="s",

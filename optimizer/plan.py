@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
-import scipy
 
 from gridctl.model.planning import (
     Exclusion,
@@ -42,6 +41,7 @@ from optimizer.findings import findings
 from optimizer.hot_spot import hotter, too_hot
 from optimizer.limits import Bounds, Limit, Tiers, limit_bounds
 from optimizer.measured import correction_of
+from optimizer.nearness import GAP_OPTIMAL, how_good, solver_line
 from optimizer.network import FlowResult
 from optimizer.priority import Order
 from optimizer.problem import Problem, astray, build_problem
@@ -57,13 +57,9 @@ from optimizer.volt_var import followers_of
 from optimizer.why import why_each
 from optimizer.wording import Words
 
-GAP_OPTIMAL = 0.02
-"""A plan within this of its lower bound counts as optimal."""
 RESERVE_SHARE = 0.4
 """Share of the deadline after whose beginning no better runs are looked for: what is at hand must
 still meet the AC truth, do no harm, and be told."""
-GAP_TOLD_MAX = 10.0
-GAP_WORDS_MAX = 1.0
 BUDGET_SHARE = 0.8
 """Share of the deadline that the linear programmes may use up."""
 
@@ -387,7 +383,7 @@ def _answer(
     return replace(
         bare,
         status=SolveStatus.OPTIMAL if proven else SolveStatus.FEASIBLE,
-        reason=_told(attempt, len(missed), cut_short=effort.cut_short),
+        reason=how_good(attempt, len(missed), cut_short=effort.cut_short),
         setpoints=setpoints,
         positions=moved,
         head_after_kw=_series(attempt.flow.head_kw),
@@ -395,41 +391,10 @@ def _answer(
         verification=check,
         bindings=tuple(bindings(programme, attempt.solution, network)),
         shortfalls=tuple(missed),
-        solver=f"HiGHS in scipy {scipy.__version__}: {effort.programmes} programmes, "
-        f"gap {_gap(attempt.gap)}",
+        solver=solver_line(effort.programmes, attempt.gap),
         rounds=attempt.rounds,
         why=why_each(programme, attempt.solution, network, setpoints, moved_kw),
     )
-
-
-def _told(attempt: Attempt, missed: int, *, cut_short: bool) -> str:
-    parts = []
-    if not attempt.agreed:
-        parts.append(
-            f"linear and AC model still differ after {attempt.rounds} rounds: judge by the AC check"
-        )
-    if missed:
-        parts.append(f"{missed} limits or targets cannot be kept in full: see the shortfalls")
-    if attempt.gap > GAP_OPTIMAL:
-        parts.append(f"whether there is a better plan is not known: {_nearness(attempt.gap)}")
-    if cut_short:
-        parts.append("the search of better runs ended at its time: this is the best that was found")
-    return "; ".join(parts)
-
-
-def _nearness(gap: float) -> str:
-    """A gap in words for a person."""
-    if gap > GAP_WORDS_MAX:
-        return "limits are missed here that the bound, which no plan reaches, keeps"
-    return (
-        f"one could cost up to {100 * gap:.0f} % less (counted against a bound that no plan"
-        " reaches: it leaves out what comes back after calls, and takes calls in parts)"
-    )
-
-
-def _gap(gap: float) -> str:
-    """A gap as a share of the bound; where limits are broken that the bound keeps, it has none."""
-    return f"{100 * gap:.2f} %" if gap <= GAP_TOLD_MAX else "far"
 
 
 def _series(values: FloatArray) -> tuple[float, ...]:
