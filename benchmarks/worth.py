@@ -33,21 +33,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from benchmarks.worth_page import DAY_S, STEP_S, Outcome, table, write
+from gridctl.exam_question import DeviceBooks, answer, question
 from gridctl.model.clock import ManualClock
 from gridctl.model.planning import (
     Forecast,
     ForecastTask,
     Horizon,
-    NetworkLimits,
-    NetworkState,
     PlanningResult,
-    PlanningTask,
-    ResourceState,
     Series,
 )
 from gridctl.model.resource import Battery, LoadGroup, PvInverter, Resource
 from optimizer.forecast import forecast
-from optimizer.plan import network_of, plan_task
+from optimizer.plan import network_of
 from optimizer.regulated import RegulatedNetwork
 from sim.fleet import load_fleet
 from sim.history import HistoryTable, history
@@ -73,34 +70,21 @@ class Books:
         self.world, self.scenario = world, scenario
         self.resources = world.fleet.resources()
         self.groups = [r for r in self.resources if isinstance(r, LoadGroup)]
-        self.since: dict[str, float] = {}
-        self.released: dict[str, float] = {}
-        self.starts: dict[tuple[str, int], int] = {}
-        self.calls = 0
+        self.devices = DeviceBooks(utc_offset_s=scenario.utc_offset_s)
 
     def read(self, point: str) -> float:
         return float(self.world.read(point).value)
 
-    def day(self, at_s: float) -> int:
-        return int((at_s + self.scenario.utc_offset_s) // DAY_S)
+    def known(self, point: str | None) -> float | None:
+        return None if point is None else self.read(point)
 
     def hour(self, at_s: float) -> float:
         return (at_s + self.scenario.utc_offset_s) % DAY_S / 3600.0
 
     def ask(self, resource: Resource, at_s: float, kw: float) -> None:
         """Command a device."""
-        mrid = resource.mrid
         self.world.command(resource.points.setpoint, kw, lease_s=None)
-        if not isinstance(resource, LoadGroup):
-            return
-        if kw > 0.0 and mrid not in self.since:
-            self.since[mrid] = at_s
-            key = mrid, self.day(at_s)
-            self.starts[key] = self.starts.get(key, 0) + 1
-            self.calls += 1
-        elif kw <= 0.0 and mrid in self.since:
-            del self.since[mrid]
-            self.released[mrid] = at_s
+        self.devices.told(resource, kw, at_s)
 
     def relief_kw(self) -> float:
         """By how much the devices lower the head now, by their own readings."""
@@ -133,7 +117,7 @@ class Rule:
         self._batteries(at_s)
         head_kw = self._books.read("FDR.TotW")
         for group in self._order:
-            since_s = self._books.since.get(group.mrid)
+            since_s = self._books.devices.since_s.get(group.mrid)
             if since_s is not None and at_s + TICK_S - since_s > group.duration_max_s:
                 head_kw += self._books.read(group.points.feedback)
                 self._books.ask(group, at_s, 0.0)
@@ -147,7 +131,7 @@ class Rule:
                     head_kw -= kw
             return
         for group in reversed(self._order):
-            since_s = self._books.since.get(group.mrid)
+            since_s = self._books.devices.since_s.get(group.mrid)
             if since_s is None or at_s - since_s < group.duration_min_s:
                 continue
             back_kw = self._books.read(group.points.feedback)
@@ -160,12 +144,15 @@ class Rule:
         return group.rating_kw if point is None else min(self._books.read(point), group.rating_kw)
 
     def _may_start(self, group: LoadGroup, at_s: float) -> bool:
-        books, mrid = self._books, group.mrid
-        ready_s = books.released.get(mrid, -np.inf) + group.recovery_s
-        used = books.starts.get((mrid, books.day(at_s)), 0)
+        devices, mrid = self._books.devices, group.mrid
+        ready_s = devices.released_s.get(mrid, -np.inf) + group.recovery_s
+        used = devices.starts_today(mrid, at_s)
         fits = self._can_kw(group) >= max(group.level_min * group.rating_kw, 1.0)
         return (
-            mrid not in books.since and at_s >= ready_s and used < group.starts_per_day_max and fits
+            mrid not in devices.since_s
+            and at_s >= ready_s
+            and used < group.starts_per_day_max
+            and fits
         )
 
     def _batteries(self, at_s: float) -> None:
@@ -228,61 +215,19 @@ class Planned:
         )  # fmt: skip
 
     def _plan(self, k: int, at_s: float) -> PlanningResult:
-        horizon = Horizon(start_s=at_s, step_s=STEP_S, count=SEEN)
-        task = task_of(self._books, at_s, horizon, self._forecast(k, horizon))
-        self._network = network_of(task, models_of=self._network)
-        calls = iter(range(10**9))
-        self.plans += 1
-        return plan_task(task, monotonic_s=lambda: 1e-3 * next(calls), network=self._network)
-
-
-def task_of(books: Books, at_s: float, horizon: Horizon, ahead: Forecast) -> PlanningTask:
-    """What the office would ask."""
-    world, story = books.world, books.scenario
-    states = []
-    for r in books.resources:
-        points, available = r.points, r.rating_kw
-        if points.available is not None:
-            available = books.read(points.available)
-        elif isinstance(r, PvInverter):
-            available = books.read(points.power)
-        states.append(
-            ResourceState(
-                resource=r.mrid, available_kw=available, power_kw=books.read(points.power),
-                setpoint_kw=books.read(points.feedback),
-                soc_pct=None if points.soc is None else books.read(points.soc), excluded=None,
-                starts_today=books.starts.get((r.mrid, books.day(at_s)), 0),
-                active_since_s=books.since.get(r.mrid), released_at_s=books.released.get(r.mrid),
-            )
-        )  # fmt: skip
-    return PlanningTask(
-        feeder=world.feeder,
-        resources=books.resources,
-        states=tuple(states),
-        network=NetworkState(
+        horizon, books = Horizon(start_s=at_s, step_s=STEP_S, count=SEEN), self._books
+        task = question(
+            books.world,
+            books.scenario,
+            states=tuple(books.devices.state(r, books.known, at_s) for r in books.resources),
+            ahead=self._forecast(k, horizon),
             head_kw=books.read("FDR.TotW"),
-            head_kvar=0.0,
-            taps=dict(world.grid.taps()),
-            closed_capacitors=tuple(
-                c.mrid for c in world.feeder.capacitors if world.grid.closed(c.mrid)
-            ),
-            open_switches=tuple(s.mrid for s in world.feeder.switches if s.is_open),
-            voltages_pu={},
-        ),
-        limits=NetworkLimits(
-            head_import_kw=story.head_limit_kw,
-            voltage_min_pu=story.voltage_min_pu,
-            voltage_max_pu=story.voltage_max_pu,
-            loading_max_pct=story.loading_max_pct,
-        ),
-        forecast=ahead,
-        quantile=0.9,
-        requests=(),
-        horizon=horizon,
-        now_s=at_s,
-        utc_offset_s=story.utc_offset_s,
-        deadline_s=DEADLINE_S,
-    )
+            now_s=at_s,
+            deadline_s=DEADLINE_S,
+        )
+        self._network = network_of(task, models_of=self._network)
+        self.plans += 1
+        return answer(task, self._network)
 
 
 class Tally:
@@ -369,7 +314,7 @@ def outcome(
         shed_kwh=tally.shed,
         curtailed_kwh=tally.curtailed,
         moved_kwh=tally.moved,
-        calls=books.calls,
+        calls=books.devices.calls,
         voltage_h=tally.voltage_h,
         cost=tally.cost,
         plans=act.plans if isinstance(act, Planned) else 0,

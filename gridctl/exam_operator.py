@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
+from gridctl.exam_question import STILL_KW, DeviceBooks, answer, question
 from gridctl.exam_watch import RegulatorWatch
 from gridctl.model.network import Feeder
 from gridctl.model.nowcast import nowcast
@@ -15,18 +16,14 @@ from gridctl.model.planning import (
     Forecast,
     ForecastTask,
     Horizon,
-    NetworkLimits,
-    NetworkState,
     PlanningResult,
-    PlanningTask,
     ResourceState,
     Series,
     SolveStatus,
 )
-from gridctl.model.policy import Existing, Policy
 from gridctl.model.resource import Battery, Generator, LoadGroup, PvInverter, Resource
 from optimizer.forecast import forecast
-from optimizer.plan import network_of, plan_task
+from optimizer.plan import network_of
 from optimizer.regulated import RegulatedNetwork
 from sim.history import history
 from sim.plant import Reading
@@ -38,19 +35,16 @@ log = logging.getLogger(__name__)
 
 STEP_S: Final = 900.0
 COUNT: Final = 24
-QUANTILE: Final = 0.9
 QUANTILES: Final = (0.1, 0.5, 0.9)
 LEASE_S: Final = 1_200.0
 STALE_S: Final = 120.0
 CONFIRM_S: Final = 60.0
 TRUST_AGAIN_S: Final = 1_800.0
-DAY_S: Final = 86_400.0
 REFUSALS_ENOUGH: Final = 4
 PLAN_AGAIN_S: Final = 180.0
 """While the head is above its limit a plan is not let stand for longer than this."""
 DEADLINE_S: Final = 20.0
 _TOLERANCE_KW: Final = 0.5
-_STILL_KW: Final = 1e-3
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 
 
@@ -85,9 +79,7 @@ class ScriptedOperator:
         self._slot = self._slot_of(story.start_s)
         self._sent: dict[str, Sent] = {}
         self._distrusted_until_s: dict[str, float] = {}
-        self._since_s: dict[str, float] = {}
-        self._released_s: dict[str, float] = {}
-        self._starts: dict[tuple[str, int], int] = {}
+        self._books = DeviceBooks(utc_offset_s=story.utc_offset_s)
         self._network: RegulatedNetwork | None = None
         self._planned_slot, self._planned_at_s = -1, 0.0
         self._watch = RegulatorWatch()
@@ -153,32 +145,17 @@ class ScriptedOperator:
         return None
 
     def _state(self, resource: Resource, now_s: float) -> ResourceState:
-        points = resource.points
-        power = self._known(points.power, now_s) or 0.0
-        available = resource.rating_kw
-        if points.available is not None:
-            available = self._known(points.available, now_s) or 0.0
-        elif isinstance(resource, PvInverter):
-            available = power
-        return ResourceState(
-            resource=resource.mrid,
-            available_kw=available,
-            power_kw=power,
-            setpoint_kw=self._known(points.feedback, now_s) or 0.0,
-            soc_pct=self._known(points.soc, now_s),
+        return self._books.state(
+            resource,
+            lambda point: self._known(point, now_s),
+            now_s,
             excluded=self._why_excluded(resource, now_s),
-            starts_today=self._starts.get((resource.mrid, self._day(now_s)), 0),
-            active_since_s=self._since_s.get(resource.mrid),
-            released_at_s=self._released_s.get(resource.mrid),
         )
 
     # ---- books ---------------------------------------------------------------------------------
 
     def _slot_of(self, at_s: float) -> int:
         return int(at_s // STEP_S)
-
-    def _day(self, at_s: float) -> int:
-        return int((at_s + self._story.utc_offset_s) // DAY_S)
 
     def _book(self, now_s: float) -> None:
         """The head's mean without what we do, interval by interval; a gap where it is unknown."""
@@ -235,41 +212,18 @@ class ScriptedOperator:
         world, story, stuck = self._world, self._story, self._watch.stuck(now_s)
         if stuck != self._held:
             self._held, self._network = stuck, None
-        task = PlanningTask(
-            feeder=world.feeder,
-            # With a tap changer that does not help, voltage is the loads' to mend.
-            policy=Policy(existing_voltage=Existing.HARD) if stuck else Policy(),
-            resources=self._resources,
+        task = question(
+            world,
+            story,
             states=tuple(self._state(r, now_s) for r in self._resources),
-            network=NetworkState(
-                head_kw=head_kw,
-                head_kvar=0.0,
-                taps=dict(world.grid.taps()),
-                closed_capacitors=tuple(
-                    c.mrid for c in world.feeder.capacitors if world.grid.closed(c.mrid)
-                ),
-                open_switches=tuple(s.mrid for s in world.feeder.switches if s.is_open),
-                voltages_pu={},
-                held_regulators=tuple(sorted(stuck)),
-            ),
-            limits=NetworkLimits(
-                head_import_kw=story.head_limit_kw,
-                voltage_min_pu=story.voltage_min_pu,
-                voltage_max_pu=story.voltage_max_pu,
-                loading_max_pct=story.loading_max_pct,
-            ),
-            forecast=ahead,
-            quantile=QUANTILE,
-            requests=(),
-            horizon=horizon,
+            ahead=ahead,
+            head_kw=head_kw,
             now_s=now_s,
-            utc_offset_s=story.utc_offset_s,
             deadline_s=DEADLINE_S,
+            stuck=stuck,
         )
         self._network = network_of(task, models_of=self._network)
-        # A clock that counts calls: the same run takes the same decisions on every machine.
-        calls = iter(range(10**9))
-        result = plan_task(task, monotonic_s=lambda: 1e-3 * next(calls), network=self._network)
+        result = answer(task, self._network)
         self.plans += 1
         usable = result.status in (SolveStatus.OPTIMAL, SolveStatus.FEASIBLE)
         check = result.verification
@@ -309,8 +263,8 @@ class ScriptedOperator:
             default = resource.rating_kw if isinstance(resource, PvInverter) else 0.0
             kw = wanted.get(resource.mrid, default)
             last = self._sent.get(resource.mrid)
-            idle = last is None or abs(last.kw - default) <= _STILL_KW
-            if idle and abs(kw - default) <= _STILL_KW:
+            idle = last is None or abs(last.kw - default) <= STILL_KW
+            if idle and abs(kw - default) <= STILL_KW:
                 continue
             # Where several of a kind have said no, the others behind the same station will.
             if refusals[type(resource)] >= REFUSALS_ENOUGH:
@@ -326,12 +280,4 @@ class ScriptedOperator:
         if not taken:
             self._distrust(mrid, now_s)
             return
-        if not isinstance(resource, LoadGroup | Generator):
-            return
-        if kw > _STILL_KW and mrid not in self._since_s:
-            self._since_s[mrid] = now_s
-            key = (mrid, self._day(now_s))
-            self._starts[key] = self._starts.get(key, 0) + 1
-        elif kw <= _STILL_KW and mrid in self._since_s:
-            del self._since_s[mrid]
-            self._released_s[mrid] = now_s
+        self._books.told(resource, kw, now_s)
