@@ -151,7 +151,7 @@ def import_feeder(
                 reference,
                 by_size=is_net,
                 reference_within_pu=within_pu,
-                place=lambda name: imported.report.place(f"load.{name}"),
+                place=imported.report.place_of,
             ),
             imported.report,
         )
@@ -297,7 +297,7 @@ def _checked(work: Callable[[], FeederCheck], report: Report | None = None) -> F
         found = work()
     except ValueError as error:
         name = str(error).split(":", 1)[0]
-        place = "" if report is None else report.place(f"load.{name}") or report.place(name)
+        place = "" if report is None else report.place_of(name)
         where = f" ({place})" if place else ""
         fail(f"this feeder cannot be computed: {error}{where}", EXIT_REFUSED)
     return found

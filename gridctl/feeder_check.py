@@ -108,15 +108,7 @@ def check_feeder(
         lowest_at=_name(network, int(low)),
         highest_pu=float(flow.v_pu[high, 0]),
         highest_at=_name(network, int(high)),
-        told=tuple(
-            _strange(
-                network,
-                feeder,
-                (float(flow.v_pu[low, 0]), _name(network, int(low))),
-                (float(flow.v_pu[high, 0]), _name(network, int(high))),
-                place,
-            )
-        ),
+        told=tuple(_strange(network, feeder, flow.v_pu[:, 0], place)),
     )
 
 
@@ -142,18 +134,21 @@ def _name(network: NetworkModel, row: int) -> str:
 def _strange(
     network: NetworkModel,
     feeder: Feeder,
-    lowest: tuple[float, str],
-    highest: tuple[float, str],
+    v_pu: NDArray[np.float64],
     place: Callable[[str], str],
 ) -> list[str]:
     said = []
-    if lowest[0] < _STRANGE_PU:
+    judged = np.flatnonzero(network.judged)
+    low, high = (int(judged[at(v_pu[judged])]) for at in (np.argmin, np.argmax))
+    if v_pu[low] < _STRANGE_PU:
         said.append(
-            f"{lowest[0]:.3f} pu at {lowest[1]}: loads there are too large for what feeds them; "
-            f"the largest: {_largest(feeder, place)}"
+            f"{v_pu[low]:.3f} pu at {_name(network, low)}: loads there are too large for what "
+            f"feeds them; "
+            f"the largest: {_largest(feeder, place)}; {_steepest(network, feeder, v_pu, place)}"
         )
-    if highest[0] > _STRANGE_HIGH_PU:
-        said.append(f"{highest[0]:.3f} pu at {highest[1]}: no feeder has such a voltage")
+    if v_pu[high] > _STRANGE_HIGH_PU:
+        where = _name(network, high)
+        said.append(f"{v_pu[high]:.3f} pu at {where}: no feeder has such a voltage")
     dead = {n for i, (n, p) in enumerate(network.node_phases) if not network.energised[i]}
     live = {n for i, (n, p) in enumerate(network.node_phases) if network.energised[i]}
     without = sorted(dead - live)
@@ -194,7 +189,31 @@ def _lost(network: NetworkModel, feeder: Feeder, place: Callable[[str], str]) ->
     )
 
 
+def _steepest(
+    network: NetworkModel,
+    feeder: Feeder,
+    v_pu: NDArray[np.float64],
+    place: Callable[[str], str],
+) -> str:
+    """The line along which most of the voltage is lost, in words."""
+    lost = {
+        line.mrid: max(
+            abs(v_pu[network.index(line.from_node, p)] - v_pu[network.index(line.to_node, p)])
+            for p in line.phases
+        )
+        for line in feeder.lines
+    }
+    worst = max(lost, key=lambda mrid: lost[mrid], default="")
+    if not worst:
+        return "it has no lines"
+    line = next(one for one in feeder.lines if one.mrid == worst)
+    ohm = line.length_km * float(np.hypot(line.r_ohm_per_km[0][0], line.x_ohm_per_km[0][0]))
+    where = f" ({place(worst)})" if place(worst) else ""
+    told = f"{ohm:.3g} ohm in {line.length_km:.3g} km"
+    return f"most is lost in line {worst}{where}: {lost[worst]:.2f} pu, it has {told}"
+
+
 def _largest(feeder: Feeder, place: Callable[[str], str]) -> str:
-    largest = sorted(feeder.consumers, key=lambda c: -sum(c.kw))[:3]
+    largest = sorted(feeder.consumers, key=lambda c: -abs(sum(c.kw)))[:3]
     told = ((f"{c.mrid} {sum(c.kw):g} kW at {c.node}", place(c.mrid)) for c in largest)
     return ", ".join(f"{what} ({where})" if where else what for what, where in told)

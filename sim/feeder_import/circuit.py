@@ -98,18 +98,21 @@ class Circuit:
         primitive = np.zeros((count, count), dtype=np.complex128)
         if raw.size == 2 * count * count:
             # Column by column; symmetric but for rounding.
-            primitive = (raw[0::2] + 1j * raw[1::2]).reshape((count, count)).T
+            primitive.real = raw[0::2].reshape((count, count)).T
+            primitive.imag = raw[1::2].reshape((count, count)).T
         places = tuple(dict.fromkeys(place for place in flat if place[1] > 0))
         gather = np.array([[float(place == end) for end in flat] for place in places])
         gather = gather.reshape((len(places), count))
         kind, own = name.split(".", 1)
+        with np.errstate(invalid="ignore", over="ignore"):  # what is no number is told by others
+            siemens = gather @ primitive @ gather.T
         return Element(
             name=name,
             kind=kind.lower(),
             own=own.lower(),
             terminals=terminals,
             places=places,
-            siemens=gather @ primitive @ gather.T,
+            siemens=siemens,
         )
 
     def solve(self, *, controls: bool) -> bool:

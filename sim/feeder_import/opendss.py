@@ -21,13 +21,14 @@ from sim.feeder_import.places import (
     coordinates,
     joined,
     nominal_voltages,
+    odd_neutrals,
     reached,
     split_phase,
 )
 from sim.feeder_import.regulators import regulated, tap_controls
 from sim.feeder_import.report import Fate, Report
 from sim.feeder_import.resources import DerSite, ders_of
-from sim.feeder_import.sanity import lonely, refuse_nonsense
+from sim.feeder_import.sanity import lonely, nearby, refuse_nonsense
 from sim.feeder_import.script import Script
 from sim.feeder_import.shapes import shapes_of
 from sim.load_shapes import LoadShape, Profile
@@ -234,14 +235,18 @@ class _Importer:
         live = reached(beside, bus)
         if len(live) == 1:
             raise ConfigError(
-                f"nothing leads away from the source at bus {bus}", file=self.report.source
+                f"nothing leads away from the source at bus {bus}",
+                file=self.report.source,
+                hint=nearby(circuit, _BRANCHES, self.report, bus),
             )
+        split = split_phase(beside)
         return (
             Places(
                 # The model's source has three phases, whichever of them are used.
                 used={bus: set(PHASES)},
                 nominal_kv=nominal_voltages(circuit, beside, (bus, kv), told=has_bases),
-                split=split_phase(beside),
+                split=split,
+                neutrals=odd_neutrals(circuit.voltages(), split),
                 coordinates=coordinates(circuit),
                 report=self.report,
             ),

@@ -9,7 +9,7 @@ from math import isfinite, sqrt
 from typing import Final
 
 from gridctl.model.errors import ConfigError
-from gridctl.model.network import ConnectivityNode
+from gridctl.model.network import NEUTRAL, ConnectivityNode
 from sim.feeder_import.circuit import Circuit, Element, Place
 from sim.feeder_import.report import Report
 
@@ -17,6 +17,8 @@ _LETTERS: Final = {1: "A", 2: "B", 3: "C", 4: "N", **{k: str(k) for k in range(5
 _ORDER: Final = "ABCN12356789"
 _CENTRE_TAPPED: Final = 3
 _TWO: Final = 2
+_NEUTRAL_NUMBER: Final = 4
+_NEUTRAL_SHARE: Final = 0.3
 _GUESSED_SHARE: Final = 0.3
 """A voltage base that is further than this from the name plates is not believed."""
 
@@ -44,6 +46,8 @@ class Places:
     split: frozenset[str]
     coordinates: Mapping[str, tuple[float, float]]
     report: Report
+    neutrals: frozenset[Place] = frozenset()
+    """Conductors that are a neutral though their number is another than 4."""
     used: dict[str, set[str]] = field(default_factory=dict)
     extra: dict[str, ConnectivityNode] = field(default_factory=dict)
 
@@ -62,6 +66,8 @@ class Places:
 
     def letter_at(self, bus: str, number: int) -> str:
         """The letter of a conductor, "" for one that none stands for."""
+        if (bus, number) in self.neutrals:
+            return NEUTRAL
         split = bus in self.split and number in (1, _TWO)
         return str(number) if split else _LETTERS.get(number, "")
 
@@ -139,6 +145,24 @@ def split_phase(beside: Mapping[str, Sequence[tuple[str, Element]]]) -> frozense
             if element.kind not in ("transformer", "autotrans"):
                 queue.append(there)
     return frozenset(seen)
+
+
+def odd_neutrals(volts: Mapping[Place, complex], split: frozenset[str]) -> frozenset[Place]:
+    """The conductor of each bus that is its neutral under another number than 4: 5 to 9, or 3
+    behind a centre tap; told by the voltage it has in the file's own solution."""
+    of_bus: dict[str, dict[int, float]] = {}
+    for (bus, number), volt in volts.items():
+        of_bus.setdefault(bus, {})[number] = abs(volt)
+    found = set()
+    for bus, sizes in of_bus.items():
+        if _NEUTRAL_NUMBER in sizes:
+            continue
+        first = _CENTRE_TAPPED if bus in split else _NEUTRAL_NUMBER
+        low_v = _NEUTRAL_SHARE * max(sizes.values())
+        low = [n for n, v in sizes.items() if n >= first and n in _LETTERS and v < low_v]
+        if len(low) == 1:
+            found.add((bus, low[0]))
+    return frozenset(found)
 
 
 def nominal_voltages(

@@ -46,7 +46,8 @@ def tap_controls(circuit: Circuit, branches: Branches) -> dict[str, TapControl]:
         )
         key = control.transformer.removeprefix("transformer.")
         if key in found:
-            branches.report.add(name, Fate.REFUSED, f"{key} has another control already")
+            why = f"{key} has another control already; the tap of this winding stays where it is"
+            branches.report.add(name, Fate.REFUSED, why)
         else:
             found[key] = control
     return found

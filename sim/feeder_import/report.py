@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 from gridctl.model.errors import ConfigError
@@ -49,6 +50,11 @@ class Report:
         """Where `element` is defined, "" when that is not known."""
         return self.places.get(element.lower(), "")
 
+    def place_of(self, own: str) -> str:
+        """Where the element that the model calls `own` is defined, "" when that is not known."""
+        kinds = ("load", "line", "transformer", "generator", "reactor", "capacitor")
+        return next((p for kind in kinds if (p := self.place(f"{kind}.{own}"))), self.place(own))
+
     def counts(self) -> dict[str, int]:
         """Number of elements by fate."""
         found = Counter(entry.fate.value for entry in self.entries)
@@ -64,9 +70,15 @@ class Report:
 
 
 def refused(file: str, problems: list[tuple[str, str]]) -> ConfigError:
-    """One error for all `problems` (place, what) of a file; the first ones are named."""
-    named = [f"{place}: {what}" if place else what for place, what in problems[:_NAMED_MAX]]
+    """One error for all `problems` (place, what) of a file; the first ones are named. A place is
+    file and line as seen from the folder of `file`, "" for a problem of the whole."""
+    named = [(_at(file, place), what) for place, what in problems[:_NAMED_MAX]]
+    said = [named[0][1], *(f"{place}: {what}" for place, what in named[1:])]
     more = len(problems) - len(named)
     if more:
-        named.append(f"and {more} more")
-    return ConfigError("\n  ".join(named), file=file)
+        said.append(f"and {more} more")
+    return ConfigError("\n  ".join(said), file=named[0][0])
+
+
+def _at(file: str, place: str) -> str:
+    return str(Path(file).parent / place) if place else file

@@ -53,12 +53,17 @@ def ders_of(
             continue
         is_pv = element.kind == "pvsystem"
         kva = circuit.number(name, "kva")
+        rating_kw = circuit.number(name, "pmpp" if is_pv else "kwrated")
+        if not rating_kw > 0.0 or not (is_pv or circuit.number(name, "kwhrated") > 0.0):
+            why = f"rated {rating_kw:g} kW" + ("" if is_pv else ", or no kWh")
+            report.add(name, Fate.REFUSED, f"{why}: no device")
+            continue
         found.append(
             DerSite(
                 mrid=element.own.replace(".", "_"),
                 kind=DerKind.PV if is_pv else DerKind.STORAGE,
                 terminals=terminals,
-                rating_kw=circuit.number(name, "pmpp" if is_pv else "kwrated"),
+                rating_kw=rating_kw,
                 rating_kva=kva or circuit.number(name, "kwrated"),
                 energy_kwh=0.0 if is_pv else circuit.number(name, "kwhrated"),
                 reserve_pct=0.0 if is_pv else circuit.number(name, "%reserve"),

@@ -7,11 +7,15 @@ and then finds no solution, or crashes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Final
 
 from sim.feeder_import.circuit import Circuit, Place
 from sim.feeder_import.report import Report, refused
+
+_LOWEST_HZ: Final = 16.0
+_HIGHEST_HZ: Final = 100.0
 
 
 def refuse_nonsense(dss: Any, report: Report) -> None:
@@ -23,8 +27,8 @@ def refuse_nonsense(dss: Any, report: Report) -> None:
         for why in _wrong(circuit, element)
     ]
     hz = float(dss.solution.frequency)
-    if not hz > 0.0:
-        problems.append(("", f"the frequency is {hz:g} Hz"))
+    if not _LOWEST_HZ <= hz <= _HIGHEST_HZ:
+        problems.append(("", f"the frequency is {hz:g} Hz: no feeder has that"))
     if problems:
         raise refused(report.source, problems)
 
@@ -36,6 +40,17 @@ def _wrong(circuit: Circuit, element: str) -> Iterator[str]:
 
 
 def _load(circuit: Circuit, element: str) -> Iterator[str]:
+    yield from _rated(circuit, element)
+    model = circuit.number(element, "model")
+    if model not in range(1, 9):
+        yield f"there is no load model {model:g}: 1 to 8"
+    pf = circuit.number(element, "pf")
+    kw, kvar = circuit.number(element, "kw"), circuit.number(element, "kvar")
+    if abs(pf) > 1.0 or not (isfinite(kw) and isfinite(kvar)):
+        yield f"it draws {kw:g} kW and {kvar:g} kvar at a power factor of {pf:g}"
+
+
+def _rated(circuit: Circuit, element: str) -> Iterator[str]:
     kv = circuit.number(element, "kv")
     if not (isfinite(kv) and kv > 0.0):
         yield f"its rated voltage is {kv:g} kV"
@@ -46,6 +61,13 @@ def _transformer(circuit: Circuit, element: str) -> Iterator[str]:
         wrong = [v for v in circuit.numbers(element, what) if not (isfinite(v) and v > 0.0)]
         if wrong:
             yield f"a winding is rated {wrong[0]:g} {unit}"
+    buses = circuit.words(element, "buses")
+    own = element.split(".", 1)[1]
+    for k, bus in enumerate(buses, start=1):
+        if bus.lower() == f"{own}_{k}":
+            yield f"winding {k} has no bus"
+    if len(set(buses)) < len(buses):
+        yield f"two of its windings are at the same place: {', '.join(buses)}"
 
 
 def _line(circuit: Circuit, element: str) -> Iterator[str]:
@@ -57,6 +79,13 @@ def _line(circuit: Circuit, element: str) -> Iterator[str]:
     matrices = [circuit.text(element, what) for what in ("rmatrix", "xmatrix")]
     if by_sequence == ["0", "0"] or not any(letter in "123456789" for letter in "".join(matrices)):
         yield "a line without impedance; give it one, or say switch=yes"
+
+
+def _regcontrol(circuit: Circuit, element: str) -> Iterator[str]:
+    for what in ("vreg", "band", "ptratio"):
+        value = circuit.number(element, what)
+        if not (isfinite(value) and value > 0.0):
+            yield f"{what} is {value:g}"
 
 
 def _reactor(circuit: Circuit, element: str) -> Iterator[str]:
@@ -78,7 +107,23 @@ _LOOKS: Final[Mapping[str, Callable[[Circuit, str], Iterator[str]]]] = {
     "line": _line,
     "reactor": _reactor,
     "vsource": _vsource,
+    "capacitor": _rated,
+    "regcontrol": _regcontrol,
 }
+
+
+def nearby(circuit: Circuit, branches: tuple[str, ...], report: Report, bus: str) -> str:
+    """A hint for a source at `bus` that leads nowhere: what the other buses are called."""
+    ends: dict[str, str] = {}
+    for name in circuit.of(*branches):
+        if circuit.activate(name):
+            for end, _ in circuit.element(name).places:
+                ends.setdefault(end, name)
+    alike = get_close_matches(bus, [e for e in ends if e != bus], n=1)
+    if alike:
+        name = ends[alike[0]]
+        return f"is {alike[0]} meant, where {name} is ({report.place(name) or 'no line'})?"
+    return "no line or transformer is at that bus; look how the first line spells it"
 
 
 def lonely(circuit: Circuit, branches: tuple[str, ...], report: Report) -> list[str]:

@@ -18,10 +18,11 @@ from typing import Any, Final
 
 from gridctl.model.errors import ConfigError
 from sim.feeder_import.report import Fate, Report, refused
+from sim.feeder_import.script_files import found_file, has_no_figure, script_lines, without_comment
+from sim.feeder_import.slips import slips
 
 _DEPTH_MAX: Final = 20
 _PROBLEMS_MAX: Final = 100
-_BYTES_MAX: Final = 200_000_000
 _DESCRIBE: Final = frozenset(
     {
         "new", "edit", "more", "~", "m", "set", "open", "close", "disable", "enable", "batchedit",
@@ -43,6 +44,11 @@ _QUIET: Final = frozenset(
 _FILES: Final = ("redirect", "compile")
 _COORDINATES: Final = ("buscoords", "latloncoords", "latlongcoords")
 _NEW: Final = re.compile(r"new\s+(?:object\s*=\s*)?[\"']?([\w-]+)\.([^\s\"',]+)", re.IGNORECASE)
+_MEANT: Final = re.compile(
+    r"(?:edit\s+(?:object\s*=\s*)?)?[\"']?([A-Za-z]\w*)\.([^\s\"',=]+)", re.IGNORECASE
+)
+_LIKE: Final = re.compile(r"^new\b.*\blike\s*=", re.IGNORECASE)
+_MORE: Final = ("~", "more", "m")
 _CIRCUIT: Final = "circuit"
 _USER_MODEL: Final = re.compile(r"user model (\S+) not loaded", re.IGNORECASE)
 _FOREIGN: Final = re.compile(r"[^\x00-\x7f]")
@@ -50,16 +56,23 @@ _DATA: Final = re.compile(
     r"\b(file|csvfile|dblfile|sngfile|pqcsvfile)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s,)\]]+)",
     re.IGNORECASE,
 )
-_SOLVES: Final = re.compile(r"calcv")
-_WORD: Final = re.compile(
-    r"(?<![\w%])(kv|kw|kva|kvar|kvs|kvas|pf|r1|x1|r0|x0|c1|c0|basekv|pu|length|kwrated|kwhrated|pmpp|"
-    r"xhl|xht|xlt|normamps|emergamps|vminpu|vmaxpu)\s*=\s*([A-Za-z]+)(?=[\s,]|$)",
-    re.IGNORECASE,
+_TEXT_KEYS: Final = ("file", "csvfile", "pqcsvfile")
+_CONNECTION: Final = re.compile(
+    r"\b(conns?\s*=\s*)([(\[{][^)\]}]*|\"[^\"]*|'[^']*|[^\s,]+)", re.IGNORECASE
 )
-"""A word where a number belongs: the engine takes it for 0."""
+_SOLVES: Final = re.compile(r"calcv")
 _SERIES: Final = ("loadshape", "growthshape", "tempshape", "priceshape", "xycurve", "spectrum")
 """Classes that a snapshot can do without."""
-_SHORTEST: Final = 3
+_DEFINITIONS: Final = frozenset(
+    {
+        *_SERIES, "linecode", "linegeometry", "linespacing", "wiredata", "cndata", "tsdata",
+        "xfmrcode", "tcc_curve", "tshape", "dynamicexp", "monitor", "energymeter", "sensor",
+    }
+)  # fmt: skip
+"""Classes of which a second one of a name does no harm: the later one counts from there on."""
+_INVERTER_CONTROLS: Final = frozenset({"invcontrol", "expcontrol", "storagecontroller"})
+"""No place in the model, and the engine crashes where one of them names what is not there."""
+_SHORTEST: Final = 2
 
 
 class Script:
@@ -83,6 +96,14 @@ class Script:
         self._circuits = 0
         self._folder = Path.cwd()
         self._links = self._folder
+        self._root = self._folder
+        self._way: list[tuple[Path, str]] = []
+        """The files that are being read, each with the line that led to it."""
+        self._active = ""
+        """The element that a line that goes on is about."""
+        self._is_like = False
+        self._told_of = ""
+        self._is_left_out = False
 
     def run(self, master: Path) -> None:
         """Describe the circuit of `master` to the engine.
@@ -93,7 +114,8 @@ class Script:
         with _folder_kept(), tempfile.TemporaryDirectory(prefix="gridctl-dss-") as links:
             self._links = Path(links)
             self._dss.text("clearall")
-            self._file(master.resolve(), depth=0)
+            self._root = master.resolve().parent
+            self._file(master.resolve(), str(master))
         if self.problems:
             raise refused(str(master), self.problems)
         if not self._circuits:
@@ -103,19 +125,39 @@ class Script:
                 hint="name the master file, the one with `New Circuit.`",
             )
 
-    def _file(self, path: Path, *, depth: int) -> None:
-        if depth > _DEPTH_MAX:
-            raise ConfigError(f"redirected more than {_DEPTH_MAX} deep", file=str(path))
+    def _file(self, path: Path, led_here: str) -> None:
+        self._refuse_ring(path, led_here)
+        self._way.append((path, led_here))
         self._enter(path.parent)
-        in_comment = False
-        for number, raw in enumerate(_lines(path), start=1):
+        comment = ""
+        for number, raw in enumerate(script_lines(path), start=1):
             line = raw.strip()
-            if in_comment or line.startswith("/*"):
-                in_comment = "*/" not in line
+            if comment or line.startswith("/*"):
+                comment = "" if "*/" in line else comment or self._place(path, number)
                 continue
-            line = _without_comment(line)
+            line = without_comment(line)
             if line and len(self.problems) < _PROBLEMS_MAX:
-                self._line(line, path, number, depth=depth)
+                self._line(line, path, self._place(path, number))
+        if comment:
+            self.problems.append((comment, "the block comment that begins here has no end"))
+        self._way.pop()
+
+    def _refuse_ring(self, path: Path, led_here: str) -> None:
+        """ConfigError for files that redirect to one another for ever."""
+        files = [file for file, _ in self._way]
+        if path in files:
+            steps = [place for _, place in self._way[files.index(path) + 1 :]] + [led_here]
+            raise ConfigError(
+                f"redirects to {path.name}, which is being read: {', '.join(steps)} go in a ring",
+                file=led_here,
+            )
+        if len(self._way) > _DEPTH_MAX:
+            raise ConfigError(f"redirected more than {_DEPTH_MAX} deep", file=led_here)
+
+    def _place(self, path: Path, number: int) -> str:
+        """File and line, as seen from the master's folder."""
+        inside = path.is_relative_to(self._root)
+        return f"{path.relative_to(self._root) if inside else path}:{number}"
 
     def _clear(self) -> None:
         """Begin again, where a file holds several circuits: the last one is meant."""
@@ -142,14 +184,13 @@ class Script:
         link.symlink_to(file)
         return str(link)
 
-    def _line(self, line: str, path: Path, number: int, *, depth: int) -> None:
-        place = f"{path.name}:{number}"
+    def _line(self, line: str, path: Path, place: str) -> None:
         verb = re.split(r"[\s=]", line, maxsplit=1)[0].lower()
         if verb in ("clear", "clearall"):
             self._clear()
             return
         if verb in _FILES:
-            self._redirect(line, path, place, depth=depth)
+            self._redirect(line, path, place)
         elif verb in _QUIET or _abbreviates(verb, _QUIET):
             return
         elif verb in _DESCRIBE or "." in verb or "=" in line or line.startswith("~"):
@@ -157,14 +198,14 @@ class Script:
         else:
             self._report.add(verb, Fate.REFUSED, f"command not carried out ({place})")
 
-    def _redirect(self, line: str, path: Path, place: str, *, depth: int) -> None:
+    def _redirect(self, line: str, path: Path, place: str) -> None:
         parts = line.split(maxsplit=1)
         name = re.sub(r"^file\s*=\s*", "", parts[1]) if len(parts) > 1 else ""
-        target = _found(path.parent, name.strip().strip("\"'()[]"))
+        target = found_file(path.parent, name.strip().strip("\"'()[]"))
         if target is None:
             self.problems.append((place, f"there is no file {name.strip()}"))
             return
-        self._file(target, depth=depth + 1)
+        self._file(target, place)
         self._enter(path.parent)
 
     def _describe(self, verb: str, line: str, place: str) -> None:
@@ -172,15 +213,11 @@ class Script:
             self._coordinates(line, place)
             return
         defined = _NEW.match(_ascii(line))
-        if defined:
-            kind, name = defined[1].lower(), defined[2].lower()
-            if kind == _CIRCUIT:
-                self._circuits += 1
-                if self._circuits > 1:
-                    self.problems.append((place, "a second circuit, with no Clear before it"))
-                    return
-                kind, name = "vsource", "source"
-            self._report.places.setdefault(f"{kind}.{name}", place)
+        if defined and not self._define(defined, place):
+            return
+        if self._is_about_inverters(verb, line):
+            return
+        line = _CONNECTION.sub(_plain_connection, self._own(verb, line))
         low = line.lower()
         if verb == "set" and ("datapath" in low or "editor" in low or "cmdlog" in low):
             return
@@ -189,28 +226,82 @@ class Script:
             if self.problems:  # told at the end; the engine may not survive what is missing
                 return
             self._look()
-        for key, word in _WORD.findall(line):
-            self.problems.append((place, f"{key}={word} is no number: {line[:80]!r}"))
+        for slip in slips(line):
+            self.problems.append((place, f"{slip}: {line[:80]!r}"))
         found = _DATA.sub(self._data_file, line)
         if defined and "\0" in found and defined[1].lower() in _SERIES:
-            why = f"its file of numbers is not there ({place})"
+            fault = "holds none" if "\0\0" in found else "is not there"
+            why = f"its file of numbers {fault} ({place})"
             self._report.add(f"{defined[1]}.{defined[2]}", Fate.REFUSED, why)
             return
         self._say(found.replace("\0", ""), place)
 
+    def _define(self, defined: re.Match[str], place: str) -> bool:
+        """Note where an element is defined; whether the engine can be told of it."""
+        kind, name = defined[1].lower(), defined[2].lower()
+        if kind == _CIRCUIT:
+            self._circuits += 1
+            if self._circuits > 1:
+                self.problems.append((place, "a second circuit, with no Clear before it"))
+                return False
+            kind, name = "vsource", "source"
+        elif not self._circuits:
+            # The engine does not survive it, and nothing after it can be read.
+            self.problems.append((place, f"{defined[1]}.{defined[2]} comes before any New Circuit"))
+            raise refused(self._report.source, self.problems)
+        first = self._report.places.setdefault(f"{kind}.{name}", place)
+        if first == place:
+            return True
+        told = f"{defined[1]}.{defined[2]}"
+        if kind in _DEFINITIONS:
+            why = f"defined at {first} and again at {place}: the later one counts from there on"
+            self._report.add(told, Fate.APPROXIMATED, why)
+            return True
+        self.problems.append((place, f"{told} is here a second time; the first is at {first}"))
+        return False
+
+    def _is_about_inverters(self, verb: str, line: str) -> bool:
+        """Whether a line is about a control of inverters, which is left out; told once."""
+        meant = _NEW.match(line) or _MEANT.match(line)
+        if meant:
+            self._active = f"{meant[1]}.{meant[2]}"
+            self._is_left_out = meant[1].lower() in _INVERTER_CONTROLS
+            if self._is_left_out and verb == "new":
+                why = "what inverters do is in the fleet's tables; left out of the file's solution"
+                self._report.add(self._active, Fate.REFUSED, why)
+            return self._is_left_out
+        return self._is_left_out and (verb in _MORE or line.startswith("~"))
+
+    def _own(self, verb: str, line: str) -> str:
+        """`line`, as an edit of the element that it goes on with after `like=`: the engine would
+        give it to the element that was the model."""
+        goes_on = verb in _MORE or line.startswith("~")
+        if not goes_on or not self._is_like:
+            self._is_like = self._is_like if goes_on else bool(_LIKE.search(line))
+            return line
+        rest = line[1:] if line.startswith("~") else line[len(verb) :]
+        if self._told_of != self._active:
+            self._told_of = self._active
+            why = "the lines after its like= are taken as its own; OpenDSS edits the other one"
+            self._report.add(self._active, Fate.KEPT, why)
+        return f"Edit {self._active} {rest.strip()}"
+
     def _data_file(self, match: re.Match[str]) -> str:
-        """A file of numbers by its full path: names come from Windows. NUL marks a missing one."""
+        """A file of numbers by its full path: names come from Windows. NUL marks a missing one,
+        two of them one without a figure."""
         name = match[2].strip("\"'")
-        target = _found(self._folder, name)
+        target = found_file(self._folder, name)
         if target is None:
             return f"{match[1]}=\0{name}"
+        if match[1].lower() in _TEXT_KEYS and has_no_figure(target):
+            return f"{match[1]}=\0\0{name}"
         text = self._plain(target)
         return f'{match[1]}="{text}"' if " " in text else f"{match[1]}={text}"
 
     def _coordinates(self, line: str, place: str) -> None:
         parts = line.split(maxsplit=1)
         name = re.sub(r"^file\s*=\s*", "", parts[1]) if len(parts) > 1 else ""
-        target = _found(self._folder, name.strip().strip("\"'()[]"))
+        target = found_file(self._folder, name.strip().strip("\"'()[]"))
         if target is None:
             self._report.add("buscoords", Fate.REFUSED, f"there is no file {name} ({place})")
             return
@@ -225,7 +316,8 @@ class Script:
             return
         said = " ".join(answer.split())
         if said.lower().startswith("warning"):
-            self._report.add("warning", Fate.APPROXIMATED, f"{place}: {said}")
+            said = re.sub(r"^warning[:!\s]*", "", said, flags=re.IGNORECASE)
+            self._report.add(self._active or "warning", Fate.APPROXIMATED, f"{said} ({place})")
         elif (missing := _USER_MODEL.search(said)) and (defined := _NEW.match(line)):
             why = f"needs the user-written model {missing[1]}, which is not here"
             self._report.add(f"{defined[1]}.{defined[2]}", Fate.REFUSED, why)
@@ -237,6 +329,12 @@ class Script:
 def _ascii(line: str) -> str:
     """`line` with other letters by their number, which is the same wherever a name comes up."""
     return _FOREIGN.sub(lambda found: f"u{ord(found[0].lower()):x}", line)
+
+
+def _plain_connection(found: re.Match[str]) -> str:
+    """`conn=LL` as delta, `LN` as wye: the engine takes both for wye."""
+    delta = re.sub(r"\bLL\b", "delta", found[2], flags=re.IGNORECASE)
+    return found[1] + re.sub(r"\bLN\b", "wye", delta, flags=re.IGNORECASE)
 
 
 def _is_reading(line: str, said: str) -> bool:
@@ -252,47 +350,6 @@ def _abbreviates(verb: str, words: frozenset[str]) -> bool:
         and not any(word.startswith(verb) for word in _DESCRIBE)
         and any(word.startswith(verb) for word in words)
     )
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        if path.stat().st_size > _BYTES_MAX:
-            raise ConfigError("larger than 200 MB", file=str(path))
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigError(f"cannot be read: {error.strerror}", file=str(path)) from None
-    if b"\0" in text[:4096]:
-        raise ConfigError("this is no text file", file=str(path))
-    try:
-        return text.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        return text.decode("latin-1").splitlines()
-
-
-def _without_comment(line: str) -> str:
-    """`line` up to "!" or "//" outside quotes."""
-    quote = ""
-    for i, letter in enumerate(line):
-        if quote:
-            quote = "" if letter == quote else quote
-        elif letter in "\"'":
-            quote = letter
-        elif letter == "!" or (letter == "/" and line[i : i + 2] == "//"):
-            return line[:i].strip()
-    return line
-
-
-def _found(folder: Path, name: str) -> Path | None:
-    """The file `name` beside a script; case is forgiven, as scripts come from Windows."""
-    if not name:
-        return None
-    path = folder
-    for part in Path(name.replace("\\", "/")).parts:
-        step = path / part
-        if not step.exists() and path.is_dir():
-            step = next((p for p in path.iterdir() if p.name.lower() == part.lower()), step)
-        path = step
-    return path.resolve() if path.is_file() else None
 
 
 @contextmanager

@@ -41,6 +41,23 @@ New Load.ok bus1=c kv=0.48 kw=50 pf=0.9
             "New Load.s bus1=c.1.2.3.4 kv=.48 kw=10",
             r"Load.s \(m.dss:5\) is alone at conductor 4 of bus c",
         ),
+        ("New Load.a bus1=b kv=12.47 kw=5 model=9", r"m.dss:5: load.a: there is no load model 9"),
+        ("New Load.a bus1=b kv=12.47 kw=5 pf=2", r"m.dss:5: load.a: .* at a power factor of 2"),
+        ("New Load.a bus1=b kv=12.47 kw=5 pf=0", r"m.dss:5: load.a: it draws 5 kW and"),
+        ("New Capacitor.a bus1=b kv=0 kvar=5", r"m.dss:5: capacitor.a: its rated voltage is 0"),
+        (
+            "New Transformer.z windings=3 buses=[b d] kvs=[12.47 .48] kvas=[9 9]",
+            r"m.dss:5: transformer.z: winding 3 has no bus",
+        ),
+        (
+            "New Transformer.z buses=[b b] kvs=[12.47 .48] kvas=[9 9]",
+            r"m.dss:5: transformer.z: two of its windings are at the same place",
+        ),
+        (
+            "New RegControl.r transformer=t winding=2 vreg=0 band=2 ptratio=60",
+            r"m.dss:5: regcontrol.r: vreg is 0",
+        ),
+        ("Edit Line.l bus1=sourcebuss", r"away from the source at bus sourcebus.*sourcebuss meant"),
         ("New Load.a bus1=b.12 phases=1 kv=7.2 kw=5", r"m.dss:5: Load.a is at conductor 12"),
     ],
 )

@@ -69,7 +69,7 @@ def test_studies_and_output_are_left_out(tmp_path: Path) -> None:
     [
         (b"! nothing\nClear\n", "no circuit is defined here"),
         (b"\x7fELF\0\0\0", "no text file"),
-        (b"redirect m.dss\n", "redirected more than 20 deep"),
+        (b"redirect m.dss\n", r"m\.dss:1: redirects to m\.dss, which is being read"),
     ],
 )
 def test_what_is_no_circuit_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
@@ -164,10 +164,88 @@ def test_files_as_windows_writes_them(tmp_path: Path, codec: str) -> None:
     ]
     path.write_bytes("\r\n".join(main).encode(codec))
     report = read(path)
-    assert report.place("Line.l") == "Lines v2.dss:2"
+    assert report.place("Line.l") == "Mein Netz/Büro/Lines v2.dss:2"
     dss = opendss_engine()
     assert dss.text("? line.l.units") == "km"
     dss.circuit.set_active_bus("b")
     assert (dss.bus.x, dss.bus.y) == (1.5, 2.5)
     dss.loadshapes.name = "s"
     assert list(dss.loadshapes.p_mult) == [0.25, 0.75]
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "m.dss"
+    path.write_text("New Circuit.c\nNew Line.l bus1=sourcebus bus2=b\n" + text)
+    return path
+
+
+def test_a_name_that_is_given_twice_is_told_with_both_places(tmp_path: Path) -> None:
+    path = write(tmp_path, "New Load.x bus1=b kw=5\nNew LINE.L bus1=b bus2=c\n")
+    with pytest.raises(ConfigError) as refused:
+        read(path)
+    assert str(refused.value).startswith(f"{path}:4: LINE.L is here a second time; the first is at")
+    assert "m.dss:2" in str(refused.value)
+
+
+def test_a_definition_that_is_given_twice_is_told(tmp_path: Path) -> None:
+    (told,) = read(write(tmp_path, "New Linecode.q r1=1\nNew Linecode.q r1=2\n")).entries
+    assert (told.element, told.fate) == ("Linecode.q", Fate.APPROXIMATED)
+    assert "m.dss:3 and again at m.dss:4" in told.why
+
+
+def test_what_comes_before_the_circuit(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text("New Linecode.q r1=1\nNew Circuit.c\n")
+    with pytest.raises(ConfigError, match=r"m\.dss:1: Linecode\.q comes before any New Circuit"):
+        read(path)
+
+
+def test_a_block_comment_without_an_end(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"m\.dss:3: the block comment that begins here has no"):
+        read(write(tmp_path, "/* never\nNew Load.x bus1=b kw=5\n"))
+
+
+def test_lines_after_like_are_the_elements_own(tmp_path: Path) -> None:
+    text = "New Load.a bus1=b kw=5\nNew Load.z like=a\n~ kw=7\nmore kv=9\nNew Load.e kw=1\n~ kw=2\n"
+    (told,) = read(write(tmp_path, text)).entries
+    assert (told.element, told.fate) == ("Load.z", Fate.KEPT)
+    dss = opendss_engine()
+    found = [float(dss.text(f"? load.{n}")) for n in ("a.kw", "z.kw", "z.kv", "e.kw")]
+    assert found == [5.0, 7.0, 9.0, 2.0]
+
+
+def test_line_to_line_is_a_delta(tmp_path: Path) -> None:
+    read(
+        write(tmp_path, "New Load.a bus1=b conn=LL\nNew Transformer.t conns=[LN ll] buses=[b c]\n")
+    )
+    dss = opendss_engine()
+    assert dss.text("? load.a.conn").lower().startswith("d")
+    assert [
+        w[0] for w in dss.text("? transformer.t.conns").strip("[] ").lower().split(",")[:1]
+    ] == ["w"]
+    assert "delta" in dss.text("? transformer.t.conns").lower()
+
+
+def test_controls_of_inverters_are_left_out_and_told(tmp_path: Path) -> None:
+    text = "New InvControl.i PVSystemList=[nowhere]\n~ mode=voltvar vvc_curve1=none\n"
+    (told,) = read(write(tmp_path, text)).entries
+    assert (told.element, told.fate) == ("InvControl.i", Fate.REFUSED)
+
+
+def test_a_warning_is_told_of_its_element(tmp_path: Path) -> None:
+    (told,) = read(write(tmp_path, "New Load.a bus1=b daily=nope\n")).entries
+    assert (told.element, told.place) == ("Load.a", "m.dss:3")
+    assert "Not Found" in told.why
+
+
+def test_a_file_of_numbers_without_any(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("none\n")
+    text = "New Loadshape.s npts=3 interval=1 mult=(file=s.csv)\n"
+    (told,) = read(write(tmp_path, text)).entries
+    assert told.why == "its file of numbers holds none (m.dss:3)"
+
+
+def test_utf_16_as_windows_shells_write_it(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_bytes("New Circuit.c\nNew Line.l bus1=sourcebus bus2=b\n".encode("utf-16"))
+    assert read(path).place("line.l") == "m.dss:2"
