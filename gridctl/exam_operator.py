@@ -266,12 +266,14 @@ class ScriptedOperator:
             idle = last is None or abs(last.kw - default) <= STILL_KW
             if idle and abs(kw - default) <= STILL_KW:
                 continue
-            # Where several of a kind have said no, the others behind the same station will.
             if refusals[type(resource)] >= REFUSALS_ENOUGH:
-                self._distrust(resource.mrid, now_s)
                 continue
             self._send(resource, kw, now_s)
             refusals[type(resource)] += not self._sent[resource.mrid].taken
+        for resource in self._resources:
+            # Where several of a kind have said no, the others behind the same station will.
+            if refusals[type(resource)] >= REFUSALS_ENOUGH:
+                self._distrust(resource.mrid, now_s)
 
     def _send(self, resource: Resource, kw: float, now_s: float) -> None:
         mrid = resource.mrid
