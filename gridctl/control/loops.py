@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from gridctl.control.agenda import Agenda
 from gridctl.control.approvals import Approvals
@@ -25,7 +26,7 @@ from gridctl.control.sampling import Sampling
 from gridctl.control.settings import PlanningSettings
 from gridctl.control.tags import TagBook
 from gridctl.control.telemetry import ProcessImage
-from gridctl.control.watch import StandingAlarms, Watch
+from gridctl.control.watch import Watch
 from gridctl.model.clock import Clock
 from gridctl.model.errors import GridctlError, UnavailableError
 from gridctl.model.plan import PlanState
@@ -34,6 +35,14 @@ log = logging.getLogger(__name__)
 
 WATCH_S = 0.5
 SWEEP_S = 10.0
+
+
+class Standing(Protocol):
+    """Keeps alarms of what lasts; called twice a second."""
+
+    async def look(self) -> None:
+        """Look once, and raise or clear."""
+        ...
 
 
 class Loops:
@@ -55,7 +64,7 @@ class Loops:
         closed_loop: ClosedLoop,
         book: CommandBook,
         tags: TagBook,
-        standing: StandingAlarms,
+        standing: Sequence[Standing],
         image: ProcessImage,
         stopped: Callable[[], bool],
         fault: RecordFault,
@@ -168,7 +177,8 @@ class Loops:
             except UnavailableError as error:
                 self._fault.reason = str(error)
                 log.error("office: %s", error)
-            await self._standing.look()
+            for one in self._standing:
+                await one.look()
             await asyncio.sleep(WATCH_S)
 
 

@@ -16,6 +16,7 @@ from gridctl.control.cycle import Cycle
 from gridctl.control.demotion import Triggers
 from gridctl.control.desk import OperatorDesk
 from gridctl.control.deviceclocks import DeviceClocks
+from gridctl.control.devicewatch import DeviceWatch
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.distrust import Distrust
 from gridctl.control.duty import Duty
@@ -41,6 +42,7 @@ from gridctl.control.settings import OfficeSettings
 from gridctl.control.settlement import settle_due
 from gridctl.control.shifts import Shifts
 from gridctl.control.stop import StopState
+from gridctl.control.supplywatch import SupplyWatch
 from gridctl.control.tags import TagBook
 from gridctl.control.takeover import end_what_was_open
 from gridctl.control.telemetry import ProcessImage
@@ -291,7 +293,18 @@ class Office:
             closed_loop=self.closed_loop,
             book=self._book,
             tags=self._tags,
-            standing=self._standing,
+            standing=(
+                self._standing,
+                DeviceWatch(
+                    resources=settings.resources, image=self.image, alarms=self.alarms, clock=clock
+                ),
+                SupplyWatch(
+                    image=self.image,
+                    alarms=self.alarms,
+                    clock=clock,
+                    dead_below_pu=settings.plausibility.dead_below_pu,
+                ),
+            ),
             image=self.image,
             stopped=lambda: self.situation().stopped,
             fault=self._fault,

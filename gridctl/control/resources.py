@@ -219,7 +219,7 @@ def quality_words(mrid: str, snapshot: Snapshot) -> str:
     measured = snapshot.values.get(mrid)
     if measured is None:
         return "not known"
-    flags = ", ".join(sorted(measured.quality.flags))
+    flags = ", ".join(flag.words for flag in sorted(measured.quality.flags))
     return f"{measured.quality.validity}" + (f" ({flags})" if flags else "")
 
 

@@ -83,6 +83,30 @@ class Flag(StrEnum):
     INCONSISTENT = "inconsistent"
     FROZEN = "frozen"
 
+    @property
+    def words(self) -> str:
+        """What an operator is told."""
+        return _FLAG_WORDS[self]
+
+
+_FLAG_WORDS: Mapping[Flag, str] = {
+    Flag.STALE: "too old",
+    Flag.COMM_LOST: "no communication",
+    Flag.RESTART: "its device has just restarted",
+    Flag.OVERFLOW: "too large for its format",
+    Flag.OUT_OF_RANGE: "outside what can be",
+    Flag.BAD_REFERENCE: "its reference is wrong",
+    Flag.OSCILLATORY: "changes too fast to be believed",
+    Flag.DEVICE_FAILURE: "its device has failed",
+    Flag.BLOCKED: "blocked at its device",
+    Flag.INITIAL: "not received yet",
+    Flag.CONFIG_ERROR: "not there at its device",
+    Flag.DATA_LOSS: "values were lost on the way",
+    Flag.LIMITED: "stands at a limit",
+    Flag.INCONSISTENT: "contradicts another value or its own time",
+    Flag.FROZEN: "stands still while the feeder moves",
+}
+
 
 class TimeQuality(StrEnum):
     """How far the source time can be trusted; RECEIVED means that the source gave none."""

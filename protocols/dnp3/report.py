@@ -27,7 +27,7 @@ def words(session: Session, image: PointImage, lost: int) -> Sequence[str]:
     latest = session.conversation.indications.latest
     found = [word for bit, word in _WORDS if latest & bit]
     if lost:
-        found.append(f"{lost} points silent")
+        found.append(f"{lost} point{'' if lost == 1 else 's'} silent")
         missing = image.missing()
         if missing:
             found.append(f"never reported: {', '.join(missing[:5])}")

@@ -163,9 +163,10 @@ async def test_a_meter_that_freezes_blocks_dispatch_with_its_reason_on_screen(
         running.plant.setpoints["LG1.ShedSpt"] = 60.0
         desk = running.desk_office.desk
         await until(lambda: desk.picture().blocked, within_s=10, why="nothing is blocked")
-        words = "the measurement at the feeder head is not good: questionable (frozen) (SG-12)"
+        words = "the measurement at the feeder head is not good: questionable "
+        words += "(stands still while the feeder moves) (SG-12)"
         assert words in desk.picture().blocked
-        with pytest.raises(RefusedError, match=r"questionable \(frozen\)"):
+        with pytest.raises(RefusedError, match=r"questionable \(stands still"):
             await desk.approve(mrid, shown_digest=digest, person=ANNE)
         with pytest.raises(RefusedError):
             await propose(running)
