@@ -9,39 +9,37 @@ why: "no plan" is a visible state with a reason, never a silent one.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from gridctl.control.activity import Activity
-from gridctl.control.ageing import dynamic_rating
 from gridctl.control.approvals import Approvals
-from gridctl.control.audit import OFFICE, entry
-from gridctl.control.chance import with_forecast
 from gridctl.control.dispatcher import Dispatcher
 from gridctl.control.foresight import Foresight
 from gridctl.control.held import Holding
 from gridctl.control.heldregulators import (
     HeldRegulators,
-    as_wished,
-    for_standing,
-    with_reserve,
 )
 from gridctl.control.interlock import Situation, blocked, moved_on
 from gridctl.control.modes import AreaModes
 from gridctl.control.participation import Participation
 from gridctl.control.planrecord import OpenPlan
 from gridctl.control.ports import CycleView, Planner, Store
-from gridctl.control.proposals import MRID_DIGITS, drafted, no_plan
+from gridctl.control.proposals import (
+    NOTHING_NEEDED,
+    WAITING_REQUESTS,
+    NoPlan,
+    drafted,
+    no_plan,
+)
+from gridctl.control.question import Question
 from gridctl.control.resources import (
     Known,
     given_now,
     measured_pu,
-    network_state,
-    resource_states,
 )
 from gridctl.control.revision import Outlook, outrun, overdone, sagging, takes_less
 from gridctl.control.settings import OfficeSettings
+from gridctl.control.shadowplans import ShadowPlans
 from gridctl.control.weather import WeatherDesk
 from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
@@ -51,25 +49,10 @@ from gridctl.model.plan import Plan, PlanState
 from gridctl.model.planning import (
     Forecast,
     Horizon,
-    NetworkLimits,
     PlanningResult,
     PlanningTask,
 )
 from gridctl.model.program import DispatchRequest, RequestState
-
-log = logging.getLogger(__name__)
-
-NOTHING_NEEDED = frozenset({"not_needed", "no_setpoints"})
-WAITING_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
-
-
-class NoPlan(Exception):  # noqa: N818 - not an error: how most steps end
-    """Ends a step before a proposal, with its status and the reason."""
-
-    def __init__(self, *, status: str, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
 
 
 class Cycle:
@@ -103,13 +86,28 @@ class Cycle:
         self._modes = modes
         self._holding = Holding(approvals=approvals, dispatcher=dispatcher)
         self._participation = participation
-        found = (dynamic_rating(one) for one in settings.transformers)
-        self._ratings = tuple(rating for rating in found if rating is not None)
         self._foresight = Foresight(
             settings=settings, store=store, planner=planner, weather=weather, dispatcher=dispatcher
         )
+        self._question = Question(
+            settings=settings,
+            planner=planner,
+            dispatcher=dispatcher,
+            activity=activity,
+            participation=participation,
+            foresight=self._foresight,
+        )
+        self._shadow = ShadowPlans(
+            store=store,
+            clock=clock,
+            modes=modes,
+            situation=situation,
+            known=known,
+            foresight=self._foresight,
+            question=self._question,
+            draft=self._drafted,
+        )
         self._withdrawn: set[str] = set()
-        self._shadow_start_s: float | None = None
         self._one_at_a_time = asyncio.Lock()
         self._rejected_until_mono_s = 0.0
         self._rejected_requests: frozenset[str] = frozenset()
@@ -134,8 +132,8 @@ class Cycle:
                 outlook = await self._foresight.look(now_s, head_kw=self._head_kw(known))
                 requests, instead = await self._wanted(outlook.forecast, asked=asked)
                 read_s = self._read_s(outlook.forecast.horizon, now_s)
-                task = self._task(known, outlook, requests, read_s)
-                task, result = await self._optimize(task)
+                task = self._question.of(known, outlook, requests, read_s)
+                task, result = await self._question.ask(task)
                 self.is_held_up = 0 < len(task.resources) <= len(result.excluded)
                 self._let_go(result)
                 self._verify(result)
@@ -147,7 +145,7 @@ class Cycle:
                 self.is_held_up |= status == "blocked"
             except UnavailableError as error:
                 status, reason = "unavailable", str(error)
-            await self._shadow(now_s)
+            await self._shadow.look(now_s)
             # approve: people, at the desk. dispatch and confirm: the dispatcher, when they have.
             # settle: the agenda, when a request is over.
             held = self._holding.after(status, reason, now_s)
@@ -172,7 +170,7 @@ class Cycle:
                 end_s = horizon.start_s + horizon.step_s * horizon.count
                 waiting = await self._store.requests(states=WAITING_REQUESTS)
                 requests = tuple(r for r in waiting if r.start_s < end_s and r.end_s > now_s)
-                return self._task(known, outlook, requests, now_s)
+                return self._question.of(known, outlook, requests, now_s)
             except NoPlan as end:
                 raise UnavailableError(end.reason) from None
 
@@ -340,120 +338,6 @@ class Cycle:
         used = {setpoint.resource for setpoint in plan.result.setpoints}
         areas = {r.area for r in self._settings.resources if r.mrid in used}
         return tuple(why[area] for area in sorted(areas & why.keys()))
-
-    async def _shadow(self, now_s: float) -> None:
-        """Once an interval, where an area is in shadow: the plan that would be made if it could be
-        commanded. It is kept to be scored; nothing can approve or send it (SG-37)."""
-        outlook = self._foresight.outlook
-        if outlook is None or not self._modes.any_shadow or blocked(self._situation()):
-            return
-        forecast = outlook.forecast
-        if self._shadow_start_s == forecast.horizon.start_s:
-            return
-        known = replace(self._known(), not_commanded=self._modes.not_commanded(shadow=True))
-        end_s = forecast.horizon.start_s + forecast.horizon.step_s * forecast.horizon.count
-        try:
-            waiting = await self._store.requests(states=WAITING_REQUESTS)
-            requests = tuple(r for r in waiting if r.start_s < end_s and r.end_s > now_s)
-            task = self._task(known, outlook, requests, now_s)
-            task, result = await self._optimize(task)
-            self._shadow_start_s = forecast.horizon.start_s
-            if no_plan(result) is None:
-                await self._keep_shadow(task, result, known.snapshot, outlook)
-        except (NoPlan, UnavailableError) as end:
-            log.info("no shadow plan: %s", end)
-
-    async def _keep_shadow(
-        self, task: PlanningTask, result: PlanningResult, snapshot: Snapshot, outlook: Outlook
-    ) -> None:
-        plan, parts = await self._drafted(task, result, snapshot, outlook)
-        plan = replace(plan, mrid=f"S-{plan.input_digest[:MRID_DIGITS]}", proposed_by="shadow")
-        if await self._store.plan(plan.mrid) is not None:
-            return
-        async with self._store.transaction() as unit:
-            await unit.add_plan(plan, PlanState.SHADOW, self._clock.now_s())
-            await unit.keep_inputs(plan.mrid, parts)
-            await unit.audit(
-                entry(
-                    at_s=self._clock.now_s(),
-                    person=OFFICE,
-                    action="plan.shadow",
-                    object_=plan.mrid,
-                    after=PlanState.SHADOW,
-                    reason=f"{plan.net_kw:.0f} kW, never to be sent",
-                    plan_digest=plan.digest(),
-                )
-            )
-
-    def _task(
-        self,
-        known: Known,
-        outlook: Outlook,
-        requests: tuple[DispatchRequest, ...],
-        now_s: float,
-    ) -> PlanningTask:
-        settings, forecast = self._settings, outlook.forecast
-        network = network_state(settings.feeder, known, head_point=settings.head_point)
-        if network is None:
-            raise NoPlan(status="blocked", reason="the import at the feeder head is not known")
-        self._activity.today(now_s)
-        task = PlanningTask(
-            feeder=settings.feeder,
-            resources=settings.resources,
-            states=resource_states(
-                settings.resources,
-                known,
-                self._activity,
-                at_most_kw=self._dispatcher.delivery.at_most_kw(now_s),
-            ),
-            network=network,
-            limits=with_reserve(self._limits(), network.held_regulators),
-            forecast=forecast,
-            quantile=settings.planning.quantile,
-            requests=requests,
-            horizon=forecast.horizon,
-            now_s=now_s,
-            utc_offset_s=settings.utc_offset_s,
-            deadline_s=settings.planning.deadline_s,
-            policy=settings.policy,
-        )
-        policy = with_forecast(
-            for_standing(task.policy, network.held_regulators),
-            forecast,
-            cvar_weight=settings.planning.cvar_weight,
-            cvar_level=settings.planning.quantile,
-            air_c=outlook.task.temperature_c,
-            ratings=self._ratings,
-            import_prices=self._foresight.import_prices,
-            hot_spots=self._foresight.hot_spots,
-            price_by_hour=settings.price_by_hour,
-            utc_offset_s=settings.utc_offset_s,
-        )
-        running = self._dispatcher.active
-        return self._participation.restricted(
-            replace(task, policy=policy), None if running is None else running.plan
-        )
-
-    def _limits(self) -> NetworkLimits:
-        settings = self._settings
-        return NetworkLimits(
-            head_import_kw=settings.head_limit_kw,
-            voltage_min_pu=settings.voltage_min_pu,
-            voltage_max_pu=settings.voltage_max_pu,
-            loading_max_pct=settings.loading_max_pct,
-        )
-
-    async def _optimize(self, task: PlanningTask) -> tuple[PlanningTask, PlanningResult]:
-        """The answer, and the question that it answers: where a regulator stands still and the
-        voltage behind it cannot be kept, a plan that makes it no worse is better than none."""
-        result = await self._planner.plan(task)
-        if task.network.held_regulators and no_plan(result) is not None:
-            refusal = no_plan(result)
-            if refusal is not None and refusal.code not in NOTHING_NEEDED:
-                policy = as_wished(task.policy, self._settings.policy)
-                task = replace(task, policy=policy, limits=self._limits())
-                result = await self._planner.plan(task)
-        return task, self._participation.told(task, result)
 
     def _verify(self, result: PlanningResult) -> None:
         """The mind checks its plan by AC power flow; without that check it is not believed."""

@@ -8,10 +8,22 @@ from gridctl.model.inputs import SNAPSHOT, InputPart, input_parts
 from gridctl.model.measurement import Snapshot
 from gridctl.model.plan import OnFailure, Plan
 from gridctl.model.planning import ForecastTask, PlanningResult, PlanningTask, SolveStatus
+from gridctl.model.program import RequestState
 from gridctl.model.resource import LoadGroup
 
 PLAN_VERSION = 1
 MRID_DIGITS = 10
+NOTHING_NEEDED = frozenset({"not_needed", "no_setpoints"})
+WAITING_REQUESTS = (RequestState.RECEIVED, RequestState.PLANNED, RequestState.ACTIVE)
+
+
+class NoPlan(Exception):  # noqa: N818 - not an error: how most steps end
+    """Ends a step before a proposal, with its status and the reason."""
+
+    def __init__(self, *, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
 
 
 def no_plan(result: PlanningResult) -> Refusal | None:
