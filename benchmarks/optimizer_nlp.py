@@ -56,7 +56,7 @@ def relaxed_plan(task: PlanningTask, *, corrected: bool) -> Relaxed:
     effort = Effort(left_s=lambda: 600.0)
     began_s = time.process_time()
     programme.relax()
-    programme.add_broken(programme.nothing())
+    programme.add_broken(programme.channels.nothing())
     solution = solve_lazily(programme, effort)
     flow, rounds = problem.base_flow, 0
     while corrected and rounds < AC_ROUNDS:
@@ -96,7 +96,7 @@ def precise_plan(relaxed: Relaxed) -> tuple[float, float, int]:
 
 def _all(problem: Problem, programme: Programme, u: FloatArray) -> FloatArray:
     injection = np.zeros((len(problem.task.resources), problem.grid.count))
-    injection[programme.members] = u
+    injection[programme.channels.members] = u
     return injection
 
 
@@ -115,7 +115,7 @@ def full_space(relaxed: Relaxed) -> tuple[float, float, tuple[int, int]]:
     dofs = magnitude.shape[1]
     columns = own + 3 * count
     # Member injections of interval t are rows t, T + t, … of the blocks' injection matrix.
-    members = len(programme.members)
+    members = len(programme.channels.members)
     pick = sp.csr_array(programme._injection)
     network_rows: list[sp.csr_array] = []
     for t in range(count):
@@ -172,7 +172,7 @@ def _linear_network(relaxed: Relaxed) -> tuple[sp.csr_array, FloatArray, sp.csr_
     problem, network = relaxed.problem, relaxed.network
     peak = int(np.argmax(problem.head_kw))
     flow = problem.base_flow
-    model = network._model(flow.positions[:, peak])
+    model = network.models.at(flow.positions[:, peak])
     injected = complex_va(flow.injection_kw[:, peak], flow.injection_kvar[:, peak])
     linear = linearised(
         model.system,
@@ -181,7 +181,7 @@ def _linear_network(relaxed: Relaxed) -> tuple[sp.csr_array, FloatArray, sp.csr_
         scale=np.full(len(model.elements.va), float(flow.load_scale[peak])),
         injection_va=injected,
     )
-    columns = [problem.columns[i] for i in relaxed.programme.members]
+    columns = [problem.columns[i] for i in relaxed.programme.channels.members]
     per_kw = control_va(columns, len(network.node_phases)).toarray()
     volt = flow.v_complex[:, peak]
     amps = np.zeros(per_kw.shape, dtype=np.complex128)
@@ -198,10 +198,10 @@ def _linear_network(relaxed: Relaxed) -> tuple[sp.csr_array, FloatArray, sp.csr_
 def write_exact(relaxed: Relaxed, path: Path) -> None:
     """The exact AC problem of `relaxed` for `benchmarks/optimizer_peers.py ipopt`."""
     problem, programme, network = relaxed.problem, relaxed.programme, relaxed.network
-    model = network._model(network.start)
+    model = network.models.at(network.start)
     system, elements = model.system, model.elements
     task, count = problem.task, problem.grid.count
-    columns = [problem.columns[i] for i in programme.members]
+    columns = [problem.columns[i] for i in programme.channels.members]
     shares = control_va(columns, len(network.node_phases)).toarray() / 1e3
     matrices, own = programme.matrices(), programme.own_columns
     rules = matrices.a[: programme.soft_rows()[0].start][:, : own + 3 * count]

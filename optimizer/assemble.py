@@ -7,46 +7,35 @@ they stay in it between solves. Every limit is soft (`optimizer.limits`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse as sp
 
 from optimizer import tap_steps
-from optimizer.arrays import BoolArray, FloatArray
+from optimizer.arrays import FloatArray
 from optimizer.block import Block
+from optimizer.channels import Channels
+from optimizer.fixed import Fixed
 from optimizer.lazyrows import LazyRow, LazyRows, slacks
 from optimizer.limits import Bounds, Tiers, emergency
 from optimizer.linear import LinearModel
 from optimizer.network import FlowResult
-from optimizer.problem import Case, Problem, block, kvar_column
+from optimizer.prices import dearest_kwh, given_back, worth_per_kwh
+from optimizer.problem import Problem, block, kvar_column
 from optimizer.reach import reach_kw, worth_mending
 from optimizer.rebound import spared
 from optimizer.regulated import RegulatedNetwork
-from optimizer.regulation import NOTHING_PINNED
 from optimizer.restricted import restricted
 from optimizer.session import Matrices
 from optimizer.stacked import Band, block_diagonal, stacked
 from optimizer.sunlight import needless
 from optimizer.system import WISH_MIN_KW, WISHES, system_of
-from optimizer.timegrid import IntArray, TimeGrid
+from optimizer.timegrid import IntArray
 
 RECHARGE_SHARE = 0.9
 """Batteries fill up again freely only while the import stays below this share of its limit."""
 DROP_BELOW = 1e-7
-GIVEN_BACK = 1.5
-"""Times the highest price: more than a kWh brings after its losses."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Fixed:
-    """What a later stage holds: the runs of each block, columns that stay at zero, and columns that
-    stand at a stage of theirs."""
-
-    runs: Mapping[int, BoolArray]
-    zero: tuple[int, ...] = ()
-    at: Mapping[int, float] = field(default_factory=dict)
 
 
 class Programme:
@@ -69,12 +58,12 @@ class Programme:
         self.problem = problem
         self.bounds = bounds
         left = needless(problem, bounds, network)
-        self.members = [
+        members = [
             i
             for i, r in enumerate(problem.task.resources)
             if r.mrid not in problem.excluded and i not in left
         ]
-        resources = [problem.task.resources[i] for i in self.members]
+        resources = [problem.task.resources[i] for i in members]
         self.blocks: list[Block] = [
             restricted(
                 block(r, problem.states[r.mrid], problem.grid),
@@ -83,25 +72,20 @@ class Programme:
             )
             for r in resources
         ]
-        self.givers: list[int] = [k for k, own in enumerate(self.blocks) if own.kvar is not None]
-        self.movers = problem.movers
-        start, self._base = network.start, problem.base_flow.positions
-        self._start = {m.row: int(start[m.row]) for m in self.movers}
-        self.blocks += [
-            tap_steps.block(m, self._base[m.row], self._start[m.row], problem.grid)
-            for m in self.movers
-        ]
+        givers = [k for k, own in enumerate(self.blocks) if own.kvar is not None]
+        self.channels = Channels(problem, members=members, givers=givers, start=network.start)
+        self.blocks += self.channels.step_blocks()
         self.model = LinearModel(
             problem,
             columns=[
-                *(problem.columns[i] for i in self.members),
-                *(kvar_column(resources[k], network) for k in self.givers),
+                *(problem.columns[i] for i in members),
+                *(kvar_column(resources[k], network) for k in givers),
             ],
             bounds=bounds,
             network=network,
-            steps=(len(self.members), [m.row for m in self.movers]),
+            steps=(len(members), [m.row for m in problem.movers]),
         )
-        gentle = spared(self.blocks, len(self.members), self.model, bounds, problem.base_flow)
+        gentle = spared(self.blocks, len(members), self.model, bounds, problem.base_flow)
         self.blocks, self.hopeless = gentle.blocks, gentle.hopeless
         self._lazy = self._lazy_rows()
         self._starts = np.concatenate(([0], np.cumsum([b.columns for b in self.blocks]))).astype(
@@ -110,10 +94,10 @@ class Programme:
         self.fixed: Fixed | None = None
         self._kvar = self._kvar_rows()
         self._injection = self._direct()
-        self._standing_kw = self.nothing()
+        self._standing_kw = self.channels.nothing()
         self._rules = block_diagonal([b.matrix for b in self.blocks])
         self._charging, self._charging_price = self._comfort()
-        self._unit = _unit_price(self.blocks[: len(self.members)], problem.grid)
+        self._unit = dearest_kwh(self.blocks[: len(members)], problem.grid)
         self.tiers = tiers
         self.trust: tuple[FloatArray, FloatArray] | None = None
         self.head_price = np.zeros(problem.grid.count)
@@ -121,12 +105,10 @@ class Programme:
         if problem.task.policy.price_per_kwh:
             prices = np.array(problem.task.policy.price_per_kwh)
             self.head_price = prices * problem.grid.hours
-        worth = max([*problem.task.policy.price_per_kwh, 0.0])
-        worth += problem.task.policy.loss_price_per_kwh
-        worth += sum(max(one.per_kwh[-1]) for one in problem.task.policy.import_prices)
+        worth = worth_per_kwh(problem.task.policy)
         if worth > 0.0:
-            self.blocks = [_given_back(b, worth) for b in self.blocks]
-        own = self.blocks[: len(self.members)]
+            self.blocks = [given_back(b, worth) for b in self.blocks]
+        own = self.blocks[: len(members)]
         self.system = system_of(
             problem,
             own,
@@ -139,7 +121,7 @@ class Programme:
 
     def _lazy_rows(self) -> LazyRows:
         problem, bounds, reach = self.problem, self.bounds, None
-        plain = not self.movers and not self.givers
+        plain = not self.channels.movers and not self.channels.givers
         if self.model.is_large and plain:
             least, most = reach_kw(self.blocks, problem.grid.count)
             reach = np.maximum(np.abs(least), np.abs(most))
@@ -195,70 +177,24 @@ class Programme:
         self._injection = self._with_kvar(sp.csr_array(direct + block_diagonal(afters)))
         self._standing_kw = standing
 
-    def nothing(self) -> FloatArray:
-        """(channels, T) of zeros."""
-        return np.zeros((self.channels, self.problem.grid.count))
-
-    @property
-    def channels(self) -> int:
-        """kW of the members, steps of the movers, kvar of the givers."""
-        return len(self.members) + len(self.movers) + len(self.givers)
-
-    def injected_by(
-        self,
-        setpoint_kw: FloatArray,
-        setpoint_kvar: FloatArray,
-        pinned: Mapping[int, IntArray] = NOTHING_PINNED,
-    ) -> FloatArray:
-        """(channels, T): what setpoints (resources, T) inject, the steps of what is `pinned`."""
-        kw, kvar = self.problem.injection(setpoint_kw, setpoint_kvar)
-        steps = np.zeros((len(self.movers), self.problem.grid.count))
-        for k, m in enumerate(self.movers):
-            if m.row in pinned:
-                steps[k] = pinned[m.row] - self._base[m.row]
-        return np.vstack([kw[self.members], steps, kvar[[self.members[k] for k in self.givers]]])
-
     def whole_steps(
         self, x: FloatArray, beyond: float = tap_steps.NEAREST
     ) -> dict[int, FloatArray]:
         """By the first column of each mover's steps, the whole steps (T,) near those of `x`."""
-        grid, found = self.problem.grid, dict[int, FloatArray]()
-        for k, m in enumerate(self.movers):
-            first = self.columns_of(len(self.members) + k).start
+        channels, found = self.channels, dict[int, FloatArray]()
+        for k in range(len(channels.movers)):
+            first = self.columns_of(len(channels.members) + k).start
             steps = x[first : first + self.problem.grid.count]
-            base, start = self._base[m.row], self._start[m.row]
-            whole = tap_steps.whole(m, base, start, steps, grid, beyond=beyond)
-            found[first] = whole.astype(np.float64)
+            found[first] = channels.whole(k, steps, beyond)
         return found
 
     def pinned(self, x: FloatArray) -> dict[int, IntArray]:
         """(T,) positions by row of what a solution moves."""
-        return {
-            m.row: self._base[m.row] + steps.astype(np.intp)
-            for m, steps in zip(self.movers, self.whole_steps(x).values(), strict=True)
-        }
-
-    def case(self, u: FloatArray) -> Case:
-        """The case with injections `u` (channels, T)."""
-        shape = (len(self.problem.task.resources), self.problem.grid.count)
-        kw, kvar = np.zeros(shape), np.zeros(shape)
-        kw[self.members] = u[: len(self.members)]
-        first = len(self.members) + len(self.movers)
-        kvar[[self.members[k] for k in self.givers]] = u[first:]
-        steps = u[len(self.members) : first]
-        return replace(
-            self.problem.case(kw, kvar),
-            pinned={
-                m.row: self._base[m.row] + np.round(own).astype(np.intp)
-                for m, own in zip(self.movers, steps, strict=True)
-            },
-        )
+        return self.channels.positions([*self.whole_steps(x).values()])
 
     def losses_slope(self) -> FloatArray:
         """(channels, T): kW of losses per unit of each channel."""
-        given = np.zeros((self.channels, 1))
-        given[: len(self.members)] = 1.0
-        slope: FloatArray = self.model.head_slope + given
+        slope: FloatArray = self.model.head_slope + self.channels.of_kw()
         return slope
 
     def _direct(self) -> sp.csr_array:
@@ -266,14 +202,14 @@ class Programme:
         return self._with_kvar(block_diagonal([b.injection for b in self.blocks]))
 
     def _with_kvar(self, kw: sp.csr_array) -> sp.csr_array:
-        if not self.givers:
+        if not self.channels.givers:
             return kw
         return sp.csr_array(sp.vstack([kw, self._kvar], format="csr"))
 
     def _kvar_rows(self) -> sp.csr_array:
         """(givers * T, own columns)."""
         rows = sp.csr_array((0, self.own_columns))
-        for k in self.givers:
+        for k in self.channels.givers:
             own = self.blocks[k].kvar
             if own is None:
                 continue
@@ -291,7 +227,7 @@ class Programme:
         or, without it, nothing."""
         self.fixed = None
         self._injection = self._direct()
-        self._standing_kw = self.nothing() if assumed_kw is None else assumed_kw
+        self._standing_kw = self.channels.nothing() if assumed_kw is None else assumed_kw
 
     def price_head(self, price: FloatArray) -> None:
         """What a kW of import costs in each interval from now on, (T,) in the objective's unit; the
@@ -462,23 +398,8 @@ class Programme:
         """Bounds of the blocks' columns, with what is held."""
         lower = np.concatenate([*(b.lower for b in self.blocks), np.zeros(0)])
         upper = np.concatenate([*(b.upper for b in self.blocks), np.zeros(0)])
-        if self.fixed is None:
-            return lower, upper
-        for index, on in self.fixed.runs.items():
-            runs = self.blocks[index].runs
-            if runs is None:
-                continue
-            first = self.columns_of(index).start
-            was_on = np.concatenate(([runs.rules.active], on[:-1]))
-            for columns, values in (
-                (runs.on, on),
-                (runs.start, on & ~was_on),
-                (runs.stop, was_on & ~on),
-            ):
-                lower[first + columns] = upper[first + columns] = values.astype(np.float64)
-        upper[list(self.fixed.zero)] = 0.0
-        for column, value in self.fixed.at.items():
-            lower[column] = upper[column] = value
+        if self.fixed is not None:
+            self.fixed.hold(lower, upper, self.blocks, self._starts)
         return lower, upper
 
     def without_trust(self, row_price: FloatArray) -> FloatArray:
@@ -531,25 +452,6 @@ class Programme:
         return sp.csr_array(chosen @ self._injection)
 
 
-def _given_back(block: Block, price: float) -> Block:
-    """A battery's missing energy at the end costs what it could be sold for at best: a plan moves
-    energy, it does not sell what was stored before."""
-    if block.pair is None:
-        return block
-    cost = block.cost.copy()
-    missing = 2 * (int(block.pair[1][-1]) + 1)
-    cost[missing] = max(cost[missing], GIVEN_BACK * price)
-    return replace(block, cost=cost)
-
-
 def _diagonal(values: FloatArray) -> sp.csr_array:
     count = len(values)
     return sp.csr_array((values, np.arange(count), np.arange(count + 1)), shape=(count, count))
-
-
-def _unit_price(blocks: Sequence[Block], grid: TimeGrid) -> float:
-    """Price of the dearest kWh among the resources: what slack prices are multiples of."""
-    longest = float(grid.hours.max())
-    dearest = [float(b.cost[: grid.count].max()) / longest for b in blocks if b.runs is not None]
-    others = [float(b.cost.max()) / longest for b in blocks if b.runs is None]
-    return max([1.0, *dearest, *others])

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gridctl.model.planning import SolveStatus
-from optimizer.assemble import Fixed, Programme
+from optimizer.assemble import Programme
+from optimizer.fixed import Fixed
 from optimizer.linear import LOADING_RESIDUAL_PCT, Offsets
 from optimizer.network import FlowResult
 from optimizer.precise import refined
@@ -111,9 +112,9 @@ def _agreeing(
         rounds += 1
         cautious = rounds > EVEN_ROUNDS
         written = written_of(programme, solution)
-        u = programme.injected_by(written.kw, written.kvar, programme.pinned(solution.x))
+        u = programme.channels.injected_by(written.kw, written.kvar, programme.pinned(solution.x))
         linear = programme.model.say(u)
-        flow = programme.problem.flow(programme.case(u), network, start=flow)
+        flow = programme.problem.flow(programme.channels.case(u), network, start=flow)
         attempt = Attempt(
             solution=solution,
             bound=bound,
@@ -150,14 +151,14 @@ def refined_attempt(
     """The attempt taken to the optimum of the AC model, with its setpoints as they are written."""
     problem = programme.problem
     u = programme.injection_kw(attempt.solution.x)
-    start = problem.flow(programme.case(u), network, start=attempt.flow)
+    start = problem.flow(programme.channels.case(u), network, start=attempt.flow)
     if not start.converged:
         return attempt
     best = refined(programme, network, effort, attempt.solution, start)
     written = written_of(programme, best.solution)
-    u = programme.injected_by(written.kw, written.kvar, programme.pinned(best.solution.x))
+    u = programme.channels.injected_by(written.kw, written.kvar, programme.pinned(best.solution.x))
     linear = programme.model.say(u)
-    flow = problem.flow(programme.case(u), network, start=best.flow)
+    flow = problem.flow(programme.channels.case(u), network, start=best.flow)
     if not flow.converged:
         return attempt
     return replace(

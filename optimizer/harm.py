@@ -36,14 +36,14 @@ def culprits(programme: Programme, injection_kw: FloatArray, flow: FlowResult) -
     before = np.maximum(problem.base_flow.branch_loading_pct - limit, 0.0)
     rise = np.maximum(flow.branch_loading_pct - limit, 0.0) - before
     found: dict[str, str] = {}
-    idle = [_may_stay_idle(programme, i) for i in range(len(programme.members))]
+    idle = [_may_stay_idle(programme, i) for i in range(len(programme.channels.members))]
     rise -= programme.bounds.further.loading_pct
     for branch, t in np.argwhere(rise > LOADING_TOLERANCE_PCT).tolist():
         kw = injection_kw[: len(idle), t]
         part = programme.model.tangent(branch, t).slope[: len(idle)] * kw
         part = np.where(idle & (kw < 0.0), part, 0.0)
         for i in np.flatnonzero((part > 0.0) & (part >= _SHARE * part.max(initial=0.0))):
-            mrid = problem.task.resources[programme.members[i]].mrid
+            mrid = problem.task.resources[programme.channels.members[i]].mrid
             found.setdefault(mrid, _told(flow.branch_names[branch]))
     return found
 
@@ -56,7 +56,7 @@ def _told(name: str) -> str:
 
 
 def _may_stay_idle(programme: Programme, i: int) -> bool:
-    resource = programme.problem.task.resources[programme.members[i]]
+    resource = programme.problem.task.resources[programme.channels.members[i]]
     if not isinstance(resource, LoadGroup):
         return False
     return programme.problem.states[resource.mrid].active_since_s is None

@@ -217,7 +217,9 @@ class _Kept:
     def shut(self, attempt: Attempt) -> bool:
         """Shut the groups that do harm in `attempt`; whether there is one that was not."""
         programme, written = self._programme, attempt.written
-        u = programme.injected_by(written.kw, written.kvar, programme.pinned(attempt.solution.x))
+        u = programme.channels.injected_by(
+            written.kw, written.kvar, programme.pinned(attempt.solution.x)
+        )
         reasons = harm.culprits(programme, u, attempt.flow)
         found = bool(reasons.keys() - self.out.keys())
         if found:

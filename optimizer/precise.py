@@ -81,12 +81,12 @@ def refined(
     runs out of time leaves the best so far."""
     problem = programme.problem
     u = programme.injection_kw(solution.x)
-    members = [problem.task.resources[i] for i in programme.members]
+    members = [problem.task.resources[i] for i in programme.channels.members]
     span = np.array(
         [
             *(r.rating_kw for r in members),
-            *(1.0 for _ in programme.movers),
-            *(kvar_max(members[k]) for k in programme.givers),
+            *(1.0 for _ in programme.channels.movers),
+            *(kvar_max(members[k]) for k in programme.channels.givers),
         ]
     )[:, None]
     value = objective_at(programme, solution.x, _shown(flow), flow.losses_kw)
@@ -106,7 +106,7 @@ def refined(
         promised = value - objective_at(programme, trial.x, said, losses_kw)
         if promised <= ENOUGH * max(abs(value), 1.0):
             break
-        tried = problem.flow(programme.case(moved), network, start=flow)
+        tried = problem.flow(programme.channels.case(moved), network, start=flow)
         if not tried.converged:
             radius *= SHRINK
             continue

@@ -3,13 +3,12 @@
 `solve` finds, interval by interval, the positions at which every control is content
 (`optimizer.regulation`), starting from the positions of now. All intervals are solved at once for
 assumed positions, the controls are replayed on the readings, and what moved is solved again, until
-nothing moves. Each distinct set of positions has its own `NetworkModel`, built once and kept.
+nothing moves (models: `optimizer.positions`).
 """
 
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -21,11 +20,11 @@ from optimizer.banks import banks_of
 from optimizer.branches import ALL
 from optimizer.fixpoint import TOLERANCE_PU
 from optimizer.network import ControlColumn, FlowResult, NetworkModel, Sensitivity
+from optimizer.positions import PositionModels
 from optimizer.powerflow import columns_of, stitched
 from optimizer.regulation import (
     NOTHING_PINNED,
     Bank,
-    closed_at,
     followed,
     positions_of,
     relays_of,
@@ -36,8 +35,6 @@ from optimizer.stations import Asked, Solved, Stations
 from optimizer.unbalance import Unbalance
 from optimizer.volt_var import DAMPING, ROUNDS_MAX, SETTLED_KVAR, Follower, answered
 
-NODE_PHASES_KEPT = 200_000
-"""How many models are kept: so many that their node-phases come to this (700 of IEEE 123)."""
 REPLAY_PU = 1e-6
 """Tolerance of the flows on which controls are replayed; the last one is as exact as any."""
 REPLAYS_MAX = 16
@@ -61,7 +58,6 @@ class RegulatedNetwork:
         """`models_of`: a network of the same feeder, switches and fixed capacitors with the
         controls elsewhere; its models are shared."""
         self._feeder = feeder
-        self._closed = closed_capacitors
         self._open = open_switches
         self.now: NetworkModel = NetworkModel(
             feeder,
@@ -72,13 +68,16 @@ class RegulatedNetwork:
         )
         self.start: IntArray = positions_of(feeder, taps=taps, closed_capacitors=closed_capacitors)
         self._relays = relays_of(feeder, self.now.stamps.index, open_switches)
-        # Without compensation a relay reads no current.
-        self._drops = any(any((*r.ldc_r_v, *r.ldc_x_v)) for r in feeder.regulators)
-        self.models: OrderedDict[bytes, NetworkModel] = (
-            OrderedDict() if models_of is None else models_of.models
+        self.models: PositionModels = PositionModels(
+            feeder,
+            now=self.now,
+            relays=self._relays,
+            closed_capacitors=closed_capacitors,
+            open_switches=open_switches,
+            kept=None if models_of is None else models_of.models.kept,
         )
         self._banks: tuple[Bank, ...] | None = None
-        self.stations: Stations | None = self._stations_of(models_of)
+        self.stations: Stations | None = self._stations_of(models_of, closed_capacitors)
         self._view = View()
         self.followers: tuple[Follower, ...] = ()
         self._pinned: Mapping[int, IntArray] = NOTHING_PINNED
@@ -95,40 +94,7 @@ class RegulatedNetwork:
         """What one step more of each of `rows` changes in interval `t` of `flow`, by an AC power
         flow with it (one step less, where there is none more)."""
         own = columns_of(self._view.bare(flow, self.now), np.array([t]))
-        unbalance = self._view.unbalance
-        changes: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-        for row in rows:
-            sign = -1 if own.positions[row, 0] >= self._highest[row] else 1
-            moved = own.positions[:, 0].copy()
-            moved[row] += sign
-            other = self._model(moved).solve(
-                load_scale=own.load_scale,
-                injection_kw=own.injection_kw,
-                injection_kvar=own.injection_kvar,
-                start=own,
-            )
-            loading, was = other.branch_loading_pct, own.branch_loading_pct
-            if unbalance is not None:
-                loading = np.vstack([loading, unbalance.of_limit_pct(other.v_complex)])
-                was = np.vstack([was, unbalance.of_limit_pct(own.v_complex)])
-            changes.append(
-                (
-                    sign * (other.v_pu - own.v_pu)[:, 0],
-                    sign * (other.head_kw - own.head_kw),
-                    sign * (loading - was)[:, 0],
-                )
-            )
-        return Sensitivity(
-            dv_pu_per_kw=np.column_stack([dv for dv, _, _ in changes]),
-            dhead_kw_per_kw=np.concatenate([dhead for _, dhead, _ in changes]),
-            dloading_pct_per_kw=np.column_stack([dl for _, _, dl in changes]),
-            current_pct=np.zeros((0, len(rows)), dtype=np.complex128),
-        )
-
-    @property
-    def _highest(self) -> list[int]:
-        taps = [relay.regulator.tap_max for relay in self._relays]
-        return taps + [1] * (len(self.start) - len(taps))
+        return self.models.step_slopes(own, rows, self._view.unbalance)
 
     def seen(
         self,
@@ -271,7 +237,7 @@ class RegulatedNetwork:
         def solved(
             at: IntArray, columns: IntArray, near: FlowResult | None
         ) -> tuple[FlowResult, ComplexArray]:
-            return self._solve_at(
+            return self.models.solve(
                 at,
                 columns,
                 near,
@@ -298,7 +264,7 @@ class RegulatedNetwork:
             if together is not None:
                 return together
         if start is not None and head_kw is None and _is_of(start, positions, scale, kw, kvar):
-            flow, amps = start, self._amps(start)
+            flow, amps = start, self.models.relay_amps(start)
         else:
             flow, amps = solved(positions, everything, start)
         if hold is not None:
@@ -361,7 +327,7 @@ class RegulatedNetwork:
         if stations is None:
             return solved.positions
         amps = np.zeros((len(self._relays), len(solved.volts)), dtype=np.complex128)
-        if self._drops:
+        if self.models.reads_amps:
             amps = stations.relay_amps(solved, asked)
         banks = self._banks
         if banks is None:
@@ -388,7 +354,7 @@ class RegulatedNetwork:
         self, flow: FlowResult, t: int, columns: Sequence[ControlColumn]
     ) -> Sensitivity:
         """As `NetworkModel.sensitivity`, at the positions of interval `t`, which stay."""
-        model = self._model(flow.positions[:, t])
+        model = self.models.at(flow.positions[:, t])
         return model.sensitivity(flow, t, columns, unbalance=self._view.unbalance)
 
     def loading_slope(
@@ -397,75 +363,17 @@ class RegulatedNetwork:
         """As `NetworkModel.loading_slope`; None where rows of unbalance are watched, too."""
         if self._view.unbalance is not None:
             return None
-        return self._model(flow.positions[:, t]).loading_slope(flow, t, current_pct, branches)
+        return self.models.at(flow.positions[:, t]).loading_slope(flow, t, current_pct, branches)
 
-    def _stations_of(self, kin: RegulatedNetwork | None) -> Stations | None:
+    def _stations_of(
+        self, kin: RegulatedNetwork | None, closed_capacitors: Collection[str] | None
+    ) -> Stations | None:
         """None where nothing acts."""
         if kin is not None:
             return kin.stations
         if not len(self.start):
             return None
-        return Stations(self.now, self._feeder, self._relays, self._closed)
-
-    def _model(self, positions: IntArray) -> NetworkModel:
-        key = positions.tobytes()
-        found = self.models.get(key)
-        if found is None:
-            found = NetworkModel(
-                self._feeder,
-                taps=taps_at(self._feeder, positions),
-                closed_capacitors=closed_at(self._feeder, positions, self._closed),
-                open_switches=self._open,
-                like=self.now,
-            )
-            self.models[key] = found
-            if len(self.models) * len(self.node_phases) > NODE_PHASES_KEPT:
-                self.models.popitem(last=False)
-        self.models.move_to_end(key)
-        return found
-
-    def _solve_at(
-        self,
-        positions: IntArray,
-        columns: IntArray,
-        near: FlowResult | None,
-        *,
-        load_scale: FloatArray,
-        kw: FloatArray,
-        kvar: FloatArray,
-        head_kw: FloatArray | None,
-        tolerance_pu: float,
-    ) -> tuple[FlowResult, ComplexArray]:
-        """The flow of `columns` of the case, each at its column of `positions`, and the currents
-        (relays, columns) that the relays see."""
-        distinct, group = np.unique(positions[:, columns], axis=1, return_inverse=True)
-        parts: list[tuple[IntArray, FlowResult]] = []
-        for g in range(distinct.shape[1]):
-            mine = np.flatnonzero(group == g)
-            at = columns[mine]
-            flow = self._model(distinct[:, g]).solve(
-                load_scale=load_scale[..., at],
-                injection_kw=kw[:, at],
-                injection_kvar=kvar[:, at],
-                start=None if near is None else columns_of(near, at),
-                head_kw=None if head_kw is None else head_kw[at],
-                tolerance_pu=tolerance_pu,
-            )
-            parts.append((mine, replace(flow, positions=positions[:, at])))
-        flow = stitched(parts)
-        return flow, self._amps(flow)
-
-    def _amps(self, flow: FlowResult) -> ComplexArray:
-        """(relays, T) currents that the relays see."""
-        amps = np.zeros((len(self._relays), flow.v_pu.shape[1]), dtype=np.complex128)
-        if not flow.converged or not self._drops:
-            return amps
-        distinct, group = np.unique(flow.positions, axis=1, return_inverse=True)
-        for g in range(distinct.shape[1]):
-            mine = np.flatnonzero(group == g)
-            model = self._model(distinct[:, g])
-            amps[:, mine] = model.tie_amps(columns_of(flow, mine))[self._relay_ties(model)]
-        return amps
+        return Stations(self.now, self._feeder, self._relays, closed_capacitors)
 
     def _followed(self, flow: FlowResult, amps: ComplexArray, *, stay: bool) -> IntArray:
         """The positions that the controls would take on the readings of `flow`."""
@@ -482,10 +390,6 @@ class RegulatedNetwork:
             stay=stay,
             pinned=self._pinned,
         )
-
-    def _relay_ties(self, model: NetworkModel) -> list[int]:
-        place = {(tie.branch, tie.to_index): k for k, tie in enumerate(model.ties)}
-        return [place[relay.regulator.mrid, relay.row] for relay in self._relays]
 
     def _switched(self, flow: FlowResult) -> tuple[Bank, ...]:
         """The capacitors with control, with their lift taken at the first flow that is asked."""

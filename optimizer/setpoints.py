@@ -44,7 +44,9 @@ def written_of(programme: Programme, solution: Solution) -> Written:
     series = np.repeat(default[:, None], count, axis=1)
     asked = np.zeros(series.shape)
     told: list[int] = []
-    for index, (row, block) in enumerate(zip(programme.members, programme.blocks, strict=False)):
+    for index, (row, block) in enumerate(
+        zip(programme.channels.members, programme.blocks, strict=False)
+    ):
         own = solution.x[programme.columns_of(index)]
         action = np.asarray(block.action @ own)
         moved = np.abs(action) > ACTION_MIN_KW
@@ -70,12 +72,12 @@ def setpoints_of(programme: Programme, written: Written, fall_kw: FloatArray) ->
     The linear model lets loads keep their voltage; regulators that step down behind a plan take
     some more off (or give some back), which is shared in proportion.
     """
-    said = -programme.model.head_slope * programme.injected_by(written.kw, written.kvar)
-    members = len(programme.members)
-    for k, giver in enumerate(programme.givers):
-        said[giver] += said[members + len(programme.movers) + k]
+    said = -programme.model.head_slope * programme.channels.injected_by(written.kw, written.kvar)
+    members = len(programme.channels.members)
+    for k, giver in enumerate(programme.channels.givers):
+        said[giver] += said[members + len(programme.channels.movers) + k]
     effect = np.zeros(written.kw.shape)
-    effect[programme.members] = np.round(said[:members], SETPOINT_DIGITS)
+    effect[programme.channels.members] = np.round(said[:members], SETPOINT_DIGITS)
     effect = effect[list(written.told)]
     said_kw = effect.sum(axis=0)
     sure = np.abs(said_kw) > EFFECT_MIN_KW

@@ -18,7 +18,8 @@ import numpy as np
 from gridctl.model.planning import SolveStatus
 from optimizer import tap_steps
 from optimizer.arrays import BoolArray, FloatArray
-from optimizer.assemble import Fixed, Programme
+from optimizer.assemble import Programme
+from optimizer.fixed import Fixed
 from optimizer.runs import RunRules, best_runs
 from optimizer.session import Basis, LpSession, Outcome
 from optimizer.stagger import staggered
@@ -175,7 +176,7 @@ def first_plan(programme: Programme, effort: Effort) -> tuple[Solution, float]:
     Raises SolverError.
     """
     programme.relax()
-    programme.add_broken(programme.nothing())
+    programme.add_broken(programme.channels.nothing())
     relaxed = solve_lazily(programme, effort)
     best, runs = _improved(programme, relaxed, None, relaxed.objective, effort)
     programme.hold(runs)
@@ -380,11 +381,11 @@ def settled(programme: Programme, effort: Effort, known: Solution | None = None)
         programme.hold(replace(held, at={}))
     solution = solve_lazily(programme, effort, known)
     zero, at = both_ways(programme, solution.x), staged(programme, solution.x)
-    if (zero or at or programme.movers) and programme.fixed is not None:
+    if (zero or at or programme.channels.movers) and programme.fixed is not None:
         zero = (*programme.fixed.zero, *zero)
         own = replace(programme.fixed, zero=zero, at=at)
         programme.hold(own)
-        if not programme.movers:
+        if not programme.channels.movers:
             return solve_lazily(programme, effort)
         solution = _in_whole_steps(programme, effort, own, solution.x)
     return solution

@@ -59,7 +59,7 @@ def why_each(
     """A reason for every setpoint that moves its resource, runs of equal ones as one. `injected`
     (channels, T): what the setpoints inject, as the linear model counts it."""
     best = _best(programme, solution, network, injected)
-    row = {programme.blocks[i].resource: i for i in range(len(programme.members))}
+    row = {programme.blocks[i].resource: i for i in range(len(programme.channels.members))}
     resources = {r.mrid: r for r in programme.problem.task.resources}
     series: dict[str, dict[int, float]] = {}
     for s in setpoints:

@@ -77,7 +77,7 @@ class Offerer:
         else:
             bounds = limit_bounds(self._problem, network)
             self.programme = Programme(self._problem, bounds=bounds, network=network, tiers=Tiers())
-            self.programme.add_broken(self.programme.nothing())
+            self.programme.add_broken(self.programme.channels.nothing())
 
     def curve(self, prices: list[FloatArray]) -> Curve:
         """Answers to `prices`, each (T,) per kW, within the task's deadline. A programme without an

@@ -60,7 +60,7 @@ def test_every_step_is_judged_by_the_ac_model() -> None:
     effort = Effort(left_s=lambda: 600.0)
     solution, _ = first_plan(programme, effort)
     injection = np.zeros((len(task.resources), problem.grid.count))
-    injection[programme.members] = programme.injection_kw(solution.x)
+    injection[programme.channels.members] = programme.injection_kw(solution.x)
     flow = problem.flow(problem.case(injection), network)
     before = objective_at(programme, solution.x, seen(flow), flow.losses_kw)
     best = refined(programme, network, effort, solution, flow)

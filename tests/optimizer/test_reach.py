@@ -34,10 +34,10 @@ def test_a_voltage_that_nobody_can_mend_is_only_watched(rating_kw: float, rows: 
     programme = programme_of(task)
     worst = programme.problem.base_flow.v_pu.min()
     assert 0.90 < worst < 0.94
-    programme.add_broken(programme.nothing())
+    programme.add_broken(programme.channels.nothing())
     low = [r for r in programme.rows if r.limit is Limit.VOLTAGE_LOW]
     assert len(low) == rows
-    more = programme.nothing()
+    more = programme.channels.nothing()
     more[0, 1] = -100.0
     programme.add_broken(more)
     assert len([r for r in programme.rows if r.limit is Limit.VOLTAGE_LOW]) == 3
@@ -51,9 +51,9 @@ def test_voltages_that_answer_alike_share_a_row_on_a_large_feeder(
     task = hourly_task([300, 1050, 300], group("G"), feeder=weak, limit_kw=5000.0)
     monkeypatch.setattr(linear, "LARGE_FROM", 1)
     programme = programme_of(task)
-    programme.add_broken(programme.nothing())
+    programme.add_broken(programme.channels.nothing())
     assert [r.limit for r in programme.rows] == [Limit.VOLTAGE_LOW]
-    shed = programme.nothing()
+    shed = programme.channels.nothing()
     programme.add_broken(shed)
     assert len(programme.rows) == 1
 
@@ -66,10 +66,10 @@ def test_pv_is_planned_with_on_a_large_feeder_where_it_can_mend_something(
     task = hourly_task(
         [1000, -200, 1000], PV, group("G"), feeder=two_nodes(rating_a=rating_a), limit_kw=900.0
     )
-    assert len(programme_of(task).members) == 2
+    assert len(programme_of(task).channels.members) == 2
     monkeypatch.setattr(sunlight, "LARGE_FROM", 1)
     found = programme_of(task)
-    assert [task.resources[i].mrid for i in found.members] == members
+    assert [task.resources[i].mrid for i in found.channels.members] == members
 
 
 def test_currents_of_one_hour_tell_the_slopes_of_another() -> None:
