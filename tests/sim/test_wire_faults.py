@@ -82,6 +82,7 @@ def flagged(exchange: Exchange, bit: IINBit | IIN2Bit) -> bool:
 
 
 class _NoWorld:
+    at_s = 0.0
     devices: dict[str, object] = {}  # noqa: RUF012
 
 
