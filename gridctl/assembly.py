@@ -47,8 +47,9 @@ from gridctl.provenance import check_provenance
 from gridctl.store.engine import SqlStore, open_store
 from gridctl.supervise import hangup_on_signal, keep_alive, stop_on_signals
 from gridctl.wallclock import check_machine_clock, system_clock
-from gridctl.web.app import WebParts, build_app
+from gridctl.web.app import build_app
 from gridctl.web.idle import serving
+from gridctl.web.routes import WebParts
 from optimizer.client import COMMAND as WORKER
 from optimizer.client import WorkerClient
 

@@ -10,13 +10,13 @@ from typing import Any, cast
 from gridctl.assembly import OPENADR_PREFIX
 from gridctl.openadr.routes import openadr_routes
 from gridctl.web.api import Api
-from gridctl.web.app import Handlers, Route, WebParts, routes
 from gridctl.web.areas import AreaRules
 from gridctl.web.auth import CSRF_HEADER
 from gridctl.web.factor_pages import FactorPages
 from gridctl.web.pages import Pages
 from gridctl.web.provider_pages import ProviderPages
 from gridctl.web.roles import PERMISSIONS, Permission
+from gridctl.web.routes import Handlers, Route, WebParts, routes
 from gridctl.web.signin_pages import SignInPages
 from gridctl.web.stream import Stream
 from gridctl.web.user_pages import UserPages

@@ -15,8 +15,9 @@ from gridctl.model.alarm import Alarm, AlarmState
 from gridctl.model.network import Feeder
 from gridctl.store.engine import temporary_store
 from gridctl.wallclock import system_clock
-from gridctl.web.app import WebParts, build_app
+from gridctl.web.app import build_app
 from gridctl.web.provider import Provider, ProviderSettings
+from gridctl.web.routes import WebParts
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
 from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.wallclock import system_clock
-from gridctl.web.app import WebParts, build_app
+from gridctl.web.app import build_app
+from gridctl.web.routes import WebParts
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
 from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of

@@ -11,7 +11,8 @@ from yarl import URL
 from gridctl.control.evidence import inconsistent
 from gridctl.evidencepack import read_pack
 from gridctl.model.plan import PlanState
-from gridctl.web.app import ROUTES, Route
+from gridctl.web.app import ROUTES
+from gridctl.web.routes import Route
 from tests.gridctl.web.conftest import OFFICE_KEY, PASSWORD, Console
 from tests.gridctl.web.desk import PLAN
 

@@ -18,8 +18,9 @@ from gridctl.model.clock import ManualClock
 from gridctl.model.errors import ConfigError
 from gridctl.model.forecasting import ForecastReview, HorizonSkill
 from gridctl.store.engine import temporary_store
-from gridctl.web.app import WebParts, build_app
+from gridctl.web.app import build_app
 from gridctl.web.metrics import LINK_METRICS, SITE_METRICS, MetricsPage, exposition
+from gridctl.web.routes import WebParts
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
 from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gridctl.web.app import Route
 from gridctl.web.roles import Role
+from gridctl.web.routes import Route
 from tests.gridctl.web.conftest import PASSWORD, Console
 from tests.gridctl.web.desk import BATTERY, PLAN, TAG
 from tests.gridctl.web.test_api import filled, the_table

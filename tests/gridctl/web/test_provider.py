@@ -12,8 +12,9 @@ from aiohttp.test_utils import TestServer
 
 from gridctl.store.engine import SqlStore, temporary_store
 from gridctl.wallclock import system_clock
-from gridctl.web.app import WebParts, build_app
+from gridctl.web.app import build_app
 from gridctl.web.provider import Provider, ProviderSettings, roles_of
+from gridctl.web.routes import WebParts
 from tests.gridctl.web.desk import BATTERY, FEEDER, RecordingDesk
 from tests.gridctl.web.duty import duty_of
 from tests.gridctl.web.forecasts import assets_of, forecasts_of, vee_of
