@@ -387,7 +387,7 @@ class OpcUaDriver:
         if self._settings.conditions:
             await self._conditions.follow(session)
         level = asyncio.create_task(self._servers.better_than(session))
-        learning = asyncio.create_task(session.learn_methods())
+        learning = asyncio.create_task(session.methods.learn())
         try:
             while not (self._stopping or await session.connection.wait_lost(self._tick_s)):
                 now_s = self._clock.monotonic_s()

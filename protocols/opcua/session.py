@@ -9,7 +9,6 @@ cannot be trusted any more.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Final, TypeAlias
 
@@ -26,12 +25,11 @@ from gridctl.model.errors import UnavailableError
 from protocols.opcua.addresses import NodeAddress, Target
 from protocols.opcua.codec import node_id, status_name
 from protocols.opcua.connection import WIRE_ERRORS, Connection, reason_of
+from protocols.opcua.methods import Methods
 from protocols.opcua.settings import KEEPALIVE_COUNT, OpcUaSettings
 from protocols.opcua.trace import WireLog
 from protocols.opcua.wire import Publication, Sample, decode_publish
 from protocols.traffic import Traffic
-
-_log = logging.getLogger(__name__)
 
 _ORPHAN_LIFE_S: Final = 60.0  # how long the server keeps a subscription that nobody asks for
 _SILENCE_MAX_S: Final = 60.0  # a server that revises its keep-alive beyond this is refused
@@ -69,6 +67,7 @@ class Session:
         trace: WireLog | None = None,
     ) -> None:
         self.connection = Connection(settings, url, clock=clock, traffic=traffic, trace=trace)
+        self.methods = Methods(self.connection, targets)
         self._settings = settings
         self._targets = targets
         self._report = report
@@ -79,7 +78,6 @@ class Session:
         self._first_ticks: dict[int, int] = {}
         self._first_heard = asyncio.Event()
         self._kept_refusals: list[tuple[int, int]] = []
-        self._methods: dict[tuple[NodeAddress, str], tuple[ua.NodeId, ua.NodeId]] = {}
         self._subscription = 0
         self._handlers: dict[int, Callable[[Publication], None]] = {}
         self._sequences: dict[int, int] = {}
@@ -235,44 +233,11 @@ class Session:
         await self.connection.resolve_namespaces()
         await self._monitor(list(self._unmonitored))
 
-    async def learn_methods(self) -> None:
-        """Look up the methods of all targets now, so that the first command of a device need not:
-        two browses stood between its approval and the wire. Ends early when the connection does;
-        what is not found is looked up again, and said, with the command."""
-        for target in self._targets:
-            if not target.method:
-                continue
-            try:
-                await self.find_method(target.node, target.method)
-            except UaStatusCodeError as error:
-                _log.debug("method %s: %s", target.method, status_name(error.code))
-            except WIRE_ERRORS:
-                return
-
     async def find_method(
         self, address: NodeAddress, name: str
     ) -> tuple[ua.NodeId, ua.NodeId] | None:
-        """(object, method) where the parent object of `address` has a method of that name."""
-        known = self._methods.get((address, name))
-        if known is not None:
-            return known
-        node = self.connection.node(address)
-        if node is None:
-            return None
-        for parent in await self._references(
-            node, ua.BrowseDirection.Inverse, ObjectIds.HierarchicalReferences, ua.NodeClass.Object
-        ):
-            for child in await self._references(
-                parent.NodeId,
-                ua.BrowseDirection.Forward,
-                ObjectIds.HasComponent,
-                ua.NodeClass.Method,
-            ):
-                if child.BrowseName.Name == name:
-                    found = (parent.NodeId, child.NodeId)
-                    self._methods[address, name] = found
-                    return found
-        return None
+        """As `Methods.find`."""
+        return await self.methods.find(address, name)
 
     async def _try_elements(self) -> None:
         """Learn for each element of an array whether the server picks it: asyncua's server answers
@@ -445,23 +410,6 @@ class Session:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self.connection.give_up(f"bug: {reason_of(error)}")
-
-    async def _references(
-        self, node: ua.NodeId, direction: ua.BrowseDirection, reference: int, kind: ua.NodeClass
-    ) -> Sequence[ua.ReferenceDescription]:
-        (result,) = await self.connection.browse(
-            [
-                ua.BrowseDescription(
-                    NodeId=node,
-                    BrowseDirection=direction,
-                    ReferenceTypeId=node_id(reference),
-                    IncludeSubtypes=True,
-                    NodeClassMask=kind,
-                    ResultMask=ua.BrowseResultMask.All,
-                )
-            ]
-        )
-        return result.References or ()
 
 
 def _next(sequence: int) -> int:
