@@ -13,7 +13,7 @@ from gridctl.model.plan import OnFailure, Plan, PlanState
 from gridctl.model.planning import Forecast, Horizon, PlanningResult, SolveStatus
 from gridctl.model.program import DispatchRequest, RequestState
 from tests.gridctl.control.test_journey import approved, plan_is, ready
-from tests.gridctl.small_site import ANNE, BERT, SETPOINTS, site, until
+from tests.gridctl.small_site import ANNE, BERT, HEAD, SETPOINTS, site, until
 
 HORIZON = Horizon(start_s=0.0, step_s=900.0, count=8)
 LIMIT_KW = 1000.0
@@ -211,6 +211,15 @@ async def test_a_rising_head_brings_a_plan_in_place_of_the_one_that_is_carried_o
 
         running.plant.base_kw += 90.0  # 820 → 910 kW; 900 are allowed
         running.planner.shed_kw = {"LG1": 90.0, "LG2": 90.0, "LG3": 90.0}
+        # A forecast that was begun before the head told of it would still have the old import.
+        await until(
+            lambda: (
+                (head := office.desk.picture().snapshot.good(HEAD)) is not None
+                and head.value > 900.0
+            ),
+            within_s=10,
+            why="the head does not tell of it",
+        )
 
         async def proposed() -> bool:
             view = await office.cycle.step(running.clock.now_s())

@@ -122,7 +122,14 @@ class Commands(RuleBasedStateMachine):
             assert [step[0] for step in rows[mrid].history] == way
 
 
-def walk(store: SqlStore, loop: asyncio.AbstractEventLoop, *, examples: int, steps: int) -> int:
+def walk(
+    store: SqlStore,
+    loop: asyncio.AbstractEventLoop,
+    *,
+    examples: int,
+    steps: int,
+    always_the_same: bool = False,
+) -> int:
     """How many commands came to their very end."""
 
     class Machine(Commands):
@@ -135,6 +142,7 @@ def walk(store: SqlStore, loop: asyncio.AbstractEventLoop, *, examples: int, ste
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
+            derandomize=always_the_same,
             phases=(Phase.generate,),
         ),
     )
@@ -147,7 +155,7 @@ def test_sg04_no_path_leads_around_the_table_of_states() -> None:
     opened = temporary_store(ManualClock())
     store = loop.run_until_complete(opened.__aenter__())
     try:
-        assert walk(store, loop, examples=15, steps=20) >= 1
+        assert walk(store, loop, examples=15, steps=20, always_the_same=True) >= 1
     finally:
         loop.run_until_complete(opened.__aexit__(None, None, None))
         loop.close()
