@@ -22,7 +22,7 @@ from gridctl.model.network import (
     Switch,
     Winding,
 )
-from sim.feeder_import.circuit import Circuit, Element, Place
+from sim.feeder_import.circuit import Circuit, Element, Place, Pole
 from sim.feeder_import.places import Places, in_order
 from sim.feeder_import.report import Fate, Report
 
@@ -42,6 +42,16 @@ def rows_of(matrix: NDArray[Any]) -> Matrix:
     """A matrix as the model holds it, exactly symmetric."""
     even = (matrix + matrix.T) / 2.0
     return tuple(tuple(float(v) for v in row) for row in even)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ends:
+    """Where a line is, and what it carries."""
+
+    start: str
+    end: str
+    phases: str
+    rating_a: float | None
 
 
 @dataclass(slots=True)
@@ -104,8 +114,8 @@ class Branches:
 
     # ---- lines --------------------------------------------------------------------------------
 
-    def line(self, name: str, *, is_open: bool) -> None:
-        """A line, or a switch with its impedance in front of it."""
+    def line(self, name: str, *, opened: tuple[Pole, ...]) -> None:
+        """A line, or a switch with its impedance beside it; `opened` are its open poles."""
         element = self.circuit.element(name)
         near, far = element.terminals[0], element.terminals[1]
         is_switch = self.circuit.text(name, "switch").lower() in ("true", "yes")
@@ -114,7 +124,7 @@ class Branches:
         plain = alike and all(n > 0 for _, n in near) and len(set(near)) == len(near)
         rating_a = self._rating(name)
         if not plain:
-            if is_open:
+            if opened:
                 self.report.add(name, Fate.REFUSED, "open, and no plain line: left out")
             elif self.keep(element, mrid, BranchKind.LINE, rating_a=self._both(element, rating_a)):
                 self.report.add(name, Fate.KEPT, "as admittance: its ends differ in phases")
@@ -122,37 +132,43 @@ class Branches:
         phases = self.places.letters(near, name)
         self.places.letters(far, name)
         from_node, to_node = near[0][0], far[0][0]
-        if is_switch or is_open:
-            self._switch(element, mrid, (from_node, to_node), phases, rating_a, is_open=is_open)
+        if is_switch or opened:
+            ends = _Ends(from_node, to_node, phases, rating_a)
+            self._switch(element, mrid, ends, opened)
             return
         self._segment(element, mrid, (from_node, to_node), phases, rating_a)
 
-    def _switch(
-        self,
-        element: Element,
-        mrid: str,
-        ends: tuple[str, str],
-        phases: str,
-        rating_a: float | None,
-        *,
-        is_open: bool,
-    ) -> None:
-        """An ideal switch behind a stretch that has the element's impedance."""
-        inner = self.places.inner(f"{mrid}_sw", ends[0], phases)
-        if not self._segment(element, f"{mrid}_z", (ends[0], inner), phases, rating_a, told=False):
+    def _switch(self, element: Element, mrid: str, ends: _Ends, opened: tuple[Pole, ...]) -> None:
+        """Ideal switches, one for the poles of each state, beside a stretch that has the element's
+        impedance: at the end that is open, else behind it."""
+        # A pole that is open alone is so at the far end: what hangs on it has no voltage then.
+        at_start = bool(opened) and opened[0][0] == 1 and not is_partly_open(opened, element)
+        beside, there = (ends.start, ends.end) if at_start else (ends.end, ends.start)
+        phases = ends.phases
+        inner = self.places.inner(f"{mrid}_sw", ends.start, phases)
+        stretch = (inner, ends.end) if at_start else (ends.start, inner)
+        if not self._segment(element, f"{mrid}_z", stretch, phases, ends.rating_a, told=False):
             del self.places.extra[inner]
-            inner = ends[0]
-        self.switches.append(
-            Switch(
-                mrid=mrid,
-                from_node=inner,
-                to_node=ends[1],
-                phases=phases,
-                is_open=is_open,
-                rating_a=rating_a,
-            )
-        )
-        self.report.add(element.name, Fate.KEPT)
+            inner = there
+        from_node, to_node = (beside, inner) if at_start else (inner, beside)
+        open_at = {phases[pole - 1] for _, pole in opened if pole <= len(phases)}
+        for is_open in (False, True):
+            own = "".join(p for p in phases if (p in open_at) is is_open)
+            if own:
+                self.switches.append(
+                    Switch(
+                        mrid=f"{mrid}_open" if is_open and len(own) < len(phases) else mrid,
+                        from_node=from_node,
+                        to_node=to_node,
+                        phases=own,
+                        is_open=is_open,
+                        rating_a=ends.rating_a,
+                    )
+                )
+        why = "" if open_at in (set(), set(phases)) else f"open in {in_order(''.join(open_at))}"
+        if len({terminal for terminal, _ in opened}) > 1:
+            why = "open at both ends: an open switch at its first"
+        self.report.add(element.name, Fate.KEPT, why)
 
     def _segment(
         self,
@@ -360,6 +376,11 @@ class Branches:
         return element.siemens.shape == wanted.shape and bool(
             np.allclose(element.siemens, wanted, rtol=1e-9, atol=1e-9 * abs(wanted[0, 0]))
         )
+
+
+def is_partly_open(opened: tuple[Pole, ...], element: Element) -> bool:
+    """Whether some poles of a line are open and others are not."""
+    return 0 < len({pole for _, pole in opened}) < len(element.terminals[0])
 
 
 def _usable(mutual: NDArray[np.complex128]) -> bool:

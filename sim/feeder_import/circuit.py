@@ -12,6 +12,8 @@ from gridctl.model.errors import UnavailableError
 
 Place = tuple[str, int]
 """A bus (lower case) and one of its conductors' numbers; 0 is earth."""
+Pole = tuple[int, int]
+"""A terminal of an element and one of its conductors, both counted from 1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +69,16 @@ class Circuit:
         text = self.text(name, what).strip("[]() ")
         return tuple(text.replace(",", " ").split())
 
-    def is_open(self, name: str) -> bool:
-        """Whether a conductor of a two-terminal element is open."""
+    def open_poles(self, name: str) -> tuple[Pole, ...]:
+        """The open ones of an element's poles: terminal and conductor, counted from 1."""
         self.activate(name)
         element = self.dss.cktelement
-        return any(
-            bool(element.is_terminal_open(terminal))
+        return tuple(
+            (terminal, pole)
             for terminal in range(1, int(element.num_terminals) + 1)
+            if element.is_terminal_open(terminal)
+            for pole in range(1, int(element.num_conductors) + 1)
+            if element.is_open([terminal, pole])[0]
         )
 
     def element(self, name: str) -> Element:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from pathlib import Path
@@ -13,8 +13,8 @@ import numpy as np
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import MODEL_VERSION, PHASES, Feeder, Source, VoltageRegulator
 from sim.engine import DRIFT_ITERATIONS, DRIFT_PU, opendss_engine
-from sim.feeder_import.branches import Branches
-from sim.feeder_import.circuit import Circuit
+from sim.feeder_import.branches import Branches, is_partly_open
+from sim.feeder_import.circuit import Circuit, Place, Pole
 from sim.feeder_import.consumers import Consumers
 from sim.feeder_import.places import (
     Places,
@@ -86,6 +86,8 @@ class _Importer:
         self.circuit = circuit
         self.report = report
         self.name = name
+        self._held: set[Place] = set()
+        """Conductors that equipment leads to."""
 
     def run(self, *, has_bases: bool) -> Imported:
         circuit, report = self.circuit, self.report
@@ -97,17 +99,23 @@ class _Importer:
         source, bus = self._source()
         settled = self._settle_generators()
         self._set_aside()
-        open_lines = [n for n in circuit.of("line") if circuit.activate(n) and circuit.is_open(n)]
+        open_lines = {
+            name: poles
+            for name in circuit.of("line")
+            if circuit.activate(name) and (poles := circuit.open_poles(name))
+        }
         for name in open_lines:
             for terminal in (1, 2):
                 circuit.dss.text(f"close {name} term={terminal}")
         circuit.solve(controls=False)
         places, live = self._places(bus, source.nominal_kv, has_bases=has_bases)
         branches = Branches(circuit=circuit, places=places, report=report)
-        regulators = self._branches(branches, live, set(open_lines))
+        regulators = self._branches(branches, live, open_lines)
         consumers = self._consumers(places, live, settled)
-        for name in open_lines:
-            circuit.dss.text(f"open {name} term=1")
+        for name, poles in open_lines.items():
+            partly = is_partly_open(poles, circuit.element(name))
+            for terminal, pole in poles:
+                circuit.dss.text(f"open {name} {2 if partly else terminal} {pole}")
         for regulator in regulators:
             self._pin(regulator, branches)
         reference = self._reference(places)
@@ -232,6 +240,8 @@ class _Importer:
         circuit = self.circuit
         elements = [circuit.element(n) for n in circuit.of(*_BRANCHES) if circuit.activate(n)]
         beside = joined(elements)
+        self._held = {place for element in elements for place in element.places}
+        self._held |= {(bus, number) for number in _SHIFT_DEG}
         live = reached(beside, bus)
         if len(live) == 1:
             raise ConfigError(
@@ -240,13 +250,16 @@ class _Importer:
                 hint=nearby(circuit, _BRANCHES, self.report, bus),
             )
         split = split_phase(beside)
+        neutrals = odd_neutrals(circuit.voltages(), split)
         return (
             Places(
                 # The model's source has three phases, whichever of them are used.
                 used={bus: set(PHASES)},
-                nominal_kv=nominal_voltages(circuit, beside, (bus, kv), told=has_bases),
+                nominal_kv=nominal_voltages(
+                    circuit, beside, (bus, kv), told=has_bases, neutrals=neutrals
+                ),
                 split=split,
-                neutrals=odd_neutrals(circuit.voltages(), split),
+                neutrals=neutrals,
                 coordinates=coordinates(circuit),
                 report=self.report,
             ),
@@ -266,7 +279,7 @@ class _Importer:
         return True
 
     def _branches(
-        self, branches: Branches, live: set[str], open_lines: set[str]
+        self, branches: Branches, live: set[str], open_lines: Mapping[str, tuple[Pole, ...]]
     ) -> tuple[VoltageRegulator, ...]:
         controls = tap_controls(self.circuit, branches)
         banks: dict[str, str] = {}
@@ -276,7 +289,7 @@ class _Importer:
                 continue
             kind, own = name.lower().split(".", 1)
             if kind == "line":
-                branches.line(name, is_open=name in open_lines)
+                branches.line(name, opened=open_lines.get(name, ()))
             elif kind == "reactor":
                 branches.reactor(name)
             elif kind == "capacitor":
@@ -322,12 +335,30 @@ class _Importer:
             settled=settled,
         )
         for name in self.circuit.of(*_DRAWING):
-            if self._is_live(name, live):
+            if self._is_live(name, live) and self._is_fed(name):
                 if name.lower().startswith("load."):
                     found.load(name)
                 else:
                     found.generator(name)
         return found
+
+    def _is_fed(self, name: str) -> bool:
+        """Whether what draws is at conductors that equipment leads to; if at none of them, told."""
+        element = self.circuit.element(name)
+        phases = int(self.circuit.number(name, "phases")) or 1
+        near = element.terminals[0]
+        ends = near if phases == 1 else near[:phases]
+        alone = [place for place in ends if place[1] > 0 and place not in self._held]
+        if not alone:
+            return True
+        text = ", ".join(f"{number} of bus {bus}" for bus, number in alone)
+        why = f"nothing else is at conductor {text}"
+        if phases == 1 or len(alone) == len(ends):
+            self.report.add(name, Fate.REFUSED, why)
+            self.circuit.dss.text(f"{name}.enabled=no")
+            return False
+        self.report.add(name, Fate.APPROXIMATED, f"{why}: draws nothing there")
+        return True
 
     def _pin(self, regulator: VoltageRegulator, branches: Branches) -> None:
         """Put the engine's tap where the model has it."""

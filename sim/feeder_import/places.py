@@ -171,16 +171,18 @@ def nominal_voltages(
     source: tuple[str, float],
     *,
     told: bool,
+    neutrals: frozenset[Place] = frozenset(),
 ) -> dict[str, float]:
     """Nominal kV line to line of each bus: what the file says (`told`), else what the name plates
-    of the transformers on the way say."""
+    of the transformers on the way say. `neutrals`: conductors that are one under an odd number."""
     plates = {source[0]: source[1]}
     queue = deque([source[0]])
     while queue:
         here = queue.popleft()
         for there, element in beside.get(here, ()):
             if there not in plates:
-                plates[there] = _plate_kv(circuit, element, there) or plates[here]
+                plate_kv = _plate_kv(circuit, element, there, neutrals)
+                plates[there] = plate_kv or plates[here]
                 queue.append(there)
     found = dict(plates)
     if not told:
@@ -194,14 +196,15 @@ def nominal_voltages(
     return found
 
 
-def _plate_kv(circuit: Circuit, element: Element, bus: str) -> float:
+def _plate_kv(circuit: Circuit, element: Element, bus: str, neutrals: frozenset[Place]) -> float:
     """Line to line kV of a transformer's winding at `bus`, 0 for what is no transformer."""
     if element.kind not in ("transformer", "autotrans"):
         return 0.0
     ratings = circuit.numbers(element.name, "kvs")
     for terminal, kv in zip(element.terminals, ratings, strict=False):
         if terminal[0][0] == bus:
-            live = [number for _, number in terminal if number > 0]
+            earthed = (0, _NEUTRAL_NUMBER)
+            live = [p for p in terminal if p[1] not in earthed and p not in neutrals]
             to_earth = len(terminal) == _TWO and len(live) == 1
             return kv * sqrt(3.0) if to_earth else kv
     return 0.0

@@ -348,3 +348,75 @@ def test_shapes_of_every_kind(tmp_path: Path) -> None:
     }
     told = {e.element: e.why for e in imported.report.told()}
     assert told["LoadShape.own"] == "its own hours are read every 3600 s"
+
+
+TWO_LINES = """New Circuit.c basekv=12.47 bus1=src
+New Line.one bus1=src bus2=b r1=0.3 x1=0.6 r0=0.9 x0=1.8 c1=10 c0=5 length=2 units=km
+New Line.two bus1=b bus2=d switch=yes r1=0.3 x1=0.6 r0=0.9 x0=1.8 c1=10 c0=5 length=1 units=km
+New Load.a bus1=d.1 phases=1 kv=7.2 kw=200 pf=0.9
+New Load.b bus1=d.2 phases=1 kv=7.2 kw=150 pf=0.9
+"""
+
+
+@pytest.mark.parametrize("terminal", [1, 2])
+def test_one_open_pole_of_a_line(tmp_path: Path, terminal: int) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(TWO_LINES + f"Open Line.two {terminal} 1\n")
+    imported = import_opendss(path, "m")
+    closed, opened = imported.feeder.switches
+    assert (closed.mrid, closed.phases, closed.is_open) == ("two", "BC", False)
+    assert (opened.mrid, opened.phases, opened.is_open) == ("two_open", "A", True)
+    assert opened.to_node == closed.to_node == "d"
+    (told,) = imported.report.told()
+    assert (told.element, told.why) == ("Line.two", "open in A")
+    assert check_feeder(imported.feeder, imported.reference_v).difference_pu < 1e-8
+
+
+@pytest.mark.parametrize(("terminal", "end"), [(1, "b"), (2, "d")])
+def test_a_line_that_is_open_hangs_on_its_other_end(
+    tmp_path: Path, terminal: int, end: str
+) -> None:
+    path = tmp_path / "m.dss"
+    text = TWO_LINES.replace("bus1=d.", "bus1=b.")
+    path.write_text(text + f"Open Line.two {terminal}\n")
+    imported = import_opendss(path, "m")
+    (switch,) = imported.feeder.switches
+    assert switch.is_open
+    assert end in (switch.from_node, switch.to_node)
+    assert check_feeder(imported.feeder, imported.reference_v).difference_pu < 1e-8
+
+
+def test_a_load_that_nothing_feeds_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(
+        TWO_LINES + "New Line.lat bus1=d.1 bus2=e.1 phases=1 r1=1 x1=1 length=1\n"
+        "New Load.lost bus1=e.2 phases=1 kv=7.2 kw=50\nNew Load.half bus1=e.1.2 phases=2 kv=12.47\n"
+    )
+    told = {e.element: (e.fate, e.why, e.place) for e in import_opendss(path, "m").report.told()}
+    why = "nothing else is at conductor 2 of bus e"
+    assert told == {
+        "Load.lost": (Fate.REFUSED, why, "m.dss:7"),
+        "Load.half": (Fate.APPROXIMATED, f"{why}: draws nothing there", "m.dss:8"),
+    }
+
+
+def test_a_neutral_may_have_any_number(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(
+        "New Circuit.c basekv=12.47 bus1=src\n"
+        "New Transformer.t phases=3 buses=[src b.1.2.3.7] kvs=[12.47 4.16] kvas=[900 900] xhl=4\n"
+        "New Reactor.g phases=1 bus1=b.7 r=2 x=1\n"
+        "New Transformer.s phases=1 windings=3 buses=[b.1.7 s.1.3 s.3.2] kvs=[2.4 .12 .12]\n"
+        "~ kvas=[25 25 25] xhl=2 xht=2 xlt=1.4\nNew Reactor.e phases=1 bus1=s.3 r=0.5 x=0\n"
+        "New Line.d phases=3 bus1=s.1.2.3 bus2=h.1.2.3 length=0.02 units=km\n"
+        "~ rmatrix=[.6|.05 .6|.05 .05 .7] xmatrix=[.3|.2 .3|.2 .2 .3] cmatrix=[0|0 0|0 0 0]\n"
+        "New Load.l phases=1 bus1=h.1.3 kv=0.12 kw=2\nNew Load.m phases=1 bus1=h.1.2 kv=0.24 kw=5\n"
+        "Set voltagebases=[12.47 4.16 0.208]\nCalcvoltagebases\n"
+    )
+    imported = import_opendss(path, "m")
+    nodes = {n.mrid: (n.phases, round(n.nominal_kv, 3)) for n in imported.feeder.nodes}
+    assert nodes["b"] == ("ABCN", 4.16)
+    assert nodes["h"] == nodes["s"] == ("N12", 0.208)
+    check = check_feeder(imported.feeder, imported.reference_v)
+    assert check.difference_pu < 1e-8
+    assert check.lowest_pu > 0.9

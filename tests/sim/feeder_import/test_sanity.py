@@ -58,7 +58,7 @@ New Load.ok bus1=c kv=0.48 kw=50 pf=0.9
             r"m.dss:5: regcontrol.r: vreg is 0",
         ),
         ("Edit Line.l bus1=sourcebuss", r"away from the source at bus sourcebus.*sourcebuss meant"),
-        ("New Load.a bus1=b.12 phases=1 kv=7.2 kw=5", r"m.dss:5: Load.a is at conductor 12"),
+        ("New Reactor.a bus1=b.12 phases=1 x=5 r=5", r"m.dss:5: Reactor.a is at conductor 12"),
     ],
 )
 def test_the_element_is_named(tmp_path: Path, line: str, said: str) -> None:
