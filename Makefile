@@ -52,10 +52,11 @@ script: setup  ## the same loop without a browser; one JSON object
 	@$(BIN)/gridctl demo --script --json
 
 test: setup-dev test-ui  ## all tests, over real sockets, databases and a real browser
-	@# Whole pilots have the machine for themselves; the rest waits on sockets most of its time.
+	@# Most tests wait on sockets most of their time: three at a time keep two cores busy. Whole pilots
+	@# are several processes each: two at a time, and nothing else beside them.
 	@failed=0; \
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not (soak or journey or browser)" || failed=1; \
-	$(BIN)/python -m pytest -m "(journey or browser) and not soak" || failed=1; \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not (soak or journey or browser)" || failed=1; \
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "(journey or browser) and not soak" || failed=1; \
 	exit $$failed
 
 test-ui: ui
@@ -70,7 +71,7 @@ docs: setup-dev  ## write the pages of docs/ that are made from the code
 check: setup-dev  ## format, lint, types, layers, dependencies, spelling
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy -n 2
 	$(BIN)/lint-imports
 	$(BIN)/deptry gridctl protocols optimizer sim
 	$(BIN)/codespell gridctl protocols optimizer sim tests docs ui/src README.md

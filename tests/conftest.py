@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
 # As the command line does it, before numpy comes.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+LONGEST = (
+    "journeys/test_browser.py",
+    "journeys/test_script.py",
+    "journeys/test_by_hand.py",
+    "peers/openadr/test_contract.py",
+    "protocols/opcua/test_foreign_servers.py",
+    "docs/test_commands.py",
+    "contracts/test_driver_contract.py",
+    "protocols/opcua/test_foreign_features.py",
+    "contracts/test_resource_contract.py",
+    "gridctl/control/test_journey.py",
+    "gridctl/test_commissioning.py",
+    "gridctl/field/test_agent.py",
+    "peers/openadr/test_platform.py",
+)
+"""Files that take long, however few their tests are: where several run at a time (by files, see the
+Makefile) they begin, so that nobody waits for them at the end."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, all else as it was found."""
+    here = Path(__file__).parent
+    rank = {here / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(LONGEST)))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -27,7 +27,7 @@ from gridctl.remote import Remote
 from sim.instance_ports import reserved_ports
 from tests.pilot import make_pilot
 
-READY_S = 60.0
+READY_S = 120.0
 END_S = 25.0
 SECRET = re.compile(r"^ {4}(\S+) .*(?:password|OpenADR secret) (\S+)$", re.MULTILINE)
 

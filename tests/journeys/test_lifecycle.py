@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from datetime import datetime
 from pathlib import Path
@@ -14,8 +15,13 @@ from tests.journeys.running_demo import gridctl, is_open, is_running, running_de
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(200)]
 
 READY_MAX_S = 40.0
-"""20 s are promised on two free cores; tests share them with others."""
+"""20 s are promised on two free cores; a second pilot runs beside this one."""
 RATE = 10.0
+
+
+def ready_max_s() -> float:
+    """The bound, as much longer as more wants to run than there are cores."""
+    return READY_MAX_S * max(1.0, os.getloadavg()[0] / (2.0 * (os.cpu_count() or 1)))
 
 
 def grid_time(frame: dict[str, str]) -> float:
@@ -25,7 +31,7 @@ def grid_time(frame: dict[str, str]) -> float:
 def test_first_start_ctrl_c_second_start(tmp_path: Path) -> None:
     instance = tmp_path / "pilot"
     with running_demo(instance, rate=RATE) as demo:
-        assert demo.ready_s < READY_MAX_S
+        assert demo.ready_s < ready_max_s()
         assert f"http://127.0.0.1:{demo.port}" in demo.text
         secrets = demo.secrets
         assert secrets.keys() == {"operator-a", "operator-b", "customer-system"}
@@ -41,7 +47,7 @@ def test_first_start_ctrl_c_second_start(tmp_path: Path) -> None:
     assert not list((instance / "run").glob("*.sock"))
 
     with running_demo(instance, rate=RATE) as again:
-        assert again.ready_s < READY_MAX_S
+        assert again.ready_s < ready_max_s()
         assert again.secrets == {}
         assert not any(secret in again.text for secret in secrets.values())
         assert "as at the first start" in again.text
