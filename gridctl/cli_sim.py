@@ -170,7 +170,7 @@ def sim_status(instance: Running = None, as_json: AsJson = False) -> None:
             f"{status['commands']['total']} commands, {holds}"
         )
         if status["replay"]:
-            told = f"{status['replay']} is shown again; the feeder behind it stands still"
+            told = f"{status['replay']}; the feeder behind it stands still"
         _tell(status, as_json, told)
         if not as_json:
             _tell_faults(status)

@@ -123,7 +123,8 @@ def _wind(file: Path, *, rate: float | None, at_s: float | None) -> None:
 
 
 def _make(instance: Path, scenario: str, rate: float) -> None:
-    with reserved_ports(4) as (web, sub, dr, der):
+    # The devices first: their ports are then those of the tutorial where nobody else has them.
+    with reserved_ports(4) as (sub, dr, der, web):
         create_instance(
             instance,
             scenario=scenario,

@@ -51,6 +51,10 @@ class Ports:
     der: int
 
 
+_BESIDE: Final = frozenset({"scenario.toml", "fleet"})
+"""What `sim.own_scenario` has put there."""
+
+
 def create_instance(
     folder: Path,
     *,
@@ -65,7 +69,8 @@ def create_instance(
 
     Grid time is the scenario's start when the machine shows `now_real_s` (real UTC seconds) and
     then runs `rate` times as fast. `head_limit_kw`, `history_days`: instead of the scenario's.
-    Raises ConfigError when the folder holds an instance already, or for an unknown scenario.
+    Raises ConfigError when the folder holds an instance or anything else, or for an unknown
+    scenario.
     Takes some seconds: the history is computed (and takes this process's OpenDSS circuit).
     """
     story = load_scenario(scenario)
@@ -74,6 +79,12 @@ def create_instance(
             "an instance is here already; it is not overwritten",
             file=str(folder),
             hint="start it as it is, or name another folder",
+        )
+    if folder.is_dir() and (foreign := {p.name for p in folder.iterdir()} - _BESIDE):
+        raise ConfigError(
+            f"is no instance, and has other things in it: {', '.join(sorted(foreign)[:3])}",
+            file=str(folder),
+            hint="name a new folder, or an empty one",
         )
     feeder = scenario_feeder(story)
     fleet = load_fleet(feeder, story.fleet)

@@ -41,7 +41,7 @@ STOP_S: Final = 2.0
 
 class Instructor:
     """Listens on `socket` from `start` to `stop`. `pace` tells whether time is held; `replay`: the
-    recording that is shown instead of the world, "" for none."""
+    recording that is shown instead of the world and how far, in words; "" for none."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Instructor:
         world: World,
         faults: FaultBoard,
         pace: Callable[[], Mapping[str, Any]] = dict,
-        replay: str = "",
+        replay: Callable[[], str] = str,
     ) -> None:
         self._replay = replay
         self._socket = socket
@@ -174,7 +174,7 @@ class Instructor:
             "tick": world.ticks,
             "grid_s": world.at_s,
             "local": local_text(world.scenario, world.at_s),
-            "replay": self._replay,
+            "replay": self._replay(),
             "head_kw": world.grid.solution.head_kw,
             "losses_kw": world.grid.solution.losses_kw,
             "unserved_kw": world.unserved_kw,

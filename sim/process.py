@@ -154,7 +154,7 @@ class Simulator:
                     f"has no point {min(missing)!r}: it was recorded in another pilot",
                     file=str(replay),
                 )
-            self.playback = Playback(recorded, self.clock)
+            self.playback = Playback(recorded, self.clock, name=str(replay))
         self.servers: dict[str, _Publishing] = {
             str(link["id"]): self._server(instance, link, points)
             for link in settings.get("field", {}).get("links", ())
@@ -173,7 +173,7 @@ class Simulator:
             world=self.world,
             faults=self.faults,
             pace=self.pace.told,
-            replay="" if replay is None else str(replay),
+            replay=str if self.playback is None else self.playback.told,
         )
 
     def _server(

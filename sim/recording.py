@@ -195,10 +195,20 @@ class Playback:
     still. KeyError for a point that was not recorded.
     """
 
-    def __init__(self, recording: Recording, clock: Clock) -> None:
+    def __init__(self, recording: Recording, clock: Clock, *, name: str = "") -> None:
         self._recording = recording
+        self._name = name
         self._clock = clock
         self._later_s = clock.now_s() - recording.times_s[0]
+
+    def told(self) -> str:
+        """In words: which recording, and how far it has been shown."""
+        times_s = self._recording.times_s
+        length_min = (times_s[-1] - times_s[0]) / 60.0
+        shown_min = (self._clock.now_s() - self._later_s - times_s[0]) / 60.0
+        if shown_min >= length_min:
+            return f"{self._name} has been shown, all {length_min:.1f} min of grid time"
+        return f"{self._name} is shown again, {shown_min:.1f} of {length_min:.1f} min of grid time"
 
     def read(self, point: str) -> Reading:
         found = self._recording.reading(point, self._clock.now_s() - self._later_s)

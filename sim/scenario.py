@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -105,10 +106,13 @@ def load_scenario(name: str) -> Scenario:
     """
     path = Path(name) if name.endswith(".toml") else _SCENARIOS / f"{name}.toml"
     if not path.is_file():
+        near = get_close_matches(name, scenario_names(), n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         raise ConfigError(
-            f"no scenario {name!r}",
-            file=str(path),
-            hint=f"known scenarios: {', '.join(scenario_names())}; or the path of a .toml file",
+            "is no scenario",
+            file=name,
+            hint=f"{meant}known scenarios: {', '.join(scenario_names())}; or the path of a .toml "
+            "file",
         )
     found = read_scenario_file(path)
     series = None

@@ -50,6 +50,8 @@ def what_is_served(instance: Path, simulator: Simulator) -> dict[str, str]:
         "point map": str(instance / settings["field"]["points"]),
         "instructor": str(instance / simulator.table.instructor_socket),
     }
+    if simulator.playback is not None:
+        served["replay"] = f"{simulator.playback.told()}; it obeys nobody"
     for link in settings["field"]["links"]:
         name = str(link["id"])
         size = f"{points[name]} points, {commands[name]} commands"

@@ -145,7 +145,7 @@ class Commander:
                 return Judgement(
                     result=held.result,
                     status=held.status,
-                    detail=f"The lease was not written, the setpoint was not sent. {held.detail}",
+                    detail=f"The lease did not take, so the setpoint was not sent. {held.detail}",
                 )
         judged = await step(plan.main, stage)
         if judged.result is not Result.ACCEPTED or plan.enable is None:

@@ -75,7 +75,7 @@ def test_the_page_can_be_followed_in_an_empty_folder(tmp_path: Path) -> None:
             "sim --replay run.csv",
         )
     ]
-    (program,) = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    program, client = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     (variations,) = re.findall(r"^```\n(link,address.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
     with simulator(tmp_path) as served:
@@ -84,14 +84,19 @@ def test_the_page_can_be_followed_in_an_empty_folder(tmp_path: Path) -> None:
         mine = program.replace("port=24002", f"port={port[1]}")
         assert mine == program or f"port={port[1]}" in mine
 
-        def master() -> str:
-            words = [sys.executable, "-c", mine]
-            done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+        def master(text: str = mine) -> str:
+            words = [sys.executable, "-c", text]
+            done = subprocess.run(
+                words, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+            )
             assert done.returncode == 0, done.stderr
             return done.stdout
 
-        assert re.search(r"\d+ objects\naccepted: True", master())
-        assert "1 commands" in run(tmp_path, "sim", "status").stdout
+        assert "204 objects\naccepted: True" in master()
+        der = re.search(r"opc\.tcp://127\.0\.0\.1:(\d+)/gridctl", served)
+        assert der is not None, served
+        assert "told: 30.0 kW" in master(client.replace(":24003/", f":{der[1]}/"))
+        assert "2 commands" in run(tmp_path, "sim", "status").stdout
         assert run(tmp_path, "sim", "fault", "lost-operate", "on", "DR").returncode == 0
         assert "accepted: True" not in master()
         assert run(tmp_path, "sim", "fault", "lost-operate", "off", "DR").returncode == 0
@@ -106,4 +111,4 @@ def test_the_page_can_be_followed_in_an_empty_folder(tmp_path: Path) -> None:
     assert judged.returncode == 1
     assert "to be judged" in judged.stdout
     with simulator(tmp_path, "--replay", "run.csv"):
-        assert "is shown again" in run(tmp_path, "sim", "status").stdout
+        assert "shown" in run(tmp_path, "sim", "status").stdout

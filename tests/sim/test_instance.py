@@ -182,3 +182,16 @@ def test_a_bad_row_is_refused_with_its_line(instance: Path, tmp_path: Path) -> N
     (tmp_path / "points.csv").write_text("\n".join(lines), encoding="utf-8")
     with pytest.raises(ConfigError, match="line 4"):
         read_plant_points(tmp_path / "points.csv")
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(ConfigError, match=r"other things in it: letter\.txt"):
+        create_instance(
+            tmp_path,
+            scenario="hot-afternoon",
+            rate=1.0,
+            now_real_s=0.0,
+            ports=_PORTS,
+        )
+    assert [p.name for p in tmp_path.iterdir()] == ["letter.txt"]
