@@ -26,8 +26,9 @@ from optimizer.arrays import (
     size_of,
 )
 from optimizer.branches import ALL, BranchCurrents
-from optimizer.fixpoint import TOLERANCE_PU, Fixpoint, Points, iterate, points_of
+from optimizer.fixpoint import TOLERANCE_PU, Fixpoint, iterate
 from optimizer.loads import Elements, load_elements
+from optimizer.points import Points, points_of
 from optimizer.powerflow import (
     FlowResult,
     RootSystem,

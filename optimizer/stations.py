@@ -31,14 +31,12 @@ from optimizer.balance import Balance
 from optimizer.fixpoint import (
     PILOTS_FROM,
     TOLERANCE_PU,
-    Draw,
     Meter,
-    Points,
     between,
-    points_of,
     steps,
 )
 from optimizer.network import NetworkModel
+from optimizer.points import Draw, Points, points_of
 from optimizer.powerflow import FlowResult, RootSystem
 from optimizer.regulation import Relay, closed_at
 from optimizer.ybus import with_capacitors

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 
 from gridctl.model.network import (
     ACLineSegment,
-    BranchKind,
     Connection,
     EnergyConsumer,
     EquivalentBranch,
@@ -28,17 +26,14 @@ from gridctl.model.network import (
     ShuntCapacitor,
     Source,
 )
-from gridctl.model.neutral import loose_terminals
 from optimizer.arrays import BoolArray, ComplexArray, FloatArray, IntArray
+from optimizer.energised import earthed, energised_of, equivalent_rows, loose
 from optimizer.ties import PhaseIndex, Tie, feeder_ties, spanning_forest
 
 SOURCE_OHM_MIN = 1e-6
 """A stiffer source is modelled with this reactance: 1000 A through it is 4e-7 pu at 4.16 kV."""
 DELTA_EARTH_PPM = 1.0
 """A delta side has no path to earth; this share of its rating as a shunt fixes where it floats."""
-EARTHED_SHARE = 1e-3
-"""An equivalent branch whose side takes more than this share of its own admittance when the side is
-lifted as a whole has a path to earth; what holds a delta side is a thousand times less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,14 +176,16 @@ def build_admittance(
     )
     root_rows, compact = np.unique(root_of, return_inverse=True)
     # Taps and capacitors disconnect nothing; only a capacitor can be a path to earth.
-    energised = like.energised if like is not None else _energised(y, compact, compact[source_rows])
+    energised = (
+        like.energised if like is not None else energised_of(y, compact, compact[source_rows])
+    )
     floating = (
         like.floating
         if like is not None and same
         else energised
         & (
-            ~_earthed(feeder, index, compact, compact[source_rows])
-            | _loose(feeder, index, closed, open_switches)
+            ~earthed(feeder, index, compact, compact[source_rows])
+            | loose(feeder, index, closed, open_switches)
         )
     )
     y_source, emf_v = _thevenin(feeder.source)
@@ -336,14 +333,10 @@ def _stamp_transformer(
     ]
 
 
-def _equivalent_rows(item: EquivalentBranch, index: PhaseIndex) -> list[int]:
-    return [index.rows(node, phase, item.mrid)[0] for node, phase in item.terminals]
-
-
 def _stamp_equivalent(
     item: EquivalentBranch, index: PhaseIndex, entries: _Entries
 ) -> list[BranchRow]:
-    nodes = _equivalent_rows(item, index)
+    nodes = equivalent_rows(item, index)
     block: ComplexArray = np.array(item.g_s, dtype=float) + 1j * np.array(item.b_s, dtype=float)
     if block.shape != (len(nodes), len(nodes)):
         raise ValueError(f"{item.mrid}: admittance {block.shape} for {len(nodes)} terminals")
@@ -380,87 +373,3 @@ def _thevenin(source: Source) -> tuple[ComplexArray, ComplexArray]:
     volt = source.voltage_pu * source.nominal_kv * 1e3 / math.sqrt(3.0)
     emf = np.array([cmath.rect(volt, -2.0 * math.pi * k / 3.0) for k in range(3)], dtype=complex)
     return np.linalg.inv(z).astype(np.complex128), emf
-
-
-def _energised(y: sp.csr_array, root_of: IntArray, source_roots: IntArray) -> BoolArray:
-    """(n,) whether a path of equipment leads to the source."""
-    entries = y.tocoo()
-    count = int(root_of.max()) + 1
-    pattern = sp.coo_array(
-        (np.ones(entries.nnz), (root_of[entries.row], root_of[entries.col])), shape=(count, count)
-    )
-    _, label = connected_components(pattern, directed=False)
-    live = np.isin(label, label[source_roots])
-    result: BoolArray = live[root_of]
-    return result
-
-
-def _earthed(
-    feeder: Feeder, index: PhaseIndex, root_of: IntArray, source_roots: IntArray
-) -> BoolArray:
-    """(n,) whether conductors lead to the source, a wye winding or a wye capacitor."""
-    earth = list(source_roots.tolist())
-    lines = feeder.lines
-    near = [row for one in lines for row in index.rows(one.from_node, one.phases, one.mrid)]
-    far = [row for one in lines for row in index.rows(one.to_node, one.phases, one.mrid)]
-    pairs: list[tuple[int, int]] = []
-    for item in feeder.transformers:
-        for node, connection in (
-            (item.from_node, item.from_connection),
-            (item.to_node, item.to_connection),
-        ):
-            if connection is Connection.WYE:
-                earth += root_of[index.rows(node, item.phases, item.mrid)].tolist()
-    for bank in feeder.capacitors:
-        if bank.connection is Connection.WYE:
-            earth += root_of[index.rows(bank.node, bank.phases, bank.mrid)].tolist()
-    for branch in feeder.equivalents:
-        joined, held = _galvanic(branch)
-        here = root_of[_equivalent_rows(branch, index)].tolist()
-        pairs += [(here[a], here[b]) for a, b in joined]
-        earth += [here[k] for k in held]
-    count = int(root_of.max()) + 1
-    ends = np.array([*pairs, (0, 0)], dtype=np.intp).T
-    ends = np.hstack([ends, root_of[np.array([near, far], dtype=np.intp)]])
-    pattern = sp.coo_array((np.ones(ends.shape[1]), (ends[0], ends[1])), shape=(count, count))
-    _, label = connected_components(pattern, directed=False)
-    result: BoolArray = np.isin(label, label[earth])[root_of]
-    return result
-
-
-def _loose(
-    feeder: Feeder,
-    index: PhaseIndex,
-    closed_capacitors: Collection[str],
-    open_switches: Collection[str] | None,
-) -> BoolArray:
-    """(n,) whether a neutral that goes nowhere leaves it without earth."""
-    if open_switches is None:
-        open_switches = [s.mrid for s in feeder.switches if s.is_open]
-    loose = loose_terminals(
-        feeder, closed_capacitors=closed_capacitors, open_switches=open_switches
-    )
-    return np.array([place in loose for place in index.pairs], dtype=np.bool_)
-
-
-def _galvanic(item: EquivalentBranch) -> tuple[list[tuple[int, int]], list[int]]:
-    """Terminals of an equivalent branch that conduct to one another, and those held to earth.
-
-    A transformer's windings conduct within a node only. A node's side is held when lifting it as a
-    whole draws a current; so is a delta facing nothing but its own terminals not.
-    """
-    block = np.array(item.g_s, dtype=float) + 1j * np.array(item.b_s, dtype=float)
-    place = [node for node, _ in item.terminals]
-    side = np.array([[a == b for b in place] for a in place])
-    if item.kind is not BranchKind.TRANSFORMER:
-        side[:] = True
-    size = np.abs(block)
-    joined = [
-        (a, b)
-        for a in range(len(place))
-        for b in range(a + 1, len(place))
-        if side[a, b] and size[a, b] > EARTHED_SHARE * min(size[a, a], size[b, b])
-    ]
-    lifted = np.abs((block * side).sum(axis=1))
-    held = [k for k in range(len(place)) if lifted[k] > EARTHED_SHARE * size[k, k]]
-    return joined, held
