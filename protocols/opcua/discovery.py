@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import IntEnum
 from typing import Any, Final
 
 from asyncua import ua
@@ -20,11 +19,20 @@ from asyncua.ua.object_ids import ObjectIds
 
 from gridctl.model.clock import Clock
 from gridctl.model.errors import UnavailableError
-from gridctl.model.measurement import PointKind
-from gridctl.model.quantity import Unit
 from protocols.discovery import DeviceAttribute, Discovery, FoundPoint, Trace
 from protocols.driver import LinkSettings
 from protocols.opcua.addresses import format_node, parse_address
+from protocols.opcua.attributes import (
+    arguments_of,
+    kind_of,
+    offer_of,
+    range_of,
+    text_of,
+    type_name,
+    unit_of,
+    word_of,
+    words_of,
+)
 from protocols.opcua.browsing import Found, walk
 from protocols.opcua.codec import is_bad, no_number, node_id, number_of, quality_of, status_name
 from protocols.opcua.connection import WIRE_ERRORS, Connection, reason_of
@@ -36,38 +44,10 @@ from protocols.traffic import Traffic
 
 _ELEMENTS_MAX: Final = 64
 _BROWSE_SHARE: Final = 0.7  # of the time; the rest is for reading what was found
-_TEXT_MAX: Final = 80
 _CURRENT_READ: Final = 0x01
 _CURRENT_WRITE: Final = 0x02
 _HISTORY_READ: Final = 0x04
-_BUILT_IN_MAX: Final = 25
 
-_UNITS: Final[Mapping[str, Unit]] = {
-    "KWT": Unit.KW,
-    "KVR": Unit.KVAR,
-    "KWH": Unit.KWH,
-    "AMP": Unit.AMPERE,
-    "P1": Unit.PERCENT,
-    "CEL": Unit.DEGREE_C,
-    "D54": Unit.W_PER_M2,
-    "SEC": Unit.SECOND,
-}
-"""UNECE Recommendation 20 common codes of our units (OPC 10000-8 §5.6.4.3)."""
-_TEXTS: Final[Mapping[str, Unit]] = {
-    "kw": Unit.KW,
-    "kvar": Unit.KVAR,
-    "kwh": Unit.KWH,
-    "kw·h": Unit.KWH,
-    "a": Unit.AMPERE,
-    "%": Unit.PERCENT,
-    "°c": Unit.DEGREE_C,
-    "degc": Unit.DEGREE_C,
-    "w/m²": Unit.W_PER_M2,
-    "w/m2": Unit.W_PER_M2,
-    "s": Unit.SECOND,
-    "pu": Unit.VOLT_PU,
-    "p.u.": Unit.VOLT_PU,
-}
 _ENUM_PROPERTIES: Final = ("EnumStrings", "EnumValues", "TrueState", "FalseState")
 _READ: Final = (
     AttributeIds.Value,
@@ -174,7 +154,7 @@ class _Survey:
         }
         samples = await self._connection.read([node_id(node) for node in wanted.values()])
         told = [
-            DeviceAttribute(name=name, value=_word(name, sample.value), native=f"i={node}")
+            DeviceAttribute(name=name, value=word_of(name, sample.value), native=f"i={node}")
             for (name, node), sample in zip(wanted.items(), samples, strict=True)
             if not is_bad(sample.status) and sample.value is not None
         ]
@@ -197,7 +177,7 @@ class _Survey:
             self._notes.append(f"the endpoints are shown to nobody: {reason_of(error)}")
             return []
         lines = {
-            _offer(one): ", ".join(
+            offer_of(one): ", ".join(
                 sorted({token.TokenType.name for token in one.UserIdentityTokens or ()})
             )
             for one in offered
@@ -227,7 +207,7 @@ class _Survey:
         return [
             DeviceAttribute(
                 name="method",
-                value=f"{one.path}({_arguments(told.get(one.node))})",
+                value=f"{one.path}({arguments_of(told.get(one.node))})",
                 native=self._address(one.node),
             )
             for one in methods
@@ -312,12 +292,12 @@ class _Survey:
             yield replace(one, writable=False, command="")
 
     def _point(self, variable: _Variable, address: str, sample: Sample, suffix: str) -> FoundPoint:
-        low, high = _range(variable.properties.get("EURange"))
-        unit, unit_text = _unit(variable.properties.get("EngineeringUnits"))
+        low, high = range_of(variable.properties.get("EURange"))
+        unit, unit_text = unit_of(variable.properties.get("EngineeringUnits"))
         readable = bool(variable.access & _CURRENT_READ)
         numeric = number_of(sample.value) is not None
         writable = bool(variable.access & _CURRENT_WRITE) and numeric
-        enumeration = _words(variable.properties)
+        enumeration = words_of(variable.properties)
         notes = [
             "" if readable else "may not be read by this user",
             (no_number(sample, ()) or "") if readable else "",
@@ -328,8 +308,8 @@ class _Survey:
             address=address,
             name=variable.found.name + suffix,
             path=variable.found.path + suffix,
-            kind=_kind(sample, enumeration),
-            native_type=_type_name(variable.data_type, sample),
+            kind=kind_of(sample, enumeration),
+            native_type=type_name(variable.data_type, sample),
             unit=unit,
             unit_text=unit_text,
             low=low,
@@ -337,7 +317,7 @@ class _Survey:
             writable=writable,
             command="write" if writable else "",
             value=number_of(sample.value),
-            value_text=_text(sample.value),
+            value_text=text_of(sample.value),
             quality=quality_of(sample.status),
             note="; ".join(note for note in notes if note),
         )
@@ -363,9 +343,9 @@ class _Survey:
             points.append(
                 FoundPoint(
                     address=address,
-                    native_type=_type_name(None, sample),
+                    native_type=type_name(None, sample),
                     value=number_of(sample.value, parsed[1]),
-                    value_text=_text(sample.value),
+                    value_text=text_of(sample.value),
                     quality=quality_of(sample.status),
                     note=no_number(sample, parsed[1]) or "",
                 )
@@ -376,94 +356,3 @@ class _Survey:
         uri = self._uris.get(node.NamespaceIndex, f"?{node.NamespaceIndex}")
         identifier: Any = node.Identifier
         return format_node(uri, identifier)
-
-
-def _kind(sample: Sample, enumeration: str) -> PointKind | None:
-    if number_of(sample.value) is None:
-        return None
-    discrete = isinstance(sample.value, bool) or bool(enumeration)
-    return PointKind.DISCRETE if discrete else PointKind.ANALOG
-
-
-def _type_name(data_type: object, sample: Sample) -> str:
-    """The built-in type by its name; a type of the server's own by what its values are sent as."""
-    name = ""
-    if isinstance(data_type, ua.NodeId) and data_type.NamespaceIndex == 0:
-        identifier = data_type.Identifier
-        if isinstance(identifier, int) and 0 < identifier <= _BUILT_IN_MAX:
-            name = ua.VariantType(identifier).name
-    if not name:
-        name = ua.VariantType(sample.kind).name if sample.kind in _KINDS else ""
-    return f"{name}[]" if isinstance(sample.value, list) else name
-
-
-_KINDS: Final = frozenset(int(one.value) for one in ua.VariantType)
-
-
-def _range(value: object) -> tuple[float | None, float | None]:
-    if not isinstance(value, ua.Range):
-        return None, None
-    low, high = float(value.Low), float(value.High)
-    return (low, high) if low < high else (None, None)
-
-
-def _unit(value: object) -> tuple[Unit | None, str]:
-    """Our unit, and the server's word for it. The code is three letters packed into a number."""
-    if not isinstance(value, ua.EUInformation):
-        return None, ""
-    text = str(value.DisplayName.Text or "")
-    code = int(value.UnitId)
-    letters = code.to_bytes(4, "big").strip(b"\0").decode("ascii", "replace") if code > 0 else ""
-    return _UNITS.get(letters) or _TEXTS.get(text.strip().lower()), text
-
-
-def _words(properties: Mapping[str, object]) -> str:
-    """What the numbers of an enumeration mean: `0 Off, 1 On`; "" for what is none."""
-    strings, values = properties.get("EnumStrings"), properties.get("EnumValues")
-    if isinstance(strings, list):
-        return ", ".join(f"{at} {getattr(one, 'Text', one)}" for at, one in enumerate(strings))
-    if isinstance(values, list):
-        pairs = [(one.Value, one.DisplayName.Text) for one in values if hasattr(one, "DisplayName")]
-        return ", ".join(f"{number} {text}" for number, text in pairs)
-    if "TrueState" in properties or "FalseState" in properties:
-        off, on = (getattr(properties.get(n), "Text", "?") for n in ("FalseState", "TrueState"))
-        return f"0 {off}, 1 {on}"
-    return ""
-
-
-def _arguments(sample: Sample | None) -> str:
-    if sample is None or not isinstance(sample.value, list):
-        return ""
-    return ", ".join(
-        f"{getattr(one, 'Name', '?')}: {_type_name(getattr(one, 'DataType', None), _EMPTY)}"
-        for one in sample.value
-    )
-
-
-_EMPTY: Final = Sample(handle=0, kind=0, value=None, status=0, source_ticks=0, server_ticks=0)
-
-
-_ENUMERATIONS: Final[Mapping[str, type[IntEnum]]] = {
-    "state": ua.ServerState,
-    "redundancy": ua.RedundancySupport,
-}
-
-
-def _word(name: str, value: object) -> str:
-    """An attribute of the server, enumerations by name."""
-    kind = _ENUMERATIONS.get(name)
-    if kind is not None and value in {one.value for one in kind}:
-        return kind(value).name.rstrip("_")
-    return _text(value)
-
-
-def _text(value: object) -> str:
-    if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} UTC"
-    text = str(getattr(value, "Text", value)) if value is not None else ""
-    return text if len(text) <= _TEXT_MAX else text[: _TEXT_MAX - 1] + "…"
-
-
-def _offer(endpoint: ua.EndpointDescription) -> str:
-    policy = str(endpoint.SecurityPolicyUri).rpartition("#")[2]
-    return f"{policy} {endpoint.SecurityMode.name.rstrip('_')}"
