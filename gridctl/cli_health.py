@@ -15,6 +15,7 @@ from gridctl.model.errors import ConfigError, Refusal, RefusedError
 
 if TYPE_CHECKING:
     from optimizer.arrays import FloatArray
+    from optimizer.health.thermal import Iec
     from optimizer.validation.grid import Grid
 
 LOADED = ("q10", "q50", "q90")
@@ -80,7 +81,6 @@ def _transformer(
 ) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415 - lazy on purpose
 
-    from optimizer.health.outlook import outlook  # noqa: PLC0415
     from optimizer.health.score import health  # noqa: PLC0415
     from optimizer.health.thermal import (  # noqa: PLC0415
         NORMAL,
@@ -130,36 +130,51 @@ def _transformer(
     ahead = [grid.names.index(f"{column}_{q}") for q in LOADED if f"{column}_{q}" in grid.names]
     if len(ahead) == len(LOADED) and past < len(load):
         paths = grid.values[ahead, past:] / rating_kva
-        if not np.isfinite(paths).all():
-            raise RefusedError(Refusal(code="health", reasons=("the forecast has holes",)))
-        # A day of the past brings the oil to where it is.
-        back = min(past, round(1_440.0 / step_min))
-        history = np.broadcast_to(measured[-back:] / rating_kva, (len(LOADED), back))
-        seen = outlook(
-            np.hstack([history, paths]),
-            temperature[past - back :],
-            own,
-            quantiles=QUANTILES,
-            step_min=step_min,
-            limits=NORMAL,
-            past=back,
+        told, is_alarm = _transformer_ahead(
+            paths, measured / rating_kva, temperature, own, step_min=step_min
         )
-        passed |= seen.is_alarm
-        body["outlook"] = {
-            q: {
-                "hot_spot_max_c": round(float(seen.temperatures.hot_spot_c[k, back:].max()), 2),
-                "time_to_limit_min": _number(seen.time_to_limit_min[k]),
-                "headroom": round(float(seen.headroom[k]), 3),
-            }
-            for k, q in enumerate(LOADED)
-        }
-        body["alarm_within_48_h"] = seen.is_alarm
+        body |= told
+        passed |= is_alarm
     body["health"] = asdict(
         health({"life used": life_pct / 100.0, "thermal margin q95": margin}, coverage=coverage)
     )
     body["fit"] = not passed
     body["note"] = NO_CLAIM
     return body
+
+
+def _transformer_ahead(
+    paths: FloatArray, measured: FloatArray, temperature: FloatArray, own: Iec, *, step_min: float
+) -> tuple[dict[str, Any], bool]:
+    """What is forecast, by path of the load (times the rating); whether it is an alarm."""
+    import numpy as np  # noqa: PLC0415 - lazy on purpose
+
+    from optimizer.health.outlook import outlook  # noqa: PLC0415
+    from optimizer.health.thermal import NORMAL  # noqa: PLC0415
+
+    if not np.isfinite(paths).all():
+        raise RefusedError(Refusal(code="health", reasons=("the forecast has holes",)))
+    # A day of the past brings the oil to where it is.
+    back = min(len(measured), round(1_440.0 / step_min))
+    history = np.broadcast_to(measured[-back:], (len(paths), back))
+    seen = outlook(
+        np.hstack([history, paths]),
+        temperature[len(measured) - back :],
+        own,
+        quantiles=QUANTILES,
+        step_min=step_min,
+        limits=NORMAL,
+        past=back,
+    )
+    told = {
+        q: {
+            "hot_spot_max_c": round(float(seen.temperatures.hot_spot_c[k, back:].max()), 2),
+            "time_to_limit_min": _number(seen.time_to_limit_min[k]),
+            "headroom": round(float(seen.headroom[k]), 3),
+        }
+        for k, q in enumerate(LOADED)
+    }
+    return {"outlook": told, "alarm_within_48_h": seen.is_alarm}, bool(seen.is_alarm)
 
 
 @health_app.command("voltage")

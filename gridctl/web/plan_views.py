@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from gridctl.control.ports import HeldPlan, Picture, PlanView
-from gridctl.model.planning import CaseResult, Horizon, Verification
+from gridctl.model.planning import CaseResult, Horizon, PlanningResult, Verification
 from gridctl.model.resource import ResourceKind, kind_of
 from gridctl.web.json_values import Json, iso, rounded
 
@@ -127,6 +127,30 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
             {"resource": e.resource, "name": names.get(e.resource, e.resource), "reason": e.reason}
             for e in result.excluded
         ],
+        **_limits(result),
+        "why": [
+            {
+                "resource": one.resource,
+                "name": names.get(one.resource, one.resource),
+                "from": _interval_at(horizon, one.first),
+                "to": _interval_at(horizon, one.last + 1),
+                "text": one.text,
+            }
+            for one in result.why
+        ],
+        "check": None if check is None else _check(check),
+        "voltages": [] if check is None else _voltages(check),
+        "solver": result.solver,
+        "solve_s": round(result.solve_s, 3),
+        "rounds": result.rounds,
+        "status": result.status,
+    }
+
+
+def _limits(result: PlanningResult) -> Json:
+    """What binds, what falls short, what was found."""
+    horizon = result.horizon
+    return {
         "bindings": [
             {
                 "limit": b.limit,
@@ -160,33 +184,19 @@ def plan_detail(view: PlanView, picture: Picture) -> Json:
             }
             for f in result.findings
         ],
-        "why": [
-            {
-                "resource": one.resource,
-                "name": names.get(one.resource, one.resource),
-                "from": _interval_at(horizon, one.first),
-                "to": _interval_at(horizon, one.last + 1),
-                "text": one.text,
-            }
-            for one in result.why
-        ],
-        "check": None if check is None else _check(check),
-        "voltages": []
-        if check is None
-        else [
-            {
-                "node": v.node,
-                "phase": v.phase,
-                "before_pu": round(v.before_pu, 5),
-                "after_pu": round(v.after_pu, 5),
-            }
-            for v in check.voltages
-        ],
-        "solver": result.solver,
-        "solve_s": round(result.solve_s, 3),
-        "rounds": result.rounds,
-        "status": result.status,
     }
+
+
+def _voltages(check: Verification) -> list[Json]:
+    return [
+        {
+            "node": v.node,
+            "phase": v.phase,
+            "before_pu": round(v.before_pu, 5),
+            "after_pu": round(v.after_pu, 5),
+        }
+        for v in check.voltages
+    ]
 
 
 def _check(check: Verification) -> Json:
