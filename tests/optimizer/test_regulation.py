@@ -330,21 +330,6 @@ def test_sensitivities_are_those_of_the_intervals_taps() -> None:
     np.testing.assert_allclose(at.dv_pu_per_kw, same.dv_pu_per_kw, rtol=1e-4, atol=1e-9)
 
 
-def test_models_are_shared_between_states_of_one_feeder() -> None:
-    feeder = load_feeder("ieee123")
-    first = RegulatedNetwork(feeder)
-    first.solve(load_scale=np.array([0.3]))
-    taps = {"REG1": (3, 3, 3)}
-    second = RegulatedNetwork(feeder, taps=taps, models_of=first)
-    assert second.models.kept is first.models.kept
-    fresh = RegulatedNetwork(feeder, taps=taps)
-    np.testing.assert_allclose(
-        second.solve(load_scale=np.array([0.9])).v_pu,
-        fresh.solve(load_scale=np.array([0.9])).v_pu,
-        atol=1e-12,
-    )
-
-
 def test_a_flow_that_is_known_is_not_solved_again_and_only_that_one() -> None:
     network = RegulatedNetwork(load_feeder("ieee123"))
     scale = np.linspace(1.0, 0.2, 6)
