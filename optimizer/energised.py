@@ -43,9 +43,10 @@ def energised_of(y: sp.csr_array, root_of: IntArray, source_roots: IntArray) -> 
 
 def earthed(
     feeder: Feeder, index: PhaseIndex, root_of: IntArray, source_roots: IntArray
-) -> BoolArray:
-    """(n,) whether conductors lead to the source, a wye winding or a wye capacitor. A conductor
-    that leads to no winding at all (behind an open pole) counts as if: nothing lifts it."""
+) -> tuple[BoolArray, BoolArray]:
+    """(n,) whether conductors lead to the source, a wye winding or a wye capacitor; and whether
+    they lead neither there nor to any winding: behind an open pole, where nothing but the
+    conductors beside it moves their voltage."""
     earth = list(source_roots.tolist())
     wound: list[int] = []
     lines = feeder.lines
@@ -75,9 +76,9 @@ def earthed(
     ends = np.hstack([ends, root_of[np.array([near, far], dtype=np.intp)]])
     pattern = sp.coo_array((np.ones(ends.shape[1]), (ends[0], ends[1])), shape=(count, count))
     _, label = connected_components(pattern, directed=False)
-    lifted = np.isin(label, label[wound]) & ~np.isin(label, label[earth])
-    result: BoolArray = ~lifted[root_of]
-    return result
+    at_earth: BoolArray = np.isin(label, label[earth])[root_of]
+    led: BoolArray = at_earth | np.isin(label, label[wound])[root_of]
+    return at_earth, ~led
 
 
 def loose(

@@ -120,7 +120,7 @@ class RootSystem:
 def root_system(admittance: Admittance) -> RootSystem:
     """Reduce to roots, add the source, factorise."""
     full = admittance.roots
-    live_roots = np.unique(admittance.root_of[admittance.energised])
+    live_roots = np.unique(admittance.root_of[admittance.energised | admittance.adrift])
     spread = sp.csr_array(full[:, live_roots])
     y_passive = sp.csr_array(spread.T @ admittance.y @ spread)
     source = np.searchsorted(live_roots, admittance.source_roots).astype(np.intp)

@@ -32,6 +32,8 @@ from optimizer.ties import PhaseIndex, Tie, feeder_ties, spanning_forest
 
 SOURCE_OHM_MIN = 1e-6
 """A stiffer source is modelled with this reactance: 1000 A through it is 4e-7 pu at 4.16 kV."""
+_ADRIFT_S = 1e-9
+"""To earth from a conductor adrift, so that it has one voltage."""
 DELTA_EARTH_PPM = 1.0
 """A delta side has no path to earth; this share of its rating as a shunt fixes where it floats."""
 
@@ -53,9 +55,10 @@ class Admittance:
     `y` (n, n) without the source; `roots` (n, m) is T; `y_source` (3, 3) and `emf_v` (3,) volts
     stand at the roots `source_roots`. `root_rows` are the node-phases that are energised roots.
     `floating` (n,): behind a delta winding, or with a neutral that goes nowhere, without a path to
-    earth, where nothing may be connected to earth. `closed`: the capacitors that are. `ties` are a
-    spanning forest: a tie that only closes a loop of ties carries a current that the model cannot
-    tell and is left out.
+    earth, where nothing may be connected to earth. `adrift` (n,): conductors behind an open pole,
+    not energised, which carry no current and have what those beside them induce. `closed`: the
+    capacitors that are. `ties` are a spanning forest: a tie that only closes a loop of ties carries
+    a current that the model cannot tell and is left out.
     """
 
     node_phases: tuple[tuple[str, str], ...]
@@ -66,6 +69,7 @@ class Admittance:
     root_rows: IntArray
     energised: BoolArray
     floating: BoolArray
+    adrift: BoolArray
     closed: frozenset[str]
     source_rows: IntArray
     source_roots: IntArray
@@ -179,15 +183,15 @@ def build_admittance(
     energised = (
         like.energised if like is not None else energised_of(y, compact, compact[source_rows])
     )
-    floating = (
-        like.floating
-        if like is not None and same
-        else energised
-        & (
-            ~earthed(feeder, index, compact, compact[source_rows])
-            | loose(feeder, index, closed, open_switches)
-        )
-    )
+    if like is not None and same:
+        floating, adrift = like.floating, like.adrift
+    else:
+        held, adrift = earthed(feeder, index, compact, compact[source_rows])
+        adrift &= energised if like is None else energised | like.adrift
+        energised = energised & ~adrift
+        floating = energised & (~held | loose(feeder, index, closed, open_switches))
+        if adrift.any():
+            y = (y + sp.diags_array(np.where(adrift, _ADRIFT_S, 0.0))).tocsr()
     y_source, emf_v = _thevenin(feeder.source)
     return Admittance(
         node_phases=index.pairs,
@@ -195,9 +199,10 @@ def build_admittance(
         y=y,
         roots=sp.csr_array((ratio, (np.arange(n), compact)), shape=(n, len(root_rows))),
         root_of=compact,
-        root_rows=root_rows[energised[root_rows]],
+        root_rows=root_rows[(energised | adrift)[root_rows]],
         energised=energised,
         floating=floating,
+        adrift=adrift,
         closed=closed,
         source_rows=source_rows,
         source_roots=compact[source_rows],

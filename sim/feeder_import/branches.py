@@ -23,7 +23,7 @@ from gridctl.model.network import (
     Winding,
 )
 from sim.feeder_import.circuit import Circuit, Element, Place, Pole
-from sim.feeder_import.places import Places, in_order
+from sim.feeder_import.places import Places, in_order, is_partly_open
 from sim.feeder_import.report import Fate, Report
 
 _KM: Final = {
@@ -376,11 +376,6 @@ class Branches:
         return element.siemens.shape == wanted.shape and bool(
             np.allclose(element.siemens, wanted, rtol=1e-9, atol=1e-9 * abs(wanted[0, 0]))
         )
-
-
-def is_partly_open(opened: tuple[Pole, ...], element: Element) -> bool:
-    """Whether some poles of a line are open and others are not."""
-    return 0 < len({pole for _, pole in opened}) < len(element.terminals[0])
 
 
 def _usable(mutual: NDArray[np.complex128]) -> bool:

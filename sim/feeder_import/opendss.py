@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite, sqrt
 from pathlib import Path
@@ -13,12 +13,15 @@ import numpy as np
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import MODEL_VERSION, PHASES, Feeder, Source, VoltageRegulator
 from sim.engine import DRIFT_ITERATIONS, DRIFT_PU, opendss_engine
-from sim.feeder_import.branches import Branches, is_partly_open
-from sim.feeder_import.circuit import Circuit, Place, Pole
+from sim.feeder_import.branches import Branches
+from sim.feeder_import.circuit import Circuit, Place
 from sim.feeder_import.consumers import Consumers
 from sim.feeder_import.places import (
+    OpenLines,
     Places,
     coordinates,
+    fed,
+    is_partly_open,
     joined,
     nominal_voltages,
     odd_neutrals,
@@ -86,8 +89,8 @@ class _Importer:
         self.circuit = circuit
         self.report = report
         self.name = name
-        self._held: set[Place] = set()
-        """Conductors that equipment leads to."""
+        self._fed: set[Place] = set()
+        """Conductors that equipment leads to from the source."""
 
     def run(self, *, has_bases: bool) -> Imported:
         circuit, report = self.circuit, self.report
@@ -108,7 +111,8 @@ class _Importer:
             for terminal in (1, 2):
                 circuit.dss.text(f"close {name} term={terminal}")
         circuit.solve(controls=False)
-        places, live = self._places(bus, source.nominal_kv, has_bases=has_bases)
+        head = (bus, source.nominal_kv)
+        places, live = self._places(head, open_lines, has_bases=has_bases)
         branches = Branches(circuit=circuit, places=places, report=report)
         regulators = self._branches(branches, live, open_lines)
         consumers = self._consumers(places, live, settled)
@@ -236,12 +240,14 @@ class _Importer:
                 self.circuit.dss.text(f"{name}.enabled=no")
                 self.report.add(name, Fate.REFUSED, f"a {kind} has no place in the model")
 
-    def _places(self, bus: str, kv: float, *, has_bases: bool) -> tuple[Places, set[str]]:
+    def _places(
+        self, head: tuple[str, float], open_lines: OpenLines, *, has_bases: bool
+    ) -> tuple[Places, set[str]]:
+        bus, kv = head
         circuit = self.circuit
         elements = [circuit.element(n) for n in circuit.of(*_BRANCHES) if circuit.activate(n)]
         beside = joined(elements)
-        self._held = {place for element in elements for place in element.places}
-        self._held |= {(bus, number) for number in _SHIFT_DEG}
+        self._fed = fed(elements, {(bus, number) for number in _SHIFT_DEG}, open_lines)
         live = reached(beside, bus)
         if len(live) == 1:
             raise ConfigError(
@@ -279,7 +285,7 @@ class _Importer:
         return True
 
     def _branches(
-        self, branches: Branches, live: set[str], open_lines: Mapping[str, tuple[Pole, ...]]
+        self, branches: Branches, live: set[str], open_lines: OpenLines
     ) -> tuple[VoltageRegulator, ...]:
         controls = tap_controls(self.circuit, branches)
         banks: dict[str, str] = {}
@@ -348,11 +354,11 @@ class _Importer:
         phases = int(self.circuit.number(name, "phases")) or 1
         near = element.terminals[0]
         ends = near if phases == 1 else near[:phases]
-        alone = [place for place in ends if place[1] > 0 and place not in self._held]
+        alone = [place for place in ends if place[1] > 0 and place not in self._fed]
         if not alone:
             return True
         text = ", ".join(f"{number} of bus {bus}" for bus, number in alone)
-        why = f"nothing else is at conductor {text}"
+        why = f"nothing feeds conductor {text}"
         if phases == 1 or len(alone) == len(ends):
             self.report.add(name, Fate.REFUSED, why)
             self.circuit.dss.text(f"{name}.enabled=no")

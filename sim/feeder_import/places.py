@@ -6,13 +6,15 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
-from typing import Final
+from typing import Final, TypeAlias
 
 from gridctl.model.errors import ConfigError
 from gridctl.model.network import NEUTRAL, ConnectivityNode
-from sim.feeder_import.circuit import Circuit, Element, Place
+from sim.feeder_import.circuit import Circuit, Element, Place, Pole
 from sim.feeder_import.report import Report
 
+OpenLines: TypeAlias = Mapping[str, tuple[Pole, ...]]
+"""Lines of which something is open, with their open poles."""
 _LETTERS: Final = {1: "A", 2: "B", 3: "C", 4: "N", **{k: str(k) for k in range(5, 10)}}
 _ORDER: Final = "ABCN12356789"
 _CENTRE_TAPPED: Final = 3
@@ -125,6 +127,62 @@ def reached(beside: Mapping[str, Sequence[tuple[str, Element]]], source: str) ->
             if there not in seen:
                 seen.add(there)
                 queue.append(there)
+    return seen
+
+
+def is_partly_open(opened: tuple[Pole, ...], element: Element) -> bool:
+    """Whether some poles of a line are open and others are not."""
+    return 0 < len({pole for _, pole in opened}) < len(element.terminals[0])
+
+
+def fed(elements: Iterable[Element], source: set[Place], open_lines: OpenLines) -> set[Place]:
+    """The conductors that equipment leads to from those of the `source`. A line leads along its
+    conductors, anything else from each of its own to each other; an open switch leads on, as it
+    may be closed. Not so what only a closed switch would feed beside a conductor that is fed now:
+    behind a single open pole."""
+    elements = tuple(elements)
+    ever = _leading(elements, open_lines, crossing=True)
+    now = _leading(elements, open_lines, crossing=False)
+    here = _reached_places(now, source)
+    found = _reached_places(ever, source)
+    live_buses = {bus for bus, _ in here}
+    seen = set(here)
+    for place in found - here:
+        if place not in seen:
+            string = _reached_places(now, {place})
+            seen |= string
+            if any(bus in live_buses for bus, _ in string):
+                found -= string
+    return found
+
+
+def _leading(
+    elements: Iterable[Element], open_lines: OpenLines, *, crossing: bool
+) -> dict[Place, set[Place]]:
+    """Where each conductor leads to; with `crossing` over lines that are open in all poles too."""
+    beside: dict[Place, set[Place]] = {}
+    for element in elements:
+        opened = open_lines.get(element.name, ())
+        poles = {pole for _, pole in opened}
+        if crossing and not is_partly_open(opened, element):
+            poles = set()
+        groups: list[tuple[Place, ...]] = [element.places]
+        if element.kind == "line":
+            ends = zip(element.terminals[0], element.terminals[1], strict=False)
+            groups = [pair for k, pair in enumerate(ends, start=1) if k not in poles]
+        for group in groups:
+            own = {place for place in group if place[1] > 0}
+            for place in own:
+                beside.setdefault(place, set()).update(own)
+    return beside
+
+
+def _reached_places(beside: Mapping[Place, set[Place]], start: set[Place]) -> set[Place]:
+    seen, queue = set(start), deque(start)
+    while queue:
+        found = beside.get(queue.popleft(), set()) - seen
+        seen |= found
+        queue.extend(found)
     return seen
 
 

@@ -36,7 +36,8 @@ def slips(line: str) -> Iterator[str]:
     if "/*" in bare:
         yield "a block comment within a line: OpenDSS knows them at the beginning of a line only"
     for found in _OPENED.finditer(bare):
-        if _CLOSING[found[2]] not in bare[found.end() :]:
+        inside, closing, _ = bare[found.end() :].partition(_CLOSING[found[2]])
+        if not closing or found[2] in inside:
             yield f"the {found[2]} after {found[1]}= is never closed"
     yield from _short_matrices(bare)
 

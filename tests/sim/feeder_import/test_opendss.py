@@ -367,9 +367,28 @@ def test_one_open_pole_of_a_line(tmp_path: Path, terminal: int) -> None:
     assert (closed.mrid, closed.phases, closed.is_open) == ("two", "BC", False)
     assert (opened.mrid, opened.phases, opened.is_open) == ("two_open", "A", True)
     assert opened.to_node == closed.to_node == "d"
-    (told,) = imported.report.told()
-    assert (told.element, told.why) == ("Line.two", "open in A")
+    told = [(e.element, e.fate, e.why) for e in imported.report.told()]
+    assert told == [
+        ("Line.two", Fate.KEPT, "open in A"),
+        ("Load.a", Fate.REFUSED, "nothing feeds conductor 1 of bus d"),
+    ]
     assert check_feeder(imported.feeder, imported.reference_v).difference_pu < 1e-8
+
+
+@pytest.mark.parametrize("charging", ["c1=10 c0=5", "c1=0 c0=0"])
+def test_an_open_pole_in_a_ring_that_is_open_elsewhere(tmp_path: Path, charging: str) -> None:
+    path = tmp_path / "m.dss"
+    ring = "New Line.three bus1=d bus2=e r1=0.3 x1=0.6 r0=0.9 x0=1.8 c1=10 c0=5 length=2 units=km\n"
+    ring += "New Line.tie bus1=e bus2=src switch=yes\nNew Load.e bus1=e.1 phases=1 kv=7.2 kw=80\n"
+    text = (TWO_LINES + ring).replace("c1=10 c0=5", charging)
+    path.write_text(text + "Open Line.two 2 1\nOpen Line.tie 1\n")
+    imported = import_opendss(path, "m")
+    check = check_feeder(imported.feeder, imported.reference_v)
+    assert check.difference_pu < 1e-6
+    network = NetworkModel(imported.feeder)
+    adrift = zip(network.node_phases, network.admittance.adrift, strict=True)
+    assert {place for place, is_adrift in adrift if is_adrift} >= {("d", "A"), ("e", "A")}
+    assert check.lowest_at in ("d.B", "e.B")
 
 
 @pytest.mark.parametrize(("terminal", "end"), [(1, "b"), (2, "d")])
@@ -393,7 +412,7 @@ def test_a_load_that_nothing_feeds_is_told(tmp_path: Path) -> None:
         "New Load.lost bus1=e.2 phases=1 kv=7.2 kw=50\nNew Load.half bus1=e.1.2 phases=2 kv=12.47\n"
     )
     told = {e.element: (e.fate, e.why, e.place) for e in import_opendss(path, "m").report.told()}
-    why = "nothing else is at conductor 2 of bus e"
+    why = "nothing feeds conductor 2 of bus e"
     assert told == {
         "Load.lost": (Fate.REFUSED, why, "m.dss:7"),
         "Load.half": (Fate.APPROXIMATED, f"{why}: draws nothing there", "m.dss:8"),
