@@ -32,7 +32,7 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pat
 
 
 async def _ask(instance: Path, **question: Any) -> dict[str, Any]:
-    return await ask(instance / "run" / "sim.sock", question, timeout_s=5)
+    return await ask(instance / "run" / "sim.sock", question, timeout_s=20)
 
 
 async def test_status_tells_the_truth_and_time_runs(running: Path) -> None:

@@ -83,9 +83,9 @@ async def test_a_process_goes_on_where_the_last_one_ended(tmp_path: Path) -> Non
         await until_ready(instance, task)
         if turn == 0:
             question = {"do": "fault", "name": "local", "on": True, "target": "BESS01"}
-            assert (await ask(socket, question, timeout_s=5))["ok"]
+            assert (await ask(socket, question, timeout_s=20))["ok"]
         await asyncio.sleep(0.3)
-        told.append(await ask(socket, {"do": "status"}, timeout_s=5))
+        told.append(await ask(socket, {"do": "status"}, timeout_s=20))
         stop.set()
         await asyncio.wait_for(task, 10)
     assert told[1]["tick"] > told[0]["tick"] > 0

@@ -98,7 +98,7 @@ class Watch:
 
     async def up(self) -> None:
         assert await self.until(
-            lambda: self.driver.health().state == "up" and bench.POWER in self.latest, 10.0
+            lambda: self.driver.health().state == "up" and bench.POWER in self.latest, 25.0
         ), self.driver.health()
 
 
@@ -140,7 +140,7 @@ async def _refused(site: Site, *, why: str, **options: OptionValue) -> None:
     watch = Watch(site.driver(inbox, options=options), inbox)
     await watch.driver.start()
     try:
-        assert await watch.until(lambda: why in watch.driver.health().detail, 10.0), (
+        assert await watch.until(lambda: why in watch.driver.health().detail, 25.0), (
             watch.driver.health()
         )
         assert await watch.until(lambda: bench.POWER in watch.latest, 2.0)
@@ -243,7 +243,7 @@ async def test_cut_connection_is_seen_at_once(site: Site, watch: Watch) -> None:
     site.peer.proxy.cut()
     assert await watch.until(lambda: watch.driver.health().state != "up", 2.0)
     assert CLOCK.monotonic_s() - cut_s < 1.0
-    assert await watch.until(lambda: watch.driver.health().state == "up", 10.0)
+    assert await watch.until(lambda: watch.driver.health().state == "up", 25.0)
     assert await watch.until(lambda: watch.latest[bench.POWER].quality.is_good, 2.0)
 
 
