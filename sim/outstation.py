@@ -278,7 +278,9 @@ class SimOutstation:
         for i in range(self._storm_events if keys else 0):
             key = keys[i % len(keys)]
             value, flags, _ = self._image.reading(key)
-            self._storm_state = not self._storm_state
+            if i % len(keys) == 0:
+                # Round by round: event by event, an even number of points would each stand still.
+                self._storm_state = not self._storm_state
             if key.group == _BINARY_INPUT:
                 self._events.record_binary(
                     key.index,

@@ -26,6 +26,7 @@ from gridctl.control.intake import Intake
 from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
 from gridctl.control.judge import Judge
+from gridctl.control.linkwatch import LinkWatch
 from gridctl.control.loops import Loops
 from gridctl.control.modes import AreaModes
 from gridctl.control.orders import Orders
@@ -304,6 +305,7 @@ class Office:
                     clock=clock,
                     dead_below_pu=settings.plausibility.dead_below_pu,
                 ),
+                LinkWatch(links=lambda: self.image.links, alarms=self.alarms, clock=clock),
             ),
             image=self.image,
             stopped=lambda: self.situation().stopped,

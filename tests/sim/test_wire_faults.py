@@ -17,13 +17,14 @@ from gridctl.wallclock import system_clock
 from sim.fault_kinds import Fault
 from sim.faults import FaultBoard
 from sim.outstation import SimOutstation
-from sim.process import DnpServer
+from sim.process import DnpServer, Simulator
 from tests.contracts import driver_peer as bench
 from tests.contracts.driver_peer import BenchPlant, bench_points, plant_points
 from tests.contracts.peer_dnp3 import WIRES
 from tests.peers.dnp3.judge import judged
 from tests.ports import free_port
 from tests.sim.opcua_stand import Stand, connected
+from tests.sim.pilot import make_instance
 
 WAIT_S = 0.4
 
@@ -143,6 +144,17 @@ async def test_an_event_storm_overflows_the_buffer(dnp3: Bench) -> None:
     await dnp3.off("event-storm")
     seen = await dnp3.master.read(binary_inputs="all")
     assert flagged(seen, IIN2Bit.EVENT_BUFFER_OVERFLOW)
+
+
+async def test_an_even_number_of_contacts_storms_too(tmp_path: Path) -> None:
+    simulator = Simulator(make_instance(tmp_path / "pilot"))
+    await simulator.start()
+    try:
+        assert await simulator.faults.switch("event-storm", on=True, target="DR") is None
+        await simulator.servers["DR"].publish()
+        assert simulator.servers["DR"]._inner._events.overflowed  # type: ignore[attr-defined]
+    finally:
+        await simulator.stop()
 
 
 async def test_lost_and_duplicated_replies(dnp3: Bench) -> None:
