@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from gridctl.model.network import NEUTRAL, Feeder
+from gridctl.model.network import HIGH_LEG, NEUTRAL, Feeder
 from optimizer.arrays import (
     BoolArray,
     ComplexArray,
@@ -103,9 +103,9 @@ class NetworkModel:
 
     @property
     def judged(self) -> BoolArray:
-        """(n,) whether the voltage has limits to keep: energised, and no neutral conductor."""
-        neutral = np.array([phase == NEUTRAL for _, phase in self.node_phases], dtype=np.bool_)
-        result: BoolArray = self.energised & ~neutral
+        """(n,) whether the voltage has limits to keep: energised, neither neutral nor high leg."""
+        bare = np.array([p in (NEUTRAL, HIGH_LEG) for _, p in self.node_phases], dtype=np.bool_)
+        result: BoolArray = self.energised & ~bare
         return result
 
     @property

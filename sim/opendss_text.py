@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from gridctl.model.network import (
+    HIGH_LEG,
     ACLineSegment,
     Connection,
     EnergyConsumer,
@@ -40,7 +41,7 @@ LOAD_MODEL: Final = {
 """OpenDSS's numbers of the load models."""
 NODE_NUMBER: Final = {
     **{letter: i for i, letter in enumerate("ABCN", start=1)},
-    **{letter: int(letter) for letter in "12"},
+    **{letter: int(letter) for letter in ("1", "2", HIGH_LEG)},
     **{letter: int(letter) for letter in "56789"},
 }
 """OpenDSS's number of each conductor at a bus; a leg of a split-phase secondary is 1 or 2."""

@@ -27,6 +27,9 @@ class Connection(StrEnum):
 
 PHASES = "ABC"
 NEUTRAL = "N"
+HIGH_LEG = "3"
+"""The third phase beside the legs of a centre tap (a four-wire delta): sqrt(3) times their voltage
+to earth, so that it has no limits of its own."""
 
 
 class LoadModel(StrEnum):

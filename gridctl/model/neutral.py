@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from typing import Final, TypeAlias
 
-from gridctl.model.network import BranchKind, Connection, EquivalentBranch, Feeder
+from gridctl.model.network import HIGH_LEG, BranchKind, Connection, EquivalentBranch, Feeder
 
 Terminal: TypeAlias = tuple[str, str]
-LIVE: Final = frozenset("ABC12")
+LIVE: Final = frozenset("ABC12") | {HIGH_LEG}
 _HELD: Final = 1e-5
 """What is lifted and draws less than this share of its own admittance is not held to earth: a
 magnetising current holds (some 1e-4 of a leakage), what an engine adds against floating does not

@@ -70,8 +70,8 @@ class Places:
         """The letter of a conductor, "" for one that none stands for."""
         if (bus, number) in self.neutrals:
             return NEUTRAL
-        split = bus in self.split and number in (1, _TWO)
-        return str(number) if split else _LETTERS.get(number, "")
+        leg = bus in self.split and 0 < number <= _CENTRE_TAPPED
+        return str(number) if leg else _LETTERS.get(number, "")
 
     def letters(self, places: Iterable[Place], owner: str) -> str:
         """The letters of several conductors, in their order."""

@@ -439,3 +439,25 @@ def test_a_neutral_may_have_any_number(tmp_path: Path) -> None:
     check = check_feeder(imported.feeder, imported.reference_v)
     assert check.difference_pu < 1e-8
     assert check.lowest_pu > 0.9
+
+
+def test_the_high_leg_of_a_four_wire_delta_has_no_limits(tmp_path: Path) -> None:
+    path = tmp_path / "m.dss"
+    path.write_text(
+        "New Circuit.c basekv=12.47 bus1=src\n"
+        "New Line.one bus1=src bus2=b r1=0.3 x1=0.6 r0=0.9 x0=1.8 length=2 units=km\n"
+        "New Transformer.light phases=1 windings=3 buses=[b.1 s.1.0 s.0.2] kvs=[7.2 .12 .12]\n"
+        "~ kvas=[50 50 50] xhl=2 xht=2 xlt=1.4\n"
+        "New Transformer.power phases=1 windings=2 buses=[b.2 s.2.3] kvs=[7.2 .24] kvas=[25 25]\n"
+        "New Load.m phases=3 bus1=s.1.2.3 conn=delta kv=.24 kw=12 pf=.85\n"
+        "New Load.l phases=1 bus1=s.1 kv=.12 kw=4\n"
+        "Set voltagebases=[12.47 0.208]\nCalcvoltagebases\n"
+    )
+    imported = import_opendss(path, "m")
+    assert next(n.phases for n in imported.feeder.nodes if n.mrid == "s") == "123"
+    for check in (
+        check_feeder(imported.feeder, imported.reference_v),
+        check_feeder(imported.feeder),
+    ):
+        assert check.difference_pu < 1e-6
+        assert check.highest_pu < 1.05
