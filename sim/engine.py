@@ -209,7 +209,10 @@ class Engine:
             found = self._is_at_rest(looks)
             if not found:
                 self._tolerate(drift=False)
+        # What is no number is never "not yet close enough": the engine calls it converged.
+        found = found and bool(np.isfinite(_complex(dss.circuit.buses_volts)).all())
         if not found:
+            self._begin_again()
             raise UnavailableError(f"the simulator's power flow does not converge: {self._asked()}")
         kw, kvar = dss.circuit.total_power[:2]
         losses_w = dss.circuit.losses[0]
@@ -223,6 +226,12 @@ class Engine:
             losses_kw=losses_w / 1e3,
             iterations=int(dss.solution.iterations),
         )
+
+    def _begin_again(self) -> None:
+        """Forget the voltages that led nowhere: the next power flow would begin with them, and find
+        a collapsed feeder, or never a number again."""
+        self._text("solve mode=direct")
+        self._text("set mode=snapshot")
 
     def _asked(self) -> str:
         """What is asked of the feeder, in words: where a power flow fails there is mostly too much

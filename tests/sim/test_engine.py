@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gridctl.model.errors import InvariantViolation, UnavailableError
@@ -104,3 +105,15 @@ def test_published_voltages(name: str, published: Profile, most_pu: float, head_
     errors = errors_pu(published, seen)
     assert max(map(abs, errors.values())) < most_pu, errors
     assert solution.head_kw == pytest.approx(head_kw, abs=0.15)
+
+
+def test_after_a_power_flow_that_fails_the_next_one_is_as_if_there_had_been_none() -> None:
+    engine = Engine(load_feeder("ieee13"))
+    usual = engine.solve()
+    kw, kvar = engine.demands()
+    for many in (400.0, 60.0, 400.0, 8.0):
+        engine.set_demands(many * kw, many * kvar)
+        with pytest.raises(UnavailableError, match="does not converge"):
+            engine.solve()
+    engine.set_demands(kw, kvar)
+    assert np.abs(engine.solve().voltages_pu - usual.voltages_pu).max() < 1e-6
