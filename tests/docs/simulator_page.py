@@ -21,11 +21,13 @@ from sim.scenario_file import (
 from sim.series import COLUMNS
 from tests.docs.exam_results import exam_results
 from tests.docs.fault_tests import fault_tests
+from tests.docs.sightings_page import sightings
 from tests.docs.tables import GENERATED, table, type_in_words
 
 _INTRO = """\
 The simulator is a test instrument: it fails on purpose. The same faults come from a scenario's timeline, from the
-command line, from the [page](../tutorial/your-own-master.md) and over the instructor's socket:
+command line, from the [page](../tutorial/your-own-master.md) and over the instructor's socket, of `gridctl sim` and of
+`gridctl demo` alike:
 
 ```sh
 .venv/bin/gridctl sim fault delayed-replies on DR --amount 3
@@ -38,7 +40,7 @@ command line, from the [page](../tutorial/your-own-master.md) and over the instr
 ```
 
 A name, target or amount that does not exist is refused with what there is. An amount that is not given is the one in
-the table; a fault without an amount takes none."""
+the table; a fault without an amount takes none. `gridctl sim status` and the page list what is on, and since when."""
 
 _TYPES: Mapping[Any, str] = {
     time: "local time, as `17:05:00`",
@@ -93,6 +95,7 @@ def simulator_page() -> str:
         f"# Simulator: faults and scenarios\n\n{GENERATED}",
         _INTRO,
         f"## Faults\n\n{kinds}",
+        sightings(),
         _EXAM,
         exam_results(),
         *(_scenario(load_scenario(name)) for name in scenario_names()),

@@ -93,6 +93,7 @@ def test_the_clock_goes_and_a_fault_goes_on_and_off(
     page.get_by_role("button", name="Switch on").click()
     active = page.locator("#active li").filter(has_text="breaker-trip")
     expect(active).to_be_visible()
+    expect(active).to_contain_text("since ")
     expect(page.locator("#oneline .node.unlit").first).to_be_visible(timeout=10_000)
     active.get_by_role("button", name="Off").click()
     expect(page.locator("#active")).to_have_text("nothing")
