@@ -32,7 +32,7 @@ KEYS = {
 STAGE_THAT_NOTICES = {
     "frozen-feed": ("observe", "dispatch is blocked"),
     # Whoever looks first says it: the office, the field's guard, or the driver on the wire.
-    "dead-outstation": ("dispatch", "comm_lost|DR is down|not answered|link broke"),
+    "dead-outstation": ("dispatch", "comm_lost|DR is (down|not up)|not answered|link broke"),
     "rejected-select": ("dispatch", "failed LOCAL"),
     "tampered-plan": ("approve", "plan_changed"),
     "wrong-approver": ("approve", "same_person"),
