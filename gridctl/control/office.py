@@ -22,6 +22,7 @@ from gridctl.control.distrust import Distrust
 from gridctl.control.duty import Duty
 from gridctl.control.events import EventBook
 from gridctl.control.handover import open_items
+from gridctl.control.headwatch import HeadWatch
 from gridctl.control.intake import Intake
 from gridctl.control.interlock import Situation
 from gridctl.control.journal import CommandBook
@@ -304,6 +305,14 @@ class Office:
                     alarms=self.alarms,
                     clock=clock,
                     dead_below_pu=settings.plausibility.dead_below_pu,
+                ),
+                HeadWatch(
+                    head_point=settings.head_point,
+                    nominal_kv=settings.feeder.source.nominal_kv,
+                    limit_kw=settings.head_limit_kw,
+                    image=self.image,
+                    alarms=self.alarms,
+                    clock=clock,
                 ),
                 LinkWatch(links=lambda: self.image.links, alarms=self.alarms, clock=clock),
             ),

@@ -63,10 +63,10 @@ _SEEN: Final[Mapping[Fault, tuple[str, str]]] = {
     ),
     Fault.DRIFTING_SENSOR: (
         (
-            "the head (6,000 kW/h, 25 minutes of grid time): nothing but *the import is above its limit*. "
-            "A limitation: the network's state does not contradict it yet"
+            "the head (6,000 kW/h), when it is a sixth off: alarm *the head shows … kW, its "
+            "currents carry no more than … kVA*; a voltage: nothing yet"
         ),
-        "never",
+        "60",
     ),
     Fault.SPIKING_SENSOR: (
         "the spike *outside what can be*, never used; no alarm for one",
