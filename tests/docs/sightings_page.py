@@ -83,7 +83,7 @@ _SEEN: Final[Mapping[Fault, tuple[str, str]]] = {
     ),
     Fault.LINE_OUT: ("as breaker-trip, where a voltage is measured behind it", "2, alarm 5"),
     Fault.ISLANDED_LATERAL: (
-        "as line-out, once the batteries there are empty or too small",
+        "while batteries carry it: only that they give power (no alarm); dark: as line-out",
         "2, alarm 5",
     ),
     Fault.STUCK_REGULATOR: (
