@@ -2,7 +2,8 @@
 
 A device that stands at local, reports a fault, has lost its concentrator, or gives next to nothing
 of what it says it could give, is left out of plans (`gridctl.control.resources`), or counted for
-less; here the operators are told, so that somebody goes and looks. What a whole link has is told by
+less; here the operators are told, so that somebody goes and looks. So they are of a battery that
+gives without being asked. What a whole link has is told by
 the link's own alarm; many devices of one link at once are one alarm, not thirty.
 """
 
@@ -21,10 +22,12 @@ LOOK_S: Final = 1.0
 DELAY_S: Final = 3.0
 """Real seconds for which a trouble must last before it is an alarm (on-delay)."""
 GIVES_DELAY_S: Final = 300.0
-"""Grid seconds for which a device must give too little: it needs some to follow."""
+"""Grid seconds for which a device must give other than is due: it needs some to follow."""
 GIVES_SHARE_MIN: Final = 0.5
 NOISE_SHARE: Final = 0.05
 """Of the rating: less than this cannot be missed."""
+UNASKED_SHARE: Final = 0.25
+"""Of its rating: what a battery that should rest gives beyond this is no self-consumption."""
 EDGE_PCT: Final = 2.0
 """This near to an end of its charge a battery rightly gives less."""
 TOGETHER_MIN: Final = 4
@@ -106,7 +109,7 @@ class DeviceWatch:
         return (*found, short) if short else tuple(found)
 
     def _short(self, resource: Resource, snapshot: Snapshot) -> str | None:
-        """In words, that it gives next to nothing of what it should, for long enough."""
+        """In words, what it gives that is not what it should, for long enough."""
         mrid, should = resource.mrid, _should_give(resource, snapshot)
         if should is None or _is_enough(*should):
             self._short_since_s.pop(mrid, None)
@@ -165,7 +168,7 @@ def _together(link: str, troubled: Mapping[str, tuple[str, ...]]) -> Condition:
     kinds: dict[str, list[str]] = {}
     for mrid, words in troubled.items():
         for one in words:
-            kind = "gives too little" if one.startswith(("gives", "sheds")) else one
+            kind = "gives other than is due" if one.startswith(("gives", "sheds")) else one
             kinds.setdefault(kind, []).append(mrid)
     told = []
     for kind, mrids in kinds.items():
@@ -206,6 +209,10 @@ def _should_give(resource: Resource, snapshot: Snapshot) -> tuple[float, float] 
             # What it could shed is the most that it does: nobody measures what is not drawn.
             gives_kw, due_kw = min(available.value, feedback.value), feedback.value
         case Battery():
+            if abs(feedback.value) <= NOISE_SHARE * resource.rating_kw:
+                # At rest. One that gives all the same may be feeding an island.
+                unasked = abs(power.value) > UNASKED_SHARE * resource.rating_kw
+                return (power.value, 0.0) if unasked else None
             soc = None if names.soc is None else snapshot.good(names.soc)
             if soc is None or _at_an_end(resource, feedback.value, soc.value):
                 return None

@@ -83,8 +83,8 @@ _SEEN: Final[Mapping[Fault, tuple[str, str]]] = {
     ),
     Fault.LINE_OUT: ("as breaker-trip, where a voltage is measured behind it", "2, alarm 5"),
     Fault.ISLANDED_LATERAL: (
-        "while batteries carry it: only that they give power (no alarm); dark: as line-out",
-        "2, alarm 5",
+        "while batteries carry it: alarm *gives 21 kW where 0 kW are due*; dark: as line-out",
+        "34; dark: 2, alarm 5",
     ),
     Fault.STUCK_REGULATOR: (
         "alarm *… does not move*, with tap, reading and band, when the voltage has left the band",

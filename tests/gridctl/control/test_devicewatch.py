@@ -161,6 +161,17 @@ async def test_the_opposite_and_what_customers_overrule_are_told(bench: Bench) -
     }
 
 
+async def test_a_battery_at_rest_that_gives_is_told(bench: Bench) -> None:
+    """It may be feeding an island."""
+    bench.image.values |= {"BESS06.TotW": 20.6, "BESS07.TotW": 1.0}
+    assert await bench.passes(GIVES_DELAY_S) == {}
+    assert await bench.passes(DELAY_S + 2.0) == {
+        "device.BESS06": "BESS06 gives 21 kW where 0 kW are due"
+    }
+    bench.image.values.clear()
+    assert await bench.passes(1.0) == {}
+
+
 async def test_a_silent_link_is_not_told_as_its_devices_and_keeps_what_they_had(
     bench: Bench,
 ) -> None:
