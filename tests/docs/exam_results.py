@@ -18,8 +18,8 @@ nothing failed all eleven; the scripted operator and the office passed all eleve
 forecasts that begin from what is measured
 ([ADR 0051](../adr/0051-a-forecast-begins-from-now.md)). Before, the office left eleven and
 eighteen times as much above the limit where load changes within the hour (*ev-evening* 387,
-*cold-snap* 389), and *holiday* failed. Two runs over the office differ by when people approve: where
-more than one figure stands, it sat again.
+*cold-snap* 389), and *holiday* failed. Two runs over the office differ by when people
+approve: where more than one figure stands, it sat again.
 
 A run over the office counts only where the machine holds its pace. With six programs for each
 core (load 12 to 20 on two) the office was up to 13 s behind its field agent. Safeguards take that
