@@ -104,4 +104,4 @@ _INTRO: Final = """\
 Walked one by one on `gridctl demo` (ten times real time, November 2026), each from the page, the command line or the
 socket; seconds are real ones from the switch to the first sign and to the alarm. All of it went away by itself within
 four seconds after the fault was switched off, but: an overflow after 30 s of calm, an inverter when its ramp had brought
-it back, a device that did not obey after half an hour."""
+it back, a device that did not obey after half an hour. The stuck regulators were seen in the exam of that name."""
